@@ -1,0 +1,154 @@
+//! The validated configuration: what a person's file means, with every default filled in.
+//!
+//! `outer` reads the file a person wrote; this module knows no file, no TOML and no platform.
+
+use crate::{
+    Currency, InstanceName, ShopId,
+    snapshot::{Balance, CacheLimits, Check, Hold, Limits, Timeouts},
+};
+use std::{fmt, net::SocketAddr, path::PathBuf};
+
+mod outer;
+
+pub use outer::{ConfigError, ConfigErrors, Known, parse};
+
+/// Everything that was asked for, valid as a whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Configuration {
+    pub edge: EdgeSettings,
+    pub control: ControlSettings,
+    pub acme: Option<AcmeSettings>,
+    /// At least one; ids and hosts are unique.
+    pub shops: Vec<ShopSettings>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct EdgeSettings {
+    /// At least one; no address stands twice.
+    pub listen: Vec<Listen>,
+    /// Worker threads; `None`: one a core.
+    pub workers: Option<u32>,
+    pub limits: Limits,
+    /// How long running requests may go on when an edge is replaced or stopped.
+    pub drain_ms: u64,
+    /// Where the access log goes; `None`: nowhere.
+    pub access_log: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Listen {
+    pub address: SocketAddr,
+    pub tls: bool,
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.address)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ControlSettings {
+    /// API and user interface.
+    pub listen: SocketAddr,
+}
+
+/// How certificates are ordered (RFC 8555).
+#[derive(Debug, Clone, PartialEq)]
+pub struct AcmeSettings {
+    /// The directory's address.
+    pub directory: String,
+    /// E-mail addresses, without `mailto:`.
+    pub contact: Vec<String>,
+    /// A root certificate (PEM) to trust instead of the system's, for a private authority.
+    pub root: Option<PathBuf>,
+    /// Days before its end at which a certificate is renewed.
+    pub renew_days: u32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShopSettings {
+    pub id: ShopId,
+    /// For people; the id when not given.
+    pub name: String,
+    /// A platform that [`Known`] named.
+    pub platform: String,
+    /// Lower-case, without port; `*.example.com` or `*` allowed. At least one.
+    pub hosts: Vec<String>,
+    /// At least one; names are unique.
+    pub instances: Vec<InstanceSettings>,
+    pub balance: Balance,
+    /// `None`: the platform's own.
+    pub check: Option<Check>,
+    pub hold: Hold,
+    pub timeouts: Timeouts,
+    pub slow_start_ms: u64,
+    pub eject_after_failures: u32,
+    pub eject_for_ms: u64,
+    pub cache: CacheLimits,
+    pub certificate: CertificateSource,
+    pub force_https: bool,
+    pub database: Option<DatabaseUrl>,
+    pub currency: Currency,
+    /// An IANA name, not checked here; `UTC` when not given.
+    pub time_zone: String,
+    pub colour: String,
+    pub contact: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct InstanceSettings {
+    pub name: InstanceName,
+    pub address: SocketAddr,
+    pub weight: u32,
+    pub connections: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateSource {
+    /// Made by us at start, for localhost and trying out.
+    SelfSigned,
+    /// PEM files, read again at every reload.
+    Files { chain: PathBuf, key: PathBuf },
+    /// Ordered from the authority of [`AcmeSettings`].
+    Acme,
+}
+
+/// Where a shop's database is. May hold a password: `Debug` and `Display` never show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl {
+    pub kind: DatabaseKind,
+    /// The whole address, password included. For SQLite `sqlite:/path`.
+    pub secret: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseKind {
+    Postgres,
+    /// MariaDB or MySQL.
+    MySql,
+    Sqlite,
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((scheme, rest)) = self.secret.split_once("://") else {
+            return f.write_str(&self.secret);
+        };
+        match rest.rsplit_once('@') {
+            Some((user, place)) => {
+                let user = user.split_once(':').map_or(user, |(user, _)| user);
+                let place = place.split_once('?').map_or(place, |(place, _)| place);
+                write!(f, "{scheme}://{user}@{place}")
+            }
+            None => write!(f, "{scheme}://{rest}"),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}

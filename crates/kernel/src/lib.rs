@@ -1,0 +1,21 @@
+//! The nouns of Storewarden, and nothing that acts.
+//!
+//! Everything here is plain data and pure functions: no clock, no socket, no file, no thread. Areas
+//! (edge, watch, vault, …) never import one another; they meet as the values of this crate.
+
+pub mod config;
+mod finding;
+mod histogram;
+mod ids;
+pub mod link;
+mod money;
+mod traffic;
+
+pub mod facts;
+pub mod snapshot;
+
+pub use finding::{Finding, Level, Params, Value, Verdict};
+pub use histogram::{BUCKETS, Histogram, bucket_of, bucket_upper_bound};
+pub use ids::{IdError, InstanceName, ShopId};
+pub use money::{Currency, CurrencyError, Money};
+pub use traffic::{CacheRules, Priority, RouteClass, RouteRule, TrafficRules};
