@@ -1,0 +1,156 @@
+//! What the machine must have: says what is missing and why before it installs it, and only on Debian by itself.
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::Refusal;
+use crate::process::{self, find_program};
+
+/// Something the machine must have: how to see it, where it comes from, what it is for.
+#[derive(Debug)]
+pub(crate) struct Need {
+    /// Debian's package.
+    pub(crate) package: &'static str,
+    pub(crate) purpose: &'static str,
+    /// The service that Debian starts on installation and that nobody here asked for.
+    service: Option<&'static str>,
+    present: fn() -> bool,
+}
+
+pub(crate) const POSTGRESQL: Need = Need {
+    package: "postgresql",
+    purpose: "the database of the shops; a private instance in a temporary folder, never the system's",
+    service: Some("postgresql"),
+    present: has_postgresql,
+};
+pub(crate) const MARIADB: Need = Need {
+    package: "mariadb-server",
+    purpose: "orders read from MariaDB; a private instance in a temporary folder, never the system's",
+    service: Some("mariadb"),
+    present: || find_program("mariadbd").is_some(),
+};
+pub(crate) const PEBBLE: Need = Need {
+    package: "pebble",
+    purpose: "a certificate authority for tests of ACME",
+    service: None,
+    present: || find_program("pebble").is_some(),
+};
+pub(crate) const CHROMIUM: Need = Need {
+    package: "chromium",
+    purpose: "the browser that tests the user interface and takes its pictures",
+    service: None,
+    present: || {
+        ["chromium", "chromium-browser", "google-chrome"]
+            .iter()
+            .any(|name| find_program(name).is_some())
+    },
+};
+pub(crate) const NGINX: Need = Need {
+    package: "nginx-light",
+    purpose: "the proxy the edge is measured against, and the origin of both",
+    service: Some("nginx"),
+    present: || find_program("nginx").is_some(),
+};
+pub(crate) const WRK: Need = Need {
+    package: "wrk",
+    purpose: "makes HTTP/1.1 requests for the measurement",
+    service: None,
+    present: || find_program("wrk").is_some(),
+};
+pub(crate) const H2LOAD: Need = Need {
+    package: "nghttp2-client",
+    purpose: "makes HTTP/2 requests for the measurement (h2load)",
+    service: None,
+    present: || find_program("h2load").is_some(),
+};
+
+/// Debian keeps initdb out of the `PATH`, in a folder by version.
+pub(crate) fn has_postgresql() -> bool {
+    let versions = std::fs::read_dir("/usr/lib/postgresql");
+    find_program("initdb").is_some()
+        || versions.is_ok_and(|mut all| {
+            all.any(|version| {
+                version.is_ok_and(|version| version.path().join("bin/initdb").is_file())
+            })
+        })
+}
+
+/// Installs what is missing of `needs`, after saying so.
+///
+/// # Errors
+/// A [`Refusal`] that names the packages, where we may not or cannot install them; else what apt failed with.
+pub(crate) fn ensure(needs: &[&Need]) -> anyhow::Result<()> {
+    let missing: Vec<&Need> = needs.iter().copied().filter(|need| !(need.present)()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("This machine lacks:");
+    for need in &missing {
+        println!("  {:<16} {}", need.package, need.purpose);
+    }
+    let Some(mut privileged) = privileged_apt() else {
+        let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+        let reason = format!(
+            "Please install them and come again. On Debian: apt-get install {}\n(Installing them by itself needs Debian, and root or sudo.)",
+            packages.join(" ")
+        );
+        return Err(Refusal(reason).into());
+    };
+    println!("Installing with apt-get, from the system's own sources …");
+    privileged.push("apt-get");
+    let apt = |arguments: &[&str]| {
+        let (program, before) = privileged.split_first().expect("invariant: apt-get was pushed");
+        let mut command = process::command(program, before);
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        process::run(&mut command)
+    };
+    apt(&["update", "-qq"])?;
+    let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
+    install.extend(missing.iter().map(|need| need.package));
+    apt(&install)?;
+    for need in &missing {
+        anyhow::ensure!(
+            (need.present)(),
+            "apt installed {}, but its programs are not where Debian puts them",
+            need.package
+        );
+        if let Some(service) = need.service {
+            quiet(&privileged[..privileged.len() - 1], service)?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends the service that came with a package: we start private instances only, and the machine's owner asked for none.
+fn quiet(before: &[&str], service: &str) -> anyhow::Result<()> {
+    if !Path::new("/run/systemd/system").is_dir() {
+        // Without systemd, Debian's packages start nothing.
+        return Ok(());
+    }
+    println!("Stopping the service {service}, which came with its package and is not needed.");
+    let mut words = before.to_vec();
+    words.extend(["systemctl", "disable", "--now", service]);
+    let (program, arguments) = words.split_first().expect("invariant: systemctl was pushed");
+    process::run(&mut process::command(program, arguments))
+        .with_context(|| format!("stop the service {service}"))
+}
+
+/// The words before `apt-get` that give it the right to install; none where there is no way.
+fn privileged_apt() -> Option<Vec<&'static str>> {
+    find_program("apt-get")?;
+    let user = process::output(&mut process::command("id", &["-u"])).ok()?;
+    if user.trim() == "0" {
+        return Some(Vec::new());
+    }
+    find_program("sudo").map(|_| vec!["sudo"])
+}
+
+/// npm, or what to do without it: the user interface is built with Node and runs without.
+pub(crate) fn ensure_node() -> anyhow::Result<()> {
+    if find_program("npm").is_some() && find_program("node").is_some() {
+        return Ok(());
+    }
+    let reason = "Node with npm is missing; it builds the user interface (nothing needs it at run time).\nInstall Node 20 or newer, from https://nodejs.org or your system's packages.";
+    Err(Refusal(reason.to_owned()).into())
+}

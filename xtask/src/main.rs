@@ -1,0 +1,82 @@
+//! The workshop: what builds, runs, tests and measures Storewarden, behind `cargo xtask`.
+//!
+//! It runs first on a fresh machine, so it compiles in seconds and knows nothing of the product's crates: it
+//! drives them as programs, from outside, as a person would.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the workshop drives cargo, npm, apt and the measured programs"
+)]
+#![expect(clippy::print_stdout, reason = "its user is a person at a terminal, or a log of CI")]
+
+mod bench;
+mod demo;
+mod install;
+mod process;
+mod test;
+mod tidy;
+mod ui;
+mod web;
+mod workspace;
+
+use std::process::ExitCode;
+
+use workspace::Workspace;
+
+const HELP: &str = "\
+The workshop of Storewarden.
+
+  cargo xtask demo [--shop sample|vendure] [more]  build everything, open a shop behind Storewarden
+  cargo xtask demo customers 300                   talk to the demo that runs (same for the other things it offers)
+  cargo xtask test [--list] [--only STEP]          everything that must pass, in order
+  cargo xtask tidy                                 the rules of the house that no compiler knows
+  cargo xtask bench edge [--rounds 7] [--requests 100000] [--only CASE]
+                                                   the edge beside nginx; writes docs/BENCHMARKS.md
+  cargo xtask ui                                   the user interface with live reload, against the demo that runs
+
+Exit codes: 0 fine, 1 something failed, 2 wrong usage or the machine lacks something.
+";
+
+/// Wrong usage, or a machine that lacks something only its owner can add: exit code 2.
+#[derive(Debug)]
+pub(crate) struct Refusal(pub(crate) String);
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\n{error:#}");
+            if error.is::<Refusal>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> anyhow::Result<()> {
+    let Some((verb, rest)) = arguments.split_first() else {
+        print!("{HELP}");
+        return Ok(());
+    };
+    let workspace = Workspace::locate()?;
+    match verb.as_str() {
+        "demo" => demo::run(&workspace, rest),
+        "test" => test::run(&workspace, rest),
+        "tidy" => tidy::run(&workspace),
+        "bench" => bench::run(&workspace, rest),
+        "ui" => ui::run(&workspace, rest),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => {
+            Err(Refusal(format!("`{other}` is not something the workshop does\n\n{HELP}")).into())
+        }
+    }
+}

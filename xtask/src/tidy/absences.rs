@@ -1,0 +1,70 @@
+//! What must not be there, proved: crates that no program of ours may contain, and what the edge may not reach.
+
+use anyhow::ensure;
+
+use super::Finding;
+use super::policy::{Ban, Policy};
+use crate::process::{self, cargo};
+use crate::workspace::Workspace;
+
+/// The edge takes visitors' bytes; what keeps records stays out of that process's code.
+const UNREACHABLE_FROM_EDGE: [&str; 4] = ["store", "databases", "rusqlite", "tokio-postgres"];
+
+pub(super) fn check(workspace: &Workspace, policy: &Policy) -> anyhow::Result<Vec<Finding>> {
+    let whole = tree(workspace, "--workspace")?;
+    let mut findings = present("Cargo.toml", &whole, &policy.bans);
+    let why = |name: &str| Ban {
+        name: name.to_owned(),
+        reason: "the edge serves on when store and database are gone, so it must not know them"
+            .to_owned(),
+    };
+    let edge = tree(workspace, "--package=edge")?;
+    findings.extend(present("crates/edge/Cargo.toml", &edge, &UNREACHABLE_FROM_EDGE.map(why)));
+    Ok(findings)
+}
+
+/// The names of everything compiled in, one a line; tests' own dependencies are left out.
+fn tree(workspace: &Workspace, what: &str) -> anyhow::Result<String> {
+    let arguments = [
+        "tree",
+        what,
+        "--locked",
+        "--edges=normal,build",
+        "--target=all",
+        "--prefix=none",
+        "--format={p}",
+    ];
+    let text = process::output(cargo(&arguments).current_dir(&workspace.root))?;
+    ensure!(
+        text.lines().count() > 3,
+        "`cargo tree {what}` names next to nothing; an absence in it proves nothing"
+    );
+    Ok(text)
+}
+
+fn present(path: &str, tree: &str, bans: &[Ban]) -> Vec<Finding> {
+    let is_there =
+        |ban: &&Ban| tree.lines().any(|line| line.split(' ').next() == Some(ban.name.as_str()));
+    let finding = |ban: &Ban| {
+        let Ban { name, reason } = ban;
+        Finding::new(
+            path,
+            0,
+            format!("`{name}` is compiled in ({reason}). Who brings it: cargo tree -i {name}"),
+        )
+    };
+    bans.iter().filter(is_there).map(finding).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_banned_crate_is_found_by_its_whole_name() {
+        let bans = [Ban { name: "openssl".to_owned(), reason: "rustls does it".to_owned() }];
+        let tree = "edge v0.1.0\nhyper v1.12.0\nopenssl v0.10.0\nhyper v1.12.0 (*)\n";
+        assert_eq!(present("Cargo.toml", tree, &bans).len(), 1);
+        assert!(present("Cargo.toml", "openssl-probe v0.1.6\n", &bans).is_empty());
+    }
+}
