@@ -1,1 +1,13 @@
-//! placeholder
+//! The machine we run on: the only crate that starts processes, reads `/proc`, opens listening
+//! sockets and passes descriptors from process to process.
+//!
+//! It knows nothing of shops, of databases, or of what the processes it starts are for.
+
+pub mod descriptors;
+mod error;
+pub mod facts;
+pub mod listen;
+pub mod process;
+mod users;
+
+pub use error::HostError;

@@ -1,0 +1,53 @@
+//! Users of this machine by name (passwd(5)). Knows no directory service: only `/etc/passwd`.
+
+use crate::HostError;
+use std::path::PathBuf;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+pub(crate) fn find(name: &str) -> Result<User, HostError> {
+    let path = PathBuf::from("/etc/passwd");
+    let text = std::fs::read_to_string(&path).map_err(|source| HostError::Read { path, source })?;
+    find_in(&text, name).ok_or_else(|| HostError::UnknownUser(name.to_owned()))
+}
+
+fn find_in(passwd: &str, name: &str) -> Option<User> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        if fields.next()? != name {
+            return None;
+        }
+        let uid = fields.nth(1)?.parse().ok()?;
+        let gid = fields.next()?.parse().ok()?;
+        Some(User { uid, gid })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_found_by_their_whole_name() {
+        let passwd =
+            "root:x:0:0:root:/root:/bin/bash\n\nbroken\npostgres:x:104:112:,,,:/:/bin/sh\n";
+        let check = |name: &str, expect: Option<(u32, u32)>| {
+            assert_eq!(find_in(passwd, name).map(|user| (user.uid, user.gid)), expect, "{name}");
+        };
+        check("root", Some((0, 0)));
+        check("postgres", Some((104, 112)));
+        check("post", None);
+        check("broken", None);
+    }
+
+    #[test]
+    fn no_text_makes_it_panic() {
+        bolero::check!().with_type::<String>().for_each(|text| {
+            find_in(text, "a");
+        });
+    }
+}
