@@ -10,7 +10,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf};
 
 mod outer;
 
-pub use outer::{ConfigError, ConfigErrors, Known, parse};
+pub use outer::{ConfigError, ConfigErrors, Known, KnownPlatform, parse};
 
 /// Everything that was asked for, valid as a whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,8 +79,8 @@ pub struct ShopSettings {
     /// At least one; names are unique.
     pub instances: Vec<InstanceSettings>,
     pub balance: Balance,
-    /// `None`: the platform's own.
-    pub check: Option<Check>,
+    /// What the person said, and the platform's own for the rest.
+    pub check: Check,
     pub hold: Hold,
     pub timeouts: Timeouts,
     pub slow_start_ms: u64,

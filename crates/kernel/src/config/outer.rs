@@ -2,13 +2,30 @@
 //! error at once out.
 
 use super::Configuration;
+use crate::snapshot::Check;
 use std::fmt;
 
 /// What the reader must know from elsewhere to judge a file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Known<'a> {
-    /// Names of the platforms there are files for.
-    pub platforms: &'a [&'a str],
+    /// The platforms there are files for.
+    pub platforms: &'a [KnownPlatform],
+    /// The value of a variable of the environment, for `${NAME}` in the file.
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// What the reader must know of a platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownPlatform {
+    pub name: String,
+    /// Fills in what a shop's own `check` leaves open.
+    pub check: Check,
+}
+
+impl fmt::Debug for Known<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Known").field("platforms", &self.platforms).finish_non_exhaustive()
+    }
 }
 
 /// One thing wrong with a file.

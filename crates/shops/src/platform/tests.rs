@@ -1,0 +1,72 @@
+//! The platform files themselves, and what the reader refuses.
+
+use super::*;
+
+#[test]
+fn every_file_is_valid() {
+    let on_disk = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/platforms")).unwrap();
+    let mut files: Vec<String> = on_disk
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "every.toml")
+        .collect();
+    files.sort();
+    let known: Vec<String> = FILES.iter().map(|(name, _)| format!("{name}.toml")).collect();
+    assert_eq!(known, files, "each file is part of the program, in alphabetical order");
+    for (name, text) in FILES {
+        let platform = read(name, text, EVERY).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        assert!(!platform.traffic.routes.is_empty(), "{name}");
+        assert!(platform.traffic.cache.bypass_headers.contains(&"authorization".into()), "{name}");
+    }
+}
+
+#[test]
+fn platforms_are_found_by_name() {
+    assert_eq!(names(), ["generic", "sample", "vendure"]);
+    assert_eq!(platform("vendure").unwrap().check.path, "/health");
+    assert_eq!(platform("vendure").unwrap().check.status, (200, 299));
+    assert!(platform("nothing").is_none());
+    let orders = platform("sample").unwrap().orders.as_ref().unwrap();
+    assert!(orders.select(DatabaseKind::Postgres).unwrap().contains("shop_order"));
+    assert!(orders.select(DatabaseKind::MySql).is_none());
+}
+
+#[test]
+fn faults_in_a_file_are_named() {
+    let check = |addition: &str, expect: &str| {
+        let head = "format = 1\nname = \"x\"\ntitle = \"X\"\nversions = \"1\"\n";
+        let error = read("x", &format!("{head}{addition}"), EVERY).unwrap_err();
+        let text = match &error {
+            ShopsError::Syntax { source, .. } => source.to_string(),
+            ShopsError::Invalid { what, .. } => what.clone(),
+        };
+        assert!(text.contains(expect), "{addition}: {text}");
+    };
+    check("colour = 1", "unknown field `colour`");
+    check("[[route]]\nclass = \"shop\"\npaths = [\"/\"]", "unknown variant `shop`");
+    check("[[route]]\nclass = \"home\"\npaths = [\"a\"]", "route path `a`");
+    check("[[route]]\nclass = \"home\"\npaths = [\"/\"]\nmethods = [\"get\"]", "method `get`");
+    check("[cache]\nnever_paths = [\"cart\"]", "cache path `cart`");
+    check("[cache]\nvary_headers = [\"X-Store\"]", "header `X-Store`");
+    check("[check]\npath = \"health\"", "check path `health`");
+    check("[orders]\nkey = \"id\"\nreads = []", "no SELECT");
+    check("[orders]\nkey = \"\"\nreads = []\nsqlite = \"select 1\"", "lacks `:after`");
+    let select = "select id from t where id > :after order by id limit :limit";
+    check(&format!("[orders]\nkey = \"\"\nreads = [\"u\"]\nsqlite = \"{select}\""), "read `u`");
+    check(&format!("[orders]\nkey = \"\"\nreads = []\nsqlite = \"{select};\""), "not one `select`");
+}
+
+#[test]
+fn rules_are_every_combination_of_what_a_route_lists() {
+    let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let part = RoutePart {
+        class: RouteClass::Cart,
+        methods: list(&["POST"]),
+        paths: list(&["/a", "/b"]),
+        queries: vec![],
+        bodies: list(&["x", "y"]),
+    };
+    let rules: Vec<_> =
+        rules(part).into_iter().map(|rule| (rule.path, rule.query, rule.body)).collect();
+    let expect = |path: &str, body: &str| (path.to_owned(), None, Some(body.to_owned()));
+    assert_eq!(rules, [expect("/a", "x"), expect("/a", "y"), expect("/b", "x"), expect("/b", "y")]);
+}
