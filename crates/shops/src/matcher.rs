@@ -172,13 +172,18 @@ impl Matcher {
         let path = encoding::normal_path(path.as_bytes());
         let allowed =
             self.only_paths.is_empty() || self.only_paths.iter().any(|p| p.matches(&path));
-        allowed
-            && !self.never_paths.iter().any(|pattern| pattern.matches_any_case(&path))
-            && !(!self.never_parameters.is_empty()
-                && parameters(query).any(|(name, _)| self.never_parameters.has_encoded(name)))
-            && !self.bypass_headers.iter().any(|name| headers(name).into_iter().next().is_some())
-            && !(!self.bypass_cookies.is_empty()
-                && all_cookies(cookies).any(|(name, _)| self.bypass_cookies.has(name)))
+        if !allowed || self.never_paths.iter().any(|pattern| pattern.matches_any_case(&path)) {
+            return false;
+        }
+        if self.bypass_headers.iter().any(|name| headers(name).into_iter().next().is_some()) {
+            return false;
+        }
+        let forbidden = &self.never_parameters;
+        if !forbidden.is_empty() && parameters(query).any(|(name, _)| forbidden.has_encoded(name)) {
+            return false;
+        }
+        let personal = &self.bypass_cookies;
+        personal.is_empty() || !all_cookies(cookies).any(|(name, _)| personal.has(name))
     }
 
     /// Appends what tells this request's cached response from others of its shop: host, path, query
