@@ -1,0 +1,95 @@
+//! A snapshot in force: what the request path reads, made once and never changed.
+//!
+//! What must outlive a snapshot (pools with those who wait, instances with their places taken,
+//! counters, kept responses) is carried over by the keeper and only referred to here.
+
+use crate::{
+    cache::Shelf,
+    counters::{Refusals, ShopCounters, VisitorSketch},
+    pool::Pool,
+    upstream::Patience,
+};
+use arc_swap::ArcSwapOption;
+use kernel::{
+    ShopId,
+    snapshot::{Brand, Limits},
+};
+use shops::{hosts::Hosts, matcher::Matcher};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+/// One snapshot, ready to serve from.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    pub(crate) version: u64,
+    pub(crate) limits: Limits,
+    pub(crate) hosts: Hosts<Arc<Site>>,
+    pub(crate) sites: Vec<Arc<Site>>,
+    /// ACME HTTP-01: token → key authorization.
+    pub(crate) challenges: HashMap<String, String>,
+}
+
+/// One shop, ready to serve.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) id: ShopId,
+    pub(crate) brand: Brand,
+    pub(crate) force_https: bool,
+    pub(crate) matcher: Matcher,
+    /// `None` when the shop wants no cache.
+    pub(crate) shelf: Option<Arc<Shelf>>,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) patience: Patience,
+    /// Longest time between two pieces of a response body.
+    pub(crate) read_quiet: Duration,
+    pub(crate) counters: Arc<SiteCounters>,
+}
+
+/// What is counted of one shop over the edge's whole life.
+#[derive(Debug)]
+pub(crate) struct SiteCounters {
+    /// One set a worker.
+    pub(crate) workers: Vec<ShopCounters>,
+    pub(crate) visitors: VisitorSketch,
+}
+
+impl SiteCounters {
+    pub(crate) fn new(workers: usize) -> Self {
+        Self {
+            workers: (0..workers).map(|_| ShopCounters::default()).collect(),
+            visitors: VisitorSketch::default(),
+        }
+    }
+}
+
+/// What all threads of the edge share.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// `None` until the first snapshot came.
+    pub(crate) serving: ArcSwapOption<Serving>,
+    pub(crate) refusals: Refusals,
+    pub(crate) connections: AtomicU64,
+    pub(crate) connections_total: AtomicU64,
+}
+
+impl Shared {
+    /// Counts a new visitor connection, unless there are `most` already.
+    pub(crate) fn connect(&self, most: u32) -> bool {
+        if self.connections.fetch_add(1, Relaxed) >= u64::from(most) {
+            self.connections.fetch_sub(1, Relaxed);
+            return false;
+        }
+        self.connections_total.fetch_add(1, Relaxed);
+        true
+    }
+
+    pub(crate) fn disconnect(&self) {
+        self.connections.fetch_sub(1, Relaxed);
+    }
+}
