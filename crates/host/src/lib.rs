@@ -8,6 +8,6 @@ mod error;
 pub mod facts;
 pub mod listen;
 pub mod process;
-mod users;
+pub mod users;
 
 pub use error::HostError;

@@ -14,7 +14,7 @@ use std::{
     os::{fd::OwnedFd, unix::process::CommandExt},
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 pub use to_end::{Output, run_to_end};
@@ -240,15 +240,27 @@ impl Process {
         self.wait().await
     }
 
-    /// Kills it with its group and blocks until it is gone, five seconds at most: for `Drop`, where
-    /// nothing can be awaited.
-    pub fn kill_now(&mut self) {
-        // It may have ended by itself; there is nobody left to tell of anything else.
-        let _ = self.kill_group();
-        let ends = std::time::Instant::now() + Duration::from_secs(5);
-        while matches!(self.child.try_wait(), Ok(None)) && std::time::Instant::now() < ends {
+    /// As [`Process::stop_with`], but blocks its thread: for `Drop`, where nothing can be awaited.
+    /// Gives up after `grace` and five seconds more.
+    pub fn end_now(&mut self, first: Signal, grace: Duration) {
+        // It may have ended by itself; of anything else there is nobody left to tell.
+        let _ = self.signal(first);
+        if !self.ends_within(grace) {
+            // As above.
+            let _ = self.kill_group();
+            self.ends_within(Duration::from_secs(5));
+        }
+    }
+
+    fn ends_within(&mut self, limit: Duration) -> bool {
+        let ends = Instant::now() + limit;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() >= ends {
+                return false;
+            }
             std::thread::sleep(Duration::from_millis(2));
         }
+        true
     }
 
     fn kill_group(&self) -> Result<(), HostError> {

@@ -4,12 +4,20 @@ use crate::HostError;
 use std::path::PathBuf;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct User {
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
+pub struct User {
+    pub uid: u32,
+    pub gid: u32,
 }
 
-pub(crate) fn find(name: &str) -> Result<User, HostError> {
+/// Whether this process may become any user.
+#[must_use]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// # Errors
+/// [`HostError::UnknownUser`], or when `/etc/passwd` cannot be read.
+pub fn find(name: &str) -> Result<User, HostError> {
     let path = PathBuf::from("/etc/passwd");
     let text = std::fs::read_to_string(&path).map_err(|source| HostError::Read { path, source })?;
     find_in(&text, name).ok_or_else(|| HostError::UnknownUser(name.to_owned()))

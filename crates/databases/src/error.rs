@@ -1,0 +1,48 @@
+//! What can go wrong between us and a database, as one type. No message shows a password.
+
+use host::HostError;
+use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
+
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    #[error("understand the address of the database `{url}`: {reason}")]
+    Url { url: String, reason: String },
+    /// The statement comes from a platform file and is refused before any database sees it.
+    #[error("accept the order statement: {0}")]
+    Statement(String),
+    #[error("connect to PostgreSQL at {place}")]
+    ConnectPostgres { place: String, source: tokio_postgres::Error },
+    #[error("connect to MariaDB or MySQL at {place}")]
+    ConnectMySql { place: String, source: mysql_async::Error },
+    #[error("open SQLite at {place}")]
+    OpenSqlite { place: String, source: rusqlite::Error },
+    #[error("read orders from PostgreSQL")]
+    ReadPostgres(#[source] tokio_postgres::Error),
+    #[error("read orders from MariaDB or MySQL")]
+    ReadMySql(#[source] mysql_async::Error),
+    #[error("read orders from SQLite")]
+    ReadSqlite(#[source] rusqlite::Error),
+    /// The statement answers with something else than key, placed at and total.
+    #[error("understand a row of orders: {0}")]
+    Row(String),
+    #[error("hear from the database within {0:?}")]
+    TimedOut(Duration),
+    /// A private instance was asked for where the server program is missing.
+    #[error("find {what}; {mend}")]
+    NotInstalled { what: &'static str, mend: &'static str },
+    #[error(
+        "let user `{user}` reach `{directory}`: `{ancestor}` is closed to others; chmod o+x it or \
+         choose another folder"
+    )]
+    OutOfReach { user: &'static str, directory: PathBuf, ancestor: PathBuf },
+    #[error("prepare `{path}` for a private database")]
+    Prepare { path: PathBuf, source: io::Error },
+    #[error("run a private {what}")]
+    Run { what: &'static str, source: HostError },
+    #[error("keep a private {what} running: it ended with {status}; its log ends: {log_tail}")]
+    Ended { what: &'static str, status: ExitStatus, log_tail: String },
+    #[error("wait for a private {what}: not ready after {waited:?}; its log ends: {log_tail}")]
+    NotReady { what: &'static str, waited: Duration, log_tail: String },
+    #[error("name a database `{0}`: only a-z, 0-9 and _ are allowed here")]
+    Name(String),
+}

@@ -1,0 +1,21 @@
+//! Database servers of our own, in a folder of the caller's: for the demo, for tests, for drills.
+//!
+//! They listen on the loopback only, trust whoever reaches them there, and end with their owner.
+//! The servers refuse to run as root, so root hands their folder to another user of the machine.
+
+mod folder;
+mod mariadb;
+mod postgres;
+mod server;
+
+pub use mariadb::MariaDb;
+pub use postgres::{Installation, Postgres};
+
+/// How a private server is started; the default is right for most.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// `None`: one that is free.
+    pub port: Option<u16>,
+    /// Further settings by name, as the server's configuration knows them.
+    pub settings: Vec<(String, String)>,
+}
