@@ -65,6 +65,13 @@ pub(crate) const H2LOAD: Need = Need {
     present: || find_program("h2load").is_some(),
 };
 
+pub(crate) const OPENSSL: Need = Need {
+    package: "openssl",
+    purpose: "makes the certificate that both proxies show in the measurement",
+    service: None,
+    present: || find_program("openssl").is_some(),
+};
+
 /// Debian keeps initdb out of the `PATH`, in a folder by version.
 pub(crate) fn has_postgresql() -> bool {
     let versions = std::fs::read_dir("/usr/lib/postgresql");

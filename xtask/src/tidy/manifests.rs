@@ -50,7 +50,7 @@ fn check_root(root: &str, members: &[&str]) -> Vec<Finding> {
                 line.split(['.', ' ', '=']).next() == Some(name) && line.contains("workspace")
             })
         };
-        if is_in_table && !name.starts_with('#') && !members.iter().any(|member| uses(member)) {
+        if is_in_table && !name.starts_with('#') && !members.iter().any(uses) {
             findings.push(Finding::new(
                 "Cargo.toml",
                 index + 1,
