@@ -1,0 +1,118 @@
+// Serves web/dist and fakes control's API over a pretend shop: `npm run mock -- --port 4180`.
+// Scenario by `?scenario=calm|checkout|instance|holding|away|nothing|disk|two` on any page (kept in a cookie).
+// Development only. It holds to the same headers as the real server, so that what works here works there.
+
+import { createReadStream, existsSync, statSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { extname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { SCENARIOS, World } from './world.mjs'
+
+const option = (name, fallback) => {
+  const at = process.argv.indexOf(`--${name}`)
+  return at > 0 ? process.argv[at + 1] : fallback
+}
+const root = option('dist', fileURLToPath(new URL('../dist', import.meta.url)))
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.json': 'application/json', '.png': 'image/png' }
+const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+const worlds = new Map()
+function worldsOf(scenario) {
+  if (!worlds.has(scenario)) {
+    const list = [new World(scenario)]
+    if (scenario === 'two') list.push(new World('instance', { id: 'teehaus', name: 'Teehaus am Markt', seed: 21, scale: 0.3 }))
+    worlds.set(scenario, list)
+  }
+  return worlds.get(scenario)
+}
+
+/** Streams under way, so that the line can be cut on purpose: `POST /mock/cut`. */
+const streams = new Set()
+let cutUntil = 0
+setInterval(() => {
+  for (const list of worlds.values()) for (const world of list) world.tick()
+  for (const stream of streams) stream()
+}, 1000)
+
+const cookies = (request) =>
+  Object.fromEntries((request.headers.cookie ?? '').split(/; */).filter(Boolean).map((pair) => pair.split('=')))
+
+function json(response, status, body) {
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+  response.end(JSON.stringify(body))
+}
+const failure = (response, status, code, message) => json(response, status, { error: { code, message } })
+
+function events(request, response, world) {
+  if (Date.now() < cutUntil) return failure(response, 503, 'unavailable', 'cut on purpose')
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+  response.write(': here\n\n')
+  const send = () => {
+    if (Date.now() < cutUntil) {
+      response.destroy()
+      return
+    }
+    response.write(`event: tick\nid: ${world.sequence}\ndata: ${JSON.stringify(world.tickMessage())}\n\n`)
+  }
+  if (request.headers['last-event-id'] !== undefined) {
+    response.write(`event: reset\nid: ${world.sequence}\ndata: ${JSON.stringify(world.state())}\n\n`)
+  }
+  streams.add(send)
+  request.on('close', () => streams.delete(send))
+}
+
+function api(request, response, path, cookie) {
+  if (path === '/api/v1/health') return json(response, 200, { ok: true, version: '0.1.0' })
+  if (cookie.storewarden_session !== 'mock') return failure(response, 401, 'unauthenticated', 'sign in first')
+  const list = worldsOf(cookie.scenario in SCENARIOS ? cookie.scenario : 'calm')
+  if (path === '/api/v1/shops') {
+    return json(response, 200, { shops: list.map((w) => w.state()).map(({ id, name, platform, verdict }) => ({ id, name, platform, verdict })) })
+  }
+  if (path === '/api/v1/reload' && request.method === 'POST') {
+    if (cookie.scenario !== 'disk') return json(response, 200, { version: 13 })
+    return json(response, 422, { error: { code: 'configuration', message: 'the configuration has 1 error', details: ['storewarden.toml:7:3: unknown key `hots`, did you mean `hosts`?'] } })
+  }
+  if (path === '/api/v1/sign-out') {
+    response.writeHead(204, { 'set-cookie': 'storewarden_session=; Path=/; Max-Age=0' })
+    return response.end()
+  }
+  const match = /^\/api\/v1\/shops\/([^/]+)(?:\/(events)|\/instances\/([^/]+)\/(drain|undrain))?$/.exec(path)
+  const world = match && list.find((w) => w.id === match[1])
+  if (!world) return failure(response, 404, 'not_found', 'no such thing')
+  if (match[2]) return events(request, response, world)
+  if (match[4]) {
+    world[match[4]](match[3])
+    return json(response, 200, world.state().instances.find((i) => i.name === match[3]))
+  }
+  return json(response, 200, world.state())
+}
+
+const server = createServer((request, response) => {
+  const url = new URL(request.url, 'http://mock')
+  const cookie = cookies(request)
+  if (url.pathname === '/sign-in') {
+    const scenario = url.searchParams.get('scenario') ?? 'calm'
+    response.writeHead(303, {
+      location: '/',
+      'set-cookie': ['storewarden_session=mock; Path=/; HttpOnly; SameSite=Strict', `scenario=${scenario}; Path=/; SameSite=Strict`],
+    })
+    return response.end()
+  }
+  if (url.pathname === '/mock/cut') {
+    cutUntil = Date.now() + Number(url.searchParams.get('seconds') ?? 8) * 1000
+    return json(response, 200, { cut: true })
+  }
+  if (url.pathname.startsWith('/api/')) return api(request, response, url.pathname, cookie)
+  let file = join(root, normalize(url.pathname))
+  if (!file.startsWith(root) || !existsSync(file) || statSync(file).isDirectory()) file = join(root, 'index.html')
+  const headers = { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream', 'content-security-policy': POLICY, 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' }
+  const scenario = url.searchParams.get('scenario')
+  if (scenario) headers['set-cookie'] = `scenario=${scenario}; Path=/; SameSite=Strict`
+  response.writeHead(200, headers)
+  createReadStream(file).on('error', () => response.destroy()).pipe(response)
+})
+
+server.listen(Number(option('port', '0')), '127.0.0.1', () => {
+  const { port } = server.address()
+  process.stdout.write(`http://127.0.0.1:${port}/sign-in?token=mock\n`)
+})

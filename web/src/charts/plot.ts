@@ -1,0 +1,226 @@
+// One uPlot in our dress: grid under the lines, hatching over what is unknown, labels at the ends of lines.
+// Knows canvas and uPlot; does not know what the numbers mean.
+
+import uPlot from 'uplot'
+import { apart, roundAbove, timeTicks, unknownSpans, type Rows } from './geometry'
+
+export type Tone = 'accent' | 'soft' | 'faint' | 'broken'
+export interface Line { label: string; tone: Tone; /** Still growing: drawn lighter. */ partial?: boolean }
+
+export interface Look {
+  kind: 'bars' | 'line' | 'area'
+  lines: Line[]
+  step_ms: number
+  /** The scale ends at least here. */
+  top?: number | undefined
+  height: number
+  unknown: string
+  value: (value: number) => string
+  time: (at_ms: number, span_ms: number) => string
+  onCursor: (index: number | null) => void
+  onZoom: (from_ms: number, to_ms: number) => void
+}
+
+/** Left of the plot stands the scale, right of it the names of lines, where there are several. */
+export const GUTTER = 40
+export const endsWidth = (lines: Line[]) => (lines.filter((line) => !line.partial).length > 1 ? 40 : 0)
+
+const TONES: Record<Tone, string> = { accent: '--accent', soft: '--soft', faint: '--edge', broken: '--broken' }
+const FONT_PX = 11
+
+/** `light-dark()` is resolved by the browser only on a real property, so a probe wears the token. */
+function inkOf(host: HTMLElement, token: string): string {
+  const probe = document.createElement('i')
+  probe.style.color = `var(${token})`
+  host.append(probe)
+  const colour = getComputedStyle(probe).color
+  probe.remove()
+  return colour
+}
+
+interface Inks { rule: string; faint: string; ink: string; hatch: CanvasPattern | null; face: string; tone: (tone: Tone) => string; edge: string }
+
+function inksOf(host: HTMLElement): Inks {
+  const tones = Object.fromEntries(Object.entries(TONES).map(([tone, token]) => [tone, inkOf(host, token)]))
+  return {
+    rule: inkOf(host, '--rule'),
+    edge: inkOf(host, '--edge'),
+    faint: inkOf(host, '--faint'),
+    ink: inkOf(host, '--soft'),
+    hatch: hatching(inkOf(host, '--hatch')),
+    face: getComputedStyle(host).fontFamily,
+    tone: (tone) => tones[tone] ?? '#888',
+  }
+}
+
+function hatching(colour: string): CanvasPattern | null {
+  const size = 6 * devicePixelRatio
+  const tile = document.createElement('canvas')
+  tile.width = tile.height = size
+  const ctx = tile.getContext('2d')
+  if (!ctx) return null
+  ctx.strokeStyle = colour
+  ctx.lineWidth = devicePixelRatio
+  for (const shift of [-size, 0, size]) {
+    ctx.moveTo(shift, size)
+    ctx.lineTo(shift + size, 0)
+  }
+  ctx.stroke()
+  return ctx.createPattern(tile, 'repeat')
+}
+
+const translucent = (colour: string, share: number) => colour.replace(/^rgb\((.*)\)$/, (_, inner: string) => `rgba(${inner}, ${share})`)
+
+export class Plot {
+  readonly #u: uPlot
+  readonly #look: Look
+  readonly #inks: Inks
+  #rows: Rows = { times_ms: [], values: [] }
+  #dragging = false
+
+  constructor(host: HTMLElement, look: Look) {
+    this.#look = look
+    this.#inks = inksOf(host)
+    this.#u = new uPlot(this.#options(host), [[], ...look.lines.map(() => [])] as unknown as uPlot.AlignedData, host)
+    this.#u.over.addEventListener('mousedown', () => (this.#dragging = true))
+  }
+
+  show(rows: Rows, from_ms: number, to_ms: number) {
+    this.#rows = rows
+    this.#u.batch(() => {
+      this.#u.setData([rows.times_ms.map((at) => at / 1000), ...rows.values] as uPlot.AlignedData, false)
+      this.#u.setScale('x', { min: from_ms / 1000, max: to_ms / 1000 })
+    })
+  }
+
+  resize(width: number) {
+    if (width > 0) this.#u.setSize({ width, height: this.#look.height })
+  }
+
+  destroy() {
+    this.#u.destroy()
+  }
+
+  #options(host: HTMLElement): uPlot.Options {
+    const { look } = this.parts
+    return {
+      width: Math.max(host.clientWidth, 100),
+      height: look.height,
+      padding: [18, endsWidth(look.lines), 20, GUTTER],
+      legend: { show: false },
+      scales: { x: { time: false }, y: { range: (_u, _min, max) => [0, roundAbove(Math.max(max ?? 0, look.top ?? 0))] } },
+      axes: [{ show: false }, { show: false }],
+      cursor: {
+        y: false,
+        drag: { x: true, y: false, setScale: false },
+        sync: { key: 'page', scales: ['x', null] },
+        points: { size: 7, width: 2 },
+      },
+      series: [{}, ...look.lines.map((line) => this.#series(line))],
+      hooks: {
+        drawClear: [(u) => this.#ground(u)],
+        draw: [(u) => this.#ends(u)],
+        setCursor: [(u) => look.onCursor(u.cursor.left !== undefined && u.cursor.left >= 0 ? (u.cursor.idx ?? null) : null)],
+        setSelect: [(u) => this.#brushed(u)],
+      },
+    }
+  }
+
+  get parts() {
+    return { look: this.#look, inks: this.#inks }
+  }
+
+  #series(line: Line): uPlot.Series {
+    const { look, inks } = this.parts
+    const ink = inks.tone(line.tone)
+    const base: uPlot.Series = { label: line.label, stroke: ink, width: 1.75, points: { show: false }, spanGaps: false }
+    if (look.kind === 'bars') {
+      const fill = line.partial ? translucent(ink, 0.4) : ink
+      return { ...base, width: 0, fill, paths: uPlot.paths.bars?.({ size: [0.76, 24], align: 1 }) }
+    }
+    return look.kind === 'area' ? { ...base, fill: translucent(ink, 0.09) } : base
+  }
+
+  /** Brushing is synced to all charts of the page; only the one under the pointer speaks. */
+  #brushed(u: uPlot) {
+    if (!this.#dragging) return
+    this.#dragging = false
+    const { left, width } = u.select
+    if (width > 4) this.#look.onZoom(u.posToVal(left, 'x') * 1000, u.posToVal(left + width, 'x') * 1000)
+    u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
+  }
+
+  #ground(u: uPlot) {
+    const { look, inks } = this.parts
+    const { ctx, bbox } = u
+    const ratio = devicePixelRatio
+    const { min = 0, max = 1 } = u.scales['x'] ?? {}
+    const from = (min ?? 0) * 1000
+    const to = (max ?? 1) * 1000
+    ctx.save()
+    ctx.font = `${FONT_PX * ratio}px ${inks.face}`
+    if (this.#rows.times_ms.length > 0) this.#hatch(u, from, to)
+    const top = u.scales['y']?.max ?? 1
+    for (const value of [0, top / 2, top]) {
+      const y = Math.round(u.valToPos(value, 'y', true)) + 0.5
+      ctx.strokeStyle = value === 0 ? inks.edge : inks.rule
+      ctx.lineWidth = Math.max(1, Math.floor(ratio))
+      ctx.beginPath()
+      ctx.moveTo(0, y)
+      ctx.lineTo(bbox.left + bbox.width, y)
+      ctx.stroke()
+      ctx.fillStyle = inks.faint
+      ctx.textAlign = 'left'
+      ctx.textBaseline = 'bottom'
+      ctx.fillText(look.value(value), 0, y - 3 * ratio)
+    }
+    ctx.textBaseline = 'top'
+    for (const at of timeTicks(from, to, bbox.width / ratio, 84)) {
+      const x = u.valToPos(at / 1000, 'x', true)
+      const label = look.time(at, to - from)
+      const half = ctx.measureText(label).width / 2
+      ctx.textAlign = 'center'
+      ctx.fillText(label, Math.min(Math.max(x, half), bbox.left + bbox.width - half), bbox.top + bbox.height + 6 * ratio)
+    }
+    ctx.restore()
+  }
+
+  #hatch(u: uPlot, from: number, to: number) {
+    const { look, inks } = this.parts
+    const { ctx, bbox } = u
+    const kind = look.kind === 'bars' ? 'bars' : 'line'
+    for (const [a, b] of unknownSpans(this.#rows, kind, look.step_ms, from, to)) {
+      const left = u.valToPos(a / 1000, 'x', true)
+      const width = u.valToPos(b / 1000, 'x', true) - left
+      if (inks.hatch) ctx.fillStyle = inks.hatch
+      ctx.fillRect(left, bbox.top, width, bbox.height)
+      if (width < 64 * devicePixelRatio) continue
+      ctx.fillStyle = inks.ink
+      ctx.textAlign = 'center'
+      ctx.textBaseline = 'middle'
+      ctx.fillText(look.unknown, left + width / 2, bbox.top + bbox.height / 2)
+    }
+  }
+
+  #ends(u: uPlot) {
+    const { look, inks } = this.parts
+    if (endsWidth(look.lines) === 0) return
+    const { ctx, bbox } = u
+    const ratio = devicePixelRatio
+    const ends = look.lines
+      .map((line, i) => ({ line, value: this.#rows.values[i]?.findLast((value) => value !== null) }))
+      .filter((end): end is { line: Line; value: number } => typeof end.value === 'number')
+      .map((end) => ({ ...end, y: u.valToPos(end.value, 'y', true) }))
+      .sort((a, b) => a.y - b.y)
+    const ys = apart(ends.map((end) => end.y), (FONT_PX + 3) * ratio, bbox.top + bbox.height - 4 * ratio)
+    ctx.save()
+    ctx.font = `${FONT_PX * ratio}px ${inks.face}`
+    ctx.textAlign = 'left'
+    ctx.textBaseline = 'middle'
+    ends.forEach(({ line }, i) => {
+      ctx.fillStyle = line.tone === 'faint' ? inks.faint : inks.tone(line.tone)
+      ctx.fillText(line.label, bbox.left + bbox.width + 6 * ratio, ys[i] ?? 0)
+    })
+    ctx.restore()
+  }
+}

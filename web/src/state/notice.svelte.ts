@@ -1,0 +1,56 @@
+// The one short message at the foot of the page: what was just done, and how to take it back.
+
+import { api, Failure } from '../api/client'
+import { settings } from './settings.svelte'
+
+export interface Said { text: string; failed: boolean; undo?: () => void }
+
+const STAYS_MS = 10_000
+
+class Notice {
+  said = $state.raw<Said | null>(null)
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  say(said: Said) {
+    this.said = said
+    clearTimeout(this.#timer)
+    if (!said.failed) this.#timer = setTimeout(() => this.close(), STAYS_MS)
+  }
+
+  close() {
+    this.said = null
+  }
+}
+
+export const notice = new Notice()
+
+/** Does a thing and says how it went; the API's own words when it did not go. */
+async function perform(act: () => Promise<Omit<Said, 'failed'>>) {
+  try {
+    notice.say({ ...(await act()), failed: false })
+  } catch (error) {
+    const message = error instanceof Failure ? [error.message, ...error.details].join(' ') : String(error)
+    notice.say({ text: settings.m.notice.failed(message), failed: true })
+  }
+}
+
+export function drain(shop: string, name: string) {
+  return perform(async () => {
+    await api.drain(shop, name)
+    return { text: settings.m.notice.drained(name), undo: () => void undrain(shop, name) }
+  })
+}
+
+export function undrain(shop: string, name: string) {
+  return perform(async () => {
+    await api.undrain(shop, name)
+    return { text: settings.m.notice.undrained(name) }
+  })
+}
+
+export function reload() {
+  return perform(async () => {
+    const { version } = await api.reload()
+    return { text: settings.m.notice.reloaded(String(version)) }
+  })
+}

@@ -1,0 +1,24 @@
+// The span of time that every chart of the page shows, when a person asked for one.
+
+export interface Span { from_ms: number; to_ms: number }
+
+const LEAST_MS = 10_000
+const AROUND_MARK_MS = 120_000
+
+class Zoom {
+  span = $state<Span | null>(null)
+
+  to(from_ms: number, to_ms: number) {
+    if (to_ms - from_ms >= LEAST_MS) this.span = { from_ms, to_ms }
+  }
+
+  around(at_ms: number) {
+    this.span = { from_ms: at_ms - AROUND_MARK_MS, to_ms: at_ms + AROUND_MARK_MS }
+  }
+
+  reset() {
+    this.span = null
+  }
+}
+
+export const zoom = new Zoom()

@@ -1,0 +1,42 @@
+// What pages sum up from the history: pure functions over the API's values.
+
+import type { Instance, Level, Point, ShopState } from './api/types'
+
+const MINUTE_MS = 60_000
+
+export interface Traffic { requests: number; errors: number }
+
+/** Requests and errors of the newest minute that was seen; null when none of it was. */
+export function lastMinute(points: Point[]): Traffic | null {
+  const newest = points.at(-1)
+  if (!newest) return null
+  const traffic = { requests: 0, errors: 0 }
+  for (const point of points) {
+    if (point.at_ms <= newest.at_ms - MINUTE_MS) continue
+    traffic.requests += point.requests_per_second
+    traffic.errors += point.errors_per_second
+  }
+  return traffic
+}
+
+export const serves = (instance: Instance) => instance.health === 'up' || instance.health === 'slow_start'
+
+/** How the Shop page's sentence feels, and which one it is. */
+export type Serving =
+  | { level: Level; is: 'not_seen' | 'none' | 'none_held' }
+  | { level: Level; is: 'away'; at_ms: number }
+  | { level: Level; is: 'waiting'; count: number; checkout: number }
+  | { level: Level; is: 'all'; count: number }
+  | { level: Level; is: 'some'; up: number; total: number }
+
+export function serving(state: ShopState, factsAge_ms: number | null): Serving {
+  const { edge, hold, instances } = state
+  if (edge.facts_at_ms === null) return { level: 'unknown', is: 'not_seen' }
+  if (!edge.connected || factsAge_ms !== null) return { level: 'unknown', is: 'away', at_ms: edge.facts_at_ms }
+  const up = instances.filter(serves).length
+  if (up === 0 && instances.every((one) => one.health === 'unknown')) return { level: 'unknown', is: 'not_seen' }
+  const count = hold.held + hold.queued
+  if (hold.held > 0) return { level: up === 0 ? 'broken' : 'attention', is: 'waiting', count, checkout: hold.checkout }
+  if (up === 0) return { level: 'broken', is: 'none' }
+  return up === instances.length ? { level: 'good', is: 'all', count: up } : { level: 'attention', is: 'some', up, total: instances.length }
+}
