@@ -2,6 +2,7 @@
 //! a stage behind Storewarden. Nothing of it is part of the product; the product never depends on
 //! it and learns of the shop only what any shop's owner would tell it.
 
+pub mod customers;
 pub mod shop;
 
 /// A random token of 32 hexadecimal digits.
