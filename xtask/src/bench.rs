@@ -127,7 +127,7 @@ fn read_options(arguments: &[String]) -> Result<Options, Refusal> {
         let number = || value.parse::<u64>().ok().filter(|number| *number > 0);
         match (word.as_str(), number()) {
             ("--rounds", Some(number)) if number < 1000 => {
-                options.rounds = usize::try_from(number).unwrap_or(7)
+                options.rounds = usize::try_from(number).expect("invariant: below a thousand");
             }
             ("--requests", Some(number)) => options.requests = number,
             ("--only", _) => options.only = Some(value.clone()),

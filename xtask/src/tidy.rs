@@ -10,6 +10,7 @@ mod licences;
 mod links;
 mod locks;
 mod manifests;
+mod platforms;
 mod policy;
 mod rust_source;
 mod words;
@@ -65,6 +66,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     }
     findings.extend(manifests::check(&files));
     findings.extend(lexicon::check(&files));
+    findings.extend(platforms::check(&files));
     findings.extend(check_graph(workspace, &files)?);
     findings.sort();
     for finding in &findings {

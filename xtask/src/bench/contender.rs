@@ -16,9 +16,9 @@ use crate::workspace::Workspace;
 /// What every measured page weighs.
 const PAGE_BYTES: usize = 10 * 1024;
 
-/// The page of one visitor, and the page for all.
-pub(super) const UNCACHED: &str = "/account.html";
-pub(super) const CACHED: &str = "/lamp.html";
+/// A page of one visitor, and a picture for all.
+pub(super) const UNCACHED: &str = "/lamp.html";
+pub(super) const CACHED: &str = "/lamp.svg";
 
 const START_LIMIT: Duration = Duration::from_secs(10);
 

@@ -8,6 +8,7 @@ use super::rust_source::{code_only, first_test_line};
 enum Place {
     Anywhere,
     Tests,
+    /// The crates, without their tests; neither demo nor workshop.
     Product,
 }
 
@@ -72,7 +73,12 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Finding> {
             continue;
         }
         for ban in &BANS {
-            if line.contains(ban.text) && (ban.place == Place::Anywhere || ban.place == place) {
+            let is_meant = match ban.place {
+                Place::Anywhere => true,
+                Place::Tests => place == Place::Tests,
+                Place::Product => place == Place::Product && path.starts_with("crates/"),
+            };
+            if is_meant && line.contains(ban.text) {
                 findings.push(Finding::new(
                     path,
                     index + 1,
@@ -173,6 +179,6 @@ mod tests {
             )
             .is_empty()
         );
-        assert_eq!(lines_found("src/lib.rs", "// tidy: so\nstd::process::exit(1)\n"), [2]);
+        assert_eq!(lines_found("crates/x/src/lib.rs", "// tidy: so\nstd::process::exit(1)\n"), [2]);
     }
 }

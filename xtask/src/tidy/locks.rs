@@ -14,11 +14,12 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Finding> {
         "package-lock.json" => {
             check_lines(path, text, "\"resolved\": \"", |source| source.starts_with(NPM_HOST))
         }
-        ".npmrc" | "yarn.lock" | "pnpm-lock.yaml" => {
+        ".npmrc" => check_lines(path, text, "registry=", |_| false),
+        "yarn.lock" | "pnpm-lock.yaml" => {
             vec![Finding::new(
                 path,
                 0,
-                "npm with package-lock.json is the one way packages of the web are fetched",
+                "npm with package-lock.json is the one way packages are fetched",
             )]
         }
         _ => Vec::new(),
@@ -64,6 +65,7 @@ mod tests {
         assert_eq!(check("Cargo.lock", git)[0].line, 2);
         let mirror = "\"resolved\": \"http://mirror.example:8080/vite.tgz\",\n";
         assert_eq!(check("web/package-lock.json", mirror).len(), 1);
-        assert_eq!(check("web/.npmrc", "registry=http://mirror.example\n").len(), 1);
+        assert_eq!(check("web/.npmrc", "fund=false\nregistry=http://mirror.example\n").len(), 1);
+        assert_eq!(check("web/yarn.lock", "").len(), 1);
     }
 }
