@@ -90,8 +90,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
         certificate: Certificate::make(scratch.path())?,
         options,
     };
-    let mut report =
-        Report::new(machine::description()?, bench.options.rounds, bench.options.requests);
+    let second = if bench.options.is_calibration { "nginx again" } else { "Storewarden" };
+    let command = format!("cargo xtask bench {}", arguments.join(" "));
+    let mut report = Report::new(machine::description()?, command, second);
     for workers in [1, 2] {
         bench.measure_cases(workers, &mut report)?;
     }

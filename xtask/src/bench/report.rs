@@ -38,8 +38,9 @@ pub(super) struct Series {
 #[derive(Debug)]
 pub(super) struct Report {
     machine: String,
-    rounds: usize,
-    requests: u64,
+    command: String,
+    /// Who is measured beside nginx.
+    second: &'static str,
     /// Whether proxy and load had to share cores in the cases with two.
     pub(super) is_shared: bool,
     pub(super) series: Vec<Series>,
@@ -47,19 +48,21 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(machine: String, rounds: usize, requests: u64) -> Self {
-        Self { machine, rounds, requests, is_shared: false, series: Vec::new(), rest: None }
+    pub(super) fn new(machine: String, command: String, second: &'static str) -> Self {
+        let (series, rest) = (Vec::new(), None);
+        Self { machine, command, second, is_shared: false, series, rest }
     }
 
     /// Markdown, which reads well on a terminal too.
     pub(super) fn text(&self) -> String {
-        let mut text = format!(
-            "`cargo xtask bench edge --rounds {} --requests {}`\n\n{}.\n",
-            self.rounds, self.requests, self.machine
-        );
+        let mut text = format!("`{}`\n\n{}.\n", self.command, self.machine);
         if !self.series.is_empty() {
             text += "\nProcessor seconds for 100,000 requests, all processes together: the median of the rounds. The ratio is the\nmedian of the rounds' ratios, with the lowest and the highest beside it.\n\n";
-            text += "| case | nginx | Storewarden | ratio | lowest – highest | at most |\n|---|---:|---:|---:|---:|---:|\n";
+            text += &format!(
+                "| case | nginx | {} | ratio | lowest – highest | at most |\n",
+                self.second
+            );
+            text += "|---|---:|---:|---:|---:|---:|\n";
             for series in &self.series {
                 text += &series.row();
             }
