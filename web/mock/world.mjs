@@ -312,8 +312,8 @@ export class World {
       class: name,
       requests_per_second: round(last.requests_per_second * share, 2),
       errors_per_second: bend.checkoutFails && name === 'payment' ? round(last.requests_per_second * share * 0.94, 2) : 0,
-      p50_ms: bend.holding ? null : round(p50 + this.walk * 2, 1),
-      p95_ms: bend.holding ? null : round(p95 + this.walk * 9, 1),
+      p50_ms: bend.holding ? null : round(p50 * (1 + this.walk * 0.1), 1),
+      p95_ms: bend.holding ? null : round(p95 * (1 + this.walk * 0.1), 1),
     }))
   }
 

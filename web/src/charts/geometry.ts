@@ -51,12 +51,20 @@ export function timeTicks(from_ms: number, to_ms: number, width_px: number, apar
   return ticks
 }
 
-/** The next round number (1, 2, 2.5, 4, 5, 6, 8 × 10ⁿ) above the highest value. */
+/** The next round number above the highest value, whose half is round too: both stand on the scale. */
 export function roundAbove(highest: number): number {
   if (!(highest > 0)) return 1
   const power = 10 ** Math.floor(Math.log10(highest))
-  const lead = [1, 2, 2.5, 4, 5, 6, 8, 10].find((n) => n * power >= highest * (1 - 1e-9)) ?? 10
+  const lead = [1, 1.2, 1.6, 2, 2.4, 3, 4, 6, 8, 10].find((n) => n * power >= highest * (1 - 1e-9)) ?? 10
   return lead * power
+}
+
+const SPANS_MIN = [2, 5, 10, 15, 30, 60, 120, 180]
+
+/** The shortest span that holds what is known, from `least_min` to `most_min`: a young shop's chart is not an empty one. */
+export function fittingSpan(first_ms: number | null, now_ms: number, least_min: number, most_min: number): number {
+  const age_min = first_ms === null ? most_min : (now_ms - first_ms) / 60_000
+  return SPANS_MIN.find((span) => span >= least_min && (span >= age_min || span >= most_min)) ?? most_min
 }
 
 export interface PlacedMark { share: number; marks: Mark[] }

@@ -21,12 +21,17 @@ export interface Look {
   onZoom: (from_ms: number, to_ms: number) => void
 }
 
+
+const TONES: Record<Tone, string> = { accent: '--accent', soft: '--soft', faint: '--faint', broken: '--broken' }
+const FONT_PX = 11
+const LETTER_PX = 6.4
+
 /** Left of the plot stands the scale, right of it the names of lines, where there are several. */
 export const GUTTER = 40
-export const endsWidth = (lines: Line[]) => (lines.filter((line) => !line.partial).length > 1 ? 40 : 0)
-
-const TONES: Record<Tone, string> = { accent: '--accent', soft: '--soft', faint: '--edge', broken: '--broken' }
-const FONT_PX = 11
+export function endsWidth(lines: Line[]): number {
+  const named = lines.filter((line) => !line.partial)
+  return named.length > 1 ? 8 + Math.ceil(Math.max(...named.map((line) => line.label.length)) * LETTER_PX) : 0
+}
 
 /** `light-dark()` is resolved by the browser only on a real property, so a probe wears the token. */
 function inkOf(host: HTMLElement, token: string): string {
@@ -133,7 +138,7 @@ export class Plot {
   #series(line: Line): uPlot.Series {
     const { look, inks } = this.parts
     const ink = inks.tone(line.tone)
-    const base: uPlot.Series = { label: line.label, stroke: ink, width: 1.75, points: { show: false }, spanGaps: false }
+    const base: uPlot.Series = { label: line.label, stroke: ink, width: line.tone === 'faint' ? 1 : 1.5, points: { show: false }, spanGaps: false }
     if (look.kind === 'bars') {
       const fill = line.partial ? translucent(ink, 0.4) : ink
       return { ...base, width: 0, fill, paths: uPlot.paths.bars?.({ size: [0.76, 24], align: 1 }) }

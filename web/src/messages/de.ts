@@ -12,7 +12,7 @@ export const de: Messages = {
   unknown: 'unbekannt',
   notYet: '–',
 
-  levels: { good: 'Gut', attention: 'Braucht Sie', broken: 'Gestört', unknown: 'Unbekannt' },
+  levels: { good: 'Gut', attention: 'Achtung', broken: 'Gestört', unknown: 'Unbekannt' },
 
   nav: {
     overview: 'Übersicht',
@@ -104,7 +104,7 @@ export const de: Messages = {
     lastMinute: (count) => `${count} in der letzten Minute`,
     revenueToday: (money) => `${money} heute`,
     visitorsNow: 'gerade hier',
-    errorsOf: (count) => `von ${count} Anfragen in einer Minute`,
+    errorsOf: (count) => `von ${count} Anfragen/min`,
     percentiles: (p50, p99) => `p50 ${p50}, p99 ${p99}`,
     cacheOf: 'der Anfragen, jetzt',
     age: (age) => `${age} alt`,
@@ -123,8 +123,8 @@ export const de: Messages = {
     waiting: 'Gehaltene und wartende Anfragen',
     checkouts: 'Bezahlvorgänge je Sekunde',
     host: 'Prozessor und Speicher, belegter Anteil',
-    byMinute: 'Je Minute, letzte drei Stunden',
-    bySecond: 'Je Sekunde, letzte zehn Minuten',
+    byMinute: (span) => `Letzte ${span}, je Minute`,
+    bySecond: (span, step) => `Letzte ${span}, ${step} je Punkt`,
     table: (title) => `${title}: als Tabelle zeigen`,
     time: 'Zeit',
     soFar: 'bisher',
@@ -144,7 +144,7 @@ export const de: Messages = {
 
   mark: {
     title: 'Was geschah',
-    show: (what, time) => `${what}, ${time}: in den Diagrammen zeigen`,
+    show: 'in den Diagrammen zeigen',
     several: (count) => `${count} Ereignisse`,
     none: 'Nichts Besonderes in den letzten Stunden. Neu gelesene Konfigurationen, Instanzen, die gehen und kommen, und Zertifikate stehen hier und in jedem Diagramm.',
     kind: {
@@ -217,6 +217,7 @@ export const de: Messages = {
     edgeAwayShort: 'Meldet sich nicht',
     facts: 'Zahlen erhoben',
     factsAge: (time, age) => `${time}, vor ${age}`,
+    figuresOf: (time) => `Zahlen von ${time}.`,
     configuration: 'Konfiguration',
     inForce: (version) => `Version ${version} gilt`,
     behind: (version, wanted) => `Version ${version} gilt, ${wanted} ist gewünscht`,

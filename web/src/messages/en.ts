@@ -111,7 +111,7 @@ export const en = {
     lastMinute: (count: string) => `${count} in the last minute`,
     revenueToday: (money: string) => `${money} today`,
     visitorsNow: 'here now',
-    errorsOf: (count: string) => `of ${count} requests in a minute`,
+    errorsOf: (count: string) => `of ${count} requests/min`,
     percentiles: (p50: string, p99: string) => `p50 ${p50}, p99 ${p99}`,
     cacheOf: 'of requests, now',
     age: (age: string) => `${age} old`,
@@ -130,8 +130,8 @@ export const en = {
     waiting: 'Requests held and queued',
     checkouts: 'Checkouts a second',
     host: 'Processor and memory, share used',
-    byMinute: 'By the minute, last three hours',
-    bySecond: 'By the second, last ten minutes',
+    byMinute: (span: string) => `Last ${span}, by the minute`,
+    bySecond: (span: string, step: string) => `Last ${span}, ${step} a point`,
     table: (title: string) => `${title}: show as a table`,
     time: 'Time',
     soFar: 'so far',
@@ -151,7 +151,7 @@ export const en = {
 
   mark: {
     title: 'What happened',
-    show: (what: string, time: string) => `${what}, ${time}: show on the charts`,
+    show: 'show on the charts',
     several: (count: number) => `${count} events`,
     none: 'Nothing out of the ordinary in the last hours. Reloads, instances that go and come, drains and certificates will stand here and on every chart.',
     kind: {
@@ -224,6 +224,7 @@ export const en = {
     edgeAwayShort: 'Not reporting',
     facts: 'Figures taken',
     factsAge: (time: string, age: string) => `${time}, ${age} ago`,
+    figuresOf: (time: string) => `Figures of ${time}.`,
     configuration: 'Configuration',
     inForce: (version: string) => `version ${version} in force`,
     behind: (version: string, wanted: string) => `version ${version} in force, ${wanted} wanted`,

@@ -22,3 +22,8 @@ class Zoom {
 }
 
 export const zoom = new Zoom()
+
+const FINE_MS = 180_000
+
+/** A second a point where a person looked closely, five where a screen has no room for more. */
+export const stepFor = (span: Span | null) => (span && span.to_ms - span.from_ms <= FINE_MS ? 1000 : 5000)

@@ -1,0 +1,60 @@
+// A browser, and windows into it that remember what must not happen: errors on the console, requests to elsewhere.
+
+import { chromium } from 'playwright-core'
+
+const QUIET = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
+  '--disable-sync', '--disable-domain-reliability', '--force-color-profile=srgb',
+]
+export const SIZES = { desk: { width: 1440, height: 1000 }, phone: { width: 390, height: 844 } }
+
+export class Session {
+  errors = []
+  strangers = new Set()
+  #browser
+  #origin
+  #state
+
+  static async open(executablePath, origin) {
+    const session = new Session()
+    session.#browser = await chromium.launch({ executablePath, args: QUIET })
+    session.#origin = origin
+    return session
+  }
+
+  /** Opens the one-time link and keeps its cookie for all later windows. */
+  async signIn(link) {
+    const context = await this.context('desk')
+    const page = await this.page(context)
+    await page.goto(link)
+    this.#state = await context.storageState()
+    return { context, page }
+  }
+
+  context(size, { theme = 'light', language = 'en', signedIn = true, sharp = 1 } = {}) {
+    return this.#browser.newContext({
+      viewport: SIZES[size],
+      colorScheme: theme,
+      locale: language,
+      deviceScaleFactor: sharp,
+      hasTouch: size === 'phone',
+      ...(signedIn && this.#state ? { storageState: this.#state } : {}),
+    })
+  }
+
+  async page(context, { tolerate = () => false } = {}) {
+    const page = await context.newPage()
+    const note = (text) => tolerate(text) || this.errors.push(`${new URL(page.url()).pathname}: ${text}`)
+    page.on('console', (message) => ['error', 'warning'].includes(message.type()) && note(message.text()))
+    page.on('pageerror', (error) => note(error.message))
+    page.on('request', (request) => {
+      const url = new URL(request.url())
+      if (!['data:', 'blob:'].includes(url.protocol) && url.origin !== this.#origin) this.strangers.add(url.origin)
+    })
+    return page
+  }
+
+  close() {
+    return this.#browser.close()
+  }
+}
