@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use std::{
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 /// The body of every response the edge gives.
@@ -32,6 +33,11 @@ impl<O: Observer> EdgeBody<O> {
     pub(crate) fn full(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         if bytes.is_empty() { Self::Empty } else { Self::Full(bytes) }
+    }
+
+    /// `quiet` is the longest time between two pieces.
+    pub(crate) fn upstream(body: Incoming, observer: O, quiet: Duration) -> Self {
+        Self::Upstream(Observed::new(body, observer, quiet))
     }
 }
 

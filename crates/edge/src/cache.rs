@@ -52,7 +52,8 @@ impl Cache {
         Self::default()
     }
 
-    /// The shop's shelf, held to these limits from now on. Other rules than before make other keys
+    /// The shop's shelf, held to these limits from now on; with the cache switched off in them it
+    /// keeps nothing, and must be asked for all the same so that it forgets what it has. Other rules than before make other keys
     /// and other promises: what was kept under the old ones is dropped.
     pub(crate) fn shelf(
         &self,

@@ -40,13 +40,24 @@ pub(crate) struct Key(Vec<u8>);
 
 impl Key {
     /// Starts a new key with what the platform's rules do not know. The rest is appended to the
-    /// returned buffer: host, path, query and whatever else the rules make part of it, each part
-    /// so delimited that no two requests run into one another.
+    /// returned buffer: host, NUL, path and query, and a NUL before each further part that the
+    /// rules make of cookies and headers.
     pub(crate) fn start(&mut self, tls: bool, ask: &Ask) -> &mut Vec<u8> {
         self.0.clear();
-        self.0.push(u8::from(tls) << 7 | ask.encodings.byte());
+        self.0.push((u8::from(tls) << 7) | ask.encodings.byte());
         &mut self.0
     }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// What all variants of an address have in common: of `host NUL path-and-query [NUL …]…` the part
+/// up to the second NUL.
+fn address(from_host: &[u8]) -> &[u8] {
+    let end = memchr::memchr_iter(0, from_host).nth(1);
+    &from_host[..end.unwrap_or(from_host.len())]
 }
 
 /// The answer of [`Shelf::lookup`].
@@ -124,10 +135,10 @@ impl Shelf {
         Lookup::Hit(Hit { stored, age, left })
     }
 
-    /// Taken before the request goes to the shop. `uri` is the key's part that all variants of the
-    /// address have in common, as given to [`Shelf::invalidate`]; `path` the request's.
+    /// Taken before the request goes to the shop. `uri` is the key from its host on, `path` the
+    /// request's.
     pub(crate) fn ticket(&self, key: &Key, uri: &[u8], path: &str, now: Instant) -> Ticket {
-        let uri_hash = self.hasher.hash_one(uri);
+        let uri_hash = self.hasher.hash_one(address(uri));
         Ticket {
             key_hash: self.hasher.hash_one(&key.0),
             key: key.0.as_slice().into(),
@@ -175,9 +186,10 @@ impl Shelf {
         Ok(Recorder::new(Arc::clone(self), ticket, head, announced))
     }
 
-    /// Drops all variants of an address, and voids those under way.
+    /// Drops all variants of an address, and voids those under way. `uri` is a key from its host
+    /// on; what makes a variant of it does not count.
     pub(crate) fn invalidate(&self, uri: &[u8]) {
-        let uri_hash = self.hasher.hash_one(uri);
+        let uri_hash = self.hasher.hash_one(address(uri));
         let mut ledger = self.ledger();
         self.stamp(uri_hash).fetch_add(1, Ordering::AcqRel);
         for key in ledger.variants.remove(&uri_hash).unwrap_or_default() {
@@ -223,6 +235,10 @@ impl Shelf {
         self.memory_bytes.store(memory, Ordering::Relaxed);
         self.object_bytes.store(limits.object_bytes.min(memory), Ordering::Relaxed);
         let mut ledger = self.ledger();
+        if memory == 0 {
+            // Nobody says what changes while the cache is off.
+            self.epoch.fetch_add(1, Ordering::AcqRel);
+        }
         self.make_room(&mut ledger, Instant::now());
         self.note(&ledger);
     }
