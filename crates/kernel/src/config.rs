@@ -136,13 +136,14 @@ impl fmt::Display for DatabaseUrl {
         let Some((scheme, rest)) = self.secret.split_once("://") else {
             return f.write_str(&self.secret);
         };
+        // The query may hold a password too.
+        let without_query = |text: &str| text.split('?').next().unwrap_or_default().to_owned();
         match rest.rsplit_once('@') {
             Some((user, place)) => {
                 let user = user.split_once(':').map_or(user, |(user, _)| user);
-                let place = place.split_once('?').map_or(place, |(place, _)| place);
-                write!(f, "{scheme}://{user}@{place}")
+                write!(f, "{scheme}://{user}@{}", without_query(place))
             }
-            None => write!(f, "{scheme}://{rest}"),
+            None => write!(f, "{scheme}://{}", without_query(rest)),
         }
     }
 }

@@ -1,9 +1,22 @@
 //! The file a person writes: TOML in, a validated [`Configuration`](super::Configuration) or every
-//! error at once out.
+//! error at once out. The format is written in docs/formats/configuration.md.
 
 use super::Configuration;
 use crate::snapshot::Check;
+use reader::Reader;
 use std::fmt;
+
+mod database;
+mod edge;
+mod reader;
+mod section;
+mod shop;
+mod syntax;
+mod values;
+mod whole;
+
+/// The version of the format that this program reads.
+const VERSION: u64 = 1;
 
 /// What the reader must know from elsewhere to judge a file.
 #[derive(Clone, Copy)]
@@ -35,8 +48,8 @@ pub struct ConfigError {
     pub line: usize,
     /// 1-based, in characters.
     pub column: usize,
-    /// What is wrong, then how to mend it.
     pub message: String,
+    /// What to do about it.
     pub mend: String,
 }
 
@@ -52,7 +65,10 @@ impl fmt::Display for ConfigError {
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} mistakes in the configuration", self.0.len())
+        match self.0.as_slice() {
+            [one] => write!(f, "one mistake in the configuration, in line {}", one.line),
+            all => write!(f, "{} mistakes in the configuration", all.len()),
+        }
     }
 }
 
@@ -62,6 +78,16 @@ impl std::error::Error for ConfigErrors {}
 ///
 /// # Errors
 /// Every mistake in the text with its line, column and mend.
-pub fn parse(_text: &str, _known: Known<'_>) -> Result<Configuration, ConfigErrors> {
-    Err(ConfigErrors(vec![]))
+pub fn parse(text: &str, known: Known<'_>) -> Result<Configuration, ConfigErrors> {
+    let syntax = syntax::parse(text);
+    let reader = Reader::new(text, known, !syntax.mistakes.is_empty());
+    for mistake in syntax.mistakes {
+        reader.wrong(mistake.at, mistake.wrong);
+    }
+    let configuration =
+        syntax.document.as_ref().and_then(|document| whole::read(&reader, document.as_table()));
+    reader.finish(configuration)
 }
+
+#[cfg(test)]
+mod tests;
