@@ -8,7 +8,11 @@ mod client;
 mod ledger;
 mod sample;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::{
@@ -19,9 +23,6 @@ use tokio::{
 
 pub use client::{Answer, Client, Trouble, TroubleKind};
 pub use ledger::{Acknowledged, Failure, Figures, Ledger};
-
-/// How long customers who are still inside may finish when the doors close.
-const CLOSING_TIME: Duration = Duration::from_secs(20);
 
 /// Which shop the customers know their way around in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +70,8 @@ impl Options {
 pub struct Customers {
     ledger: Arc<Ledger>,
     rate: watch::Sender<u64>,
-    doors: JoinHandle<()>,
-    open: watch::Sender<bool>,
+    doors: Mutex<Option<JoinHandle<()>>>,
+    closing: watch::Sender<Option<Duration>>,
 }
 
 impl Customers {
@@ -79,9 +80,9 @@ impl Customers {
     pub fn start(options: Options) -> Self {
         let ledger = Arc::new(Ledger::default());
         let (rate, rates) = watch::channel(options.per_minute);
-        let (open, is_open) = watch::channel(true);
-        let doors = tokio::spawn(let_in(options, Arc::clone(&ledger), rates, is_open));
-        Self { ledger, rate, doors, open }
+        let (closing, is_closing) = watch::channel(None);
+        let doors = tokio::spawn(let_in(options, Arc::clone(&ledger), rates, is_closing));
+        Self { ledger, rate, doors: Mutex::new(Some(doors)), closing }
     }
 
     /// Turns the arrivals up or down, from now on.
@@ -99,15 +100,18 @@ impl Customers {
         &self.ledger
     }
 
-    /// Lets nobody in any more, and waits until those inside have finished (at most 20 seconds;
-    /// who stays longer is put out, in the middle of whatever they do).
-    pub async fn stop(self) -> Arc<Ledger> {
-        self.open.send_replace(false);
-        // A doorkeeper that panicked has nobody left inside.
-        if let Err(error) = self.doors.await {
+    /// Lets nobody in any more, and waits until those inside have finished. Who stays longer than
+    /// `grace` is put out, in the middle of whatever they do. Asked again, it does nothing.
+    pub async fn stop(&self, grace: Duration) -> &Arc<Ledger> {
+        self.closing.send_replace(Some(grace));
+        let doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(doors) = doors
+            && let Err(error) = doors.await
+        {
+            // A doorkeeper that panicked has nobody left inside.
             eprintln!("error: the customers' doors broke: {error}");
         }
-        self.ledger
+        &self.ledger
     }
 }
 
@@ -116,7 +120,7 @@ async fn let_in(
     options: Options,
     ledger: Arc<Ledger>,
     mut rates: watch::Receiver<u64>,
-    mut is_open: watch::Receiver<bool>,
+    mut is_closing: watch::Receiver<Option<Duration>>,
 ) {
     let mut chance = StdRng::seed_from_u64(options.seed);
     let room = Arc::new(Semaphore::new(options.most_inside));
@@ -137,7 +141,7 @@ async fn let_in(
                 Ok(()) => continue,
                 Err(_) => break,
             },
-            _ = is_open.changed() => break,
+            _ = is_closing.changed() => break,
         }
         while inside.try_join_next().is_some() {}
         match Arc::clone(&room).try_acquire_owned() {
@@ -149,7 +153,8 @@ async fn let_in(
         }
     }
     let all_gone = async { while inside.join_next().await.is_some() {} };
-    if timeout(CLOSING_TIME, all_gone).await.is_err() {
+    let grace = is_closing.borrow().unwrap_or_default();
+    if timeout(grace, all_gone).await.is_err() {
         inside.shutdown().await;
     }
 }

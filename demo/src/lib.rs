@@ -3,7 +3,10 @@
 //! it and learns of the shop only what any shop's owner would tell it.
 
 pub mod customers;
+pub mod director;
+pub mod guide;
 pub mod shop;
+pub mod stage;
 
 /// A random token of 32 hexadecimal digits.
 fn token() -> String {

@@ -1,13 +1,22 @@
 //! The command line of the demonstration. No logic: it reads arguments and calls the library.
 
-use std::time::Duration;
+use std::{
+    net::SocketAddr, os::unix::process::parent_id, path::PathBuf, process::ExitCode, time::Duration,
+};
 
 use anyhow::{Context as _, Result};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use demo::{
+    customers::{Customers, Kind, Options},
+    stage::{DatabaseKind, StageOptions},
+};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
+
+/// A demonstration's service manager is in no hurry, so that one can watch.
+const RESTART_AFTER: Duration = Duration::from_secs(15);
 
 /// A sample shop, its generated customers, and the director that puts both behind Storewarden.
 #[derive(Debug, Parser)]
@@ -21,6 +30,12 @@ struct Arguments {
 enum Command {
     /// Serve one instance of the sample shop.
     Shop(ShopArguments),
+    /// Set the stage: the shop behind Storewarden, with customers and a guide.
+    Run(RunArguments),
+    /// Send generated customers to a shop, and print what happened to them.
+    Customers(CustomersArguments),
+    /// Ask the demonstration that runs for something: `customers 300`, `kill-instance`, `redeploy` …
+    Ask(AskArguments),
 }
 
 #[derive(Debug, Args)]
@@ -40,13 +55,133 @@ struct ShopArguments {
     /// Milliseconds that each dynamic page costs beside its queries.
     #[arg(long, default_value_t = 4)]
     work_ms: u64,
+    /// Stop when the process that started this one has gone.
+    #[arg(long)]
+    stop_with_parent: bool,
+}
+
+#[derive(Debug, Args)]
+struct RunArguments {
+    /// The storewarden program; without one, customers go straight to the shop.
+    #[arg(long)]
+    storewarden: Option<PathBuf>,
+    /// Which shop is played.
+    #[arg(long, value_enum, default_value = "sample")]
+    shop: Shop,
+    /// Keep everything in this folder; without one, in a temporary folder that goes at the end.
+    #[arg(long)]
+    directory: Option<PathBuf>,
+    /// Customers a minute.
+    #[arg(long, default_value_t = 30)]
+    customers: u64,
+    /// Most dynamic pages that one instance works on at once.
+    #[arg(long, default_value_t = 64)]
+    capacity: usize,
+    /// SQLite, also where PostgreSQL is installed.
+    #[arg(long)]
+    sqlite: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Shop {
+    /// Lampenladen, our own.
+    Sample,
+}
+
+impl From<Shop> for Kind {
+    fn from(shop: Shop) -> Self {
+        match shop {
+            Shop::Sample => Self::Sample,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+struct CustomersArguments {
+    /// Where they go, as address and port.
+    #[arg(long)]
+    to: SocketAddr,
+    /// Which shop they know.
+    #[arg(long, value_enum, default_value = "sample")]
+    shop: Shop,
+    /// Customers a minute.
+    #[arg(long, default_value_t = 30)]
+    rate: u64,
+    /// How long they come.
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+    /// How long they think between pages: 1 for people in a hurry, 0 for machines.
+    #[arg(long, default_value_t = 1.0)]
+    pace: f64,
+}
+
+#[derive(Debug, Args)]
+struct AskArguments {
+    /// The guide's address; without it, the newest demonstration is asked.
+    #[arg(long)]
+    guide: Option<String>,
+    /// What to try, as the guide lists it.
+    act: String,
+    /// How many, where that matters: customers a minute, or which instance.
+    value: Option<u64>,
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    match Arguments::parse().command {
+async fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
         Command::Shop(arguments) => serve_shop(arguments).await,
+        Command::Run(arguments) => run(arguments).await,
+        Command::Customers(arguments) => send_customers(arguments).await,
+        Command::Ask(arguments) => ask(arguments).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+async fn run(arguments: RunArguments) -> Result<()> {
+    let kind = if arguments.sqlite { DatabaseKind::Sqlite } else { DatabaseKind::Best };
+    let program = std::env::current_exe().context("find this program")?;
+    demo::director::run(StageOptions {
+        storewarden: arguments.storewarden,
+        directory: arguments.directory,
+        shop: arguments.shop.into(),
+        database: kind,
+        capacity: arguments.capacity,
+        per_minute: arguments.customers,
+        restart_after: Some(RESTART_AFTER),
+        ..StageOptions::new(program)
+    })
+    .await
+}
+
+#[expect(clippy::print_stdout, reason = "its output is what was asked for")]
+async fn send_customers(arguments: CustomersArguments) -> Result<()> {
+    let customers = Customers::start(Options {
+        kind: arguments.shop.into(),
+        per_minute: arguments.rate,
+        pace: arguments.pace,
+        ..Options::to(arguments.to)
+    });
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_secs(arguments.seconds)) => {}
+        result = tokio::signal::ctrl_c() => result?,
+    }
+    let ledger = customers.stop(Duration::from_secs(30)).await;
+    let summary = serde_json::json!({ "figures": ledger.figures(), "failures": ledger.failures() });
+    println!("{}", serde_json::to_string_pretty(&summary)?);
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "its output is what was asked for")]
+async fn ask(arguments: AskArguments) -> Result<()> {
+    let AskArguments { guide, act, value } = arguments;
+    println!("{}", demo::director::ask(guide.as_deref(), &act, value).await?);
+    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "whoever asked for any free port must learn which")]
@@ -57,8 +192,9 @@ async fn serve_shop(arguments: ShopArguments) -> Result<()> {
     println!("{} on http://{}", arguments.name, listener.local_addr()?);
     let mut end = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let orphaned = until_orphaned(arguments.stop_with_parent);
     let stop = async move {
-        tokio::select! { _ = end.recv() => {}, _ = interrupt.recv() => {} }
+        tokio::select! { _ = end.recv() => {}, _ = interrupt.recv() => {}, () = orphaned => {} }
     };
     let options = demo::shop::Options {
         name: arguments.name,
@@ -67,4 +203,15 @@ async fn serve_shop(arguments: ShopArguments) -> Result<()> {
         work: Duration::from_millis(arguments.work_ms),
     };
     demo::shop::serve(listener, options, stop).await
+}
+
+/// A director that was killed could not stop its instances; they notice that they are alone.
+async fn until_orphaned(matters: bool) {
+    if !matters {
+        return std::future::pending().await;
+    }
+    let parent = parent_id();
+    while parent_id() == parent {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }

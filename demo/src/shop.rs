@@ -41,6 +41,8 @@ pub use faults::Fault;
 use faults::Faults;
 use reply::Failure;
 
+use crate::stage::OrderRow;
+
 /// How long a stopping instance lets its running requests end.
 const STOP_WAIT: Duration = Duration::from_secs(10);
 
@@ -162,4 +164,25 @@ async fn health(State(shop): Shared) -> Response {
     };
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
     (status, headers, text).into_response()
+}
+
+/// Every order that the database at `url` has, by its key.
+///
+/// # Errors
+/// When the database can't be read.
+pub(crate) async fn read_orders(url: &str) -> Result<Vec<OrderRow>> {
+    let database = Database::at(url)?;
+    let sql = "select o.number, c.email, o.cart_id, o.total_minor from shop_order o \
+               join customer c on c.id = o.customer_id order by o.id";
+    let rows = database.lease().await?.query(sql, &[]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(OrderRow {
+                number: row.text(0)?,
+                email: row.text(1)?,
+                cart: row.text(2)?,
+                total_minor: row.int(3)?,
+            })
+        })
+        .collect()
 }

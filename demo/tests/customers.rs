@@ -20,7 +20,7 @@ async fn acknowledged_orders_are_the_rows() {
         }
     };
     tokio::time::timeout(Duration::from_secs(60), bought).await.expect("a dozen orders");
-    let ledger = customers.stop().await;
+    let ledger = customers.stop(Duration::from_secs(20)).await;
     let figures = ledger.figures();
     assert_eq!(figures.failures, 0, "{:?}", ledger.failures());
     assert_eq!((figures.inside, figures.annoyed, figures.turned_away), (0, 0, 0), "{figures:?}");

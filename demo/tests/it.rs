@@ -5,3 +5,4 @@
 mod customers;
 mod running;
 mod shop;
+mod stage;

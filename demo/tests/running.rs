@@ -1,11 +1,14 @@
 //! Shops that run for the length of a test.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    fs::Permissions, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path, time::Duration,
+};
 
 use demo::{
     customers::{Answer, Client},
     shop::{self, Options},
 };
+use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 /// An instance of the shop inside the test's process; it stops when dropped.
@@ -51,4 +54,10 @@ impl Running {
 
 pub(crate) fn sqlite_in(directory: &Path) -> String {
     format!("sqlite:{}", directory.join("shop.db").display())
+}
+
+/// A temporary folder that the user whom PostgreSQL runs as may enter.
+pub(crate) fn passable_directory() -> TempDir {
+    let passable = Permissions::from_mode(0o711);
+    tempfile::Builder::new().permissions(passable).tempdir().expect("a temporary folder")
 }

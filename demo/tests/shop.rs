@@ -1,9 +1,10 @@
 //! What the shop promises to visitors and to whatever stands in front of it.
 
+use databases::private::{self, Postgres};
 use demo::customers::{Answer, Client};
 use serde_json::Value;
 
-use crate::running::{Running, sqlite_in};
+use crate::running::{Running, passable_directory, sqlite_in};
 
 const BUYER: &str = "name=Buyer&email=buyer-it%40example.test&street=Lichtgasse+1&postal_code=10115\
                      &city=Berlin&method=card";
@@ -57,6 +58,19 @@ async fn one_cart_one_order(database: &str) {
 async fn one_cart_is_one_order_on_sqlite() {
     let directory = tempfile::tempdir().unwrap();
     one_cart_one_order(&sqlite_in(directory.path())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_cart_is_one_order_on_postgres() {
+    if !demo::stage::has_postgres() {
+        println!("skipped: this machine has no PostgreSQL");
+        return;
+    }
+    let directory = passable_directory();
+    let server = Postgres::start(directory.path(), private::Options::default()).await.unwrap();
+    server.create_database("shop").await.unwrap();
+    one_cart_one_order(&server.url("shop")).await;
+    server.stop().await.unwrap();
 }
 
 #[tokio::test]

@@ -138,9 +138,7 @@ impl Client {
         let mut answer = self.request_once(method, path, body).await?;
         for _ in 0..MOST_REDIRECTS {
             let location = match (answer.status, answer.header("location")) {
-                (301..=303, Some(location)) if location.starts_with('/') => {
-                    location.to_owned()
-                }
+                (301..=303, Some(location)) if location.starts_with('/') => location.to_owned(),
                 _ => break,
             };
             answer = self.request_once("GET", &location, None).await?;

@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use super::{Shared, Shop};
 
 /// Memory an instance may leak before it dies as if the system had run out of it.
-const LEAK_LIMIT_BYTES: usize = 1 << 30;
+const LEAK_LIMIT_BYTES: usize = 512 << 20;
 
 /// The faults of one instance; the default is none. As JSON, a missing field keeps its value.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
     /// Added to every use of the database.
     pub slow_query_ms: u64,
@@ -52,7 +52,7 @@ pub(super) struct Faults {
 
 impl Faults {
     fn current(&self) -> Fault {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn slow_query(&self) -> Duration {
@@ -87,7 +87,7 @@ impl Faults {
         fault.error_rate = change.error_rate.unwrap_or(fault.error_rate);
         fault.leak_mb_per_request = change.leak_mb_per_request.unwrap_or(fault.leak_mb_per_request);
         fault.payment_down = change.payment_down.unwrap_or(fault.payment_down);
-        fault.clone()
+        *fault
     }
 }
 

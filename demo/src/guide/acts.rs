@@ -1,0 +1,160 @@
+//! The things to try, as the page shows them: what each does, and where to look.
+
+use serde::Serialize;
+
+use crate::customers::Kind;
+
+/// Which stages an act fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fits {
+    Every,
+    /// Needs the faults that only the sample shop has.
+    SampleShop,
+    /// Is something that Storewarden lives through.
+    WithStorewarden,
+}
+
+/// One thing to try.
+#[derive(Debug, Serialize)]
+pub(crate) struct Act {
+    /// The word for the command line.
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) look_at: &'static str,
+    pub(crate) button: &'static str,
+    /// The act that ends this one, for what stays broken until somebody mends it.
+    pub(crate) undo: Option<&'static str>,
+    pub(crate) undo_button: Option<&'static str>,
+    #[serde(skip)]
+    fits: Fits,
+}
+
+impl Act {
+    pub(crate) fn is_for(&self, kind: Kind, has_storewarden: bool) -> bool {
+        match self.fits {
+            Fits::Every => true,
+            Fits::SampleShop => kind == Kind::Sample,
+            Fits::WithStorewarden => has_storewarden,
+        }
+    }
+}
+
+const fn act(
+    id: &'static str,
+    title: &'static str,
+    what: &'static str,
+    look_at: &'static str,
+    button: &'static str,
+) -> Act {
+    Act { id, title, what, look_at, button, undo: None, undo_button: None, fits: Fits::Every }
+}
+
+pub(super) const ACTS: [Act; 9] = [
+    Act {
+        undo: Some("start-instance"),
+        undo_button: Some("Start it now"),
+        ..act(
+            "kill-instance",
+            "Kill an app server",
+            "Ends app-1 with kill -9, in the middle of whatever it was doing. It is started again after fifteen seconds.",
+            "Shop › Instances: app-1 turns to down within a second, app-2 takes its visitors, and the orders a minute go on. When it is back it gets its share slowly.",
+            "Kill app-1",
+        )
+    },
+    act(
+        "stop-both",
+        "Take the whole shop away for ten seconds",
+        "Stops both instances, waits ten seconds and starts them again, as a careless deploy does.",
+        "Shop › Hold: requests wait instead of failing, those with a cart first. Nobody sees an error page; when the shop is back they are let go one after the other.",
+        "Stop both",
+    ),
+    act(
+        "redeploy",
+        "Deploy a new version",
+        "Drains one instance through Storewarden’s API, stops it, starts it, and then does the same with the other.",
+        "Shop › Instances: one drains while the other works, then they change places. Failures stay at zero, and no cart is lost.",
+        "Redeploy",
+    ),
+    Act {
+        undo: Some("mend-checkout"),
+        undo_button: Some("Mend the checkout"),
+        fits: Fits::SampleShop,
+        ..act(
+            "break-checkout",
+            "Break the checkout",
+            "The payment provider answers nothing but errors. Pages are as fast as ever; only the money stops.",
+            "Overview: the sentence at the top says that the checkout fails, since when, and about how much is lost. No chart of the servers would have told you.",
+            "Break the checkout",
+        )
+    },
+    Act {
+        undo: Some("mend-queries"),
+        undo_button: Some("Make it quick again"),
+        fits: Fits::SampleShop,
+        ..act(
+            "slow-queries",
+            "Make the database slow",
+            "Every query takes 600 ms longer, as after a missing index.",
+            "Overview: p95 climbs for pages that reach the shop. Pages that Storewarden has in its cache stay quick.",
+            "Slow it down",
+        )
+    },
+    Act {
+        undo: Some("mend-errors"),
+        undo_button: Some("Stop the errors"),
+        fits: Fits::SampleShop,
+        ..act(
+            "errors",
+            "Let every fifth page fail",
+            "Both instances answer a fifth of their pages with an error.",
+            "Overview: the share of errors, and which kind of page they come from.",
+            "Start the errors",
+        )
+    },
+    Act {
+        undo: Some("mend-leak"),
+        undo_button: Some("Stop the leak"),
+        fits: Fits::SampleShop,
+        ..act(
+            "leak",
+            "Leak memory",
+            "Each page that app-1 makes costs it 5 MB that it never gives back. Past 512 MB it dies, as if the system had run out.",
+            "Overview › Host: memory climbs. Then app-1 goes down by itself, and the shop goes on with app-2. Turn the customers up to see it sooner.",
+            "Start the leak",
+        )
+    },
+    Act {
+        fits: Fits::WithStorewarden,
+        ..act(
+            "kill-control",
+            "Kill Storewarden’s own head",
+            "Ends the control process with kill -9: the one with the interface, the store and the judgement.",
+            "This page’s orders go on: the edge serves from what it knows. Storewarden’s interface says that its line is cut, and comes back by itself, nothing forgotten.",
+            "Kill control",
+        )
+    },
+    Act {
+        fits: Fits::WithStorewarden,
+        ..act(
+            "replace-edge",
+            "Replace the edge while everybody shops",
+            "Starts a new edge process, hands it the listening sockets, and lets the old one finish its requests.",
+            "Shop › Edge: a new process, a mark on the charts, and failures at zero: not one connection was refused.",
+            "Replace the edge",
+        )
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_words_of_the_command_line() {
+        for act in &ACTS {
+            assert!(act.id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'));
+            assert_eq!(act.undo.is_some(), act.undo_button.is_some(), "{}", act.id);
+        }
+    }
+}

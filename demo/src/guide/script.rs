@@ -1,0 +1,160 @@
+//! How each thing to try is done on the stage.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{MOST_PER_MINUTE, Prompter, acts::ACTS, lock};
+use crate::{
+    shop::Fault,
+    stage::{Instance, Stage},
+};
+
+const PAUSE: Duration = Duration::from_secs(10);
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+const SLOW_QUERY_MS: u64 = 600;
+const LEAK_MB: usize = 5;
+const ERROR_RATE: f64 = 0.2;
+
+/// Does `act`, or begins it when it takes a while; says what was done.
+///
+/// # Errors
+/// When there is no such act, it is being done already, or it does not work.
+pub(super) async fn perform(
+    prompter: &Arc<Prompter>,
+    act: &str,
+    value: Option<u64>,
+) -> Result<String> {
+    let stage = &prompter.stage;
+    let said = match act {
+        "customers" => {
+            let rate = value.context("say how many a minute: customers 300")?;
+            set_rate(stage, rate)
+        }
+        "tenfold" => set_rate(stage, prompter.usual_rate * 10),
+        "usual" => set_rate(stage, prompter.usual_rate),
+        "kill-instance" => {
+            let instance = one(stage, value)?;
+            instance.kill().await?;
+            format!("{} was killed", instance.name())
+        }
+        "start-instance" => {
+            let instance = one(stage, value)?;
+            instance.start().await?;
+            format!("{} runs", instance.name())
+        }
+        "stop-both" => return begin(prompter, "stop-both", "The shop is away for ten seconds"),
+        "redeploy" => return begin(prompter, "redeploy", "The new version is being deployed"),
+        "kill-control" => {
+            storewarden(stage)?.kill_control()?;
+            "Storewarden’s control process was killed".to_owned()
+        }
+        "replace-edge" => {
+            storewarden(stage)?.replace_edge()?;
+            "A new edge is taking over".to_owned()
+        }
+        other => {
+            let (fault, said) = changed(stage.fault(), other)?;
+            stage.set_fault(fault).await?;
+            said.to_owned()
+        }
+    };
+    prompter.say(&said);
+    Ok(said)
+}
+
+/// The faults after an act that only changes those.
+fn changed(fault: Fault, act: &str) -> Result<(Fault, &'static str)> {
+    Ok(match act {
+        "break-checkout" => (Fault { payment_down: true, ..fault }, "The payment provider is down"),
+        "mend-checkout" => (Fault { payment_down: false, ..fault }, "The payment provider is back"),
+        "slow-queries" => {
+            (Fault { slow_query_ms: SLOW_QUERY_MS, ..fault }, "Every query takes 600 ms longer")
+        }
+        "mend-queries" => (Fault { slow_query_ms: 0, ..fault }, "The queries are quick again"),
+        "errors" => (Fault { error_rate: ERROR_RATE, ..fault }, "Every fifth page fails"),
+        "mend-errors" => (Fault { error_rate: 0.0, ..fault }, "Pages work again"),
+        "leak" => (Fault { leak_mb_per_request: LEAK_MB, ..fault }, "app-1 leaks memory"),
+        "mend-leak" => (Fault { leak_mb_per_request: 0, ..fault }, "app-1 leaks no more"),
+        "mend" => (Fault::default(), "No faults are left"),
+        other => {
+            let words: Vec<&str> =
+                ACTS.iter().flat_map(|act| [Some(act.id), act.undo]).flatten().collect();
+            bail!(
+                "there is nothing called `{other}` to try. There is: customers N, tenfold, usual, \
+                 mend, {}",
+                words.join(", ")
+            )
+        }
+    })
+}
+
+fn set_rate(stage: &Stage, per_minute: u64) -> String {
+    let rate = per_minute.min(MOST_PER_MINUTE);
+    stage.customers().set_rate(rate);
+    format!("{rate} customers a minute")
+}
+
+/// The instance of this number, counted from 1; the first without.
+fn one(stage: &Stage, number: Option<u64>) -> Result<&Instance> {
+    let number = usize::try_from(number.unwrap_or(1))?;
+    let index = number.checked_sub(1).context("instances are counted from 1")?;
+    stage.instances().get(index).with_context(|| format!("there is no app-{number}"))
+}
+
+fn storewarden(stage: &Stage) -> Result<&crate::stage::Storewarden> {
+    stage.storewarden().context("this stage has no Storewarden")
+}
+
+/// Starts what takes a while, once at a time.
+fn begin(prompter: &Arc<Prompter>, act: &'static str, said: &str) -> Result<String> {
+    if !lock(&prompter.busy).insert(act) {
+        bail!("{act} is being done right now");
+    }
+    prompter.say(said);
+    let owned = Arc::clone(prompter);
+    let mut tasks = lock(&prompter.tasks);
+    while tasks.try_join_next().is_some() {}
+    tasks.spawn(async move {
+        let done = match act {
+            "redeploy" => redeploy(&owned).await,
+            _ => stop_both(&owned).await,
+        };
+        if let Err(error) = done {
+            owned.say(&format!("That did not work: {error:#}"));
+        }
+        lock(&owned.busy).remove(act);
+    });
+    Ok(said.to_owned())
+}
+
+async fn stop_both(prompter: &Prompter) -> Result<()> {
+    let stage = &prompter.stage;
+    for instance in stage.instances() {
+        instance.stop().await?;
+    }
+    tokio::time::sleep(PAUSE).await;
+    for instance in stage.instances() {
+        instance.start().await?;
+    }
+    prompter.say("The shop is back");
+    Ok(())
+}
+
+/// One instance after the other: drained, so that nobody is on it, then stopped and started.
+async fn redeploy(prompter: &Prompter) -> Result<()> {
+    let stage = &prompter.stage;
+    for instance in stage.instances() {
+        if let Some(storewarden) = stage.storewarden() {
+            storewarden.drain(instance.name(), DRAIN_LIMIT).await?;
+        }
+        instance.stop().await?;
+        instance.start().await?;
+        if let Some(storewarden) = stage.storewarden() {
+            storewarden.undrain(instance.name()).await?;
+        }
+        prompter.say(&format!("{} has the new version", instance.name()));
+    }
+    prompter.say("Deployed");
+    Ok(())
+}

@@ -1,0 +1,293 @@
+//! The stage: a shop of several instances on a database of its own, Storewarden in front of it, and
+//! customers. Everything lives in one folder, on free ports of the loopback, and ends with it.
+//!
+//! The demonstration plays on it, and so do the end-to-end tests. It knows Storewarden only as a
+//! user does: a program, a configuration file, an API.
+
+mod instance;
+mod play;
+mod ports;
+mod storewarden;
+
+use std::{
+    fs::Permissions,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use databases::private::Postgres;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use crate::{
+    customers::{self, Customers, Kind},
+    shop::Fault,
+};
+pub use instance::{Instance, Presence};
+pub use play::OrderRow;
+use play::Play;
+pub use storewarden::Storewarden;
+
+/// The shop's name in Storewarden's configuration.
+pub const SHOP: &str = "lampenladen";
+/// How often the stage looks whether an instance has died.
+const TENDING: Duration = Duration::from_millis(250);
+
+/// Which database the shop gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseKind {
+    /// PostgreSQL when the machine has it, else SQLite.
+    Best,
+    Postgres,
+    Sqlite,
+}
+
+/// What is put on the stage.
+#[derive(Debug, Clone)]
+pub struct StageOptions {
+    /// The `demo` program, which serves the sample shop's instances.
+    pub demo: PathBuf,
+    /// The `storewarden` program; without one the customers go to the first instance.
+    pub storewarden: Option<PathBuf>,
+    /// Where everything lives; without one, a temporary folder that goes with the stage.
+    pub directory: Option<PathBuf>,
+    pub shop: Kind,
+    pub database: DatabaseKind,
+    /// How many instances, at least 1.
+    pub instances: usize,
+    /// Most dynamic pages that one instance of the sample shop works on at once.
+    pub capacity: usize,
+    /// Lines of TOML added to the shop's table.
+    pub shop_settings: String,
+    /// Tables of TOML added at the end.
+    pub more_settings: String,
+    /// Customers a minute; 0 for none until somebody turns them up.
+    pub per_minute: u64,
+    /// See [`customers::Options::pace`].
+    pub pace: f64,
+    /// When an instance that died is started again, as a service manager would; never without.
+    pub restart_after: Option<Duration>,
+}
+
+impl StageOptions {
+    /// The sample shop with two instances, a customer every two seconds, and nobody who restarts
+    /// what dies.
+    #[must_use]
+    pub fn new(demo: PathBuf) -> Self {
+        Self {
+            demo,
+            storewarden: None,
+            directory: None,
+            shop: Kind::Sample,
+            database: DatabaseKind::Best,
+            instances: 2,
+            capacity: 64,
+            shop_settings: String::new(),
+            more_settings: String::new(),
+            per_minute: 30,
+            pace: 1.0,
+            restart_after: None,
+        }
+    }
+}
+
+/// A shop that runs. [`Stage::shutdown`] ends it in order; dropped, its processes are killed.
+#[derive(Debug)]
+pub struct Stage {
+    // In this order: what is dropped first depends on what is dropped later.
+    customers: Customers,
+    tending: Mutex<JoinSet<()>>,
+    storewarden: Option<Storewarden>,
+    instances: Arc<[Instance]>,
+    play: Play,
+    fault: Mutex<Fault>,
+    directory: PathBuf,
+    _temporary: Option<TempDir>,
+}
+
+impl Stage {
+    /// Starts everything and returns when the shop answers where its customers will come in.
+    ///
+    /// # Errors
+    /// When something does not start; what had started is ended.
+    pub async fn start(options: StageOptions) -> Result<Self> {
+        let (directory, temporary) = make_directory(options.directory.as_deref())?;
+        let mut play = Play::prepare(&options, &directory).await?;
+        let instances: Arc<[Instance]> = play.instances(&options, &directory)?.into();
+        for instance in instances.iter() {
+            instance.start().await?;
+        }
+        play.open_for_reading().await?;
+
+        let storewarden = match &options.storewarden {
+            Some(program) => {
+                let configuration = storewarden::Configuration {
+                    platform: play.platform(),
+                    database: play.url_for_reading(),
+                    instances: &instances,
+                    shop_settings: &options.shop_settings,
+                    more_settings: &options.more_settings,
+                };
+                let storewarden = Storewarden::new(program, &directory, &configuration)?;
+                storewarden.start().await?;
+                Some(storewarden)
+            }
+            None => None,
+        };
+        let target = match &storewarden {
+            Some(storewarden) => storewarden.edge(),
+            None => instances.first().context("a shop has at least one instance")?.address(),
+        };
+        let customers = Customers::start(customers::Options {
+            kind: options.shop,
+            per_minute: options.per_minute,
+            pace: options.pace,
+            ..customers::Options::to(target)
+        });
+        let mut tending = JoinSet::new();
+        tending.spawn(tend(Arc::clone(&instances), options.restart_after));
+        Ok(Self {
+            customers,
+            tending: Mutex::new(tending),
+            storewarden,
+            instances,
+            play,
+            fault: Mutex::new(Fault::default()),
+            directory,
+            _temporary: temporary,
+        })
+    }
+
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    #[must_use]
+    pub fn customers(&self) -> &Customers {
+        &self.customers
+    }
+
+    /// The instances of the shop, `app-1` first.
+    #[must_use]
+    pub fn instances(&self) -> &[Instance] {
+        &self.instances
+    }
+
+    /// None on a stage that was set without it.
+    #[must_use]
+    pub fn storewarden(&self) -> Option<&Storewarden> {
+        self.storewarden.as_ref()
+    }
+
+    /// Where customers come in.
+    #[must_use]
+    pub fn entrance(&self) -> SocketAddr {
+        match &self.storewarden {
+            Some(storewarden) => storewarden.edge(),
+            None => self.instances[0].address(),
+        }
+    }
+
+    #[must_use]
+    pub fn shop(&self) -> Kind {
+        self.play.kind()
+    }
+
+    /// In words, for people.
+    #[must_use]
+    pub fn database_name(&self) -> &'static str {
+        self.play.database_name()
+    }
+
+    /// Every order in the shop's database, by its key.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn rows(&self) -> Result<Vec<OrderRow>> {
+        self.play.rows().await
+    }
+
+    /// The faults that every instance was asked for.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        *self.lock_fault()
+    }
+
+    /// Asks every running instance of the sample shop for these faults; the leak is the first one's
+    /// only. An instance that is down gets them with its next start.
+    ///
+    /// # Errors
+    /// When a running instance does not take them.
+    pub async fn set_fault(&self, fault: Fault) -> Result<()> {
+        *self.lock_fault() = fault;
+        for (place, instance) in self.instances.iter().enumerate() {
+            let leak = if place == 0 { fault.leak_mb_per_request } else { 0 };
+            instance.set_fault(Fault { leak_mb_per_request: leak, ..fault }).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends everything in order: customers, Storewarden, instances, database; the temporary folder
+    /// goes with the stage itself.
+    ///
+    /// # Errors
+    /// The first thing that did not end well; the rest is ended all the same.
+    pub async fn shutdown(&self, grace: Duration) -> Result<()> {
+        self.customers.stop(grace).await;
+        // Taken out first: no lock is held while tasks end.
+        let mut tending =
+            std::mem::take(&mut *self.tending.lock().unwrap_or_else(PoisonError::into_inner));
+        tending.shutdown().await;
+        let mut first_error = Ok(());
+        if let Some(storewarden) = &self.storewarden {
+            first_error = first_error.and(storewarden.stop().await);
+        }
+        for instance in self.instances.iter() {
+            first_error = first_error.and(instance.stop().await);
+        }
+        first_error.and(self.play.stop().await)
+    }
+
+    fn lock_fault(&self) -> MutexGuard<'_, Fault> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts instances again that died, when somebody is to.
+async fn tend(instances: Arc<[Instance]>, restart_after: Option<Duration>) {
+    loop {
+        tokio::time::sleep(TENDING).await;
+        for instance in instances.iter() {
+            if let Err(error) = instance.tend(restart_after).await {
+                eprintln!("error: {}: {error:#}", instance.name());
+            }
+        }
+    }
+}
+
+/// The folder of the stage, which another user of the machine may pass through: PostgreSQL refuses
+/// to run as root, so root's demonstration runs it as somebody else.
+fn make_directory(wanted: Option<&Path>) -> Result<(PathBuf, Option<TempDir>)> {
+    if let Some(directory) = wanted {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("make the folder {}", directory.display()))?;
+        return Ok((directory.canonicalize()?, None));
+    }
+    let temporary = tempfile::Builder::new()
+        .prefix("storewarden-demo-")
+        .permissions(Permissions::from_mode(0o711))
+        .tempdir()
+        .context("make a temporary folder")?;
+    Ok((temporary.path().canonicalize()?, Some(temporary)))
+}
+
+/// Whether this machine can run a private PostgreSQL.
+#[must_use]
+pub fn has_postgres() -> bool {
+    Postgres::find().is_some()
+}

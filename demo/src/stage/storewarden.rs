@@ -1,0 +1,267 @@
+//! Storewarden as its user runs it: a configuration file, a program, pid files, an API with a token.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use host::process::{Process, Signal, Spawn, run_to_end, signal};
+use tokio::{
+    sync::Mutex,
+    task::spawn_blocking,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{Instance, SHOP, instance::log_end, ports::free_ports};
+use crate::customers::{Answer, Client};
+
+const START_WAIT: Duration = Duration::from_secs(30);
+const STOP_WAIT: Duration = Duration::from_secs(15);
+const COMMAND_WAIT: Duration = Duration::from_secs(20);
+
+/// What its configuration file says of the shop.
+pub(super) struct Configuration<'a> {
+    pub(super) platform: &'a str,
+    pub(super) database: &'a str,
+    pub(super) instances: &'a [Instance],
+    pub(super) shop_settings: &'a str,
+    pub(super) more_settings: &'a str,
+}
+
+/// A Storewarden in front of the shop. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Storewarden {
+    program: PathBuf,
+    file: PathBuf,
+    state: PathBuf,
+    log: PathBuf,
+    edge: SocketAddr,
+    control: SocketAddr,
+    supervisor: Mutex<Option<Process>>,
+}
+
+impl Storewarden {
+    pub(super) fn new(
+        program: &Path,
+        directory: &Path,
+        configuration: &Configuration<'_>,
+    ) -> Result<Self> {
+        let ports = free_ports(2)?;
+        let [edge, control] = [ports[0], ports[1]].map(|port| ([127, 0, 0, 1], port).into());
+        let file = directory.join("storewarden.toml");
+        std::fs::write(&file, write(configuration, edge, control))
+            .with_context(|| format!("write {}", file.display()))?;
+        Ok(Self {
+            program: program.to_owned(),
+            file,
+            state: directory.join("state"),
+            log: directory.join("storewarden.log"),
+            edge,
+            control,
+            supervisor: Mutex::new(None),
+        })
+    }
+
+    /// Starts it, unless it runs, and waits until the shop answers through it.
+    ///
+    /// # Errors
+    /// When it ends, or nothing is served through it in time; the end of its log is in the message.
+    pub async fn start(&self) -> Result<()> {
+        let mut supervisor = self.supervisor.lock().await;
+        let process = match &mut *supervisor {
+            Some(process) => process,
+            empty => {
+                let spawn = Spawn::new(&self.program).arg("up").arg("--config").arg(&self.file);
+                let spawn = spawn.arg("--state").arg(&self.state).output_to(&self.log);
+                empty.insert(spawn.start().context("start Storewarden")?)
+            }
+        };
+        let deadline = Instant::now() + START_WAIT;
+        while !answers(self.edge, "/").await || !answers(self.control, "/api/v1/health").await {
+            let has_ended = timeout(Duration::ZERO, process.wait()).await.is_ok();
+            if has_ended || Instant::now() > deadline {
+                let why = if has_ended { "ended" } else { "does not serve the shop" };
+                bail!("Storewarden {why} after its start:\n{}", log_end(&self.log));
+            }
+            sleep(Duration::from_millis(40)).await;
+        }
+        Ok(())
+    }
+
+    /// Asks it to end, and waits until it has.
+    ///
+    /// # Errors
+    /// When it can't be signalled.
+    pub async fn stop(&self) -> Result<()> {
+        if let Some(mut process) = self.supervisor.lock().await.take() {
+            process.stop(STOP_WAIT).await.context("end Storewarden")?;
+        }
+        Ok(())
+    }
+
+    /// Where customers come in.
+    #[must_use]
+    pub fn edge(&self) -> SocketAddr {
+        self.edge
+    }
+
+    /// Where its API and its user interface are.
+    #[must_use]
+    pub fn control(&self) -> SocketAddr {
+        self.control
+    }
+
+    #[must_use]
+    pub fn state_dir(&self) -> &Path {
+        &self.state
+    }
+
+    /// The configuration file; after a change to it, [`Storewarden::reload`].
+    #[must_use]
+    pub fn configuration_file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The process that a pid file of its state folder names: `supervisor`, `edge` or `control`.
+    ///
+    /// # Errors
+    /// When there is no such file, or no number in it.
+    pub fn pid(&self, name: &str) -> Result<u32> {
+        let path = self.state.join(format!("{name}.pid"));
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        text.trim().parse().with_context(|| format!("read a number in {}", path.display()))
+    }
+
+    /// Kills the control process, as a bug or the out-of-memory killer would.
+    ///
+    /// # Errors
+    /// When its pid is not known or can't be signalled.
+    pub fn kill_control(&self) -> Result<()> {
+        Ok(signal(self.pid("control")?, Signal::Kill)?)
+    }
+
+    /// Has the edge replaced by a new process, as an upgrade does.
+    ///
+    /// # Errors
+    /// When the supervisor's pid is not known or can't be signalled.
+    pub fn replace_edge(&self) -> Result<()> {
+        Ok(signal(self.pid("supervisor")?, Signal::User2)?)
+    }
+
+    /// A link that signs one browser in, once.
+    ///
+    /// # Errors
+    /// When the program gives none.
+    pub async fn sign_in_link(&self) -> Result<String> {
+        let spawn = Spawn::new(&self.program).arg("sign-in").arg("--state").arg(&self.state);
+        let output = spawn_blocking(move || run_to_end(spawn, COMMAND_WAIT)).await??;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        said.split_whitespace()
+            .find(|word| word.starts_with("http"))
+            .map(str::to_owned)
+            .with_context(|| format!("find a link in what `storewarden sign-in` says: {said}"))
+    }
+
+    /// Asks the API something, as whoever holds its token.
+    ///
+    /// # Errors
+    /// When the token can't be read or no whole answer comes. An answer of any status is an answer.
+    pub async fn api(&self, method: &str, path: &str) -> Result<Answer> {
+        let file = self.state.join("api-token");
+        let token =
+            std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+        let mut client = Client::new(self.control, &self.control.to_string());
+        client.always_send("authorization", &format!("Bearer {}", token.trim()));
+        let path = format!("/api/v1{path}");
+        // An empty JSON object rather than no body: the API takes JSON only.
+        let body = (method == "POST").then_some("{}");
+        Ok(client.request_once(method, &path, body).await?)
+    }
+
+    /// Has the configuration file read again.
+    ///
+    /// # Errors
+    /// When it is refused; what is wrong is in the message.
+    pub async fn reload(&self) -> Result<()> {
+        let answer = self.api("POST", "/reload").await?;
+        ensure!(answer.status == 200, "reload the configuration: {}", answer.text());
+        Ok(())
+    }
+
+    /// Lets no new request go to an instance, and waits (at most `limit`) until the running ones
+    /// have ended.
+    ///
+    /// # Errors
+    /// When the API refuses.
+    pub async fn drain(&self, instance: &str, limit: Duration) -> Result<()> {
+        let path = format!("/shops/{SHOP}/instances/{instance}");
+        let answer = self.api("POST", &format!("{path}/drain")).await?;
+        ensure!(answer.status == 200, "drain {instance}: {}", answer.text());
+        let deadline = Instant::now() + limit;
+        while self.in_flight(instance).await? > 0 && Instant::now() < deadline {
+            sleep(Duration::from_millis(200)).await;
+        }
+        Ok(())
+    }
+
+    /// Lets requests go to an instance again.
+    ///
+    /// # Errors
+    /// When the API refuses.
+    pub async fn undrain(&self, instance: &str) -> Result<()> {
+        let path = format!("/shops/{SHOP}/instances/{instance}/undrain");
+        let answer = self.api("POST", &path).await?;
+        ensure!(answer.status == 200, "undrain {instance}: {}", answer.text());
+        Ok(())
+    }
+
+    async fn in_flight(&self, instance: &str) -> Result<u64> {
+        let answer = self.api("GET", &format!("/shops/{SHOP}")).await?;
+        ensure!(answer.status == 200, "read the shop's state: {}", answer.text());
+        let shop: serde_json::Value = serde_json::from_slice(&answer.body)?;
+        shop["instances"]
+            .as_array()
+            .and_then(|all| all.iter().find(|one| one["name"] == instance))
+            .and_then(|one| one["in_flight"].as_u64())
+            .with_context(|| format!("find {instance} in the shop's state"))
+    }
+}
+
+impl Drop for Storewarden {
+    fn drop(&mut self) {
+        if let Some(process) = self.supervisor.get_mut() {
+            // Asked first: only the supervisor knows its children.
+            process.end_now(Signal::Terminate, Duration::from_secs(5));
+        }
+    }
+}
+
+fn write(configuration: &Configuration<'_>, edge: SocketAddr, control: SocketAddr) -> String {
+    let apps: Vec<String> = configuration
+        .instances
+        .iter()
+        .map(|instance| {
+            let (name, address) = (instance.name(), instance.address());
+            format!("    {{ name = \"{name}\", address = \"{address}\" }},\n")
+        })
+        .collect();
+    let Configuration { platform, database, shop_settings, more_settings, .. } = configuration;
+    format!(
+        "# Written by the demonstration, which takes it away again.\n\
+         version = 1\n\n\
+         [edge]\nlisten = [\"{edge}\"]\n\n\
+         [control]\nlisten = \"{control}\"\n\n\
+         [shop.{SHOP}]\nplatform = \"{platform}\"\nhosts = [\"127.0.0.1\", \"localhost\"]\n\
+         app = [\n{}]\ndatabase = \"{database}\"\n{shop_settings}\n{more_settings}\n",
+        apps.concat()
+    )
+}
+
+async fn answers(address: SocketAddr, path: &str) -> bool {
+    let mut client = Client::new(address, &address.to_string());
+    let answer = timeout(Duration::from_secs(5), client.request_once("GET", path, None)).await;
+    matches!(answer, Ok(Ok(answer)) if answer.status == 200)
+}
