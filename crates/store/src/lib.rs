@@ -1,1 +1,58 @@
-//! placeholder
+//! What must survive: an SQLite database in the state directory, owned by control.
+//!
+//! **Acknowledged means durable**: a write that returned `Ok` is on disk. One thread writes; it
+//! takes whatever has queued up as one transaction, so that many writers share one flush and a
+//! single one waits for no other. Readers have a connection of their own and never wait for it.
+//!
+//! The store knows no shop's database, no clock and no secret in clear: tokens arrive hashed.
+//! Private keys lie in it, so the file is its owner's alone (mode 0600).
+
+mod connection;
+mod error;
+mod migrations;
+mod minutes;
+mod operations;
+mod sign_in;
+mod writer;
+
+use connection::Reader;
+use std::path::Path;
+use writer::Writer;
+
+pub use error::StoreError;
+pub use minutes::{MarkRecord, MinuteRecord};
+pub use operations::StoredCertificate;
+pub use sign_in::TokenHash;
+pub use writer::StoreHealth;
+
+/// The name of the database in the state directory.
+pub const FILE_NAME: &str = "storewarden.sqlite";
+
+/// A handle; clones share the same threads. The database is closed with the last of them.
+#[derive(Debug, Clone)]
+pub struct Store {
+    writer: Writer,
+    reader: Reader,
+}
+
+impl Store {
+    /// Opens the store in a directory, makes it when there is none, and brings an older one up to
+    /// date. Blocks its thread.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is no database, or was written by a newer program.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        let path = directory.join(FILE_NAME);
+        let mut connection = connection::open_for_writing(&path)?;
+        migrations::run(&mut connection)?;
+        let reader = connection::open_for_reading(&path)?;
+        Ok(Self { writer: Writer::start(connection), reader: Reader::new(reader) })
+    }
+
+    /// Whether the last write succeeded; when it did not, why. It becomes writable again with the
+    /// first write that does.
+    #[must_use]
+    pub fn health(&self) -> StoreHealth {
+        self.writer.health()
+    }
+}

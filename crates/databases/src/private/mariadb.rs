@@ -14,6 +14,9 @@ use std::{
 };
 
 const WHAT: &str = "MariaDB";
+/// Where it puts temporary tables. A starting server removes all of them that it finds, those of
+/// other servers too, so none shares its place.
+const TEMPORARY: &str = "TMPDIR";
 const INSTALL_WITHIN: Duration = Duration::from_secs(120);
 
 /// A running MariaDB of ours. Dropped, it ends; [`MariaDb::stop`] ends it and says how.
@@ -49,7 +52,9 @@ impl MariaDb {
             install(&folder, &data).await?;
         }
         let port = options.port.map_or_else(|| free_port(&folder), Ok)?;
-        let spawn = Spawn::new(program).args(arguments(&folder.path, &data, port, &options));
+        let spawn = Spawn::new(program)
+            .args(arguments(&folder.path, &data, port, &options))
+            .env(TEMPORARY, &folder.path);
         let mut server = Server::start(WHAT, spawn, &folder, (Signal::Terminate, Signal::Quit))?;
         let url = url(port, "mysql");
         server.until_ready(async || execute(&url, "SELECT 1").await.is_ok()).await?;
@@ -100,6 +105,7 @@ async fn install(folder: &Folder, data: &Path) -> Result<(), DatabaseError> {
         .arg("--no-defaults")
         .arg(format!("--datadir={}", data.display()))
         .args(["--skip-test-db", "--auth-root-authentication-method=normal", "--skip-name-resolve"])
+        .env(TEMPORARY, &folder.path)
         .directory("/");
     let spawn = as_user(spawn, folder);
     tokio::task::spawn_blocking(move || run_to_end(spawn, INSTALL_WITHIN))

@@ -1,0 +1,6 @@
+//! One suite for the three kinds of database, then what only one of them can do.
+
+mod mysql;
+mod postgres;
+mod sqlite;
+mod suite;

@@ -1,0 +1,45 @@
+//! What can go wrong with the store, as one type.
+
+use rusqlite::ErrorCode;
+use std::{io, path::PathBuf, sync::Arc};
+
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    #[error("open store `{path}`")]
+    OpenFile { path: PathBuf, source: Arc<io::Error> },
+    #[error("open store `{path}`")]
+    Open { path: PathBuf, source: Arc<rusqlite::Error> },
+    #[error(
+        "open a store of format {found}: this program knows formats up to {known}; start the newer \
+         program again"
+    )]
+    Newer { found: i64, known: i64 },
+    #[error("bring the store from format {from} to {to}")]
+    Migrate { from: i64, to: i64, source: Arc<rusqlite::Error> },
+    /// Nothing of the write was kept. It succeeds again when there is room.
+    #[error("write to the store: its disk is full or fails")]
+    Full(#[source] Arc<rusqlite::Error>),
+    #[error("write to the store")]
+    Write(#[source] Arc<rusqlite::Error>),
+    #[error("read from the store")]
+    Read(#[source] Arc<rusqlite::Error>),
+    /// What is stored is not what this program wrote.
+    #[error("understand what is stored: {0}")]
+    Malformed(String),
+    #[error("reach the store: it is closed")]
+    Closed,
+}
+
+impl StoreError {
+    pub(crate) fn write(source: rusqlite::Error) -> Self {
+        match source.sqlite_error_code() {
+            // A full disk shows as one or the other, by the file that could not grow.
+            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => Self::Full(source.into()),
+            _ => Self::Write(source.into()),
+        }
+    }
+
+    pub(crate) fn read(source: rusqlite::Error) -> Self {
+        Self::Read(source.into())
+    }
+}

@@ -1,0 +1,167 @@
+//! What control must remember to go on after a restart: snapshot versions, certificates, drains.
+
+use crate::{Store, StoreError};
+use kernel::{InstanceName, ShopId};
+use rusqlite::{Connection, OptionalExtension};
+use std::fmt;
+
+/// A certificate chain with its key, as it was ordered.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredCertificate {
+    /// Names what it was ordered for; one certificate a key.
+    pub host_key: String,
+    pub chain_pem: String,
+    pub key_pem: String,
+    /// Unix milliseconds.
+    pub not_after_ms: i64,
+}
+
+impl fmt::Debug for StoredCertificate {
+    /// Never prints the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredCertificate")
+            .field("host_key", &self.host_key)
+            .field("not_after_ms", &self.not_after_ms)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// A number that was never returned before, greater than all that were; the first is 1.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] and the like.
+    pub async fn next_snapshot_version(&self) -> Result<u64, StoreError> {
+        let write = |connection: &Connection| {
+            connection.query_row(
+                "INSERT INTO counter (name, value) VALUES ('snapshot_version', 1)
+                 ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
+                [],
+                |row| row.get::<_, i64>(0),
+            )
+        };
+        let version = self.writer.write(write).await?;
+        u64::try_from(version)
+            .map_err(|_| StoreError::Malformed(format!("snapshot version {version}")))
+    }
+
+    /// Keeps a certificate in place of the one of the same `host_key`.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] and the like; the one before stays then.
+    pub async fn put_certificate(&self, certificate: StoredCertificate) -> Result<(), StoreError> {
+        let write = move |connection: &Connection| {
+            let StoredCertificate { host_key, chain_pem, key_pem, not_after_ms } = &certificate;
+            connection
+                .execute(
+                    "INSERT INTO certificate (host_key, chain_pem, key_pem, not_after_ms)
+                     VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (host_key) DO UPDATE SET chain_pem = excluded.chain_pem,
+                       key_pem = excluded.key_pem, not_after_ms = excluded.not_after_ms",
+                    (host_key, chain_pem, key_pem, not_after_ms),
+                )
+                .map(|_| ())
+        };
+        self.writer.write(write).await
+    }
+
+    /// All certificates, by `host_key`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn certificates(&self) -> Result<Vec<StoredCertificate>, StoreError> {
+        let select = |connection: &Connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT host_key, chain_pem, key_pem, not_after_ms FROM certificate
+                 ORDER BY host_key",
+            )?;
+            let rows = select.query_map([], |row| {
+                Ok(StoredCertificate {
+                    host_key: row.get(0)?,
+                    chain_pem: row.get(1)?,
+                    key_pem: row.get(2)?,
+                    not_after_ms: row.get(3)?,
+                })
+            })?;
+            rows.collect()
+        };
+        self.reader.read(select).await
+    }
+
+    /// Keeps the credentials of our account at a certificate authority.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] and the like.
+    pub async fn put_acme_account(
+        &self,
+        directory: String,
+        credentials: String,
+    ) -> Result<(), StoreError> {
+        let write = move |connection: &Connection| {
+            connection
+                .execute(
+                    "INSERT INTO acme_account (directory, credentials) VALUES (?1, ?2)
+                     ON CONFLICT (directory) DO UPDATE SET credentials = excluded.credentials",
+                    (directory, credentials),
+                )
+                .map(|_| ())
+        };
+        self.writer.write(write).await
+    }
+
+    /// The credentials of our account at an authority, by its directory's address.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn acme_account(&self, directory: &str) -> Result<Option<String>, StoreError> {
+        let directory = directory.to_owned();
+        let select = move |connection: &Connection| {
+            let select = "SELECT credentials FROM acme_account WHERE directory = ?1";
+            connection.query_row(select, [directory], |row| row.get(0)).optional()
+        };
+        self.reader.read(select).await
+    }
+
+    /// Notes that an instance is drained, or no longer.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] and the like.
+    pub async fn set_drain(
+        &self,
+        shop: &ShopId,
+        instance: &InstanceName,
+        is_drained: bool,
+    ) -> Result<(), StoreError> {
+        let (shop, instance) = (shop.clone(), instance.clone());
+        let write = move |connection: &Connection| {
+            let statement = if is_drained {
+                "INSERT INTO drain (shop, instance) VALUES (?1, ?2) ON CONFLICT DO NOTHING"
+            } else {
+                "DELETE FROM drain WHERE shop = ?1 AND instance = ?2"
+            };
+            connection.execute(statement, (shop.as_str(), instance.as_str())).map(|_| ())
+        };
+        self.writer.write(write).await
+    }
+
+    /// All drained instances.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn drains(&self) -> Result<Vec<(ShopId, InstanceName)>, StoreError> {
+        let select = |connection: &Connection| {
+            let mut select =
+                connection.prepare_cached("SELECT shop, instance FROM drain ORDER BY 1, 2")?;
+            let rows = select
+                .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+            rows.collect::<Result<Vec<_>, _>>()
+        };
+        let parse = |(shop, instance): (String, String)| {
+            let malformed = |name: &str| StoreError::Malformed(format!("name `{name}` of a drain"));
+            let shop = shop.parse().map_err(|_| malformed(&shop))?;
+            let instance = instance.parse().map_err(|_| malformed(&instance))?;
+            Ok((shop, instance))
+        };
+        self.reader.read(select).await?.into_iter().map(parse).collect()
+    }
+}
