@@ -67,12 +67,12 @@ impl Recorder {
         recording.body.extend_from_slice(piece);
     }
 
-    /// The end of the body; `whole` when it was a clean one. Returns whether it is kept now.
-    pub(crate) fn end(mut self, whole: bool) -> bool {
+    /// The body ended cleanly. Returns whether the response is kept now.
+    pub(crate) fn commit(mut self) -> bool {
         let Some(recording) = self.recording.take() else { return false };
         let Recording { ticket, head, announced, body } = recording;
         let met = announced.is_none_or(|announced| announced == body.len() as u64);
-        whole && met && self.shelf.keep(ticket, head, body.into_boxed_slice().into())
+        met && self.shelf.keep(ticket, head, body.into_boxed_slice().into())
     }
 }
 
