@@ -31,6 +31,7 @@ The workshop of Storewarden.
   cargo xtask tidy                                 the rules of the house that no compiler knows
   cargo xtask bench edge [--rounds 7] [--requests 100000] [--only CASE]
                                                    the edge beside nginx; writes docs/BENCHMARKS.md
+  cargo xtask pictures [SECONDS]                   docs/pictures anew, from a demo that has sold for a while
   cargo xtask ui                                   the user interface with live reload, against the demo that runs
 
 Exit codes: 0 fine, 1 something failed, 2 wrong usage or the machine lacks something.
@@ -70,6 +71,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<()> {
         "test" => test::run(&workspace, rest),
         "tidy" => tidy::run(&workspace),
         "bench" => bench::run(&workspace, rest),
+        "pictures" => test::pictures(&workspace, rest),
         "ui" => ui::run(&workspace, rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -2,7 +2,7 @@
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -86,6 +86,11 @@ impl Running {
         let child =
             command.spawn().with_context(|| format!("start {name}: `{}`", spelled(command)))?;
         Ok(Self { name: name.to_owned(), child })
+    }
+
+    /// What it prints, once, where its command asked for a pipe.
+    pub(crate) fn printed(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
     }
 
     pub(crate) fn pid(&self) -> u32 {

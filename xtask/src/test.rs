@@ -52,7 +52,7 @@ const STEPS: [Step; 7] = [
     Step {
         name: "browser",
         about: "a browser uses the interface of a demo that runs",
-        needs: &[&install::CHROMIUM],
+        needs: &[&install::POSTGRESQL, &install::CHROMIUM],
         run: browser::run,
     },
 ];
@@ -87,6 +87,18 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
     }
     println!("\n{}", summary(&passed));
     Ok(())
+}
+
+/// `cargo xtask pictures [SECONDS]`: those of the documentation, from a demo that has sold so long.
+pub(crate) fn pictures(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<()> {
+    let refusal = || Refusal("Usage: cargo xtask pictures [SECONDS]".to_owned());
+    let seconds = match arguments {
+        [] => 300,
+        [seconds] => seconds.parse().map_err(|_| refusal())?,
+        _ => return Err(refusal().into()),
+    };
+    install::ensure(&[&install::CHROMIUM])?;
+    browser::pictures(workspace, Duration::from_secs(seconds))
 }
 
 fn find(name: &str) -> anyhow::Result<&'static Step> {
