@@ -8,8 +8,10 @@ use crate::{
 };
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
+mod explain;
 mod outer;
 
+pub use explain::{Explanation, Row, Section, explain};
 pub use outer::{ConfigError, ConfigErrors, Known, KnownPlatform, parse};
 
 /// Everything that was asked for, valid as a whole.

@@ -7,7 +7,7 @@ use crate::{Histogram, InstanceName, RouteClass, ShopId};
 use serde::{Deserialize, Serialize};
 
 /// One frame of facts, made once a second.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Facts {
     /// Names one life of one edge process; counters start at 0 with it.
     pub edge_start: u64,
@@ -20,6 +20,31 @@ pub struct Facts {
     /// Requests refused before they belonged to a shop: malformed, over a limit, unknown host.
     pub refused: Vec<Refusal>,
     pub shops: Vec<ShopFacts>,
+    /// Lines of the access log that were lost to a full disk or a full buffer.
+    #[serde(default)]
+    pub log_lines_dropped: u64,
+    /// Gauge: why the snapshot in force is not saved on disk; absent when it is.
+    #[serde(default)]
+    pub snapshot_error: Option<String>,
+    /// Gauge: bytes of long request bodies that wait in files.
+    #[serde(default)]
+    pub spill_bytes: u64,
+    /// The newest reports of visitors, oldest first, at most 32; known by their number.
+    #[serde(default)]
+    pub reports: Vec<VisitorReport>,
+}
+
+/// What a visitor wrote from an error page. Free text from outside: escape it wherever it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VisitorReport {
+    /// Counts up from 1 over the edge's life.
+    pub number: u64,
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    pub shop: ShopId,
+    /// The request id that the page named.
+    pub reference: String,
+    pub what: String,
 }
 
 /// A count of refused requests by reason, such as `bare_line_feed` or `unknown_host`.

@@ -15,6 +15,12 @@ mod syntax;
 mod values;
 mod whole;
 
+pub(super) use edge::{CONTROL, LETS_ENCRYPT, RENEW_DAYS, default_settings as default_edge};
+pub(super) use shop::{
+    BALANCE, BALANCES, COLOUR, EJECT_AFTER, EJECT_FOR_MS, SLOW_START_MS, TIME_ZONE,
+};
+pub(super) use values::{duration_text, is_public, size_text};
+
 /// The version of the format that this program reads.
 const VERSION: u64 = 1;
 

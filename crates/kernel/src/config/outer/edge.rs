@@ -12,11 +12,11 @@ use crate::{
 use std::{net::SocketAddr, ops::Range, path::PathBuf};
 
 /// Let's Encrypt's directory (letsencrypt.org/docs/acme-protocol-updates).
-const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+pub(in crate::config) const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 /// How long running requests may go on at the end of an edge.
 const DRAIN_MS: u64 = 30_000;
 /// Of Let's Encrypt's ninety days.
-const RENEW_DAYS: u32 = 30;
+pub(in crate::config) const RENEW_DAYS: u32 = 30;
 pub(in crate::config) const CONTROL: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7780);
 

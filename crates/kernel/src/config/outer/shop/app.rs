@@ -40,6 +40,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Found> {
 }
 
 /// What one instance is written as.
+#[derive(Clone, Copy)]
 enum Entry<'a> {
     Address(&'a str),
     Table(&'a dyn TableLike),

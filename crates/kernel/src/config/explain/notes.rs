@@ -1,0 +1,68 @@
+//! What is allowed and may yet surprise.
+
+use crate::config::{CertificateSource, Configuration, ShopSettings, outer};
+
+pub(super) fn notes(configuration: &Configuration) -> Vec<String> {
+    let mut notes = Vec::new();
+    notes.extend(low_ports(configuration));
+    if !configuration.control.listen.ip().is_loopback() {
+        let listen = configuration.control.listen;
+        notes.push(format!(
+            "the user interface on {listen} can be reached from other machines, unencrypted. \
+             Without `control.listen` it is for this one alone; `ssh -L 7780:127.0.0.1:7780` \
+             brings it to yours."
+        ));
+    }
+    let tls = configuration.edge.listen.iter().any(|listen| listen.tls);
+    for shop in &configuration.shops {
+        notes.extend(of_shop(shop, tls));
+    }
+    notes
+}
+
+fn low_ports(configuration: &Configuration) -> Option<String> {
+    let ports = configuration.edge.listen.iter().map(|listen| listen.address.port());
+    let mut low: Vec<u16> = ports.filter(|port| (1..1024).contains(port)).collect();
+    low.sort_unstable();
+    low.dedup();
+    let named = match low.as_slice() {
+        [] => return None,
+        [one] => format!("port {one} is"),
+        [most @ .., last] => {
+            let most: Vec<String> = most.iter().map(ToString::to_string).collect();
+            format!("ports {} and {last} are", most.join(", "))
+        }
+    };
+    Some(format!(
+        "{named} for root, or for a service with `AmbientCapabilities=CAP_NET_BIND_SERVICE`. \
+         To try Storewarden out as anybody, write `edge.listen = \"http://127.0.0.1:8080\"`."
+    ))
+}
+
+fn of_shop(shop: &ShopSettings, tls: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    let (id, public) = (&shop.id, shop.hosts.iter().find(|host| outer::is_public(host)));
+    if let Some(host) = public.filter(|_| !tls) {
+        notes.push(format!(
+            "{id}: passwords and addresses of {host} travel unencrypted, for the edge listens on \
+             no https address."
+        ));
+    } else if let Some(host) = public.filter(|_| shop.certificate == CertificateSource::SelfSigned)
+    {
+        notes.push(format!(
+            "{id}: browsers warn of the self-signed certificate of {host}. With a table `[acme]`, \
+             a real one is ordered."
+        ));
+    }
+    if shop.instances.len() == 1 {
+        let wait = super::ms(&shop.hold.max_wait_ms);
+        notes.push(format!(
+            "{id}: with one instance, visitors wait while it restarts, for up to {wait}. A second \
+             one serves them meanwhile."
+        ));
+    }
+    if shop.database.is_none() {
+        notes.push(format!("{id}: without `database` nobody can say whether it sells."));
+    }
+    notes
+}
