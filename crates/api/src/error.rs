@@ -1,0 +1,85 @@
+//! Errors as the world sees them: one shape, a stable code, a sentence.
+
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Why a request was not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    #[error("sign in first: `storewarden sign-in` prints a link")]
+    Unauthenticated,
+    #[error("this request came from another site")]
+    CrossOrigin,
+    #[error("`{0}` is not a name of this machine's Storewarden")]
+    Host(String),
+    #[error("there is no {what} `{name}`")]
+    NotFound { what: &'static str, name: String },
+    #[error("there is nothing at this address")]
+    NoSuchPath,
+    #[error("this address does not do that")]
+    Method,
+    #[error("{message}")]
+    Configuration { message: String, details: Vec<String> },
+    #[error("our own records cannot be read or written now")]
+    Store(#[from] store::StoreError),
+    /// Control is ending, or did not answer in time.
+    #[error("Storewarden is busy; try again")]
+    Unavailable,
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// The body of every error.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    pub(crate) error: ErrorDetail,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ErrorDetail {
+    /// Stable, for programs.
+    pub(crate) code: String,
+    /// For people.
+    pub(crate) message: String,
+    /// Line by line, where there is more to say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) details: Vec<String>,
+}
+
+impl ApiError {
+    fn kind(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
+            Self::CrossOrigin => (StatusCode::FORBIDDEN, "cross_origin"),
+            Self::Host(_) => (StatusCode::MISDIRECTED_REQUEST, "host"),
+            Self::NotFound { .. } | Self::NoSuchPath => (StatusCode::NOT_FOUND, "not_found"),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::Configuration { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "configuration"),
+            Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code) = self.kind();
+        if status.is_server_error() {
+            // The reader gets a sentence; who looks after the machine gets the cause.
+            tracing::warn!(error = ?self, "a request to the API failed");
+        }
+        let message = self.to_string();
+        let details = match self {
+            Self::Configuration { details, .. } => details,
+            _ => Vec::new(),
+        };
+        let error = ErrorDetail { code: code.to_owned(), message, details };
+        (status, Json(ErrorBody { error })).into_response()
+    }
+}

@@ -1,0 +1,77 @@
+//! The machine as a whole: is it there, how is it, read the configuration again.
+
+use crate::{ApiError, ApiState, Command, error::ErrorBody};
+use ::watch::state::Status;
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tokio::{sync::oneshot, time::timeout};
+use utoipa::ToSchema;
+
+/// The version of the program.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How long control may take for what it is asked.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Health {
+    ok: bool,
+    version: String,
+}
+
+/// Whether control answers; needs no sign-in.
+#[utoipa::path(
+    get, path = "/api/v1/health", tag = "machine", security(()),
+    responses((status = 200, body = Health))
+)]
+pub(crate) async fn health() -> Json<Health> {
+    Json(Health { ok: true, version: VERSION.to_owned() })
+}
+
+/// The machine with all its shops, without their points.
+#[utoipa::path(
+    get, path = "/api/v1/status", tag = "machine",
+    responses(
+        (status = 200, body = Status),
+        (status = 401, body = ErrorBody),
+    )
+)]
+pub(crate) async fn status(State(state): State<ApiState>) -> Json<Status> {
+    Json(state.watch.with(|live| live.status(VERSION)))
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Reloaded {
+    /// The version of the snapshot that the edge gets.
+    version: u64,
+}
+
+/// Read the configuration file again.
+#[utoipa::path(
+    post, path = "/api/v1/reload", tag = "machine",
+    responses(
+        (status = 200, body = Reloaded),
+        (status = 401, body = ErrorBody),
+        (status = 422, body = ErrorBody, description = "The file is not valid; nothing changed"),
+    )
+)]
+pub(crate) async fn reload(State(state): State<ApiState>) -> Result<Json<Reloaded>, ApiError> {
+    let answer = ask(&state, |answer| Command::Reload { answer }).await?;
+    let rejected =
+        |r: crate::Rejected| ApiError::Configuration { message: r.message, details: r.details };
+    Ok(Json(Reloaded { version: answer.map_err(rejected)? }))
+}
+
+/// Hands control a command and waits for its answer.
+pub(crate) async fn ask<T>(
+    state: &ApiState,
+    command: impl FnOnce(oneshot::Sender<T>) -> Command,
+) -> Result<T, ApiError> {
+    let (answer, answered) = oneshot::channel();
+    let asked = async {
+        state.commands.send(command(answer)).await.map_err(|_| ApiError::Unavailable)?;
+        answered.await.map_err(|_| ApiError::Unavailable)
+    };
+    timeout(PATIENCE, asked).await.map_err(|_| ApiError::Unavailable)?
+}

@@ -1,0 +1,118 @@
+//! Every address of the API and what stands in front of it; the OpenAPI document comes from the
+//! same list.
+
+use crate::{ApiError, ApiState, guard, machine, pages, shops, sign_in};
+use axum::{
+    Json, Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderValue, header::CACHE_CONTROL},
+    middleware::{from_fn, from_fn_with_state},
+    routing::get,
+};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// No request of this API has a body; a few bytes are let pass and ignored.
+const BODY_BYTES: usize = 16 * 1024;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Storewarden",
+        description = "Times are unix milliseconds (`_ms`), money is minor units (`_minor`) of the \
+            shop's currency, shares are 0..1. `null` is unknown: never zero, never good."
+    ),
+    security(("session" = []), ("token" = [])),
+    modifiers(&Access),
+    tags(
+        (name = "shops", description = "What a shop owner looks at"),
+        (name = "machine", description = "What the command line looks at"),
+        (name = "access", description = "Coming in and going out"),
+    )
+)]
+struct Document;
+
+/// The two ways to prove who one is.
+struct Access;
+
+impl Modify for Access {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        let cookie = ApiKey::Cookie(ApiKeyValue::new(guard::SESSION_COOKIE));
+        components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The text of the file `api-token` in the state directory"));
+        components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
+    }
+}
+
+/// The document of this API.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let open: OpenApiRouter<ApiState> = open().merge(guarded());
+    open.into_openapi()
+}
+
+fn open() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(sign_in::sign_in))
+        .routes(routes!(machine::health))
+}
+
+fn guarded() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(document))
+        .routes(routes!(machine::status))
+        .routes(routes!(machine::reload))
+        .routes(routes!(sign_in::make_link))
+        .routes(routes!(sign_in::sign_out))
+        .routes(routes!(shops::list))
+        .routes(routes!(shops::one))
+        .routes(routes!(shops::events))
+        .routes(routes!(shops::drain))
+        .routes(routes!(shops::undrain))
+}
+
+/// The whole service: API, sign-in, and the interface for every other address.
+pub fn router(state: ApiState) -> Router {
+    let guarded: Router<ApiState> = guarded()
+        .into_router::<ApiState>()
+        .method_not_allowed_fallback(|| async { ApiError::Method })
+        .route_layer(from_fn_with_state(state.clone(), guard::callers));
+    let open: Router<ApiState> = open().into_router();
+    open.merge(guarded)
+        .fallback(get(pages::interface).fallback(pages::interface))
+        .layer(from_fn(fresh))
+        .layer(from_fn_with_state(state.clone(), guard::names))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .with_state(state)
+}
+
+/// Answers of the API are of this moment; files say themselves how long they last.
+async fn fresh(
+    request: axum::extract::Request,
+    next: axum::middleware::Next,
+) -> axum::response::Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+/// This document.
+#[utoipa::path(
+    get, path = "/api/v1/openapi.json", tag = "machine",
+    responses(
+        (status = 200, description = "OpenAPI 3.1"),
+        (status = 401, body = crate::error::ErrorBody),
+    )
+)]
+async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(openapi())
+}

@@ -1,0 +1,112 @@
+//! The beat: once a second the picture moves on, is published, and what is new goes to the store.
+
+use crate::{
+    Watch, WatchError,
+    live::{Live, MINUTES_KEPT_MS, Unsaved},
+    orders::{minute, now_ms},
+    state::{Mark, MarkKind, Minute, Tick},
+};
+use kernel::ShopId;
+use std::{collections::BTreeMap, time::Duration};
+use store::{MarkRecord, MinuteRecord, Store};
+use tokio::sync::watch::Receiver;
+
+/// Traffic of the running minute is written down every so many ticks; kill -9 loses no more.
+const TICKS_PER_SAVE: u64 = 10;
+/// Marks brought back after a restart.
+const MARKS: u32 = 100;
+/// Records older than this are forgotten.
+const KEPT_MS: i64 = 400 * 24 * 60 * 60 * 1000;
+/// How often old records are looked for, in ticks.
+const TICKS_PER_PRUNE: u64 = 6 * 60 * 60;
+
+/// Moves the picture on until `stop` is true, then writes down what is left. `publish` gets every
+/// second's ticks and must not wait.
+pub async fn run(
+    watch: Watch,
+    store: Store,
+    mut publish: impl FnMut(Vec<Tick>),
+    mut stop: Receiver<bool>,
+) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut count: u64 = 0;
+    loop {
+        tokio::select! {
+            _ = seconds.tick() => {}
+            _ = stop.wait_for(|stop| *stop) => break,
+        }
+        count += 1;
+        let health = store.health();
+        let unsaved = watch.with(|live| {
+            live.store_error(health.last_error.filter(|_| !health.writable));
+            publish(live.tick(now_ms()));
+            live.take_unsaved(count.is_multiple_of(TICKS_PER_SAVE))
+        });
+        save(&watch, &store, unsaved).await;
+        if count % TICKS_PER_PRUNE == TICKS_PER_SAVE {
+            let now_ms = now_ms();
+            if let Err(error) = store.prune(now_ms - KEPT_MS, now_ms).await {
+                tracing::warn!(%error, "old records were not forgotten");
+            }
+        }
+    }
+    let unsaved = watch.with(|live| live.take_unsaved(true));
+    save(&watch, &store, unsaved).await;
+}
+
+async fn save(watch: &Watch, store: &Store, unsaved: Unsaved) {
+    let mut failed = Unsaved::default();
+    for (shop, minutes) in unsaved.minutes {
+        let records = minutes.iter().map(record).collect();
+        if let Err(error) = store.put_minutes(&shop, records).await {
+            tracing::warn!(%shop, %error, "minutes were not written down");
+            failed.minutes.push((shop, minutes));
+        }
+    }
+    for (shop, mark) in unsaved.marks {
+        let Mark { at_ms, kind, params } = mark.clone();
+        let record = MarkRecord { at_ms, kind: kind.as_str().to_owned(), params };
+        if let Err(error) = store.add_mark(shop.as_ref(), record).await {
+            tracing::warn!(%error, "a mark was not written down");
+            failed.marks.push((shop, mark));
+        }
+    }
+    if failed != Unsaved::default() {
+        watch.with(|live| live.put_back(failed));
+    }
+}
+
+/// Fills `live` with what the store knows of the shops it watches.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn restore(live: &mut Live, store: &Store, now_ms: i64) -> Result<(), WatchError> {
+    let from_ms = now_ms - MINUTES_KEPT_MS;
+    for shop in live.shops() {
+        let minutes = store.minutes(&shop.id, from_ms, now_ms + 1).await?;
+        live.restore_minutes(&shop.id, minutes.iter().map(minute));
+    }
+    let mut marks: BTreeMap<Option<ShopId>, Vec<Mark>> = BTreeMap::new();
+    for (shop, record) in store.marks(from_ms, MARKS).await? {
+        // A kind that a newer version noted is not shown by this one.
+        let Some(kind) = MarkKind::named(&record.kind) else { continue };
+        let mark = Mark { at_ms: record.at_ms, kind, params: record.params };
+        marks.entry(shop).or_default().push(mark);
+    }
+    for (shop, marks) in marks {
+        live.restore_marks(shop.as_ref(), marks);
+    }
+    Ok(())
+}
+
+/// Orders are written by their reader alone, so that none is counted twice.
+fn record(minute: &Minute) -> MinuteRecord {
+    MinuteRecord {
+        at_ms: minute.at_ms,
+        orders: None,
+        revenue_minor: None,
+        requests: minute.requests,
+        errors: minute.errors,
+    }
+}

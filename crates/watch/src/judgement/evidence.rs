@@ -1,0 +1,127 @@
+//! All that judgement looks at: plain numbers of the last seconds, made by `live`.
+
+use kernel::{InstanceName, facts::Health};
+
+/// One shop at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// Unix milliseconds.
+    pub now_ms: i64,
+    pub edge: EdgeEvidence,
+    pub instances: Vec<InstanceEvidence>,
+    pub hold: HoldEvidence,
+    pub traffic: TrafficEvidence,
+    pub checkout: CheckoutEvidence,
+    pub orders: OrdersEvidence,
+    pub machine: MachineEvidence,
+    /// ISO 4217.
+    pub currency: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EdgeEvidence {
+    Reporting,
+    /// No edge is connected, or its last facts are too old.
+    Away {
+        since_ms: i64,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceEvidence {
+    pub name: InstanceName,
+    pub health: Health,
+    pub health_since_ms: i64,
+    pub last_error: Option<String>,
+    /// A person asked for it.
+    pub drained: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HoldEvidence {
+    pub held: u64,
+    pub queued: u64,
+    /// The longest wait before a visitor is turned away.
+    pub max_wait_ms: u64,
+    /// Turned away in the last ten seconds: waited too long, or too many waited.
+    pub turned_away: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct TrafficEvidence {
+    /// In the last 60 seconds.
+    pub requests: u64,
+    pub errors: u64,
+    /// In the last ten seconds, images and files aside.
+    pub pages: u64,
+    pub p95_ms: Option<f64>,
+    /// Whether any request was seen since the edge started.
+    pub any_ever: bool,
+}
+
+/// Requests of the classes checkout and payment. Failed: answered 500 and above, or broken off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CheckoutEvidence {
+    /// Since the judgement before.
+    pub failed_now: u64,
+    pub total_now: u64,
+    /// In the last 30 seconds.
+    pub failed_short: u64,
+    pub total_short: u64,
+    /// In the last 60 seconds.
+    pub failed_long: u64,
+    pub total_long: u64,
+    /// Good ones since the last that failed.
+    pub good_since_failure: u64,
+    pub last_failure_ms: Option<i64>,
+}
+
+/// Where a shop's orders are read from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OrdersSource {
+    /// The configuration names a database and the platform knows how to ask it.
+    #[default]
+    Database,
+    /// The configuration names no database.
+    NoDatabase,
+    /// The platform has no query for this kind of database.
+    NoQuery,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OrdersEvidence {
+    pub source: OrdersSource,
+    /// Why the last reading failed.
+    pub error: Option<String>,
+    /// `None` until the first reading.
+    pub last_hour: Option<u64>,
+    /// `None` when no order was ever seen.
+    pub last_order_ms: Option<i64>,
+    /// Of the last day.
+    pub mean_minor: Option<i64>,
+    /// Time between two orders over the last day.
+    pub mean_gap_ms: Option<i64>,
+}
+
+/// What concerns all shops of the machine.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MachineEvidence {
+    /// Path, free bytes, total bytes.
+    pub disks: Vec<(String, u64, u64)>,
+    /// Why our own records cannot be written.
+    pub store_error: Option<String>,
+    /// Why the configuration file was not taken over.
+    pub configuration_error: Option<String>,
+    pub certificates: Vec<CertificateEvidence>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateEvidence {
+    pub host: String,
+    /// `None` when there is none yet.
+    pub ends_ms: Option<i64>,
+    /// Why the last order failed.
+    pub error: Option<String>,
+    /// Renewed by us; else somebody must bring a new one.
+    pub renews: bool,
+}

@@ -1,0 +1,197 @@
+//! The minutes of the last day and a bit of one shop: orders and revenue, requests and errors.
+
+use crate::state::{Minute, Orders};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) const MINUTE_MS: i64 = 60_000;
+/// A day of 25 hours, when clocks are set back, and a margin.
+pub(crate) const KEPT_MS: i64 = 26 * 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+
+#[derive(Debug, Default)]
+pub(crate) struct Minutes {
+    minutes: BTreeMap<i64, Minute>,
+    /// Minutes whose traffic changed since it was last taken for the store.
+    changed: BTreeSet<i64>,
+}
+
+/// The start of the minute in which `at_ms` lies.
+pub(crate) fn minute_of(at_ms: i64) -> i64 {
+    at_ms.div_euclid(MINUTE_MS) * MINUTE_MS
+}
+
+impl Minutes {
+    /// Takes what was known before a restart.
+    pub(crate) fn restore(&mut self, minutes: impl IntoIterator<Item = Minute>) {
+        for minute in minutes {
+            self.minutes.insert(minute.at_ms, minute);
+        }
+    }
+
+    fn at(&mut self, at_ms: i64) -> &mut Minute {
+        let at_ms = minute_of(at_ms);
+        self.minutes.entry(at_ms).or_insert(Minute {
+            at_ms,
+            orders: None,
+            revenue_minor: None,
+            requests: None,
+            errors: None,
+        })
+    }
+
+    /// Adds traffic; zero says that the minute was seen and nothing came.
+    pub(crate) fn add_traffic(&mut self, at_ms: i64, requests: u64, errors: u64) {
+        let minute = self.at(at_ms);
+        let (seen, before) = (minute.requests.is_none(), *minute);
+        minute.requests = Some(before.requests.unwrap_or(0) + requests);
+        minute.errors = Some(before.errors.unwrap_or(0) + errors);
+        if seen || requests > 0 || errors > 0 {
+            let at_ms = minute.at_ms;
+            self.changed.insert(at_ms);
+        }
+    }
+
+    /// Sets orders and revenue of a minute, as the shop's database has them now.
+    pub(crate) fn set_orders(&mut self, at_ms: i64, orders: u64, revenue_minor: i64) {
+        let minute = self.at(at_ms);
+        minute.orders = Some(orders);
+        minute.revenue_minor = Some(revenue_minor);
+    }
+
+    /// Minutes whose traffic must be written down again.
+    pub(crate) fn take_changed(&mut self) -> Vec<Minute> {
+        let changed = std::mem::take(&mut self.changed);
+        changed.iter().filter_map(|at_ms| self.minutes.get(at_ms).copied()).collect()
+    }
+
+    /// Takes back what could not be written.
+    pub(crate) fn put_back_changed(&mut self, minutes: impl IntoIterator<Item = i64>) {
+        self.changed.extend(minutes);
+    }
+
+    pub(crate) fn prune(&mut self, now_ms: i64) {
+        let kept = self.minutes.split_off(&(now_ms - KEPT_MS));
+        self.minutes = kept;
+        let kept = self.changed.split_off(&(now_ms - KEPT_MS));
+        self.changed = kept;
+    }
+
+    /// The last `count` minutes up to the running one, the oldest first, without gaps: a minute
+    /// that nobody saw is there with nothing known. Begins with the first that is known at all.
+    pub(crate) fn last(&self, now_ms: i64, count: i64) -> Vec<Minute> {
+        let newest = minute_of(now_ms);
+        let oldest = newest - (count - 1) * MINUTE_MS;
+        let first = self.minutes.range(oldest..=newest).next().map_or(newest, |(at_ms, _)| *at_ms);
+        let starts = (0..count).map(|n| oldest + n * MINUTE_MS).filter(|at_ms| *at_ms >= first);
+        let unknown = |at_ms| Minute {
+            at_ms,
+            orders: None,
+            revenue_minor: None,
+            requests: None,
+            errors: None,
+        };
+        starts.map(|at| self.minutes.get(&at).copied().unwrap_or_else(|| unknown(at))).collect()
+    }
+
+    /// Orders and revenue since `from_ms`; `None` unless every minute in between is known.
+    fn sum_orders(&self, from_ms: i64, until_ms: i64) -> Option<(u64, i64)> {
+        let (from, until) = (minute_of(from_ms), minute_of(until_ms));
+        let mut sum = (0, 0);
+        let mut next = from;
+        for (at_ms, minute) in self.minutes.range(from..=until) {
+            if *at_ms != next {
+                return None;
+            }
+            next += MINUTE_MS;
+            let (Some(orders), Some(revenue)) = (minute.orders, minute.revenue_minor) else {
+                // The running minute may not have been read yet.
+                if *at_ms == until {
+                    continue;
+                }
+                return None;
+            };
+            sum = (sum.0 + orders, sum.1 + revenue);
+        }
+        (next >= until).then_some(sum)
+    }
+
+    /// Fills hour and day of `orders` in; a figure whose minutes are not all known stays unknown.
+    pub(crate) fn fill_orders(&self, orders: &mut Orders, now_ms: i64, day_start_ms: i64) {
+        let hour = self.sum_orders(minute_of(now_ms) - 59 * MINUTE_MS, now_ms);
+        let day = self.sum_orders(day_start_ms, now_ms);
+        orders.last_hour = hour.map(|(count, _)| count);
+        orders.revenue_last_hour_minor = hour.map(|(_, revenue)| revenue);
+        orders.today = day.map(|(count, _)| count);
+        orders.revenue_today_minor = day.map(|(_, revenue)| revenue);
+    }
+
+    /// The mean order's value and the usual time between two, over the last day.
+    pub(crate) fn mean_order(&self, now_ms: i64) -> Option<(i64, i64)> {
+        let from = minute_of(now_ms - DAY_MS);
+        let known = self
+            .minutes
+            .range(from..)
+            .filter_map(|(at_ms, minute)| Some((*at_ms, minute.orders?, minute.revenue_minor?)));
+        let (mut first, mut orders, mut revenue) = (None, 0, 0);
+        for (at_ms, count, money) in known {
+            first.get_or_insert(at_ms);
+            orders += count;
+            revenue += money;
+        }
+        let (first, count) = (first?, i64::try_from(orders).ok().filter(|count| *count > 0)?);
+        Some((revenue / count, (now_ms - first).max(1) / count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_with_an_unknown_minute_are_unknown_save_for_the_running_one() {
+        let mut minutes = Minutes::default();
+        for n in 0..60 {
+            minutes.set_orders(n * MINUTE_MS, 1, 100);
+        }
+        let now_ms = 59 * MINUTE_MS + 30_000;
+        let mut orders = Orders::default();
+        minutes.fill_orders(&mut orders, now_ms, 0);
+        assert_eq!((orders.last_hour, orders.today), (Some(60), Some(60)));
+        minutes.fill_orders(&mut orders, now_ms + MINUTE_MS, 0);
+        assert_eq!((orders.last_hour, orders.revenue_last_hour_minor), (Some(59), Some(5900)));
+        minutes.fill_orders(&mut orders, now_ms + 2 * MINUTE_MS, 0);
+        assert_eq!((orders.last_hour, orders.today), (None, None));
+        minutes.fill_orders(&mut orders, now_ms, -MINUTE_MS);
+        assert_eq!((orders.last_hour, orders.today), (Some(60), None));
+    }
+
+    #[test]
+    fn gaps_are_shown_as_unknown_minutes() {
+        let mut minutes = Minutes::default();
+        minutes.add_traffic(0, 5, 1);
+        minutes.add_traffic(2 * MINUTE_MS, 0, 0);
+        let shown: Vec<Option<u64>> =
+            minutes.last(3 * MINUTE_MS, 180).iter().map(|minute| minute.requests).collect();
+        assert_eq!(shown, [Some(5), None, Some(0), None]);
+    }
+
+    #[test]
+    fn only_changed_minutes_are_written_again() {
+        let mut minutes = Minutes::default();
+        minutes.add_traffic(0, 0, 0);
+        assert_eq!(minutes.take_changed().len(), 1);
+        minutes.add_traffic(1, 0, 0);
+        assert_eq!(minutes.take_changed().len(), 0);
+        minutes.add_traffic(2, 1, 0);
+        assert_eq!(minutes.take_changed()[0].requests, Some(1));
+    }
+
+    #[test]
+    fn the_mean_order_is_that_of_the_last_day() {
+        let mut minutes = Minutes::default();
+        assert_eq!(minutes.mean_order(0), None);
+        minutes.set_orders(0, 2, 300);
+        minutes.set_orders(MINUTE_MS, 0, 0);
+        assert_eq!(minutes.mean_order(2 * MINUTE_MS), Some((150, MINUTE_MS)));
+    }
+}

@@ -1,0 +1,398 @@
+//! One shop's life: its windows and rings, moved on by a second at a time.
+
+use super::{
+    difference::Counts,
+    edges::Edges,
+    marks::Marks,
+    minutes::Minutes,
+    site::{Site, SiteInstance},
+    visitors::VisitorCount,
+    window::{Tally, Window, page_timings},
+};
+use crate::{
+    judgement::{
+        CheckoutEvidence, EdgeEvidence, Evidence, HoldEvidence, InstanceEvidence, Judgement,
+        MachineEvidence, Memory, OrdersEvidence, TrafficEvidence, judge,
+    },
+    orders::OrdersReading,
+    state::{Cache, Host, Instance, Mark, Orders, Point, RouteClassNow, ShopNow},
+};
+use jiff::{Timestamp, ToSpan};
+use kernel::{Params, Verdict, facts::Health};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Points kept: ten minutes of seconds.
+pub(crate) const POINTS: usize = 600;
+/// Minutes shown.
+pub(crate) const MINUTES: i64 = 180;
+
+const SHORT_SPAN_MS: i64 = 30_000;
+const LONG_SPAN_MS: i64 = 60_000;
+
+#[derive(Debug)]
+pub(crate) struct ShopLive {
+    pub(crate) site: Site,
+    pub(crate) minutes: Minutes,
+    pub(crate) marks: Marks,
+    pub(crate) points: VecDeque<Point>,
+    pub(crate) visitors: VisitorCount,
+    /// Differences since the last tick.
+    pending: Counts,
+    /// What they cover, by edge.
+    pending_ms: BTreeMap<u64, i64>,
+    window: Window,
+    turned_away: VecDeque<(i64, u64)>,
+    checkout: CheckoutEvidence,
+    any_ever: bool,
+    orders: Orders,
+    orders_error: Option<String>,
+    memory: Memory,
+    judgement: Judgement,
+    /// The day in the shop's zone: from, until.
+    day: (i64, i64),
+}
+
+/// What a tick looks at besides the shop's own.
+#[derive(Debug)]
+pub(crate) struct Around<'a> {
+    pub(crate) now_ms: i64,
+    pub(crate) edges: &'a Edges,
+    pub(crate) wanted_version: u64,
+    pub(crate) host: &'a Host,
+    pub(crate) machine: &'a MachineEvidence,
+}
+
+impl ShopLive {
+    pub(crate) fn new(site: Site, now_ms: i64) -> Self {
+        let verdict = Verdict {
+            level: kernel::Level::Unknown,
+            code: "edge_away".to_owned(),
+            params: Params::from([("since_ms".to_owned(), now_ms.into())]),
+        };
+        Self {
+            site,
+            minutes: Minutes::default(),
+            marks: Marks::default(),
+            points: VecDeque::with_capacity(POINTS),
+            visitors: VisitorCount::default(),
+            pending: Counts::default(),
+            pending_ms: BTreeMap::new(),
+            window: Window::default(),
+            turned_away: VecDeque::new(),
+            checkout: CheckoutEvidence::default(),
+            any_ever: false,
+            orders: Orders::default(),
+            orders_error: None,
+            memory: Memory::default(),
+            judgement: Judgement { findings: vec![], verdict },
+            day: (0, 0),
+        }
+    }
+
+    /// Takes what one edge counted over `covered_ms` up to `at_ms`. Several frames of one edge
+    /// cover their times one after the other; edges that run side by side cover the same time.
+    pub(crate) fn feed(&mut self, counts: Counts, edge_start: u64, at_ms: i64, covered_ms: i64) {
+        self.minutes.add_traffic(at_ms, counts.requests(), counts.errors());
+        self.pending.merge(counts);
+        *self.pending_ms.entry(edge_start).or_default() += covered_ms;
+    }
+
+    pub(crate) fn seen_traffic(&mut self) {
+        self.any_ever = true;
+    }
+
+    pub(crate) fn read_orders(&mut self, reading: &OrdersReading) {
+        for (at_ms, orders, revenue_minor) in &reading.minutes {
+            self.minutes.set_orders(*at_ms, *orders, *revenue_minor);
+        }
+        self.orders_error.clone_from(&reading.error);
+        if reading.error.is_none() {
+            self.orders.read_at_ms = Some(reading.at_ms);
+            self.orders.last_minute = reading.last_minute;
+        } else {
+            self.orders.last_minute = None;
+        }
+        self.orders.last_order_ms = reading.last_order_ms.or(self.orders.last_order_ms);
+    }
+
+    /// Moves on by a tick: closes the pending second, judges, and notes what changed.
+    pub(crate) fn tick(&mut self, around: &Around<'_>) -> Option<Point> {
+        let now_ms = around.now_ms;
+        self.count_day(now_ms);
+        let tally = self.close_second(now_ms);
+        self.minutes.prune(now_ms);
+        self.minutes.fill_orders(&mut self.orders, now_ms, self.day.0);
+        let point = around.edges.reporting(now_ms).then(|| self.point(tally, around));
+        if let Some(point) = point {
+            self.minutes.add_traffic(now_ms, 0, 0);
+            if self.points.len() == POINTS {
+                self.points.pop_front();
+            }
+            self.points.push_back(point);
+        }
+        let evidence = self.evidence(around);
+        self.note_changes(&evidence);
+        let (memory, judgement) = judge(&self.memory, &evidence);
+        self.memory = memory;
+        self.judgement = judgement;
+        point
+    }
+
+    fn close_second(&mut self, now_ms: i64) -> Option<(Tally, f64)> {
+        let counts = std::mem::take(&mut self.pending);
+        let covered_ms = std::mem::take(&mut self.pending_ms).into_values().max().unwrap_or(0);
+        self.window.prune(now_ms);
+        while self.turned_away.front().is_some_and(|(at_ms, _)| *at_ms <= now_ms - 10_000) {
+            self.turned_away.pop_front();
+        }
+        (self.checkout.failed_now, self.checkout.total_now) = (0, 0);
+        if covered_ms == 0 {
+            return None;
+        }
+        if counts.turned_away > 0 {
+            self.turned_away.push_back((now_ms, counts.turned_away));
+        }
+        let tally = self.window.push(now_ms, covered_ms, counts);
+        self.any_ever |= tally.requests > 0;
+        self.count_checkouts(tally, now_ms);
+        Some((tally, covered_ms as f64 / 1000.0))
+    }
+
+    fn count_checkouts(&mut self, tally: Tally, now_ms: i64) {
+        let checkout = &mut self.checkout;
+        (checkout.failed_now, checkout.total_now) = (tally.checkout_errors, tally.checkouts);
+        let good = tally.checkouts.saturating_sub(tally.checkout_errors);
+        if tally.checkout_errors > 0 {
+            checkout.last_failure_ms = Some(now_ms);
+            checkout.good_since_failure = 0;
+        } else {
+            checkout.good_since_failure = checkout.good_since_failure.saturating_add(good);
+        }
+    }
+
+    fn point(&mut self, tally: Option<(Tally, f64)>, around: &Around<'_>) -> Point {
+        let before = self.points.back();
+        // A tick between two frames shows the last rates again: the edge did not fall silent.
+        let carried = |rate: fn(&Point) -> f64| before.map_or(0.0, rate);
+        let rate = |count: fn(Tally) -> u64, carried: f64| match tally {
+            Some((tally, seconds)) => round(count(tally) as f64 / seconds, 100.0),
+            None => carried,
+        };
+        let requests_per_second = rate(|t| t.requests, carried(|p| p.requests_per_second));
+        let errors_per_second = rate(|t| t.errors, carried(|p| p.errors_per_second));
+        let checkouts_per_second = rate(|t| t.checkouts, carried(|p| p.checkouts_per_second));
+        let short = self.window.short();
+        let pages = short.as_ref().map(|(counts, _)| page_timings(counts));
+        let quantile = |q: f64| pages.as_ref().and_then(|pages| pages.quantile_ms(q));
+        let hold = around.edges.hold(&self.site.id, around.now_ms);
+        let gauges = self.site.instances.iter().filter_map(|instance| {
+            around.edges.instance(&self.site.id, &instance.name, around.now_ms)
+        });
+        Point {
+            at_ms: around.now_ms,
+            requests_per_second,
+            errors_per_second,
+            p50_ms: quantile(0.5),
+            p95_ms: quantile(0.95),
+            p99_ms: quantile(0.99),
+            cache_share: short.as_ref().and_then(|(counts, _)| cache_share(counts)),
+            visitors: Some(self.visitors.estimate(around.now_ms)),
+            in_flight: gauges.map(|gauges| gauges.in_flight).sum(),
+            queued: hold.queued,
+            held: hold.held,
+            checkouts_per_second,
+            cpu_share: around.host.cpu_share,
+            memory_share: memory_share(around.host),
+        }
+    }
+
+    fn evidence(&self, around: &Around<'_>) -> Evidence {
+        let now_ms = around.now_ms;
+        let long = self.window.tally(now_ms, LONG_SPAN_MS);
+        let short = self.window.tally(now_ms, SHORT_SPAN_MS);
+        let hold = around.edges.hold(&self.site.id, now_ms);
+        let timings = self.window.short().map(|(counts, _)| page_timings(&counts));
+        let mean = self.minutes.mean_order(now_ms);
+        Evidence {
+            now_ms,
+            edge: around.edges.evidence(now_ms),
+            instances: self.site.instances.iter().map(|i| self.seen(i, around)).collect(),
+            hold: HoldEvidence {
+                held: hold.held,
+                queued: hold.queued,
+                max_wait_ms: self.site.hold_wait_ms,
+                turned_away: self.turned_away.iter().map(|(_, count)| count).sum(),
+            },
+            traffic: TrafficEvidence {
+                requests: long.requests,
+                errors: long.errors,
+                pages: timings.as_ref().map_or(0, kernel::Histogram::count),
+                p95_ms: timings.and_then(|timings| timings.quantile_ms(0.95)),
+                any_ever: self.any_ever,
+            },
+            checkout: CheckoutEvidence {
+                failed_short: short.checkout_errors,
+                total_short: short.checkouts,
+                failed_long: long.checkout_errors,
+                total_long: long.checkouts,
+                ..self.checkout
+            },
+            orders: OrdersEvidence {
+                source: self.site.orders,
+                error: self.orders_error.clone(),
+                last_hour: self.orders.last_hour,
+                last_order_ms: self.orders.last_order_ms,
+                mean_minor: mean.map(|(minor, _)| minor),
+                mean_gap_ms: mean.map(|(_, gap_ms)| gap_ms),
+            },
+            machine: around.machine.clone(),
+            currency: self.site.currency.clone(),
+        }
+    }
+
+    fn seen(&self, instance: &SiteInstance, around: &Around<'_>) -> InstanceEvidence {
+        let gauges = around.edges.instance(&self.site.id, &instance.name, around.now_ms);
+        let reporting = around.edges.reporting(around.now_ms);
+        let gauges = gauges.filter(|_| reporting);
+        InstanceEvidence {
+            name: instance.name.clone(),
+            health: gauges.as_ref().map_or(Health::Unknown, |gauges| gauges.health),
+            health_since_ms: gauges.as_ref().map_or(around.now_ms, |g| g.health_since_ms),
+            last_error: gauges.and_then(|gauges| gauges.last_error),
+            drained: instance.drained,
+        }
+    }
+
+    fn note_changes(&mut self, evidence: &Evidence) {
+        if evidence.edge != EdgeEvidence::Reporting {
+            return;
+        }
+        self.marks.note_instances(&evidence.instances);
+        self.marks.note_holding(evidence.hold.held, evidence.now_ms);
+    }
+
+    /// The shop as it is at `around`, all but its history. `marks` are those of all shops together.
+    pub(crate) fn now(&self, around: &Around<'_>, sequence: u64, marks: Vec<Mark>) -> ShopNow {
+        let site = &self.site;
+        let now_ms = around.now_ms;
+        let short = self.window.short();
+        let reporting = around.edges.reporting(now_ms);
+        let last = self.points.back();
+        let cache = around.edges.cache(&site.id, now_ms);
+        ShopNow {
+            id: site.id.clone(),
+            name: site.name.clone(),
+            platform: site.platform.clone(),
+            currency: site.currency.clone(),
+            time_zone: site.time_zone.clone(),
+            hosts: site.hosts.clone(),
+            addresses: site.addresses.clone(),
+            at_ms: now_ms,
+            sequence,
+            verdict: self.judgement.verdict.clone(),
+            findings: self.judgement.findings.clone(),
+            orders: self.orders,
+            marks,
+            instances: self.site.instances.iter().map(|i| self.instance(i, around)).collect(),
+            hold: crate::state::Hold {
+                limit: site.hold_limit,
+                max_wait_ms: site.hold_wait_ms,
+                ..around.edges.hold(&site.id, now_ms)
+            },
+            edge: around.edges.state(around.wanted_version, now_ms),
+            host: around.host.clone(),
+            classes: short.as_ref().map(class_rates).unwrap_or_default(),
+            cache: Cache {
+                hits_per_second: short.as_ref().map_or(0.0, |(counts, seconds)| {
+                    round(counts.cache_hits as f64 / seconds, 10.0)
+                }),
+                share: last.filter(|_| reporting).and_then(|point| point.cache_share),
+                entries: cache.map(|(entries, _)| entries),
+                bytes: cache.map(|(_, bytes)| bytes),
+            },
+        }
+    }
+
+    pub(crate) fn verdict(&self) -> &Verdict {
+        &self.judgement.verdict
+    }
+
+    /// An instance as it is now; also the answer to a drain.
+    pub(crate) fn instance(&self, instance: &SiteInstance, around: &Around<'_>) -> Instance {
+        let gauges = around.edges.instance(&self.site.id, &instance.name, around.now_ms);
+        let reporting = around.edges.reporting(around.now_ms);
+        let short = self.window.short();
+        let counts = short.as_ref().and_then(|(counts, seconds)| {
+            Some((counts.instances.iter().find(|i| i.name == instance.name)?, *seconds))
+        });
+        let rate = |count: fn(&super::difference::InstanceCounts) -> u64| {
+            counts.map_or(0.0, |(counts, seconds)| round(count(counts) as f64 / seconds, 10.0))
+        };
+        let health = gauges.as_ref().map_or(Health::Unknown, |gauges| gauges.health);
+        let health = match (reporting, instance.drained, health) {
+            (false, ..) => Health::Unknown,
+            // The edge says so as soon as it has the new snapshot.
+            (true, true, Health::Up | Health::SlowStart) => Health::Draining,
+            (true, _, health) => health,
+        };
+        Instance {
+            name: instance.name.clone(),
+            address: instance.address.to_string(),
+            health,
+            since_ms: gauges.as_ref().map_or(around.now_ms, |gauges| gauges.health_since_ms),
+            in_flight: gauges.as_ref().map_or(0, |gauges| gauges.in_flight),
+            limit: gauges.as_ref().map_or(instance.limit, |gauges| gauges.limit),
+            requests_per_second: rate(|counts| counts.requests),
+            errors_per_second: rate(|counts| counts.errors),
+            p50_ms: counts.and_then(|(counts, _)| counts.first_byte.quantile_ms(0.5)),
+            p95_ms: counts.and_then(|(counts, _)| counts.first_byte.quantile_ms(0.95)),
+            connect_p95_ms: counts.and_then(|(counts, _)| counts.connect.quantile_ms(0.95)),
+            requests_total: gauges.as_ref().map_or(0, |gauges| gauges.requests_total),
+            last_error: gauges.and_then(|gauges| gauges.last_error),
+            weight: instance.weight,
+        }
+    }
+
+    fn count_day(&mut self, now_ms: i64) {
+        if (self.day.0..self.day.1).contains(&now_ms) {
+            return;
+        }
+        let day = Timestamp::from_millisecond(now_ms).ok().and_then(|now| {
+            let start = now.to_zoned(self.site.zone.clone()).start_of_day().ok()?;
+            let end = start.checked_add(1.day()).ok()?.start_of_day().ok()?;
+            Some((start.timestamp().as_millisecond(), end.timestamp().as_millisecond()))
+        });
+        self.day = day.unwrap_or((now_ms, now_ms));
+    }
+}
+
+fn class_rates((counts, seconds): &(Counts, f64)) -> Vec<RouteClassNow> {
+    let mut classes: Vec<RouteClassNow> = counts
+        .classes
+        .iter()
+        .map(|class| RouteClassNow {
+            class: class.class,
+            requests_per_second: round(class.requests as f64 / seconds, 10.0),
+            errors_per_second: round(class.errors as f64 / seconds, 10.0),
+            p50_ms: class.first_byte.quantile_ms(0.5),
+            p95_ms: class.first_byte.quantile_ms(0.95),
+        })
+        .collect();
+    classes.sort_by_key(|class| class.class);
+    classes
+}
+
+fn cache_share(counts: &Counts) -> Option<f64> {
+    let requests = counts.requests();
+    (requests > 0).then(|| round((counts.cache_hits as f64 / requests as f64).min(1.0), 1000.0))
+}
+
+fn memory_share(host: &Host) -> Option<f64> {
+    let total = host.memory_total_bytes.filter(|total| *total > 0)?;
+    Some(round(host.memory_used_bytes? as f64 / total as f64, 1000.0))
+}
+
+/// To as many digits as anybody reads: `parts` of one.
+fn round(value: f64, parts: f64) -> f64 {
+    (value * parts).round() / parts
+}

@@ -1,0 +1,254 @@
+use super::*;
+use kernel::{
+    Histogram, Level, RouteClass,
+    facts::{
+        CacheFacts, ClassFacts, Health, HoldFacts, InstanceFacts, ShopFacts, Visitors,
+        visitor_register,
+    },
+};
+
+const START: i64 = 1_700_000_000_000;
+
+fn site() -> Site {
+    Site {
+        id: "lamps".parse().unwrap(),
+        name: "Lamps".into(),
+        platform: "sample".into(),
+        currency: "EUR".into(),
+        time_zone: "UTC".into(),
+        zone: jiff::tz::TimeZone::UTC,
+        hosts: vec!["lamps.example".into()],
+        addresses: vec!["http://127.0.0.1:8080/".into()],
+        instances: vec![site::SiteInstance {
+            name: "app-1".parse().unwrap(),
+            address: "127.0.0.1:3001".parse().unwrap(),
+            weight: 1,
+            limit: 64,
+            drained: false,
+        }],
+        hold_limit: 2_000,
+        hold_wait_ms: 30_000,
+        orders: crate::judgement::OrdersSource::Database,
+    }
+}
+
+fn live() -> Live {
+    let mut live = Live::new(START);
+    live.configure(vec![site()], 3);
+    live
+}
+
+fn hello(edge_start: u64, started_at_ms: i64) -> Hello {
+    Hello {
+        protocol: 1,
+        program: "test".into(),
+        edge_start,
+        started_at_ms,
+        pid: 41,
+        snapshot_version: 3,
+    }
+}
+
+/// A frame in which so many product pages were answered, so many of them with 500.
+fn facts(edge_start: u64, at_ms: i64, good: u64, bad: u64) -> Arc<Facts> {
+    let mut first_byte = Histogram::default();
+    first_byte.add(kernel::bucket_of(20_000), good + bad);
+    let class = ClassFacts {
+        class: RouteClass::Product,
+        statuses: vec![(200, good), (500, bad)],
+        failed_by_edge: 0,
+        aborted: 0,
+        response_bytes: 0,
+        first_byte: first_byte.clone(),
+        whole: first_byte.clone(),
+    };
+    let instance = InstanceFacts {
+        name: "app-1".parse().unwrap(),
+        health: Health::Up,
+        health_since_ms: START,
+        last_error: None,
+        in_flight: 2,
+        limit: 64,
+        requests: good + bad,
+        errors: bad,
+        failures: 0,
+        retries: 0,
+        connects: 1,
+        connect: Histogram::default(),
+        first_byte,
+    };
+    let shop = ShopFacts {
+        id: "lamps".parse().unwrap(),
+        classes: vec![class],
+        instances: vec![instance],
+        hold: HoldFacts::default(),
+        cache: CacheFacts { hits: good / 2, ..CacheFacts::default() },
+        visitors: Visitors {
+            minute: at_ms / 60_000,
+            registers: vec![visitor_register(1), visitor_register(2)],
+            before: vec![],
+        },
+    };
+    Arc::new(Facts {
+        edge_start,
+        at_ms,
+        snapshot_version: 3,
+        connections: 5,
+        connections_total: 9,
+        refused: vec![],
+        shops: vec![shop],
+        ..Facts::default()
+    })
+}
+
+fn rates(tick: &Tick) -> Option<(f64, f64)> {
+    tick.point.map(|point| (point.requests_per_second, point.errors_per_second))
+}
+
+#[test]
+fn rates_are_differences_and_a_frame_more_or_less_changes_nothing() {
+    let mut live = live();
+    live.edge_connected(&hello(1, START - 50_000));
+    live.edge_facts(&facts(1, START, 1_000, 10), START);
+    assert_eq!(rates(&live.tick(START + 100)[0]), Some((0.0, 0.0)), "counts from before us");
+    live.edge_facts(&facts(1, START + 1_000, 1_030, 12), START + 1_000);
+    assert_eq!(rates(&live.tick(START + 1_100)[0]), Some((32.0, 2.0)));
+    assert_eq!(rates(&live.tick(START + 2_000)[0]), Some((32.0, 2.0)), "between two frames");
+    live.edge_facts(&facts(1, START + 2_000, 1_050, 12), START + 2_000);
+    live.edge_facts(&facts(1, START + 3_000, 1_070, 12), START + 3_000);
+    assert_eq!(rates(&live.tick(START + 3_100)[0]), Some((20.0, 0.0)), "two frames in a tick");
+    live.edge_facts(&facts(1, START + 2_500, 1_060, 12), START + 3_150);
+    live.edge_facts(&facts(1, START + 5_000, 1_110, 12), START + 5_000);
+    let tick = &live.tick(START + 5_100)[0];
+    assert_eq!(rates(tick), Some((20.0, 0.0)), "a lost frame costs resolution only");
+    let requests: u64 = tick.minutes.iter().filter_map(|minute| minute.requests).sum();
+    assert_eq!(requests, 1_110 + 12 - 1_010);
+    assert_eq!(tick.now.instances[0].requests_total, 1_122);
+}
+
+#[test]
+fn an_edge_born_under_our_eyes_counts_from_zero() {
+    let mut live = live();
+    live.edge_connected(&hello(1, START + 500));
+    live.edge_facts(&facts(1, START + 1_500, 7, 0), START + 1_500);
+    assert_eq!(rates(&live.tick(START + 1_600)[0]), Some((7.0, 0.0)));
+}
+
+#[test]
+fn two_edges_at_once_are_summed() {
+    let mut live = live();
+    live.edge_connected(&hello(1, START - 1));
+    live.edge_connected(&hello(2, START + 10));
+    live.edge_facts(&facts(1, START, 100, 0), START);
+    live.edge_facts(&facts(2, START + 10, 0, 0), START + 10);
+    live.tick(START + 20);
+    live.edge_facts(&facts(1, START + 1_000, 110, 0), START + 1_000);
+    live.edge_facts(&facts(2, START + 1_010, 30, 0), START + 1_010);
+    let tick = &live.tick(START + 1_020)[0];
+    assert_eq!(rates(tick), Some((40.0, 0.0)));
+    let point = tick.point.unwrap();
+    assert_eq!((point.in_flight, point.visitors), (4, Some(2)));
+    assert_eq!((tick.now.edge.connections, tick.now.edge.pids.len()), (Some(10), 2));
+}
+
+#[test]
+fn stale_facts_are_unknown_and_never_good() {
+    let mut live = live();
+    live.edge_connected(&hello(1, START));
+    live.edge_facts(&facts(1, START + 1_000, 5, 0), START + 1_000);
+    assert!(live.tick(START + 4_000)[0].point.is_some());
+    let tick = live.tick(START + 4_001).remove(0);
+    assert_eq!((tick.point, tick.now.edge.connected), (None, false));
+    assert_eq!(
+        (tick.now.verdict.level, tick.now.verdict.code.as_str()),
+        (Level::Unknown, "edge_away")
+    );
+    assert_eq!(tick.now.findings[0].code, "edge_away");
+    assert_eq!(tick.now.instances[0].health, Health::Unknown);
+    assert_eq!((tick.now.edge.connections, tick.now.cache.entries), (None, None));
+    assert_eq!(tick.now.edge.facts_at_ms, Some(START + 1_000));
+    live.edge_facts(&facts(1, START + 9_000, 85, 0), START + 9_000);
+    assert_eq!(rates(&live.tick(START + 9_100)[0]), Some((10.0, 0.0)), "the gap is caught up");
+}
+
+#[test]
+fn before_the_first_frame_nothing_is_known() {
+    let mut live = live();
+    let tick = live.tick(START + 1_000).remove(0);
+    assert_eq!(tick.now.verdict.code, "edge_away");
+    assert_eq!(tick.now.orders, crate::state::Orders::default());
+    assert_eq!(tick.minutes.iter().find_map(|minute| minute.requests), None);
+}
+
+#[test]
+fn orders_make_the_hour_and_an_error_makes_it_unknown() {
+    let mut live = live();
+    let shop = site().id;
+    live.edge_connected(&hello(1, START));
+    let minutes = (0..26 * 60).map(|n| (minute_of(START) - n * MINUTE_MS, 1, 250)).collect();
+    let reading = OrdersReading {
+        at_ms: START,
+        minutes,
+        last_minute: Some(1),
+        last_order_ms: Some(START - 5_000),
+        error: None,
+    };
+    live.orders_read(&shop, &reading);
+    live.edge_facts(&facts(1, START + 900, 5, 0), START + 900);
+    let tick = live.tick(START + 1_000).remove(0);
+    assert_eq!(tick.now.orders.last_hour, Some(60));
+    assert_eq!(tick.now.orders.revenue_last_hour_minor, Some(15_000));
+    // START is 22:13:20 UTC.
+    assert_eq!(tick.now.orders.today, Some(22 * 60 + 14));
+    assert_eq!(tick.now.verdict.code, "selling");
+    let failed = OrdersReading { error: Some("refused".into()), ..OrdersReading::default() };
+    live.orders_read(&shop, &failed);
+    live.edge_facts(&facts(1, START + 170_000, 5, 0), START + 170_000);
+    let tick = live.tick(START + 170_000).remove(0);
+    assert_eq!((tick.now.orders.last_minute, tick.now.orders.last_hour), (None, None));
+    assert_eq!(tick.now.verdict.code, "orders_unknown");
+    assert_eq!(tick.minutes.last().unwrap().orders, None, "no order seen is not no order");
+}
+
+#[test]
+fn what_happened_is_noted_once_and_handed_to_the_store() {
+    let mut live = live();
+    live.edge_connected(&hello(1, START));
+    live.edge_connected(&hello(1, START));
+    let mut down = facts(1, START + 1_000, 1, 0);
+    let instance = &mut Arc::make_mut(&mut down).shops[0].instances[0];
+    (instance.health, instance.health_since_ms) = (Health::Down, START + 800);
+    live.edge_facts(&down, START + 1_000);
+    live.tick(START + 1_001);
+    live.tick(START + 1_900);
+    let unsaved = live.take_unsaved(true);
+    let kinds: Vec<_> = unsaved.marks.iter().map(|(_, mark)| mark.kind).collect();
+    assert_eq!(kinds, [MarkKind::EdgeStarted, MarkKind::InstanceDown]);
+    assert_eq!(unsaved.minutes.len(), 1);
+    assert_eq!(live.take_unsaved(true), Unsaved::default());
+    let again = unsaved.minutes[0].1[0].at_ms;
+    live.put_back(unsaved);
+    let retried = live.take_unsaved(true);
+    assert_eq!((retried.marks.len(), retried.minutes[0].1[0].at_ms), (2, again));
+    live.edge_facts(&facts(1, START + 2_000, 1, 0), START + 2_000);
+    let tick = live.tick(START + 2_001).remove(0);
+    let kinds: Vec<_> = tick.now.marks.iter().map(|mark| mark.kind).collect();
+    assert!(kinds.contains(&MarkKind::InstanceUp), "{kinds:?}");
+}
+
+#[test]
+fn rings_are_bounded_and_a_reload_keeps_them() {
+    let mut live = live();
+    live.edge_connected(&hello(1, START));
+    for n in 1..=700 {
+        let at_ms = START + n * 1_000;
+        live.edge_facts(&facts(1, at_ms, n.unsigned_abs(), 0), at_ms);
+        live.tick(at_ms);
+    }
+    live.configure(vec![site()], 4);
+    let state = live.state(&site().id).unwrap();
+    assert_eq!((state.points.len(), state.now.edge.wanted_version), (600, 4));
+    assert!(state.minutes.len() <= 180);
+    assert_eq!(state.now.sequence, START.unsigned_abs() / 1_000 + 700);
+    assert_eq!(live.state(&"other".parse().unwrap()), None);
+}
