@@ -1,8 +1,10 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vite'
 
-// `STOREWARDEN_URL` points `npm run dev` at a running control; the browser must be signed in there first.
-const control = process.env['STOREWARDEN_URL'] ?? 'http://127.0.0.1:4180'
+// `cargo xtask ui ADDRESS` names a control that runs; alone, `npm run dev` asks the mock server on its usual port.
+const control = process.env['STOREWARDEN_CONTROL'] ?? 'http://127.0.0.1:4180'
+// The control answers to its own name only.
+const there = { target: control, changeOrigin: true, headers: { origin: control } }
 
 export default defineConfig({
   plugins: [svelte()],
@@ -16,5 +18,5 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
   },
-  server: { host: '127.0.0.1', proxy: { '/api': control, '/sign-in': control, '/mock': control } },
+  server: { host: '127.0.0.1', proxy: { '/api': there, '/sign-in': there, '/mock': there } },
 })

@@ -114,7 +114,7 @@ export async function deeds(session, report, origin) {
   await report.check('an instance drains after a question, and comes back', async () => {
     await fresh('/shop')
     const drain = page.getByRole('button', { name: /^Drain / }).last()
-    const name = (await drain.getAttribute('aria-label')).replace('Drain ', '')
+    const name = (await drain.textContent()).replace(/^Drain\s+/, '')
     await drain.click()
     const dialog = page.locator('dialog[open]')
     expect(/New visitors go to|only instance/.test(await dialog.textContent()), 'the question does not name the effect')
@@ -122,14 +122,15 @@ export async function deeds(session, report, origin) {
     await dialog.getByRole('button', { name: `Drain ${name}` }).click()
     const row = page.locator('tr', { hasText: name }).first()
     await row.getByText('Draining').waitFor({ timeout: HEALTH_WITHIN_MS })
-    await row.getByRole('button', { name: `Take ${name} back` }).click()
+    await isAccessible(page)
+    await row.getByRole('button', { name: `Take back ${name}` }).click()
     await row.getByText(/^(Up|Warming up)$/).waitFor({ timeout: HEALTH_WITHIN_MS })
   })
 
   await report.check('a drain can be undone from its message', async () => {
     await fresh('/shop')
     const drain = page.getByRole('button', { name: /^Drain / }).first()
-    const name = (await drain.getAttribute('aria-label')).replace('Drain ', '')
+    const name = (await drain.textContent()).replace(/^Drain\s+/, '')
     await drain.click()
     await page.locator('dialog[open]').getByRole('button', { name: `Drain ${name}` }).click()
     await page.getByRole('button', { name: 'Undo' }).click()

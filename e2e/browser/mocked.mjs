@@ -12,7 +12,7 @@ const SERVER = fileURLToPath(new URL('../../web/mock/server.mjs', import.meta.ur
 const STATES = {
   checkout: { overview: /Checkout has been failing/, shop: /serve/ },
   instance: { overview: /1 of 2 instances down/, shop: /1 of 2 instances/ },
-  holding: { overview: /being held/, shop: /visitors wait/ },
+  holding: { overview: /are held until/, shop: /Visitors are waiting/ },
   away: { overview: /unknown since/, shop: /not reporting/ },
   nothing: { overview: /Waiting for the first visitor/, shop: /not reported yet/ },
   disk: { overview: /is selling/, shop: /serve/ },

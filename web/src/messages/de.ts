@@ -39,18 +39,29 @@ export const de: Messages = {
       const minutes = num(p['minutes_since_order'])
       return `Ihr Shop ist offen, aber es ist ruhig: Die letzte Bestellung kam vor ${f.count(minutes)} ${plural(minutes, 'Minute', 'Minuten')}.`
     },
-    checkout_failing: (p, f, now) =>
-      `Die Kasse ist seit ${f.moment(num(p['since_ms']), now)} gestört. Bisher gingen etwa ${f.money(num(p['lost_minor']), text(p['currency']))} verloren.`,
+    checkout_failing: (p, f, now) => {
+      const since = `Die Kasse ist seit ${f.moment(num(p['since_ms']), now)} gestört.`
+      if (p['lost_minor'] === undefined) return `${since} Bisher schlugen ${f.count(num(p['failed']))} Bezahlvorgänge fehl.`
+      return `${since} Bisher gingen etwa ${f.money(num(p['lost_minor']), text(p['currency']))} verloren.`
+    },
     errors_up: (p, f) => `Ihr Shop verkauft, aber ${f.share(num(p['share']))} der Anfragen enden mit einem Fehler.`,
     held: (p, f) => {
       const held = num(p['held'])
-      return `${f.count(held)} ${plural(held, 'Besucher wartet', 'Besucher warten')}, bis der Shop wieder antwortet.`
+      return `Besucher warten: ${f.count(held)} ${plural(held, 'Anfrage wird', 'Anfragen werden')} gehalten, bis der Shop wieder antwortet.`
     },
     down: (p, f, now) => `Ihr Shop ist seit ${f.moment(num(p['since_ms']), now)} nicht erreichbar.`,
     instance_down: (p, f) => `Ihr Shop verkauft, aber ${f.count(num(p['down']))} von ${f.count(num(p['total']))} Instanzen ${plural(num(p['down']), 'ist', 'sind')} ausgefallen.`,
     edge_away: (p, f, now) => `Ob Ihr Shop verkauft, ist seit ${f.moment(num(p['since_ms']), now)} unbekannt.`,
     no_traffic_yet: () => 'Noch war kein Besucher da.',
-    orders_unknown: () => 'Ihr Shop antwortet, aber seine Bestellungen sind nicht lesbar.',
+    orders_unknown: (p) => {
+      switch (p['reason']) {
+        case 'no_order_yet': return 'Ihr Shop antwortet. Noch kam keine Bestellung.'
+        case 'not_read_yet': return 'Ihr Shop antwortet. Seine Bestellungen wurden noch nicht gelesen.'
+        case 'no_database': return 'Ihr Shop antwortet. Ob er verkauft, ist unbekannt: In der Konfiguration fehlt die Datenbank.'
+        case 'no_query': return 'Ihr Shop antwortet. Ob er verkauft, ist unbekannt: Bestellungen dieser Plattform sind noch nicht lesbar.'
+        default: return 'Ihr Shop antwortet, aber seine Bestellungen sind nicht lesbar.'
+      }
+    },
   },
   verdictOther: (code) => `Zustand des Shops: ${code}.`,
   lede: {
@@ -76,7 +87,7 @@ export const de: Messages = {
     checkout_errors: (p, f) => ({ title: `${f.count(num(p['failed']))} von ${f.count(num(p['total']))} Bezahlvorgängen schlugen fehl`, detail: 'Sehen Sie zuerst beim Zahlungsdienst und im Protokoll des Shops nach.' }),
     errors_up: (p, f) => ({ title: `${f.share(num(p['share']))} der Anfragen enden mit einem Fehler` }),
     slow: (p, f) => ({ title: `Seiten sind langsam: Jede zwanzigste braucht länger als ${f.milliseconds(num(p['p95_ms']))}` }),
-    holding: (p, f) => ({ title: `${f.count(num(p['held']))} Besucher gehalten, ${f.count(num(p['queued']))} in der Schlange`, detail: 'Sie warten bei offener Seite und kommen hinein, sobald der Shop sie aufnehmen kann.' }),
+    holding: (p, f) => ({ title: `${f.count(num(p['held']))} Anfragen gehalten, ${f.count(num(p['queued']))} in der Schlange`, detail: 'Ihre Besucher warten bei offener Seite und kommen hinein, sobald der Shop sie aufnehmen kann.' }),
     orders_unreadable: (p) => ({ title: 'Bestellungen sind in der Datenbank nicht lesbar', detail: text(p['error']) }),
     edge_away: () => ({ title: 'Der Edge meldet sich nicht', detail: 'Er arbeitet mit seiner letzten Konfiguration weiter; Zahlen zum Verkehr stehen still, bis er sich meldet.' }),
     disk_nearly_full: (p, f) => ({ title: `Die Platte von ${text(p['path'])} ist fast voll`, detail: `Noch ${f.bytes(num(p['free_bytes']))} frei. Der Verkehr läuft weiter; Bestellungen brauchen die Platte der Datenbank.` }),
@@ -99,14 +110,14 @@ export const de: Messages = {
     revenueHour: 'Umsatz, letzte Stunde',
     visitors: 'Besucher',
     errors: 'Fehler',
-    p95: 'Antwortzeit, p95',
+    p95: 'Erstes Byte, p95',
     cache: 'Aus dem Cache',
     lastMinute: (count) => `${count} in der letzten Minute`,
     revenueToday: (money) => `${money} heute`,
-    visitorsNow: 'gerade hier',
+    visitorsNow: 'in fünf Minuten',
     errorsOf: (count) => `von ${count} Anfragen/min`,
     percentiles: (p50, p99) => `p50 ${p50}, p99 ${p99}`,
-    cacheOf: 'der Anfragen, jetzt',
+    cacheOf: 'der Anfragen in 10 s',
     age: (age) => `${age} alt`,
   },
 
@@ -117,7 +128,7 @@ export const de: Messages = {
     requests: 'Anfragen je Sekunde',
     requestsMinute: 'Anfragen je Minute',
     errors: 'Fehler je Sekunde',
-    latency: 'Antwortzeit, ms',
+    latency: 'Zeit bis zum ersten Byte, ms',
     cache: 'Anteil aus dem Cache',
     inFlight: 'Anfragen in Arbeit',
     waiting: 'Gehaltene und wartende Anfragen',
@@ -166,7 +177,7 @@ export const de: Messages = {
     someServe: (up, total) => `${up} von ${total} Instanzen ${up === 1 ? 'bedient' : 'bedienen'}. Niemand wartet.`,
     noneServe: 'Keine Instanz bedient. Besucher werden gehalten.',
     noneServeNobody: 'Keine Instanz bedient. Gerade wartet niemand.',
-    waiting: (count, checkout) => `${count} Besucher warten, davon ${checkout} an der Kasse.`,
+    waiting: (count, checkout) => `Besucher warten: ${count} Anfragen, davon ${checkout} an der Kasse.`,
     notSeen: 'Der Edge hat sich noch nicht gemeldet.',
     edgeAway: (time) => `Der Edge meldet sich nicht: Alles hier ist vom Stand ${time}.`,
     listens: (name) => `${name} lauscht unter`,
@@ -186,7 +197,6 @@ export const de: Messages = {
     drain: 'Leerlaufen',
     drainNamed: (name) => `${name} leerlaufen lassen`,
     undrain: 'Zurückholen',
-    undrainNamed: (name) => `${name} zurückholen`,
     noInstances: 'Keine Instanz ist eingerichtet. Tragen Sie eine unter `app` in der Konfiguration ein und lesen Sie sie neu.',
     waitingTitle: 'Gehalten und wartend',
     waitingHint: (limit, wait) => `Bis zu ${limit} Anfragen werden je höchstens ${wait} gehalten, solange keine Instanz sie nehmen kann. Die Kasse geht vor, dann Warenkörbe.`,
@@ -205,7 +215,7 @@ export const de: Messages = {
     holdHeld: 'solange keine Instanz bedient',
     holdQueued: 'auf einen freien Platz',
     classesTitle: 'Seitenarten',
-    classesHint: 'Was Besucher in den letzten Sekunden abrufen.',
+    classesHint: 'Was Besucher in den letzten zehn Sekunden abriefen.',
     class: 'Art',
     classes: {
       home: 'Startseite', category: 'Kategorien', product: 'Produkte', search: 'Suche', cart: 'Warenkorb', checkout: 'Kasse', payment: 'Bezahlung',

@@ -46,18 +46,29 @@ export const en = {
       const minutes = num(p['minutes_since_order'])
       return `Your shop is open and quiet: the last order came ${f.count(minutes)} ${plural(minutes, 'minute', 'minutes')} ago.`
     },
-    checkout_failing: (p, f, now) =>
-      `Checkout has been failing since ${f.moment(num(p['since_ms']), now)}. About ${f.money(num(p['lost_minor']), text(p['currency']))} lost so far.`,
+    checkout_failing: (p, f, now) => {
+      const since = `Checkout has been failing since ${f.moment(num(p['since_ms']), now)}.`
+      if (p['lost_minor'] === undefined) return `${since} ${f.count(num(p['failed']))} checkouts failed so far.`
+      return `${since} About ${f.money(num(p['lost_minor']), text(p['currency']))} lost so far.`
+    },
     errors_up: (p, f) => `Your shop is selling, but ${f.share(num(p['share']))} of requests end in an error.`,
     held: (p, f) => {
       const held = num(p['held'])
-      return `${f.count(held)} ${plural(held, 'visitor is', 'visitors are')} being held until the shop answers again.`
+      return `Visitors are waiting: ${f.count(held)} ${plural(held, 'request is', 'requests are')} held until the shop answers again.`
     },
     down: (p, f, now) => `Your shop has been down since ${f.moment(num(p['since_ms']), now)}.`,
     instance_down: (p, f) => `Your shop is selling, with ${f.count(num(p['down']))} of ${f.count(num(p['total']))} instances down.`,
     edge_away: (p, f, now) => `Whether your shop is selling is unknown since ${f.moment(num(p['since_ms']), now)}.`,
     no_traffic_yet: () => 'Waiting for the first visitor.',
-    orders_unknown: () => 'Your shop answers, but its orders can’t be read.',
+    orders_unknown: (p): string => {
+      switch (p['reason']) {
+        case 'no_order_yet': return 'Your shop answers. No order has come yet.'
+        case 'not_read_yet': return 'Your shop answers. Its orders have not been read yet.'
+        case 'no_database': return 'Your shop answers. Whether it sells is unknown: no database is named in the configuration.'
+        case 'no_query': return 'Your shop answers. Whether it sells is unknown: its platform’s orders can’t be read yet.'
+        default: return 'Your shop answers, but its orders can’t be read.'
+      }
+    },
   } satisfies Record<string, Say>,
   verdictOther: (code: string) => `State of the shop: ${code}.`,
   lede: {
@@ -83,7 +94,7 @@ export const en = {
     checkout_errors: (p, f) => ({ title: `${f.count(num(p['failed']))} of ${f.count(num(p['total']))} checkouts failed`, detail: 'Look at the shop’s payment provider and its log first.' }),
     errors_up: (p, f) => ({ title: `${f.share(num(p['share']))} of requests end in an error` }),
     slow: (p, f) => ({ title: `Pages are slow: one in twenty takes longer than ${f.milliseconds(num(p['p95_ms']))}` }),
-    holding: (p, f) => ({ title: `${f.count(num(p['held']))} visitors held, ${f.count(num(p['queued']))} queued`, detail: 'They wait with an open page and are let in as the shop can take them.' }),
+    holding: (p, f) => ({ title: `${f.count(num(p['held']))} requests held, ${f.count(num(p['queued']))} queued`, detail: 'Their visitors wait with an open page and are let in as the shop can take them.' }),
     orders_unreadable: (p) => ({ title: 'Orders can’t be read from the database', detail: text(p['error']) }),
     edge_away: () => ({ title: 'The edge is not reporting', detail: 'It serves on from its last configuration; figures of traffic stand still until it is back.' }),
     disk_nearly_full: (p, f) => ({ title: `The disk of ${text(p['path'])} is nearly full`, detail: `${f.bytes(num(p['free_bytes']))} left. Shop traffic goes on; orders need the database’s disk.` }),
@@ -106,14 +117,14 @@ export const en = {
     revenueHour: 'Revenue, last hour',
     visitors: 'Visitors',
     errors: 'Errors',
-    p95: 'Response time, p95',
+    p95: 'First byte, p95',
     cache: 'From cache',
     lastMinute: (count: string) => `${count} in the last minute`,
     revenueToday: (money: string) => `${money} today`,
-    visitorsNow: 'here now',
+    visitorsNow: 'in five minutes',
     errorsOf: (count: string) => `of ${count} requests/min`,
     percentiles: (p50: string, p99: string) => `p50 ${p50}, p99 ${p99}`,
-    cacheOf: 'of requests, now',
+    cacheOf: 'of requests in 10 s',
     age: (age: string) => `${age} old`,
   },
 
@@ -124,7 +135,7 @@ export const en = {
     requests: 'Requests a second',
     requestsMinute: 'Requests a minute',
     errors: 'Errors a second',
-    latency: 'Response time, ms',
+    latency: 'Time to first byte, ms',
     cache: 'Share served from cache',
     inFlight: 'Requests in flight',
     waiting: 'Requests held and queued',
@@ -173,7 +184,7 @@ export const en = {
     someServe: (up: number, total: number) => `${up} of ${total} instances ${up === 1 ? 'serves' : 'serve'}. Nobody waits.`,
     noneServe: 'No instance serves. Visitors are being held.',
     noneServeNobody: 'No instance serves. Nobody is waiting right now.',
-    waiting: (count: string, checkout: string) => `${count} visitors wait, ${checkout} of them in checkout.`,
+    waiting: (count: string, checkout: string) => `Visitors are waiting: ${count} requests, ${checkout} of them in checkout.`,
     notSeen: 'The edge has not reported yet.',
     edgeAway: (time: string) => `The edge is not reporting: everything here is as of ${time}.`,
     listens: (name: string) => `${name} listens at`,
@@ -193,7 +204,6 @@ export const en = {
     drain: 'Drain',
     drainNamed: (name: string) => `Drain ${name}`,
     undrain: 'Take back',
-    undrainNamed: (name: string) => `Take ${name} back`,
     noInstances: 'No instance is configured. Add one under `app` in the configuration file and read it again.',
     waitingTitle: 'Held and queued',
     waitingHint: (limit: string, wait: string) => `Up to ${limit} requests are held for at most ${wait} each while no instance can take them. Checkout goes first, then carts.`,
@@ -212,7 +222,7 @@ export const en = {
     holdHeld: 'while no instance serves',
     holdQueued: 'for a free place at an instance',
     classesTitle: 'Route classes',
-    classesHint: 'What visitors ask for, over the last seconds.',
+    classesHint: 'What visitors asked for in the last ten seconds.',
     class: 'Class',
     classes: {
       home: 'Home', category: 'Categories', product: 'Products', search: 'Search', cart: 'Cart', checkout: 'Checkout', payment: 'Payment',
