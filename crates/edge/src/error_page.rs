@@ -21,8 +21,8 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
     header::{
-        CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, VARY,
-        X_CONTENT_TYPE_OPTIONS,
+        ALLOW, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER,
+        VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 use kernel::{RouteClass, snapshot::Brand};
@@ -70,6 +70,11 @@ pub(crate) fn render(page: &Page<'_>, asked: &HeaderMap) -> Response<Bytes> {
         Format::Text => (Format::Text, problem::line(page, language)),
     };
     let mut response = respond(page.trouble.status(), language, body);
+    if page.trouble == Trouble::Method {
+        // RFC 9110 §15.5.6 wants the field.
+        let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        response.headers_mut().insert(ALLOW, allowed);
+    }
     if let Some(seconds) = page.retry_after_s {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -62,7 +62,8 @@ pub(super) fn trouble_page(page: &Page<'_>, language: Language) -> String {
         }
         html.put(format_args!("</div>"));
     }
-    if page.brand.is_some() {
+    // A page that loads itself again would take away what was written into it.
+    if page.brand.is_some() && wait.is_none() {
         html.report_form(page.id, words);
     }
     html.end_main();
@@ -119,7 +120,7 @@ impl Html {
         refresh_s: Option<u32>,
     ) -> Self {
         let mut html = Self(String::with_capacity(12 * 1024));
-        let (colour, on) = colours(brand.map_or("", |brand| &brand.colour));
+        let (colour, shade, on) = colours(brand.map_or("", |brand| &brand.colour));
         html.put(format_args!(
             "<!doctype html><html lang=\"{}\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
@@ -133,7 +134,7 @@ impl Html {
         let separator = if name.is_empty() { "" } else { " · " };
         html.put(format_args!(
             "<title>{title}{separator}{}</title>\
-             <style>:root{{--brand:{colour};--on:{on}}}\n{CSS}</style></head><body>",
+             <style>:root{{--brand:{colour};--shade:{shade};--on:{on}}}\n{CSS}</style></head><body>",
             Escaped(name)
         ));
         html.put(format_args!("<header>"));
@@ -207,14 +208,31 @@ impl fmt::Display for Contact<'_> {
     }
 }
 
-/// The shop's colour and the one that is read best on it. What is no `#rrggbb` becomes slate.
-fn colours(colour: &str) -> (String, &'static str) {
+/// The shop's colour, a shade of it for buttons, and what is read well on that shade (a contrast of
+/// 4.5 at least, WCAG 2.2). What is no `#rrggbb` becomes slate.
+fn colours(colour: &str) -> (String, String, &'static str) {
     const SLATE: (u8, u8, u8) = (0x3a, 0x46, 0x5c);
-    let (r, g, b) = parse_colour(colour).unwrap_or(SLATE);
-    // Relative luminance (WCAG 2.2); above 0.179 black stands out more than white.
+    /// At this luminance and below, white has a contrast of 4.5.
+    const WHITE_IS_READ: f64 = 0.183;
+    /// Brighter colours keep their shade and get black text.
+    const BRIGHT: f64 = 0.35;
+    let brand = parse_colour(colour).unwrap_or(SLATE);
+    let name = |(r, g, b): (u8, u8, u8)| format!("#{r:02x}{g:02x}{b:02x}");
+    if luminance(brand) > BRIGHT {
+        return (name(brand), name(brand), "#111");
+    }
+    let mut shade = brand;
+    while luminance(shade) > WHITE_IS_READ {
+        let darker = |channel: u8| channel - channel.div_ceil(32);
+        shade = (darker(shade.0), darker(shade.1), darker(shade.2));
+    }
+    (name(brand), name(shade), "#fff")
+}
+
+/// Relative luminance, 0..=1.
+fn luminance((r, g, b): (u8, u8, u8)) -> f64 {
     let linear = |channel: u8| (f64::from(channel) / 255.0).powf(2.2);
-    let luminance = 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-    (format!("#{r:02x}{g:02x}{b:02x}"), if luminance > 0.179 { "#111" } else { "#fff" })
+    0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
 }
 
 fn parse_colour(colour: &str) -> Option<(u8, u8, u8)> {

@@ -50,7 +50,7 @@ impl Scene {
 
 /// Ground, plants, house, window with shelves and goods, door, awning.
 const SHOP: &str = concat!(
-    r#"<path class="line" d="M10 158h260"/>"#,
+    r#"<path class="line" d="M4 158h272"/>"#,
     r#"<path class="leaf" d="M36 134c-9-6-11-17-7-27 8 5 11 14 9 24 2-11 8-19 17-22 1 11-4 21-14 26z"/>"#,
     r#"<path class="pot" d="M27 136h24l-3 22H30z"/>"#,
     r#"<path class="wall" d="M66 66h148v92H66z"/>"#,
@@ -72,9 +72,9 @@ const CLOCK: &str = concat!(
 );
 
 const PEOPLE: &str = concat!(
-    r#"<g class="people"><g><circle cx="236" cy="124" r="6"/><path d="M227 158v-18a9 9 0 0 1 18 0v18z"/></g>"#,
-    r#"<g><circle cx="214" cy="128" r="6"/><path d="M205 158v-15a9 9 0 0 1 18 0v15z"/></g>"#,
-    r#"<g><circle cx="257" cy="130" r="5.5"/><path d="M249 158v-14a8 8 0 0 1 16 0v14z"/></g></g>"#,
+    r#"<g class="people"><g><circle cx="250" cy="124" r="6"/><path d="M241 158v-18a9 9 0 0 1 18 0v18z"/></g>"#,
+    r#"<g><circle cx="230" cy="128" r="6"/><path d="M221 158v-15a9 9 0 0 1 18 0v15z"/></g>"#,
+    r#"<g><circle cx="268" cy="130" r="5.5"/><path d="M260 158v-14a8 8 0 0 1 16 0v14z"/></g></g>"#,
 );
 
 const SHUTTER: &str = concat!(
