@@ -23,11 +23,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{
-    net::TcpStream,
-    sync::{Notify, mpsc},
-    task::JoinHandle,
-};
+use tokio::{net::TcpStream, sync::Notify, task::JoinHandle};
 
 /// Reports that may wait for the checker; more are dropped, its own rounds go on.
 pub(crate) const MAX_REPORTS: usize = 1024;
@@ -173,7 +169,8 @@ impl Round {
             let pause = Duration::from_millis(self.duty.check.interval_ms);
             let nudged = tokio::time::timeout(pause, self.nudge.call.notified()).await.is_ok();
             if nudged && let Some(error) = self.take_ejection() {
-                tally = Tally { ejected_until: Some(now + self.duty.eject_for), ..Tally::default() };
+                tally =
+                    Tally { ejected_until: Some(now + self.duty.eject_for), ..Tally::default() };
                 self.instance.set_error(error);
                 self.enter(self.instance.health(), Health::Down);
             }

@@ -230,7 +230,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if read.is_ready() {
             if !self.registration.watch.is_upgraded() {
-                self.registration.enter(Phase::Idle);
+                self.registration.enter(Phase::Streams);
             }
             return read;
         }

@@ -3,6 +3,8 @@
 //! Lives on a thread of its own with the checker, so that no request waits for either.
 
 use crate::{
+    access_log::AccessLog,
+    body::Spill,
     cache::Cache,
     checker::Checker,
     clock::unix_ms,
@@ -36,10 +38,18 @@ pub(crate) enum ApplyError {
     Certificate(String),
 }
 
+/// What the keeper and every worker hold together.
+#[derive(Clone)]
+pub(crate) struct Common {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) spill: Arc<Spill>,
+    pub(crate) log: Option<Arc<AccessLog>>,
+}
+
 pub(crate) struct Keeper {
     edge_start: u64,
     workers: usize,
-    shared: Arc<Shared>,
+    common: Common,
     cache: Cache,
     resolver: Arc<Resolver>,
     reports: mpsc::Sender<Report>,
@@ -53,14 +63,14 @@ impl Keeper {
     pub(crate) fn new(
         edge_start: u64,
         workers: usize,
-        shared: Arc<Shared>,
+        common: Common,
         resolver: Arc<Resolver>,
         reports: mpsc::Sender<Report>,
     ) -> Self {
         Self {
             edge_start,
             workers,
-            shared,
+            common,
             cache: Cache::new(),
             resolver,
             reports,
@@ -83,9 +93,10 @@ impl Keeper {
             .map_err(|error| ApplyError::Certificate(crate::upstream::chain(&error)))?;
         let sites: Vec<_> = snapshot.shops.iter().map(|shop| Arc::new(self.site(shop))).collect();
         self.forget_what_is_gone(snapshot);
-        let owners = sites.iter().zip(&snapshot.shops).flat_map(|(site, shop)| {
-            shop.hosts.iter().map(|host| (host.as_str(), site.clone()))
-        });
+        let owners = sites
+            .iter()
+            .zip(&snapshot.shops)
+            .flat_map(|(site, shop)| shop.hosts.iter().map(|host| (host.as_str(), site.clone())));
         let challenges = snapshot.challenges.iter();
         let serving = Serving {
             version: snapshot.version,
@@ -97,7 +108,7 @@ impl Keeper {
             sites,
         };
         self.checker.apply(snapshot, &self.pools);
-        self.shared.serving.store(Some(Arc::new(serving)));
+        self.common.shared.serving.store(Some(Arc::new(serving)));
         Ok(())
     }
 
@@ -160,7 +171,8 @@ impl Keeper {
         self.cache.retain(wanted);
         self.instances.retain(|(id, name, address), _| {
             snapshot.shops.iter().any(|shop| {
-                let same = |i: &kernel::snapshot::Instance| i.name == *name && i.address == *address;
+                let same =
+                    |i: &kernel::snapshot::Instance| i.name == *name && i.address == *address;
                 shop.id == *id && shop.pool.instances.iter().any(same)
             })
         });
@@ -169,16 +181,20 @@ impl Keeper {
     /// All counters as they stand now.
     pub(crate) fn facts(&self) -> Facts {
         let at_ms = unix_ms();
-        let serving = self.shared.serving.load();
+        let serving = self.common.shared.serving.load();
         let sites = serving.as_ref().map_or(&[][..], |serving| &serving.sites);
         Facts {
             edge_start: self.edge_start,
             at_ms,
             snapshot_version: serving.as_ref().map_or(0, |serving| serving.version),
-            connections: self.shared.connections.load(Relaxed),
-            connections_total: self.shared.connections_total.load(Relaxed),
-            refused: self.shared.refusals.read(),
+            connections: self.common.shared.connections.load(Relaxed),
+            connections_total: self.common.shared.connections_total.load(Relaxed),
+            refused: self.common.shared.refusals.read(),
             shops: sites.iter().map(|site| shop_facts(site, at_ms)).collect(),
+            log_lines_dropped: self.common.log.as_ref().map_or(0, |log| log.dropped()),
+            snapshot_error: None,
+            spill_bytes: self.common.spill.used_bytes(),
+            reports: self.common.shared.reports.read(),
         }
     }
 }
@@ -202,7 +218,8 @@ fn shop_facts(site: &Site, now_ms: i64) -> ShopFacts {
 
 fn cache_facts(site: &Site) -> CacheFacts {
     let kept = site.shelf.as_ref().map(|shelf| shelf.facts()).unwrap_or_default();
-    let mut facts = CacheFacts { entries: kept.entries, bytes: kept.bytes, ..CacheFacts::default() };
+    let mut facts =
+        CacheFacts { entries: kept.entries, bytes: kept.bytes, ..CacheFacts::default() };
     for worker in &site.counters.workers {
         facts.hits += worker.cache.hits.load(Relaxed);
         facts.misses += worker.cache.misses.load(Relaxed);

@@ -295,6 +295,11 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
+    /// The answer began and broke off: a failure of the instance like any other.
+    pub(crate) fn broke_off(&self) {
+        self.pool.report_failure(&self.instance, "an answer broke off".to_owned());
+    }
+
     fn leave_quietly(&mut self) {
         self.instance.leave();
         // Keeps `drop` from leaving a second time: it has no instance of its pool any more.

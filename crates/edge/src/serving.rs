@@ -6,19 +6,21 @@
 use crate::{
     cache::Shelf,
     counters::{Refusals, ShopCounters, VisitorSketch},
+    error_page::Report,
     pool::Pool,
     upstream::Patience,
 };
 use arc_swap::ArcSwapOption;
 use kernel::{
     ShopId,
+    facts::VisitorReport,
     snapshot::{Brand, Limits},
 };
 use shops::{hosts::Hosts, matcher::Matcher};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -68,12 +70,43 @@ impl SiteCounters {
     }
 }
 
+/// Most reports that are kept; older ones give way.
+const MAX_REPORTS: usize = 32;
+
+/// The newest reports of visitors.
+#[derive(Debug, Default)]
+pub(crate) struct Reports(Mutex<(u64, VecDeque<VisitorReport>)>);
+
+impl Reports {
+    pub(crate) fn add(&self, shop: &ShopId, report: &Report) {
+        let mut kept = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (count, reports) = &mut *kept;
+        *count += 1;
+        reports.push_back(VisitorReport {
+            number: *count,
+            at_ms: crate::clock::unix_ms(),
+            shop: shop.clone(),
+            reference: report.reference.clone(),
+            what: report.what.clone(),
+        });
+        if reports.len() > MAX_REPORTS {
+            reports.pop_front();
+        }
+    }
+
+    pub(crate) fn read(&self) -> Vec<VisitorReport> {
+        let kept = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        kept.1.iter().cloned().collect()
+    }
+}
+
 /// What all threads of the edge share.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     /// `None` until the first snapshot came.
-    pub(crate) serving: ArcSwapOption<Serving>,
+    pub(crate) serving: Arc<ArcSwapOption<Serving>>,
     pub(crate) refusals: Refusals,
+    pub(crate) reports: Reports,
     pub(crate) connections: AtomicU64,
     pub(crate) connections_total: AtomicU64,
 }

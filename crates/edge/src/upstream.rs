@@ -17,7 +17,6 @@ use std::{
     error::Error,
     fmt::Write as _,
     future::poll_fn,
-    io,
     net::SocketAddr,
     rc::Rc,
     sync::atomic::Ordering::Relaxed,
@@ -33,19 +32,17 @@ pub(crate) use stream::SharedStream;
 const MAX_IDLE: usize = 256;
 
 /// Idle connections of one worker, the last used first.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Upstreams {
     idle: RefCell<HashMap<SocketAddr, Vec<Idle>>>,
 }
 
-#[derive(Debug)]
 struct Idle {
     lane: Lane,
     since: Instant,
 }
 
 /// One connection to an instance.
-#[derive(Debug)]
 pub(crate) struct Lane {
     address: SocketAddr,
     sender: SendRequest<SpooledBody>,
@@ -57,7 +54,6 @@ pub(crate) struct Lane {
 pub(crate) type UpstreamParts = Parts<TokioIo<SharedStream>>;
 
 /// What the shop answered, and the connection to give back after its last byte.
-#[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) response: Response<Incoming>,
     pub(crate) lane: Lane,
@@ -223,13 +219,4 @@ pub(crate) fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
-}
-
-/// Reads and writes what was left over, then all that comes, both ways until both are done.
-pub(crate) async fn splice<A, B>(mut visitor: A, mut shop: B) -> io::Result<(u64, u64)>
-where
-    A: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-    B: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-{
-    tokio::io::copy_bidirectional(&mut visitor, &mut shop).await
 }

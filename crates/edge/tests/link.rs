@@ -116,6 +116,7 @@ async fn neighbours_of_another_kind_are_closed_and_the_others_served_on() {
         connections_total: 0,
         refused: vec![],
         shops: vec![],
+        ..Facts::default()
     };
     let bytes = Frame::Facts(Box::new(facts)).encode().unwrap();
     for piece in bytes.chunks(7) {

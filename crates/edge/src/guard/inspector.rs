@@ -4,6 +4,9 @@
 //! A head, a chunk's size line and a trailer section are released only whole, body bytes as they
 //! come. What is not released must be shown again together with what comes next.
 
+#[cfg(test)]
+mod differential;
+
 use super::{
     Reason,
     chunk::{ChunkEnd, SizeLine, Trailers},

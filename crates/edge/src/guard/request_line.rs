@@ -39,7 +39,8 @@ fn check_method(method: &[u8]) -> Result<(), Reason> {
     if !field::is_token(method) {
         return Err(Reason::Method);
     }
-    let plain = method.iter().all(|b| b.is_ascii_uppercase() || matches!(b, b'-' | b'_'));
+    let plain = method[0].is_ascii_uppercase()
+        && method.iter().all(|b| b.is_ascii_uppercase() || matches!(b, b'-' | b'_'));
     // CONNECT asks for a tunnel, TRACE for an echo of headers; neither is a shop's business.
     if !plain || method.len() > METHOD_BYTES || matches!(method, b"CONNECT" | b"TRACE" | b"PRI") {
         return Err(if method == b"PRI" {
@@ -192,6 +193,7 @@ mod tests {
         check("PRI * HTTP/2.0", Err(Reason::VersionUnsupported));
         check("get / HTTP/1.1", Err(Reason::MethodUnsupported));
         check("CONNECT a:443 HTTP/1.1", Err(Reason::MethodUnsupported));
+        check("-GET / HTTP/1.1", Err(Reason::MethodUnsupported));
         check("TRACE / HTTP/1.1", Err(Reason::MethodUnsupported));
         check("G(T / HTTP/1.1", Err(Reason::Method));
         check("GET * HTTP/1.1", Err(Reason::Target));

@@ -41,6 +41,8 @@ pub(super) enum Phase {
     Body,
     /// Between two requests, or while a response goes out.
     Idle,
+    /// HTTP/2, whose own layer closes it during a drain.
+    Streams,
     /// Answered for the last time; what still comes is thrown away.
     Lingering,
     /// Upgraded: what passes is not HTTP.
@@ -179,6 +181,9 @@ impl ConnectionWatch {
             Phase::Idle => (quiet
                 && (watchdog.draining.get() || over(since_s, limits.idle_timeout_ms)))
             .then_some(Due::Close),
+            Phase::Streams => {
+                (quiet && over(since_s, limits.idle_timeout_ms)).then_some(Due::Close)
+            }
             Phase::Lingering => over(since_s, u64::from(LINGER_S) * 1000).then_some(Due::Close),
             Phase::Upgraded => None,
         }

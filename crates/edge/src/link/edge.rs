@@ -162,6 +162,7 @@ mod tests {
             connections_total: 0,
             refused: vec![],
             shops: vec![],
+            ..Facts::default()
         })
     }
 

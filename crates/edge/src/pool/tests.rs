@@ -85,9 +85,9 @@ async fn the_limit_of_an_instance_holds_and_those_in_checkout_go_first() {
     for (number, priority) in
         [Priority::Other, Priority::Cart, Priority::Checkout].into_iter().enumerate()
     {
-        let (pool, order) = (pool.clone(), order.clone());
+        let (line, order) = (pool.clone(), order.clone());
         tasks.push(tokio::spawn(async move {
-            let permit = admit(&pool, Claim { priority, session: None }).await.unwrap();
+            let permit = admit(&line, Claim { priority, session: None }).await.unwrap();
             order.lock().unwrap().push(priority);
             drop(permit);
         }));

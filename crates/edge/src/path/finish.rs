@@ -1,0 +1,85 @@
+//! What is still to do when the last byte of an answer has gone by.
+
+use super::Record;
+use crate::{
+    body::{Observer, Outcome},
+    cache::Recorder,
+    guard,
+    pool::Permit,
+    upstream::Lane,
+    worker::Worker,
+};
+use bytes::Bytes;
+use std::{io, rc::Rc};
+
+/// Rides on an answer's body. At its end: the connection goes back to the idle ones, what was kept
+/// is kept for good, the request is counted, and then, last, the place at the instance is free.
+pub(crate) struct Finish {
+    worker: Rc<Worker>,
+    record: Box<Record>,
+    lane: Option<Lane>,
+    recorder: Option<Recorder>,
+    bytes: u64,
+    permit: Permit,
+    exchange: guard::Exchange,
+}
+
+impl Finish {
+    pub(crate) fn new(
+        worker: Rc<Worker>,
+        record: Box<Record>,
+        permit: Permit,
+        exchange: guard::Exchange,
+    ) -> Self {
+        Self { worker, record, lane: None, recorder: None, bytes: 0, permit, exchange }
+    }
+
+    pub(crate) fn giving_back(self, lane: Lane) -> Self {
+        Self { lane: Some(lane), ..self }
+    }
+
+    pub(crate) fn keeping(self, recorder: Option<Recorder>) -> Self {
+        Self { recorder, ..self }
+    }
+
+    /// The end of a connection that was upgraded: `outcome` is how much went to the visitor.
+    pub(crate) fn end_upgrade(mut self, outcome: io::Result<u64>) {
+        match outcome {
+            Ok(bytes) => {
+                self.bytes = bytes;
+                self.end(Outcome::Whole);
+            }
+            // Either side may just go away; that is how WebSockets end.
+            Err(_) => self.end(Outcome::Left),
+        }
+    }
+}
+
+impl Observer for Finish {
+    fn data(&mut self, piece: &Bytes) {
+        self.bytes += piece.len() as u64;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.data(piece);
+        }
+    }
+
+    fn end(self, outcome: Outcome) {
+        let Self { worker, record, lane, recorder, bytes, permit, exchange } = self;
+        if outcome == Outcome::Whole {
+            if let Some(lane) = lane {
+                worker.upstreams.give_back(lane);
+            }
+            if recorder.is_some_and(|recorder| recorder.commit()) {
+                record.kept(&worker);
+            }
+        } else {
+            drop(lane);
+            if matches!(outcome, Outcome::Broken | Outcome::Stalled) {
+                permit.broke_off();
+            }
+        }
+        record.end(&worker, bytes, outcome, None);
+        drop(permit);
+        drop(exchange);
+    }
+}

@@ -1,0 +1,218 @@
+//! What is remembered of one request, for the counters and the access log.
+
+use crate::{
+    access_log::Entry,
+    body::Outcome,
+    clock::unix_ms,
+    counters::ClassCounters,
+    error_page::Trouble,
+    request_id::RequestId,
+    serving::Site,
+    worker::{Connection, Worker},
+};
+use http::{HeaderValue, Method, StatusCode, Uri, Version, header, request::Parts};
+use kernel::{InstanceName, Priority, RouteClass};
+use std::{
+    hash::{Hash, Hasher},
+    net::SocketAddr,
+    rc::Rc,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+/// What the cache had to do with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CacheOutcome {
+    /// No method, or no shop, with a cache.
+    None,
+    Bypass,
+    Miss,
+    Hit,
+}
+
+impl CacheOutcome {
+    fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Bypass => Some("bypass"),
+            Self::Miss => Some("miss"),
+            Self::Hit => Some("hit"),
+        }
+    }
+}
+
+/// One request, from its head to its last byte.
+pub(crate) struct Record {
+    started: Instant,
+    id: RequestId,
+    site: Option<Arc<Site>>,
+    peer: SocketAddr,
+    tls: Option<&'static str>,
+    method: Method,
+    uri: Uri,
+    version: Version,
+    host: Option<HeaderValue>,
+    pub(crate) class: RouteClass,
+    /// Known once it asked for a place.
+    pub(crate) priority: Option<Priority>,
+    pub(crate) waited: Duration,
+    pub(crate) retries: u32,
+    pub(crate) request_bytes: u64,
+    pub(crate) instance: Option<InstanceName>,
+    pub(crate) cache: CacheOutcome,
+    status: StatusCode,
+    first_byte: Option<Duration>,
+}
+
+impl Record {
+    pub(crate) fn begin(connection: &Rc<Connection>, head: &Parts, id: RequestId) -> Box<Self> {
+        Box::new(Self {
+            started: Instant::now(),
+            id,
+            site: None,
+            peer: connection.peer,
+            tls: connection.tls,
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            version: head.version,
+            host: head.headers.get(header::HOST).cloned(),
+            class: RouteClass::Other,
+            priority: None,
+            waited: Duration::ZERO,
+            retries: 0,
+            request_bytes: 0,
+            instance: None,
+            cache: CacheOutcome::None,
+            status: StatusCode::OK,
+            first_byte: None,
+        })
+    }
+
+    /// The host that was asked for, as the visitor wrote it.
+    pub(crate) fn host(&self) -> Option<&str> {
+        let authority = self.uri.authority().map(http::uri::Authority::as_str);
+        authority.or_else(|| self.host.as_ref()?.to_str().ok())
+    }
+
+    pub(crate) fn id(&self) -> &RequestId {
+        &self.id
+    }
+
+    /// The request belongs to this shop; its visitor is counted.
+    pub(crate) fn enter(&mut self, site: &Arc<Site>, head: &Parts) {
+        let mut hasher = std::hash::DefaultHasher::new();
+        match site.matcher.session(super::cookies(head)) {
+            Some(session) => session.hash(&mut hasher),
+            None => {
+                self.peer.ip().hash(&mut hasher);
+                head.headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).hash(&mut hasher);
+            }
+        }
+        site.counters.visitors.see(hasher.finish());
+        self.site = Some(site.clone());
+    }
+
+    /// The shop's answer began.
+    pub(crate) fn first_byte(&mut self, status: StatusCode) {
+        self.status = status;
+        self.first_byte = Some(self.started.elapsed());
+    }
+
+    /// An answer made here ends the request, for want of one from the shop.
+    pub(crate) fn end_edge_made(&mut self, worker: &Worker, trouble: Trouble) {
+        self.first_byte(trouble.status());
+        if let Some(counters) = self.class_counters(worker)
+            && trouble.status().is_server_error()
+        {
+            counters.failed_by_edge.fetch_add(1, Relaxed);
+        }
+        self.end(worker, 0, Outcome::Whole, Some(trouble.code()));
+    }
+
+    /// An answer that needed no instance ends the request.
+    pub(crate) fn end_whole(&mut self, worker: &Worker, status: StatusCode, bytes: u64) {
+        self.first_byte(status);
+        self.end(worker, bytes, Outcome::Whole, None);
+    }
+
+    /// Counts and logs; called once.
+    pub(crate) fn end(
+        &self,
+        worker: &Worker,
+        bytes: u64,
+        outcome: Outcome,
+        reason: Option<&'static str>,
+    ) {
+        let whole = self.started.elapsed();
+        let first_byte = self.first_byte.unwrap_or(whole);
+        if let Some(counters) = self.class_counters(worker) {
+            counters.count_status(self.status.as_u16());
+            counters.response_bytes.fetch_add(bytes, Relaxed);
+            counters.first_byte.record(micros(first_byte));
+            counters.whole.record(micros(whole));
+            if matches!(outcome, Outcome::Broken | Outcome::Stalled) {
+                counters.aborted.fetch_add(1, Relaxed);
+            }
+        }
+        if let Some(log) = &worker.log {
+            log.write(&self.entry(bytes, outcome, reason, first_byte, whole));
+        }
+    }
+
+    /// The answer is in the cache now.
+    pub(crate) fn kept(&self, worker: &Worker) {
+        if let Some(site) = &self.site {
+            site.counters.workers[worker.index].cache.stored.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn class_counters<'a>(&'a self, worker: &Worker) -> Option<&'a ClassCounters> {
+        let site = self.site.as_ref()?;
+        Some(site.counters.workers[worker.index].class(self.class))
+    }
+
+    fn entry(
+        &self,
+        bytes: u64,
+        outcome: Outcome,
+        reason: Option<&'static str>,
+        first_byte: Duration,
+        whole: Duration,
+    ) -> Entry<'_> {
+        let error = reason.or(match outcome {
+            Outcome::Whole => None,
+            Outcome::Broken => Some("shop_broke_off"),
+            Outcome::Stalled => Some("shop_stalled"),
+            Outcome::Left => Some("visitor_left"),
+        });
+        let went = self.instance.is_some();
+        Entry {
+            at_ms: unix_ms() - i64::try_from(whole.as_millis()).unwrap_or(0),
+            request_id: self.id.as_str(),
+            shop: self.site.as_ref().map(|site| site.id.as_str()),
+            class: self.site.is_some().then_some(self.class),
+            method: self.method.as_str(),
+            host: self.host().unwrap_or_default(),
+            target: self.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str),
+            status: self.status.as_u16(),
+            request_bytes: self.request_bytes,
+            response_bytes: bytes,
+            waited: went.then_some(self.waited),
+            connect: None,
+            first_byte: went.then_some(first_byte),
+            whole,
+            instance: self.instance.as_ref().map(InstanceName::as_str),
+            retries: self.retries,
+            cache: self.cache.as_str(),
+            client: self.peer.ip(),
+            http: if self.version == Version::HTTP_2 { "2" } else { "1.1" },
+            tls: self.tls,
+            priority: self.priority,
+            error,
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
