@@ -7,6 +7,7 @@
 mod client;
 mod ledger;
 mod sample;
+mod vendure;
 
 use std::{
     net::SocketAddr,
@@ -29,6 +30,8 @@ pub use ledger::{Acknowledged, Failure, Figures, Ledger};
 pub enum Kind {
     /// Lampenladen.
     Sample,
+    /// A Vendure with its sample products.
+    Vendure,
 }
 
 /// How customers come.
@@ -163,6 +166,7 @@ async fn visit(mut customer: Customer, kind: Kind, _place: OwnedSemaphorePermit)
     customer.ledger.came_in();
     let bought = match kind {
         Kind::Sample => sample::visit(&mut customer).await,
+        Kind::Vendure => vendure::visit(&mut customer).await,
     };
     customer.ledger.left(bought);
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    customers::Client,
+    customers::{Client, Kind},
     guide::{Addresses, Guide},
     stage::{Stage, StageOptions},
 };
@@ -57,9 +57,13 @@ async fn play(stage: &Arc<Stage>, began: Instant, curtain: impl Future<Output = 
         ),
         None => (None, None),
     };
-    let shop = format!("http://{}", stage.entrance());
-    let guide =
-        Guide::start(Arc::clone(stage), Addresses { shop: shop.clone(), storewarden }).await?;
+    let entrance = format!("http://{}", stage.entrance());
+    let (name, pages, entrance) = match stage.shop() {
+        Kind::Sample => ("Lampenladen", Some(entrance.clone()), entrance),
+        Kind::Vendure => ("Vendure", None, format!("{entrance}/shop-api   (GraphQL: no pages)")),
+    };
+    let addresses = Addresses { shop: pages, storewarden };
+    let guide = Guide::start(Arc::clone(stage), addresses).await?;
     let url = guide.url();
     std::fs::write(stage.directory().join(GUIDE_FILE), &url)
         .context("write the guide's address")?;
@@ -69,11 +73,11 @@ async fn play(stage: &Arc<Stage>, began: Instant, curtain: impl Future<Output = 
 
     let rate = stage.customers().rate();
     println!(
-        "\n  Lampenladen is open: {} instances on {}, {rate} customers a minute.\n",
+        "\n  {name} is open: {} instances on {}, {rate} customers a minute.\n",
         stage.instances().len(),
         stage.database_name(),
     );
-    println!("  The shop         {shop}");
+    println!("  The shop         {entrance}");
     if let Some(link) = sign_in {
         println!("  Storewarden      {link}   (signs you in, once)");
     }

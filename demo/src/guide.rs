@@ -34,7 +34,8 @@ const MOST_PER_MINUTE: u64 = 3000;
 /// The addresses that the guide shows.
 #[derive(Debug, Clone, Serialize)]
 pub struct Addresses {
-    pub shop: String,
+    /// None for a shop without pages.
+    pub shop: Option<String>,
     /// None on a stage without Storewarden.
     pub storewarden: Option<String>,
 }

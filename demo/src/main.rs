@@ -86,12 +86,15 @@ struct RunArguments {
 enum Shop {
     /// Lampenladen, our own.
     Sample,
+    /// Vendure 3.7 with its sample products, from npm, on PostgreSQL.
+    Vendure,
 }
 
 impl From<Shop> for Kind {
     fn from(shop: Shop) -> Self {
         match shop {
             Shop::Sample => Self::Sample,
+            Shop::Vendure => Self::Vendure,
         }
     }
 }

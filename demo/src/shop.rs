@@ -166,14 +166,17 @@ async fn health(State(shop): Shared) -> Response {
     (status, headers, text).into_response()
 }
 
-/// Every order that the database at `url` has, by its key.
+/// Every order with its customer and cart, by its key.
+pub(crate) const ORDERS: &str = "select o.number, c.email, o.cart_id, o.total_minor \
+                                 from shop_order o join customer c on c.id = o.customer_id \
+                                 order by o.id";
+
+/// The orders that `sql` finds in the database at `url`: number, e-mail, cart and total.
 ///
 /// # Errors
 /// When the database can't be read.
-pub(crate) async fn read_orders(url: &str) -> Result<Vec<OrderRow>> {
+pub(crate) async fn read_orders(url: &str, sql: &str) -> Result<Vec<OrderRow>> {
     let database = Database::at(url)?;
-    let sql = "select o.number, c.email, o.cart_id, o.total_minor from shop_order o \
-               join customer c on c.id = o.customer_id order by o.id";
     let rows = database.lease().await?.query(sql, &[]).await?;
     rows.iter()
         .map(|row| {

@@ -8,6 +8,7 @@ mod instance;
 mod play;
 mod ports;
 mod storewarden;
+mod vendure;
 
 use std::{
     fs::Permissions,
@@ -118,15 +119,14 @@ impl Stage {
         let (directory, temporary) = make_directory(options.directory.as_deref())?;
         let mut play = Play::prepare(&options, &directory).await?;
         let instances: Arc<[Instance]> = play.instances(&options, &directory)?.into();
-        for instance in instances.iter() {
-            instance.start().await?;
-        }
+        play.start(&instances).await?;
         play.open_for_reading().await?;
 
         let storewarden = match &options.storewarden {
             Some(program) => {
                 let configuration = storewarden::Configuration {
                     platform: play.platform(),
+                    probe: play.probe(),
                     database: play.url_for_reading(),
                     instances: &instances,
                     shop_settings: &options.shop_settings,

@@ -83,7 +83,7 @@ impl Instance {
     /// # Errors
     /// When it does not start, or ends or stays ill; the end of its log is in the message.
     pub async fn start(&self) -> Result<()> {
-        self.spawn(&mut *self.state.lock().await)?;
+        self.begin().await?;
         let deadline = Instant::now() + START_WAIT;
         while !self.is_well().await {
             let has_ended = match &mut self.state.lock().await.process {
@@ -99,6 +99,11 @@ impl Instance {
         let fault = self.state.lock().await.fault;
         // What leaked is gone with the process that leaked it.
         self.set_fault(Fault { leak_mb_per_request: 0, ..fault }).await
+    }
+
+    /// Starts it, unless it runs, and does not wait.
+    pub(super) async fn begin(&self) -> Result<()> {
+        self.spawn(&mut *self.state.lock().await)
     }
 
     /// Asks it to end, and waits until it has. It stays down.

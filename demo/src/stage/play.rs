@@ -2,59 +2,104 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use databases::private::{self, Postgres};
 use host::process::Spawn;
 use tokio::sync::Mutex;
 
-use super::{DatabaseKind, Instance, StageOptions, has_postgres, ports::free_ports};
+use super::{
+    DatabaseKind, Instance, StageOptions, has_postgres,
+    ports::free_ports,
+    vendure::{self, Installation},
+};
 use crate::{customers::Kind, shop};
 
 /// The role that Storewarden reads orders as: it may read everything and change nothing.
 const READER: &str = "storewarden_reader";
-const DATABASE: &str = "lampenladen";
+/// The database's name in the private server.
+pub(super) const DATABASE: &str = "lampenladen";
 
 /// An order as the shop's database has it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OrderRow {
     pub number: String,
     pub email: String,
-    /// The cart it was made of; empty for a shop whose carts are its orders.
+    /// The cart it was made of; of Vendure, whose carts are its orders, the order's id.
     pub cart: String,
     pub total_minor: i64,
 }
 
-/// The shop on the stage, with its database.
+/// The shop on the stage, with its database and whatever else it needs.
 #[derive(Debug)]
 pub(super) struct Play {
     kind: Kind,
+    worker: Option<Instance>,
+    vendure: Option<Installation>,
     postgres: Mutex<Option<Postgres>>,
+    postgres_port: u16,
     url: String,
     url_for_reading: String,
 }
 
 impl Play {
     pub(super) async fn prepare(options: &StageOptions, directory: &Path) -> Result<Self> {
-        let wants_postgres = match options.database {
+        match options.shop {
+            Kind::Sample => Self::prepare_sample(options.database, directory).await,
+            Kind::Vendure => Self::prepare_vendure(options.database, directory).await,
+        }
+    }
+
+    async fn prepare_sample(database: DatabaseKind, directory: &Path) -> Result<Self> {
+        let wants_postgres = match database {
             DatabaseKind::Best => has_postgres(),
             DatabaseKind::Postgres => true,
             DatabaseKind::Sqlite => false,
         };
-        if !wants_postgres {
-            let url = format!("sqlite:{}", directory.join("shop.db").display());
-            let postgres = Mutex::new(None);
-            return Ok(Self { kind: options.shop, postgres, url_for_reading: url.clone(), url });
+        if wants_postgres {
+            let postgres =
+                Postgres::start(&directory.join("postgres"), private::Options::default())
+                    .await
+                    .context("start a private PostgreSQL")?;
+            postgres.create_database(DATABASE).await?;
+            return Ok(Self::on_postgres(Kind::Sample, postgres));
         }
-        let options_of_server = private::Options::default();
-        let postgres = Postgres::start(&directory.join("postgres"), options_of_server)
-            .await
-            .context("start a private PostgreSQL")?;
-        postgres.create_database(DATABASE).await?;
-        let url = postgres.url(DATABASE);
-        let url_for_reading =
-            format!("postgres://{READER}@127.0.0.1:{}/{DATABASE}", postgres.port());
-        let postgres = Mutex::new(Some(postgres));
-        Ok(Self { kind: options.shop, postgres, url, url_for_reading })
+        let url = format!("sqlite:{}", directory.join("shop.db").display());
+        Ok(Self {
+            kind: Kind::Sample,
+            worker: None,
+            vendure: None,
+            postgres: Mutex::new(None),
+            postgres_port: 0,
+            url_for_reading: url.clone(),
+            url,
+        })
+    }
+
+    async fn prepare_vendure(database: DatabaseKind, directory: &Path) -> Result<Self> {
+        ensure!(
+            database != DatabaseKind::Sqlite && has_postgres(),
+            "Vendure needs PostgreSQL here; on Debian: apt install postgresql"
+        );
+        let vendure = Installation::prepare().await?;
+        let postgres = vendure.start_database(&directory.join("postgres")).await?;
+        let (log, port) = (directory.join("worker.log"), free_ports(1)?[0]);
+        let worker =
+            vendure.instance("worker".to_owned(), "worker.js", port, (postgres.port(), log));
+        let play = Self::on_postgres(Kind::Vendure, postgres);
+        Ok(Self { vendure: Some(vendure), worker: Some(worker), ..play })
+    }
+
+    fn on_postgres(kind: Kind, postgres: Postgres) -> Self {
+        let port = postgres.port();
+        Self {
+            kind,
+            worker: None,
+            vendure: None,
+            url: postgres.url(DATABASE),
+            url_for_reading: format!("postgres://{READER}@127.0.0.1:{port}/{DATABASE}"),
+            postgres: Mutex::new(Some(postgres)),
+            postgres_port: port,
+        }
     }
 
     pub(super) fn instances(
@@ -66,19 +111,38 @@ impl Play {
         let instances = ports.into_iter().enumerate().map(|(place, port)| {
             let name = format!("app-{}", place + 1);
             let log = directory.join(format!("{name}.log"));
-            let (demo, url, capacity) = (options.demo.clone(), self.url.clone(), options.capacity);
+            if let Some(vendure) = &self.vendure {
+                return vendure.instance(name, "server.js", port, (self.postgres_port, log));
+            }
             let arguments = [
                 "shop".to_owned(),
                 "--stop-with-parent".to_owned(),
                 format!("--port={port}"),
                 format!("--name={name}"),
-                format!("--database={url}"),
-                format!("--capacity={capacity}"),
+                format!("--database={}", self.url),
+                format!("--capacity={}", options.capacity),
             ];
+            let demo = options.demo.clone();
             let command = move || Spawn::new(&demo).args(&arguments);
             Instance::new(name, ([127, 0, 0, 1], port).into(), log, command)
         });
         Ok(instances.collect())
+    }
+
+    /// Starts the instances and what runs beside them.
+    pub(super) async fn start(&self, instances: &[Instance]) -> Result<()> {
+        if let Some(worker) = &self.worker {
+            // Node takes seconds to load it all: side by side, then. The sample shop's instances
+            // start in a moment, and one after the other they don't meet while the first one makes
+            // the tables.
+            for instance in instances.iter().chain([worker]) {
+                instance.begin().await?;
+            }
+        }
+        for instance in instances.iter().chain(&self.worker) {
+            instance.start().await?;
+        }
+        Ok(())
     }
 
     /// Makes the role that only reads, as a careful owner would.
@@ -102,6 +166,15 @@ impl Play {
     pub(super) fn platform(&self) -> &'static str {
         match self.kind {
             Kind::Sample => "sample",
+            Kind::Vendure => "vendure",
+        }
+    }
+
+    /// A page that answers 200 when the shop sells.
+    pub(super) fn probe(&self) -> &'static str {
+        match self.kind {
+            Kind::Sample => "/",
+            Kind::Vendure => "/health",
         }
     }
 
@@ -114,15 +187,22 @@ impl Play {
     }
 
     pub(super) async fn rows(&self) -> Result<Vec<OrderRow>> {
-        match self.kind {
-            Kind::Sample => shop::read_orders(&self.url).await,
-        }
+        let sql = match self.kind {
+            Kind::Sample => shop::ORDERS,
+            Kind::Vendure => vendure::ORDERS,
+        };
+        shop::read_orders(&self.url, sql).await
     }
 
     pub(super) async fn stop(&self) -> Result<()> {
-        if let Some(postgres) = self.postgres.lock().await.take() {
-            postgres.stop().await.context("end the private PostgreSQL")?;
-        }
-        Ok(())
+        let worker = match &self.worker {
+            Some(worker) => worker.stop().await,
+            None => Ok(()),
+        };
+        let postgres = match self.postgres.lock().await.take() {
+            Some(postgres) => postgres.stop().await.context("end the private PostgreSQL"),
+            None => Ok(()),
+        };
+        worker.and(postgres)
     }
 }

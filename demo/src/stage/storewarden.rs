@@ -24,6 +24,8 @@ const COMMAND_WAIT: Duration = Duration::from_secs(20);
 /// What its configuration file says of the shop.
 pub(super) struct Configuration<'a> {
     pub(super) platform: &'a str,
+    /// A page of the shop that answers 200 when all is well.
+    pub(super) probe: &'static str,
     pub(super) database: &'a str,
     pub(super) instances: &'a [Instance],
     pub(super) shop_settings: &'a str,
@@ -39,6 +41,7 @@ pub struct Storewarden {
     log: PathBuf,
     edge: SocketAddr,
     control: SocketAddr,
+    probe: &'static str,
     supervisor: Mutex<Option<Process>>,
 }
 
@@ -60,6 +63,7 @@ impl Storewarden {
             log: directory.join("storewarden.log"),
             edge,
             control,
+            probe: configuration.probe,
             supervisor: Mutex::new(None),
         })
     }
@@ -79,7 +83,9 @@ impl Storewarden {
             }
         };
         let deadline = Instant::now() + START_WAIT;
-        while !answers(self.edge, "/").await || !answers(self.control, "/api/v1/health").await {
+        while !answers(self.edge, self.probe).await
+            || !answers(self.control, "/api/v1/health").await
+        {
             let has_ended = timeout(Duration::ZERO, process.wait()).await.is_ok();
             if has_ended || Instant::now() > deadline {
                 let why = if has_ended { "ended" } else { "does not serve the shop" };

@@ -1,0 +1,143 @@
+//! Vendure on the stage: installed once into the user's cache from the committed lock file, filled
+//! once, and then copied for every demonstration.
+
+use std::{
+    fs::{self, File},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use databases::private::{Options, Postgres};
+use host::process::{Spawn, run_to_end};
+use tokio::task::spawn_blocking;
+
+use super::{Instance, play::DATABASE, ports::free_ports};
+use crate::director::cache_folder;
+
+/// The files of demo/vendure, so that the program needs no checkout around it.
+const FILES: [(&str, &str); 6] = [
+    ("package.json", include_str!("../../vendure/package.json")),
+    ("package-lock.json", include_str!("../../vendure/package-lock.json")),
+    ("config.js", include_str!("../../vendure/config.js")),
+    ("server.js", include_str!("../../vendure/server.js")),
+    ("worker.js", include_str!("../../vendure/worker.js")),
+    ("populate.js", include_str!("../../vendure/populate.js")),
+];
+const INSTALL_WAIT: Duration = Duration::from_secs(20 * 60);
+const POPULATE_WAIT: Duration = Duration::from_secs(10 * 60);
+const COPY_WAIT: Duration = Duration::from_secs(120);
+const USER: &str = "shop";
+
+/// Orders as the database has them. A cart is an order's row too, so only placed ones count.
+pub(super) const ORDERS: &str = r#"select o.code, c."emailAddress", cast(o.id as text), cast(o."subTotalWithTax" + o."shippingWithTax" as bigint) from "order" o join customer c on c.id = o."customerId" where o."orderPlacedAt" is not null and o.state <> 'Cancelled' order by o.id"#;
+
+/// An installed Vendure.
+#[derive(Debug)]
+pub(super) struct Installation {
+    folder: PathBuf,
+}
+
+impl Installation {
+    /// Installs it, unless that was done before.
+    #[expect(clippy::print_stdout, reason = "says what it installs before it does")]
+    pub(super) async fn prepare() -> Result<Self> {
+        let mut hasher = DefaultHasher::new();
+        FILES.hash(&mut hasher);
+        let folder = cache_folder()?.join(format!("vendure-{:016x}", hasher.finish()));
+        fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+        // Two demonstrations at once must not install into one folder.
+        let lock = File::create(folder.join("lock")).context("make the installation's lock")?;
+        let lock = spawn_blocking(move || lock.lock().map(|()| lock)).await??;
+        if !folder.join("installed").exists() {
+            println!(
+                "Installing Vendure 3.7.3 from npm into {} (180 MB; about a minute) …",
+                folder.display()
+            );
+            for (name, content) in FILES {
+                fs::write(folder.join(name), content)?;
+            }
+            let npm = Spawn::new("npm")
+                .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+                .directory(&folder);
+            run(npm, INSTALL_WAIT).await.context("install Vendure with `npm ci`")?;
+            fs::write(folder.join("installed"), "")?;
+        }
+        drop(lock);
+        Ok(Self { folder })
+    }
+
+    /// Starts the database in `directory`: a copy of the filled one when there is one, else it is
+    /// made, filled and kept for the next time.
+    #[expect(clippy::print_stdout, reason = "says what takes so long")]
+    pub(super) async fn start_database(&self, directory: &Path) -> Result<Postgres> {
+        let version = Postgres::find().context("Vendure needs PostgreSQL")?.version;
+        let template = self.folder.join(format!("postgres-{version}"));
+        let data = directory.join("data");
+        fs::create_dir_all(directory)?;
+        if template.exists() {
+            copy(&template, &data).await?;
+            return Ok(Postgres::start(directory, Options::default()).await?);
+        }
+        println!("Filling its database with 54 products (about a minute, once) …");
+        let postgres = Postgres::start(directory, Options::default()).await?;
+        postgres.create_database(DATABASE).await?;
+        let port = free_ports(1)?[0];
+        let populate = self.node("populate.js", port, postgres.port()).env("SYNCHRONIZE", "1");
+        run(populate, POPULATE_WAIT).await.context("fill Vendure's database")?;
+        // A demonstration must not sell out.
+        let endless = r#"update product_variant set "trackInventory" = 'FALSE'"#;
+        postgres.execute(DATABASE, endless).await.context("make the stock endless")?;
+        // Files of a server that has ended in order are whole.
+        postgres.stop().await?;
+        let unfinished = template.with_extension("unfinished");
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished)?;
+        }
+        copy(&data, &unfinished).await?;
+        if !template.exists() {
+            fs::rename(&unfinished, &template).context("keep the filled database")?;
+        }
+        Ok(Postgres::start(directory, Options::default()).await?)
+    }
+
+    pub(super) fn instance(
+        &self,
+        name: String,
+        script: &'static str,
+        port: u16,
+        (database_port, log): (u16, PathBuf),
+    ) -> Instance {
+        let installation = Self { folder: self.folder.clone() };
+        let command = move || installation.node(script, port, database_port);
+        Instance::new(name, ([127, 0, 0, 1], port).into(), log, command)
+    }
+
+    fn node(&self, script: &str, port: u16, database_port: u16) -> Spawn {
+        Spawn::new("node")
+            .arg(self.folder.join(script))
+            .directory(&self.folder)
+            .env("NODE_ENV", "production")
+            .env("VENDURE_DISABLE_TELEMETRY", "true")
+            .env("PORT", port.to_string())
+            .env("DB_PORT", database_port.to_string())
+            .env("DB_NAME", DATABASE)
+            .env("DB_USER", USER)
+            .env("ASSETS", self.folder.join("pictures"))
+            // Nothing but samples is behind them, and only this machine reaches it.
+            .env("SUPERADMIN_PASSWORD", "a-sample-shop-on-this-machine")
+            .env("COOKIE_SECRET", "the-same-for-all-instances")
+    }
+}
+
+/// Copies a server's folder with its owners and rights.
+async fn copy(from: &Path, to: &Path) -> Result<()> {
+    let copy = Spawn::new("cp").arg("-a").arg(from).arg(to);
+    run(copy, COPY_WAIT).await.context("copy the filled database")
+}
+
+async fn run(spawn: Spawn, limit: Duration) -> Result<()> {
+    spawn_blocking(move || run_to_end(spawn, limit)).await??;
+    Ok(())
+}
