@@ -1,0 +1,352 @@
+//! The supervisor: binds the listening sockets, keeps an edge and a control running, and passes on
+//! what it is asked by signals. Small on purpose: it knows no request, no shop and no store, so
+//! that there is little in it that could fail.
+
+mod child;
+mod edges;
+mod places;
+mod restarts;
+mod sockets;
+
+use crate::{cli::Exit, configuration, handover};
+use anyhow::Context;
+use child::{Child, ChildId, Word};
+use edges::{Edges, StartSettings};
+use host::{
+    HostError,
+    process::{Signal, Spawn},
+};
+use kernel::config::Configuration;
+use places::Places;
+use restarts::Restarts;
+use sockets::bind_control;
+use std::{
+    error::Error,
+    net::{SocketAddr, TcpListener},
+    os::fd::AsFd,
+    path::Path,
+    process::ExitStatus,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+
+/// Events that wait; children and timers make a handful.
+const EVENTS: usize = 64;
+/// Control has nothing to finish that takes longer.
+const CONTROL_GRACE: Duration = Duration::from_secs(5);
+
+/// What the supervisor reacts to, one after the other.
+#[derive(Debug)]
+enum Event {
+    Edge(ChildId, Word),
+    Control(ChildId, Word),
+    /// The pause before the next start is over.
+    StartEdge,
+    StartControl,
+    /// An edge that is to replace another had all the time it gets to become ready.
+    EdgeIsLate(ChildId),
+    Reload,
+    ReplaceEdge,
+    Stop,
+}
+
+struct Supervisor {
+    places: Places,
+    events: mpsc::Sender<Event>,
+    edges: Edges,
+    control: Option<Child>,
+    control_address: SocketAddr,
+    control_socket: Arc<TcpListener>,
+    control_restarts: Restarts,
+    /// It was asked to end, by us, to be started anew.
+    control_is_replaced: bool,
+    last_id: ChildId,
+    is_stopping: bool,
+}
+
+/// Runs until it is told to stop and everything has ended in order.
+///
+/// # Errors
+/// When the state directory is in use, or an address cannot be listened on: nothing runs then.
+pub(crate) fn up(config: &Path, state: &Path) -> anyhow::Result<Exit> {
+    let configuration = match configuration::load(config)?.meaning {
+        Ok(configuration) => configuration,
+        Err(mistakes) => {
+            mistakes.details.iter().for_each(|mistake| eprintln!("{mistake}"));
+            return Ok(Exit::Configuration);
+        }
+    };
+    let places = Places::claim(config, state)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the supervisor")?;
+    runtime.block_on(supervise(places, configuration))?;
+    Ok(Exit::Fine)
+}
+
+async fn supervise(places: Places, configuration: Configuration) -> anyhow::Result<()> {
+    let (events, mut happened) = mpsc::channel(EVENTS);
+    let mut supervisor = Supervisor::new(places, events.clone(), configuration)?;
+    listen_to_signals(&events)?;
+    supervisor.start_control();
+    supervisor.start_edge();
+    while let Some(event) = happened.recv().await {
+        supervisor.react(event);
+        if supervisor.is_over() {
+            break;
+        }
+    }
+    supervisor.places.release();
+    tracing::info!("all has ended");
+    Ok(())
+}
+
+impl Supervisor {
+    fn new(
+        places: Places,
+        events: mpsc::Sender<Event>,
+        configuration: Configuration,
+    ) -> anyhow::Result<Self> {
+        let edges = Edges::new(StartSettings::from(&configuration.edge), places.state())?;
+        let control_address = configuration.control.listen;
+        let control_socket = bind_control(control_address)?;
+        Ok(Self {
+            places,
+            events,
+            edges,
+            control: None,
+            control_address,
+            control_socket,
+            control_restarts: Restarts::default(),
+            control_is_replaced: false,
+            last_id: 0,
+            is_stopping: false,
+        })
+    }
+
+    fn react(&mut self, event: Event) {
+        match event {
+            Event::Edge(id, Word::Ready) => {
+                if let Some(pid) = self.edges.is_ready(id) {
+                    self.places.note_pid("edge", pid);
+                }
+            }
+            Event::Edge(id, Word::Ended(status)) => {
+                if let Some(pause) = self.edges.has_ended(id, &status)
+                    && !self.is_stopping
+                {
+                    self.later(pause, Event::StartEdge);
+                }
+                self.go_on_stopping();
+            }
+            Event::EdgeIsLate(id) => self.edges.is_late(id),
+            Event::Control(_, Word::Ready) => tracing::debug!("control is ready"),
+            Event::Control(_, Word::Ended(status)) => self.control_has_ended(&status),
+            Event::StartEdge => self.start_edge(),
+            Event::StartControl => self.start_control(),
+            Event::Reload => self.reload(),
+            Event::ReplaceEdge => self.replace_edge(self.edges.settings().clone()),
+            Event::Stop => self.stop(),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_stopping && self.control.is_none() && self.edges.is_empty()
+    }
+
+    fn start_control(&mut self) {
+        if self.is_stopping || self.control.is_some() {
+            return;
+        }
+        let spawn = self.places.program("control").arg("--config").arg(self.places.config());
+        let sockets = [(handover::CONTROL, self.control_socket.as_fd())];
+        self.last_id += 1;
+        let started =
+            Child::start(self.last_id, spawn, &sockets, self.events.clone(), Event::Control);
+        match started {
+            Ok(control) => {
+                tracing::info!(pid = control.pid, "control started");
+                self.places.note_pid("control", control.pid);
+                self.control = Some(control);
+            }
+            Err(error) => {
+                let pause = self.control_restarts.pause(Duration::ZERO).max(Duration::from_secs(1));
+                tracing::error!(error = chain(&error), ?pause, "control could not be started");
+                self.later(pause, Event::StartControl);
+            }
+        }
+    }
+
+    fn control_has_ended(&mut self, status: &Result<ExitStatus, HostError>) {
+        let ran_for = self.control.take().map_or(Duration::ZERO, |child| child.started.elapsed());
+        let is_replaced = std::mem::take(&mut self.control_is_replaced);
+        if self.is_stopping {
+            return;
+        }
+        let pause =
+            if is_replaced { Duration::ZERO } else { self.control_restarts.pause(ran_for) };
+        if !is_replaced {
+            let status = display(status);
+            tracing::error!(status, ?pause, "control ended; it is started again");
+        }
+        self.later(pause, Event::StartControl);
+    }
+
+    fn start_edge(&mut self) {
+        if self.is_stopping || self.edges.is_serving() {
+            return;
+        }
+        match self.launch_edge(None) {
+            Ok(pid) => self.places.note_pid("edge", pid),
+            Err(error) => {
+                let pause = self.edges.pause();
+                tracing::error!(error = chain(&error), ?pause, "the edge could not be started");
+                self.later(pause, Event::StartEdge);
+            }
+        }
+    }
+
+    /// Starts an edge beside the one that serves; the old one goes when the new one is ready.
+    fn replace_edge(&mut self, settings: StartSettings) {
+        if self.is_stopping {
+            return;
+        }
+        match self.launch_edge(Some(settings)) {
+            Ok(_pid) => self.later(edges::READY_WITHIN, Event::EdgeIsLate(self.last_id)),
+            Err(error) => {
+                let error = chain(&error);
+                tracing::error!(error, "the edge was not replaced; the old one serves on");
+            }
+        }
+    }
+
+    fn launch_edge(&mut self, replacement: Option<StartSettings>) -> Result<u32, HostError> {
+        self.last_id += 1;
+        let program = self.places.program("edge");
+        let pid = self.edges.launch(self.last_id, program, replacement, &self.events)?;
+        tracing::info!(pid, "edge started");
+        Ok(pid)
+    }
+
+    /// Reads the file again. What is wrong with it is control's to show; here it changes nothing.
+    fn reload(&mut self) {
+        if self.is_stopping {
+            return;
+        }
+        match configuration::load(self.places.config()).map(|loaded| loaded.meaning) {
+            Ok(Ok(configuration)) => self.apply(&configuration),
+            Ok(Err(mistakes)) => {
+                let details = mistakes.details.join("\n");
+                tracing::error!(details, "the configuration is not valid; all stays as it was");
+            }
+            Err(error) => tracing::error!(
+                error = format!("{error:#}"),
+                "the configuration could not be read; all stays as it was"
+            ),
+        }
+        if let Some(control) = &self.control
+            && !self.control_is_replaced
+        {
+            control.signal(Signal::Hangup);
+        }
+    }
+
+    fn apply(&mut self, configuration: &Configuration) {
+        let settings = StartSettings::from(&configuration.edge);
+        if settings != *self.edges.settings() {
+            self.replace_edge(settings);
+        }
+        let address = configuration.control.listen;
+        if address == self.control_address {
+            return;
+        }
+        match host::listen::bind(address) {
+            Ok(socket) => {
+                self.control_socket = Arc::new(socket);
+                self.control_address = address;
+                if let Some(control) = &self.control {
+                    self.control_is_replaced = true;
+                    control.stop(CONTROL_GRACE);
+                }
+            }
+            Err(error) => tracing::error!(
+                error = chain(&error),
+                "the interface stays at its old address"
+            ),
+        }
+    }
+
+    /// The edges first, which let running requests end, then control. Asked twice, all at once.
+    fn stop(&mut self) {
+        let is_urgent = std::mem::replace(&mut self.is_stopping, true);
+        tracing::info!(is_urgent, "stopping");
+        self.edges.stop(is_urgent);
+        if is_urgent && let Some(control) = &self.control {
+            control.stop(Duration::ZERO);
+        }
+        self.go_on_stopping();
+    }
+
+    fn go_on_stopping(&self) {
+        if self.is_stopping
+            && self.edges.is_empty()
+            && let Some(control) = &self.control
+        {
+            control.stop(CONTROL_GRACE);
+        }
+    }
+
+    fn later(&self, pause: Duration, event: Event) {
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            // The supervisor may have ended in the meantime.
+            let _ = events.send(event).await;
+        });
+    }
+}
+
+fn listen_to_signals(events: &mpsc::Sender<Event>) -> anyhow::Result<()> {
+    let meanings: [(SignalKind, fn() -> Event); 4] = [
+        (SignalKind::hangup(), || Event::Reload),
+        (SignalKind::user_defined2(), || Event::ReplaceEdge),
+        (SignalKind::terminate(), || Event::Stop),
+        (SignalKind::interrupt(), || Event::Stop),
+    ];
+    for (kind, event) in meanings {
+        let mut signals = signal(kind).context("listen to signals")?;
+        let events = events.clone();
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() && events.send(event()).await.is_ok() {}
+        });
+    }
+    Ok(())
+}
+
+/// How a child ended, for the log.
+fn display(status: &Result<ExitStatus, HostError>) -> String {
+    status.as_ref().map_or_else(|error| chain(error), ToString::to_string)
+}
+
+/// An error with all that caused it, for the log.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+impl Places {
+    /// One of our own children, to be told where our state is.
+    fn program(&self, role: &str) -> Spawn {
+        Spawn::new(self.program_path()).arg(role).arg("--state").arg(self.state())
+    }
+}
