@@ -15,6 +15,8 @@ mod head;
 mod inspector;
 mod reason;
 mod request_line;
+#[cfg(test)]
+mod tests;
 mod watchdog;
 
 pub(crate) use reason::Reason;
@@ -50,6 +52,8 @@ enum Mode {
     Transparent,
     /// A head is refused; the answers before it must be out first.
     Refused(Reason),
+    /// A body is refused; the service that reads it is told.
+    Broken(Reason),
     Answering {
         response: Vec<u8>,
         sent: usize,
@@ -129,7 +133,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
                 return Some(Poll::Pending);
             }
             self.inspector.answered();
-            return self.inspect_held();
+            self.inspect_held();
+            return None;
         }
         let before = buf.filled().len();
         match Pin::new(&mut self.stream).poll_read(cx, buf) {
@@ -149,7 +154,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         if !self.held.is_empty() {
             self.held.extend_from_slice(&buf.filled()[before..]);
             buf.set_filled(before);
-            return self.inspect_held();
+            self.inspect_held();
+            return None;
         }
         let came = &buf.filled()[before..];
         let verdict = self.inspector.inspect(came);
@@ -157,37 +163,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             self.held.extend_from_slice(&came[verdict.release..]);
         }
         buf.set_filled(before + verdict.release);
-        let after = self.note(verdict.requests, verdict.refusal);
-        if verdict.release > 0 { Some(Poll::Ready(Ok(()))) } else { after }
+        self.note(verdict.requests, verdict.refusal);
+        (verdict.release > 0).then_some(Poll::Ready(Ok(())))
     }
 
-    fn inspect_held(&mut self) -> Option<Poll<io::Result<()>>> {
+    fn inspect_held(&mut self) {
         let verdict = self.inspector.inspect(&self.held);
         self.released = verdict.release;
         if self.inspector.is_done() {
             self.held.truncate(verdict.release);
         }
-        let after = self.note(verdict.requests, verdict.refusal);
-        if verdict.release > 0 { None } else { after }
+        self.note(verdict.requests, verdict.refusal);
     }
 
     /// Keeps the watch up to date with what the inspector found.
-    fn note(&mut self, requests: u32, refusal: Option<Reason>) -> Option<Poll<io::Result<()>>> {
+    fn note(&mut self, requests: u32, refusal: Option<Reason>) {
         for _ in 0..requests {
             self.registration.request_let_through();
         }
-        let Some(reason) = refusal else {
-            self.registration.enter(self.inspector.phase());
-            return None;
-        };
+        let Some(reason) = refusal else { return self.registration.enter(self.inspector.phase()) };
         self.registration.watchdog.count(reason);
         self.registration.enter(Phase::Idle);
-        if self.inspector.is_mid_request() {
-            self.mode = Mode::Closed;
-            return Some(Poll::Ready(Err(body_fault(reason))));
-        }
-        self.mode = Mode::Refused(reason);
-        None
+        self.mode = match self.inspector.is_mid_request() {
+            true => Mode::Broken(reason),
+            false => Mode::Refused(reason),
+        };
     }
 
     fn hand_on(&mut self, buf: &mut ReadBuf<'_>) {
@@ -212,8 +212,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             }
             Some(Due::Body) => {
                 self.registration.watchdog.count(Reason::BodyTimeout);
-                self.mode = Mode::Closed;
-                Some(Poll::Ready(Err(body_fault(Reason::BodyTimeout))))
+                self.mode = Mode::Broken(Reason::BodyTimeout);
+                None
             }
         }
     }
@@ -273,7 +273,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
                     Poll::Pending => return self.linger_on(cx),
                 },
                 Mode::Lingering { .. } => ready!(self.discard(cx)),
-                Mode::Inspecting | Mode::Transparent | Mode::Closed => return Poll::Ready(()),
+                Mode::Inspecting | Mode::Transparent | Mode::Broken(_) | Mode::Closed => {
+                    return Poll::Ready(());
+                }
             }
         }
     }
@@ -343,10 +345,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
                     }
                 }
                 Mode::Transparent => return this.read_through(cx, buf),
-                // What came before a refused head goes on first.
-                Mode::Refused(_) if this.released > 0 => {
+                // What came before the refused goes on first.
+                Mode::Refused(_) | Mode::Broken(_) if this.released > 0 => {
                     this.hand_on(buf);
                     return Poll::Ready(Ok(()));
+                }
+                Mode::Broken(reason) => {
+                    this.mode = Mode::Closed;
+                    return Poll::Ready(Err(body_fault(reason)));
                 }
                 Mode::Closed => return Poll::Ready(Ok(())),
                 _ => ready!(this.refuse(cx)),
@@ -397,7 +403,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     /// Closes; a visitor who is still sending a body gets to read our answer first.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if matches!(this.mode, Mode::Inspecting | Mode::Closed | Mode::Transparent) {
+        let closing = matches!(
+            this.mode,
+            Mode::Answering { .. } | Mode::ShuttingDown | Mode::Lingering { .. }
+        );
+        if !closing {
             let heard_out = this.held.is_empty() && !this.inspector.is_mid_request();
             if heard_out {
                 return Pin::new(&mut this.stream).poll_shutdown(cx);
