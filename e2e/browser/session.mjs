@@ -38,6 +38,7 @@ export class Session {
       locale: language,
       deviceScaleFactor: sharp,
       hasTouch: size === 'phone',
+      isMobile: size === 'phone',
       ...(signedIn && this.#state ? { storageState: this.#state } : {}),
     })
   }

@@ -119,7 +119,7 @@ export class Plot {
         y: false,
         drag: { x: true, y: false, setScale: false },
         sync: { key: 'page', scales: ['x', null] },
-        points: { size: 7, width: 2 },
+        points: look.kind === 'bars' ? { show: false } : { size: 7, width: 2 },
       },
       series: [{}, ...look.lines.map((line) => this.#series(line))],
       hooks: {
@@ -146,12 +146,11 @@ export class Plot {
     return look.kind === 'area' ? { ...base, fill: translucent(ink, 0.09) } : base
   }
 
-  /** Brushing is synced to all charts of the page; only the one under the pointer speaks. */
+  /** Brushing is synced to all charts of the page; only the one under the pointer speaks, and all forget the brush. */
   #brushed(u: uPlot) {
-    if (!this.#dragging) return
-    this.#dragging = false
     const { left, width } = u.select
-    if (width > 4) this.#look.onZoom(u.posToVal(left, 'x') * 1000, u.posToVal(left + width, 'x') * 1000)
+    if (this.#dragging && width > 4) this.#look.onZoom(u.posToVal(left, 'x') * 1000, u.posToVal(left + width, 'x') * 1000)
+    this.#dragging = false
     u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
   }
 

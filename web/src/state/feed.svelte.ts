@@ -30,8 +30,11 @@ class Feed {
   #retry: ReturnType<typeof setTimeout> | undefined
   #clock: ReturnType<typeof setInterval> | undefined
 
-  /** How long nothing was heard. */
+  /** Since when nothing was heard, and since when the line is cut: a state fetched meanwhile is news without a line. */
   silence_ms = $state(0)
+  cut_ms = $state(0)
+  #cut_at_ms = 0
+  #alive_ms = 0
 
   async start(wanted: string | null) {
     this.stop()
@@ -90,10 +93,17 @@ class Feed {
     this.#source?.close()
     const source = api.events(shop)
     this.#source = source
-    source.addEventListener('tick', (event) => this.#merge(JSON.parse(event.data) as Tick))
-    source.addEventListener('reset', (event) => this.#take(JSON.parse(event.data) as ShopState))
+    source.addEventListener('tick', (event) => {
+      this.#live()
+      this.#merge(JSON.parse(event.data) as Tick)
+    })
+    source.addEventListener('reset', (event) => {
+      this.#live()
+      this.#take(JSON.parse(event.data) as ShopState)
+    })
+    source.addEventListener('open', () => this.#live())
     source.addEventListener('error', () => {
-      this.line = 'cut'
+      this.#cut()
       if (source.readyState === EventSource.CLOSED && this.#source === source) this.#later()
     })
   }
@@ -114,16 +124,27 @@ class Feed {
   #heard(at_ms: number) {
     this.#heard_ms = performance.now()
     this.#offset_ms = at_ms - this.#heard_ms
-    this.line = 'live'
     this.silence_ms = 0
     this.now_ms = at_ms
   }
 
+  #live() {
+    this.line = 'live'
+    this.#alive_ms = performance.now()
+  }
+
+  #cut() {
+    if (this.line === 'cut') return
+    this.line = 'cut'
+    this.cut_ms = 0
+    this.#cut_at_ms = performance.now()
+  }
+
   #beat() {
-    const silence = performance.now() - this.#heard_ms
-    this.silence_ms = silence
-    if (silence < QUIET_MS) return
-    if (this.line === 'live') this.line = 'cut'
+    this.silence_ms = performance.now() - this.#heard_ms
+    if (this.line === 'live' && performance.now() - this.#alive_ms > QUIET_MS) this.#cut()
+    if (this.line !== 'cut') return
+    this.cut_ms = performance.now() - this.#cut_at_ms
     this.now_ms = performance.now() + this.#offset_ms
   }
 }
