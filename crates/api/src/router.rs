@@ -79,11 +79,10 @@ fn guarded() -> OpenApiRouter<ApiState> {
 
 /// The whole service: API, sign-in, and the interface for every other address.
 pub fn router(state: ApiState) -> Router {
-    let guarded: Router<ApiState> = guarded()
-        .into_router::<ApiState>()
+    let guarded: Router<ApiState> = Router::from(guarded())
         .method_not_allowed_fallback(|| async { ApiError::Method })
         .route_layer(from_fn_with_state(state.clone(), guard::callers));
-    let open: Router<ApiState> = open().into_router();
+    let open: Router<ApiState> = Router::from(open());
     open.merge(guarded)
         .fallback(get(pages::interface).fallback(pages::interface))
         .layer(from_fn(fresh))

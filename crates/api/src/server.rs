@@ -72,9 +72,14 @@ async fn answer(
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let connection = server.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
+    let ending = async { stop.wait_for(|stop| *stop).await.map(|_| ()) };
     let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        _ = stop.wait_for(|stop| *stop) => {
+        outcome = connection.as_mut() => Some(outcome),
+        _ = ending => None,
+    };
+    let outcome = match outcome {
+        Some(outcome) => outcome,
+        None => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -1,5 +1,7 @@
 //! How people come in: a link that opens once makes a session of twelve hours.
 
+#![expect(unused_qualifications, reason = "utoipa's macro writes `params(…)` so")]
+
 use crate::{
     ApiError, ApiState, access,
     error::ErrorBody,

@@ -49,6 +49,8 @@ pub struct Live {
     host: Option<HostSample>,
     host_now: Host,
     machine: MachineEvidence,
+    /// Why the store cannot be written.
+    store_error: Option<String>,
     machine_memory: Memory,
     machine_findings: Vec<Finding>,
     shops: Vec<ShopLive>,
@@ -77,6 +79,7 @@ impl Live {
             host: None,
             host_now: Host::default(),
             machine: MachineEvidence::default(),
+            store_error: None,
             machine_memory: Memory::default(),
             machine_findings: Vec::new(),
             shops: Vec::new(),
@@ -167,7 +170,7 @@ impl Live {
 
     /// Why our own records cannot be written; `None` when they can.
     pub fn store_error(&mut self, error: Option<String>) {
-        self.machine.store_error = error;
+        self.store_error = error;
     }
 
     /// Why the configuration file was not taken over; `None` when it was.
@@ -197,6 +200,9 @@ impl Live {
         self.sequence += 1;
         self.host_now = host_state(self.host.as_ref(), now_ms);
         self.machine.disks = disks(&self.host_now);
+        // Both write to the state directory: the same trouble from two sides.
+        let edge_error = || self.edges.snapshot_error(now_ms);
+        self.machine.store_error = self.store_error.clone().or_else(edge_error);
         let edge = self.edges.evidence(now_ms);
         let (memory, findings) = judge_machine(&self.machine_memory, edge, &self.machine, now_ms);
         self.machine_memory = memory;

@@ -146,6 +146,11 @@ impl Edges {
         !self.fresh(now_ms).is_empty()
     }
 
+    /// Why an edge cannot keep its snapshot on disk.
+    pub(crate) fn snapshot_error(&self, now_ms: i64) -> Option<String> {
+        self.fresh(now_ms).iter().find_map(|(_, facts)| facts.snapshot_error.clone())
+    }
+
     pub(crate) fn evidence(&self, now_ms: i64) -> EdgeEvidence {
         if self.reporting(now_ms) {
             EdgeEvidence::Reporting

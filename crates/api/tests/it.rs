@@ -1,0 +1,10 @@
+//! The API as the world meets it: a real server on a free port, a real store in a temporary folder.
+
+mod it {
+    mod access;
+    mod openapi;
+    mod pages;
+    mod running;
+    mod shops;
+    mod stream;
+}

@@ -1,0 +1,168 @@
+//! A running API with one shop, and a client that sees every byte.
+
+use api::{ApiState, Command, Rejected, Stream, Token};
+use kernel::config::parse;
+use std::{
+    collections::HashSet,
+    net::SocketAddr,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use store::Store;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, watch::Sender},
+};
+use watch::{
+    Watch,
+    live::{Live, Site},
+};
+
+pub(crate) const TOKEN: &str = "a-token-for-tests";
+
+const CONFIGURATION: &str = r#"
+version = 1
+
+[edge]
+listen = ["http://127.0.0.1:8080"]
+
+[shop.lamps]
+platform = "sample"
+hosts = ["lamps.example"]
+app = [{ address = "127.0.0.1:3001", name = "app-1" }, { address = "127.0.0.1:3002", name = "app-2" }]
+"#;
+
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) state: ApiState,
+    _folder: TempDir,
+    _stop: Sender<bool>,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then_some(value.trim())
+        })
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    pub(crate) fn error_code(&self) -> String {
+        self.json()["error"]["code"].as_str().expect("an error has a code").to_owned()
+    }
+}
+
+impl Running {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let nothing = |_: &str| None;
+        let configuration = parse(CONFIGURATION, shops::known(&nothing)).unwrap();
+        let mut live = Live::new(now_ms());
+        live.configure(Site::all(&configuration, &HashSet::new()), 1);
+        let (commands, asked) = mpsc::channel(4);
+        let state = ApiState {
+            watch: Watch::new(live),
+            store,
+            stream: Arc::new(Stream::default()),
+            commands,
+            token: Token::of(TOKEN),
+            names: Arc::from(["warden.example".to_owned()]),
+        };
+        tokio::spawn(control(asked));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        tokio::spawn(api::serve(listener, api::router(state.clone()), stopped));
+        Self { address, state, _folder: folder, _stop: stop }
+    }
+
+    /// Moves the picture on by a tick and publishes it, as control's clock does.
+    pub(crate) fn tick(&self) -> u64 {
+        self.state.watch.with(|live| {
+            let ticks = live.tick(now_ms());
+            self.state.stream.publish(&ticks);
+            ticks[0].now.sequence
+        })
+    }
+
+    /// Sends a request with these headers and reads the whole answer.
+    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut stream = self.send(method, path, headers).await;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").expect("an answer has a head");
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let mut head = format!("{method} {path} HTTP/1.0\r\n");
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            head.push_str(&format!("host: {}\r\n", self.address));
+        }
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// Asks as the command line does.
+    pub(crate) async fn ask_as_machine(&self, method: &str, path: &str) -> Answer {
+        self.ask(method, path, &[("authorization", &format!("Bearer {TOKEN}"))]).await
+    }
+
+    /// Signs a browser in; answers its cookie.
+    pub(crate) async fn sign_in(&self) -> String {
+        let link = self.ask_as_machine("POST", "/api/v1/sign-in-links").await;
+        let url = link.json()["url"].as_str().unwrap().to_owned();
+        let path = url.strip_prefix(&format!("http://{}", self.address)).unwrap().to_owned();
+        let signed_in = self.ask("GET", &path, &[]).await;
+        assert_eq!((signed_in.status, signed_in.header("location")), (303, Some("/")));
+        let cookie = signed_in.header("set-cookie").unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    }
+}
+
+/// A control that refuses every configuration and drains every instance.
+async fn control(mut asked: mpsc::Receiver<Command>) {
+    while let Some(command) = asked.recv().await {
+        match command {
+            Command::Reload { answer } => {
+                let details =
+                    vec!["shop.toml:3:5: unknown key `hots`; did you mean `hosts`?".into()];
+                let message = "one mistake in the configuration".into();
+                answer.send(Err(Rejected { message, details })).unwrap();
+            }
+            Command::Drain { answer, .. } => answer.send(Ok(())).unwrap(),
+        }
+    }
+}
+
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_millis()).unwrap()
+}
