@@ -1,10 +1,11 @@
 //! Listening sockets, opened once and handed on; and whom to blame when one cannot be opened.
 
 use crate::HostError;
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     fs, io,
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     path::Path,
 };
 
@@ -12,24 +13,29 @@ use std::{
 /// Linux 5.4).
 const BACKLOG: i32 = 4096;
 
-/// Listens on a TCP address: non-blocking, closed on `exec`, an IPv6 address for IPv6 only.
+/// Listens on a TCP address: non-blocking, closed on `exec`. `[::]` is every address of the machine,
+/// IPv4 too (visitors over IPv4 then show as `::ffff:a.b.c.d`), also where there is no IPv6.
 ///
 /// # Errors
 /// When the address is taken, not of this machine or not allowed. The message says by whom it is
 /// taken, as far as we may know, and what to do.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, HostError> {
-    open(address).map_err(|source| HostError::Listen {
-        address,
-        mend: mend(address, &source),
-        source,
-    })
+    let every_ipv4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+    let bound = match open(address) {
+        Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && is_without_ipv6(&error) => {
+            open(every_ipv4)
+        }
+        bound => bound,
+    };
+    bound.map_err(|source| HostError::Listen { address, mend: mend(address, &source), source })
 }
 
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
-        socket.set_only_v6(true)?;
+        // Whatever the machine's own default is (net.ipv6.bindv6only).
+        socket.set_only_v6(false)?;
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -37,9 +43,18 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// A kernel without IPv6 refuses the socket, one that has it switched off the address.
+fn is_without_ipv6(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error())
+}
+
 fn mend(address: SocketAddr, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => match listener_of(address.port()) {
+            Some((pid, _)) if pid == std::process::id() => {
+                "another address of ours covers it already; leave one of them out".into()
+            }
             Some((pid, name)) => format!(
                 "the port is taken by process {pid} ({name}); end it or choose another port"
             ),
@@ -112,10 +127,20 @@ mod tests {
     }
 
     #[test]
-    fn a_taken_port_names_its_holder() {
+    fn a_port_that_we_hold_ourselves_is_told_from_anothers() {
         let held = bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let error = bind(held.local_addr().unwrap()).unwrap_err().to_string();
-        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        let address = held.local_addr().unwrap();
+        let error = bind(address).unwrap_err().to_string();
+        assert!(error.contains("another address of ours"), "{error}");
+        let holder = listener_of(address.port()).unwrap();
+        assert_eq!(holder.0, std::process::id());
+    }
+
+    #[test]
+    fn every_address_takes_visitors_over_ipv4() {
+        let every = bind("[::]:0".parse().unwrap()).unwrap();
+        let port = every.local_addr().unwrap().port();
+        std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     }
 
     #[test]
