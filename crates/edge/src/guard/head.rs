@@ -38,6 +38,8 @@ pub(super) struct HeadScan {
     request: Option<RequestLine>,
     request_at: usize,
     fields: usize,
+    /// Of this head so far, the empty ones too.
+    lines: usize,
     host: Option<Range<usize>>,
     length: Option<u64>,
     chunked: bool,
@@ -67,6 +69,7 @@ impl HeadScan {
             let start = self.line;
             self.line = end + 1;
             self.searched = end + 1;
+            self.lines += 1;
             if self.request.is_none() {
                 self.request_line(line, start, limits)?;
             } else if line.is_empty() {
@@ -118,7 +121,7 @@ impl HeadScan {
     }
 
     fn field(&mut self, line: &[u8], start: usize, limits: &HeadLimits) -> Result<(), Reason> {
-        let (name, value) = field::split(line)?;
+        let (name, value) = field::split_name(line)?;
         self.fields += 1;
         if self.fields > limits.headers {
             return Err(Reason::TooManyHeaders);
@@ -202,6 +205,9 @@ impl HeadScan {
 
     fn finish(&mut self, bytes: &[u8]) -> Result<Head, Reason> {
         let scan = std::mem::take(self);
+        if !field::are_clean(&bytes[..scan.line], scan.lines) {
+            return Err(field::stray_control(&bytes[..scan.line]));
+        }
         let request = scan.request.expect("invariant: a head ends after its request line");
         match (&request.authority, &scan.host) {
             (_, None) if request.is_1_1 => return Err(Reason::HostMissing),

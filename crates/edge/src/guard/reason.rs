@@ -40,6 +40,7 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 30] = [
         Self::RequestLine,
         Self::Method,

@@ -120,6 +120,7 @@ impl Watchdog {
     }
 
     /// Connections open now.
+    #[cfg(test)]
     pub(crate) fn connections(&self) -> usize {
         self.connections.borrow().len()
     }
