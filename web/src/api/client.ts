@@ -1,6 +1,6 @@
 // The only place that talks HTTP. Knows paths and the error shape; keeps nothing.
 
-import type { ApiError, Instance, ShopState, ShopSummary } from './types'
+import type { ApiError, Instance, Reloaded, ShopState, ShopSummary } from './types'
 
 const BASE = '/api/v1'
 
@@ -41,6 +41,6 @@ export const api = {
   events: (shop: string) => new EventSource(`${BASE}${shopPath(shop)}/events`),
   drain: (shop: string, name: string) => call<Instance>('POST', `${instancePath(shop, name)}/drain`),
   undrain: (shop: string, name: string) => call<Instance>('POST', `${instancePath(shop, name)}/undrain`),
-  reload: () => call<{ version: number }>('POST', '/reload'),
+  reload: () => call<Reloaded>('POST', '/reload'),
   signOut: () => call<undefined>('POST', '/sign-out'),
 }

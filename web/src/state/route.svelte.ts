@@ -23,10 +23,11 @@ class Route {
 
   go(page: Page, anchor?: string) {
     this.#push(this.href(page))
-    const target = anchor ? () => document.getElementById(anchor) : () => null
     requestAnimationFrame(() => {
-      const element = target()
-      if (element) element.scrollIntoView({ block: 'start' })
+      // Readers by ear begin where the new page begins.
+      document.getElementById('main')?.focus({ preventScroll: true })
+      const target = anchor ? document.getElementById(anchor) : null
+      if (target) target.scrollIntoView({ block: 'start' })
       else scrollTo(0, 0)
     })
   }
