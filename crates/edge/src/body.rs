@@ -86,3 +86,6 @@ impl<O: Observer> Body for EdgeBody<O> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

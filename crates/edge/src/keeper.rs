@@ -118,15 +118,14 @@ impl Keeper {
         let counters = self.counters.entry(shop.id.clone());
         let counters = counters.or_insert_with(|| Arc::new(SiteCounters::new(workers))).clone();
         let timeouts = &shop.pool.timeouts;
+        // Asked for even when the cache is off, so that it forgets what it has.
+        let shelf = self.cache.shelf(&shop.id, &shop.cache, &shop.traffic.cache);
         Site {
             id: shop.id.clone(),
             brand: shop.brand.clone(),
             force_https: shop.force_https,
             matcher: Matcher::new(&shop.traffic),
-            shelf: shop
-                .cache
-                .enabled
-                .then(|| self.cache.shelf(&shop.id, &shop.cache, &shop.traffic.cache)),
+            shelf: shop.cache.enabled.then_some(shelf),
             pool,
             patience: Patience {
                 connect: Duration::from_millis(timeouts.connect_ms),

@@ -89,6 +89,15 @@ enum Keeping {
     Invalidate(Arc<Shelf>),
 }
 
+impl Keeping {
+    /// The request goes to the shop only now: what happened while it waited does not count.
+    fn sent(&mut self, now: Instant) {
+        if let Self::Maybe { shelf, ticket, .. } = self {
+            shelf.renew(ticket, now);
+        }
+    }
+}
+
 type Failed = (Trouble, Box<Record>);
 
 impl Visit {
@@ -136,7 +145,7 @@ impl Visit {
         let ask = match Asked::of(&self.head.method, &self.head.headers, has_body) {
             Asked::Read(ask) => ask,
             Asked::Change => return Err(Keeping::Invalidate(shelf.clone())),
-            Asked::PassBy => return Err(Keeping::Not(Forward::Method)),
+            Asked::PassBy => return Err(Keeping::Not(Forward::Bypass)),
         };
         let (path, query) = (self.head.uri.path(), self.head.uri.query());
         let values = |name: &str| self.head.headers.get_all(name).iter().map(HeaderValue::as_bytes);
@@ -221,7 +230,7 @@ impl Visit {
     async fn forward(
         &self,
         spooled: &Spooled,
-        keeping: Keeping,
+        mut keeping: Keeping,
         mut record: Box<Record>,
         exchange: guard::Exchange,
     ) -> Result<Response<Body>, Failed> {
@@ -241,6 +250,7 @@ impl Visit {
             record.waited += asked.elapsed();
             let request = Request::from_parts(sent.clone(), spooled.body());
             let started = Instant::now();
+            keeping.sent(started);
             let patience = self.site.patience;
             let result =
                 self.worker.upstreams.send(&permit.instance, request, careful, patience).await;

@@ -74,7 +74,7 @@ pub enum EdgeError {
 /// # Errors
 /// When it cannot begin, or a thread of it panicked.
 pub fn run(
-    options: EdgeOptions,
+    mut options: EdgeOptions,
     ready: impl FnOnce() + Send,
     stop: watch::Receiver<bool>,
 ) -> Result<(), EdgeError> {
@@ -150,6 +150,7 @@ fn wait_for_snapshot(
 
 fn serve(
     options: &EdgeOptions,
+    listeners: Vec<BoundListener>,
     workers: usize,
     common: &Common,
     tls: &Arc<rustls::ServerConfig>,
@@ -158,7 +159,7 @@ fn serve(
 ) -> Result<(), EdgeError> {
     let mut threads = Vec::with_capacity(workers);
     for index in 0..workers {
-        let doors = doors(&options.listeners, tls)?;
+        let doors = doors(&listeners, tls)?;
         let (common, stop, drain) = (common.clone(), stop.clone(), options.drain);
         threads.push(spawn(&format!("edge-worker-{index}"), move || {
             let first = common.shared.serving.load_full();
@@ -170,6 +171,8 @@ fn serve(
             served.map_err(EdgeError::Thread)
         })?);
     }
+    // The workers have their own; with theirs, the last of this process closes when they stop.
+    drop(listeners);
     ready();
     for thread in threads {
         thread.join().map_err(|_| EdgeError::Panicked)??;

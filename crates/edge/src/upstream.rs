@@ -12,7 +12,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use rustix::net::RecvFlags;
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     collections::HashMap,
     error::Error,
     fmt::Write as _,
@@ -47,7 +47,8 @@ pub(crate) struct Lane {
     address: SocketAddr,
     sender: SendRequest<SpooledBody>,
     stream: Rc<TcpStream>,
-    upgrade: Rc<Cell<Option<oneshot::Sender<UpstreamParts>>>>,
+    /// The raw connection, once hyper is done with it.
+    parts: oneshot::Receiver<UpstreamParts>,
 }
 
 /// What is left of an upstream connection after an upgrade: the stream and what was read ahead.
@@ -162,11 +163,8 @@ impl Lane {
 
     /// The raw connection after the shop answered 101; `None` when it broke off first.
     pub(crate) async fn upgraded(self) -> Option<UpstreamParts> {
-        let (sender, receiver) = oneshot::channel();
-        self.upgrade.set(Some(sender));
-        // hyper ends the connection's task once the last sender is gone.
         drop(self.sender);
-        receiver.await.ok()
+        self.parts.await.ok()
     }
 }
 
@@ -188,25 +186,20 @@ async fn connect(instance: &Instance, patience: Duration) -> Result<Lane, SendEr
     let io = TokioIo::new(SharedStream(stream.clone()));
     let handshake = http1::Builder::new().handshake(io).await;
     let (sender, connection) = handshake.map_err(|error| SendError::Connect(chain(&error)))?;
-    let upgrade = Rc::new(Cell::new(None::<oneshot::Sender<UpstreamParts>>));
-    tokio::task::spawn_local(drive(connection, upgrade.clone()));
-    Ok(Lane { address: instance.address, sender, stream, upgrade })
+    let (rest, parts) = oneshot::channel();
+    tokio::task::spawn_local(drive(connection, rest));
+    Ok(Lane { address: instance.address, sender, stream, parts })
 }
 
 /// Runs a connection to its end. An error reaches whoever waits for an answer on it.
 async fn drive(
     mut connection: http1::Connection<TokioIo<SharedStream>, SpooledBody>,
-    upgrade: Rc<Cell<Option<oneshot::Sender<UpstreamParts>>>>,
+    rest: oneshot::Sender<UpstreamParts>,
 ) {
-    let end = poll_fn(|context| connection.poll_without_shutdown(context)).await;
-    match (end, upgrade.take()) {
-        (Ok(()), Some(waiting)) => {
-            if waiting.send(connection.into_parts()).is_err() {
-                tracing::debug!("the visitor left before the upgrade was through");
-            }
-        }
-        (Ok(()), None) => {}
-        (Err(error), _) => tracing::debug!(error = chain(&error), "upstream connection ended"),
+    match poll_fn(|context| connection.poll_without_shutdown(context)).await {
+        // Nobody wants the rest unless the shop agreed to an upgrade: then it is closed here.
+        Ok(()) => drop(rest.send(connection.into_parts())),
+        Err(error) => tracing::debug!(error = chain(&error), "upstream connection ended"),
     }
 }
 

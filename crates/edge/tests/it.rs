@@ -3,3 +3,7 @@
 
 mod acme;
 mod link;
+mod origin;
+mod proxy;
+mod smuggling;
+mod stand;

@@ -3,7 +3,6 @@
 
 use super::file::{Spill, SpillFile};
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use std::{
     error::Error,
@@ -16,7 +15,7 @@ use std::{
 };
 use tokio::{
     task::{JoinError, JoinHandle, spawn_blocking},
-    time::{sleep, timeout},
+    time::timeout,
 };
 
 /// Bytes written to and read from a file at once.
@@ -37,17 +36,6 @@ pub(crate) enum BodyError {
     Full,
     #[error("keep a long request body")]
     Spill(#[source] io::Error),
-}
-
-impl BodyError {
-    pub(crate) fn status(&self) -> StatusCode {
-        match self {
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Stalled => StatusCode::REQUEST_TIMEOUT,
-            Self::Aborted(_) => StatusCode::BAD_REQUEST,
-            Self::Full | Self::Spill(_) => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
 }
 
 impl From<io::Error> for BodyError {
@@ -124,10 +112,6 @@ impl Spooled {
             Kept::Memory(bytes) => bytes.len() as u64,
             Kept::File { file, .. } => file.len(),
         }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// The first `n` bytes, or as many as there are; of a spilled body no more than 16 KiB.

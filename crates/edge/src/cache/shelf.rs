@@ -47,10 +47,6 @@ impl Key {
         self.0.push((u8::from(tls) << 7) | ask.encodings.byte());
         &mut self.0
     }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
-    }
 }
 
 /// What all variants of an address have in common: of `host NUL path-and-query [NUL …]…` the part
@@ -150,6 +146,13 @@ impl Shelf {
         }
     }
 
+    /// Takes the ticket anew, when the request goes to the shop only now, or once more.
+    pub(crate) fn renew(&self, ticket: &mut Ticket, now: Instant) {
+        ticket.epoch = self.epoch.load(Ordering::Acquire);
+        ticket.stamp = self.stamp(ticket.uri_hash).load(Ordering::Acquire);
+        ticket.asked = now;
+    }
+
     /// Begins to keep a response whose head, hop-by-hop fields included, just came.
     ///
     /// # Errors
@@ -200,13 +203,9 @@ impl Shelf {
         self.note(&ledger);
     }
 
-    /// Drops everything, voids what is under way, and returns how many responses that were.
-    pub(crate) fn purge(&self) -> u64 {
-        self.purge_paths("")
-    }
-
-    /// Drops all whose path begins so. Looks at every place: for people, not for requests.
-    pub(crate) fn purge_paths(&self, prefix: &str) -> u64 {
+    /// Drops all whose path begins so, voids whatever is under way, and returns how many responses
+    /// were dropped. Looks at every place: for people, not for requests.
+    pub(crate) fn purge(&self, prefix: &str) -> u64 {
         let mut ledger = self.ledger();
         self.epoch.fetch_add(1, Ordering::AcqRel);
         let mut count = 0;
@@ -232,13 +231,14 @@ impl Shelf {
     /// Holds the shelf to other limits from now on.
     pub(super) fn limit(&self, limits: &CacheLimits) {
         let memory = if limits.enabled { limits.memory_bytes } else { 0 };
-        self.memory_bytes.store(memory, Ordering::Relaxed);
+        let before = self.memory_bytes.swap(memory, Ordering::Relaxed);
         self.object_bytes.store(limits.object_bytes.min(memory), Ordering::Relaxed);
-        let mut ledger = self.ledger();
-        if memory == 0 {
+        if before == 0 || memory == 0 {
             // Nobody says what changes while the cache is off.
-            self.epoch.fetch_add(1, Ordering::AcqRel);
+            self.purge("");
+            return;
         }
+        let mut ledger = self.ledger();
         self.make_room(&mut ledger, Instant::now());
         self.note(&ledger);
     }

@@ -147,11 +147,6 @@ impl Hit {
         headers.append(CACHE_STATUS, status::hit(self.left));
         response
     }
-
-    /// Bytes of the whole body.
-    pub(crate) fn len(&self) -> u64 {
-        self.stored.body.len() as u64
-    }
 }
 
 /// RFC 9110 §15.4.5; `Last-Modified` as well, for those who asked by date.

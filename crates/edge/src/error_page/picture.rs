@@ -23,7 +23,7 @@ pub(super) enum Scene {
 impl Scene {
     pub(super) fn of(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::Held | Trouble::Starting | Trouble::TooMany => Self::Soon,
+            Trouble::Held => Self::Soon,
             Trouble::Full => Self::Busy,
             Trouble::Unreachable | Trouble::BrokenOff | Trouble::TimedOut => Self::Closed,
             Trouble::UnknownHost => Self::Nowhere,

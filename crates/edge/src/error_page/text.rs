@@ -67,7 +67,6 @@ pub(super) fn page_words(language: Language) -> &'static Words {
 pub(super) fn title(trouble: Trouble, language: Language) -> &'static str {
     let (english, german) = match trouble {
         Trouble::Held => ("We’ll be right with you", "Wir sind gleich für Sie da"),
-        Trouble::Starting => ("Just opening", "Wir öffnen gerade"),
         Trouble::Full => ("It’s busy right now", "Gerade ist viel los"),
         Trouble::Unreachable => ("We can’t reach the shop", "Der Shop ist nicht erreichbar"),
         Trouble::BrokenOff => ("Something went wrong", "Da ist etwas schiefgegangen"),
@@ -76,10 +75,9 @@ pub(super) fn title(trouble: Trouble, language: Language) -> &'static str {
             ("There is no shop at this address", "Unter dieser Adresse gibt es keinen Shop")
         }
         Trouble::BodyTooLarge => ("That was too large", "Das war zu groß"),
-        Trouble::TooMany => ("One moment, please", "Einen Moment bitte"),
         Trouble::NoRoom => ("We can’t take that right now", "Das geht gerade nicht"),
         Trouble::Slow => ("We lost you on the way", "Unterwegs ging etwas verloren"),
-        Trouble::Malformed | Trouble::Method | Trouble::TargetTooLong | Trouble::HeadTooLarge => {
+        Trouble::Malformed | Trouble::Method => {
             ("We didn’t understand that", "Das haben wir nicht verstanden")
         }
     };
@@ -112,10 +110,6 @@ fn lead_pattern(trouble: Trouble) -> (&'static str, &'static str) {
         Trouble::Held => {
             ("{shop} is not answering at this moment.", "{shop} antwortet in diesem Moment nicht.")
         }
-        Trouble::Starting => (
-            "{shop} is starting up and not ready yet.",
-            "{shop} startet und ist noch nicht bereit.",
-        ),
         Trouble::Full => (
             "{shop} has more visitors at this moment than it can serve at once.",
             "{shop} hat in diesem Moment mehr Besuch, als auf einmal bedient werden kann.",
@@ -140,10 +134,6 @@ fn lead_pattern(trouble: Trouble) -> (&'static str, &'static str) {
             "Was Sie gesendet haben, ist größer, als dieser Shop annimmt. Mit einer kleineren Datei \
              klappt es vielleicht.",
         ),
-        Trouble::TooMany => (
-            "Many requests came from you in a short time. Please wait a little.",
-            "Von Ihnen kamen in kurzer Zeit viele Anfragen. Bitte warten Sie ein wenig.",
-        ),
         Trouble::NoRoom => (
             "There is no room for what you sent at this moment. Please try again later.",
             "Für das, was Sie gesendet haben, ist im Moment kein Platz. Bitte versuchen Sie es \
@@ -157,14 +147,6 @@ fn lead_pattern(trouble: Trouble) -> (&'static str, &'static str) {
             "Your browser sent something that this shop cannot read.",
             "Ihr Browser hat etwas gesendet, das dieser Shop nicht lesen kann.",
         ),
-        Trouble::TargetTooLong => {
-            ("The address is too long for this shop.", "Die Adresse ist zu lang für diesen Shop.")
-        }
-        Trouble::HeadTooLarge => (
-            "Your browser sent too much with its request. Deleting this shop’s cookies may help.",
-            "Ihr Browser hat mit der Anfrage zu viel mitgeschickt. Es kann helfen, die Cookies \
-             dieses Shops zu löschen.",
-        ),
     }
 }
 
@@ -172,7 +154,7 @@ fn lead_pattern(trouble: Trouble) -> (&'static str, &'static str) {
 /// that is both true and useful.
 pub(super) fn meaning(page: &Page<'_>, language: Language) -> Option<&'static str> {
     let (english, german) = match page.trouble {
-        Trouble::UnknownHost | Trouble::Starting => return None,
+        Trouble::UnknownHost => return None,
         _ if page.unsure() => (
             "We don’t know whether the shop received what you sent. If this was an order or a \
              payment, please look for a confirmation before you try again.",

@@ -12,9 +12,6 @@ pub(crate) enum Trouble {
     /// The request came too slowly.
     Slow,
     BodyTooLarge,
-    TargetTooLong,
-    HeadTooLarge,
-    TooMany,
     /// No room on the edge to take in a long request.
     NoRoom,
     /// No instance could be connected to.
@@ -27,27 +24,22 @@ pub(crate) enum Trouble {
     Full,
     /// No answer within the time allowed.
     TimedOut,
-    /// The edge has not been told yet which shops there are.
-    Starting,
 }
 
 impl Trouble {
-    pub(crate) const ALL: [Self; 15] = [
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 11] = [
         Self::Malformed,
         Self::UnknownHost,
         Self::Method,
         Self::Slow,
         Self::BodyTooLarge,
-        Self::TargetTooLong,
-        Self::HeadTooLarge,
-        Self::TooMany,
         Self::NoRoom,
         Self::Unreachable,
         Self::BrokenOff,
         Self::Held,
         Self::Full,
         Self::TimedOut,
-        Self::Starting,
     ];
 
     pub(crate) fn status(self) -> StatusCode {
@@ -57,13 +49,8 @@ impl Trouble {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
-            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Unreachable | Self::BrokenOff => StatusCode::BAD_GATEWAY,
-            Self::NoRoom | Self::Held | Self::Full | Self::Starting => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::NoRoom | Self::Held | Self::Full => StatusCode::SERVICE_UNAVAILABLE,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -76,16 +63,12 @@ impl Trouble {
             Self::Method => "method",
             Self::Slow => "slow",
             Self::BodyTooLarge => "body_too_large",
-            Self::TargetTooLong => "target_too_long",
-            Self::HeadTooLarge => "head_too_large",
-            Self::TooMany => "too_many",
             Self::NoRoom => "no_room",
             Self::Unreachable => "unreachable",
             Self::BrokenOff => "broken_off",
             Self::Held => "held",
             Self::Full => "full",
             Self::TimedOut => "timed_out",
-            Self::Starting => "starting",
         }
     }
 
@@ -101,11 +84,11 @@ impl Trouble {
 
     /// Whether the same request may go well a little later.
     pub(super) fn passes(self) -> bool {
-        self.status().is_server_error() || matches!(self, Self::Slow | Self::TooMany)
+        self.status().is_server_error() || self == Self::Slow
     }
 
     /// Whether a page waits on the visitor's behalf and loads itself again.
     pub(super) fn waits(self) -> bool {
-        matches!(self, Self::Held | Self::Full | Self::Starting)
+        matches!(self, Self::Held | Self::Full)
     }
 }

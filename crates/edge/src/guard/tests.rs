@@ -351,3 +351,19 @@ fn a_drain_closes_the_idle_at_once_and_the_busy_when_answered() {
         assert_eq!(*busy.seen.borrow(), ["/b"]);
     });
 }
+
+#[test]
+fn a_drain_leaves_a_new_connection_time_for_its_first_request() {
+    on_stage(async {
+        let mut fresh = Stage::open();
+        fresh.watchdog.begin_drain();
+        fresh.watchdog.sweep(1);
+        fresh.send(GOOD).await;
+        assert_eq!(statuses(&fresh.rest().await), ["200"]);
+
+        let mut silent = Stage::open();
+        silent.watchdog.begin_drain();
+        silent.watchdog.sweep(2);
+        assert_eq!(silent.rest().await, "");
+    });
+}

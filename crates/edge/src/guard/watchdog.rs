@@ -23,6 +23,10 @@ pub(crate) trait Refusals {
 /// lost to a reset (RFC 9112 §9.6).
 const LINGER_S: u32 = 2;
 
+/// How long a connection that has sent nothing yet may do so during a drain: it was accepted, and
+/// its first request may be on the way. At least one second of it, for the clock has no more.
+const FRESH_DRAIN_S: u32 = 2;
+
 /// All connections of one worker. Not shared between threads.
 pub(crate) struct Watchdog {
     limits: RefCell<Rc<Limits>>,
@@ -113,7 +117,7 @@ impl Watchdog {
         }
     }
 
-    /// From now on a connection closes as soon as it has no request.
+    /// From now on a connection closes as soon as it has no request, a new one after its first.
     pub(crate) fn begin_drain(&self) {
         self.draining.set(true);
         self.sweep(self.now_s.get());
@@ -173,7 +177,9 @@ impl ConnectionWatch {
         let since_s = self.since_s.get();
         let quiet = self.is_quiet();
         match self.phase.get() {
-            Phase::Fresh if watchdog.draining.get() => Some(Due::Close),
+            Phase::Fresh if watchdog.draining.get() => {
+                over(since_s, u64::from(FRESH_DRAIN_S) * 1000).then_some(Due::Close)
+            }
             Phase::Fresh => over(since_s, limits.head_timeout_ms).then_some(Due::Close),
             Phase::Head => (quiet && over(since_s, limits.head_timeout_ms)).then_some(Due::Head),
             Phase::Body => {
