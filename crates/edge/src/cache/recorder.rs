@@ -25,8 +25,8 @@ pub(crate) struct Ticket {
 #[derive(Debug)]
 pub(crate) struct Recorder {
     shelf: Arc<Shelf>,
-    /// `None` once it gave up.
-    recording: Option<Recording>,
+    /// `None` once it gave up. Boxed, for it travels with every response's body.
+    recording: Option<Box<Recording>>,
     /// Bytes taken from what all recorders of the shop may hold.
     reserved: u64,
 }
@@ -51,7 +51,8 @@ impl Recorder {
     ) -> Self {
         let room = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         let body = Vec::with_capacity(room.min(FIRST_ROOM));
-        Self { shelf, recording: Some(Recording { ticket, head, announced, body }), reserved: 0 }
+        let recording = Box::new(Recording { ticket, head, announced, body });
+        Self { shelf, recording: Some(recording), reserved: 0 }
     }
 
     /// A piece that goes to the visitor.
@@ -70,7 +71,7 @@ impl Recorder {
     /// The body ended cleanly. Returns whether the response is kept now.
     pub(crate) fn commit(mut self) -> bool {
         let Some(recording) = self.recording.take() else { return false };
-        let Recording { ticket, head, announced, body } = recording;
+        let Recording { ticket, head, announced, body } = *recording;
         let met = announced.is_none_or(|announced| announced == body.len() as u64);
         met && self.shelf.keep(ticket, head, body.into_boxed_slice().into())
     }
