@@ -1,2 +1,63 @@
-//! placeholder
-fn main() {}
+//! The program: the command line, and the wiring of the crates behind each command. No logic of its
+//! own: what shops mean, what is judged and what is served is decided elsewhere.
+
+mod check;
+mod cli;
+mod client;
+mod configuration;
+mod control;
+mod edge;
+mod handover;
+mod remote;
+mod status;
+mod supervisor;
+mod words;
+
+use clap::Parser;
+use cli::{Cli, Command, Exit};
+use std::{io::IsTerminal as _, process::ExitCode};
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = run(cli.command);
+    let exit = outcome.unwrap_or_else(|error| {
+        eprintln!("storewarden: {error:#}");
+        remote::exit_of(&error)
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn run(command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Up { config, state } => {
+            log_to_stderr();
+            supervisor::up(&config, &state.directory)
+        }
+        Command::Edge(arguments) => {
+            log_to_stderr();
+            edge::run(arguments)
+        }
+        Command::Control(arguments) => {
+            log_to_stderr();
+            control::run(&arguments.config, &arguments.state).map(|()| Exit::Fine)
+        }
+        Command::Check { file, json } => check::run(&file, json.json),
+        Command::Status { state, json } => remote::status(&state.directory, json.json),
+        Command::SignIn { state, json } => remote::sign_in(&state.directory, json.json),
+        Command::Reload { state, json } => remote::reload(&state.directory, json.json),
+    }
+}
+
+/// The log of the long-running commands; `RUST_LOG` says how much of it.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+}

@@ -106,7 +106,7 @@ impl Live {
     /// Takes a shop's minutes from before a restart.
     pub fn restore_minutes(&mut self, shop: &ShopId, minutes: impl IntoIterator<Item = Minute>) {
         if let Some(shop) = self.shop_mut(shop) {
-            shop.minutes.restore(minutes);
+            shop.restore_minutes(minutes);
         }
     }
 

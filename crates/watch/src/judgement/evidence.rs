@@ -49,9 +49,12 @@ pub struct HoldEvidence {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct TrafficEvidence {
+    /// In the last 30 seconds.
+    pub requests_short: u64,
+    pub errors_short: u64,
     /// In the last 60 seconds.
-    pub requests: u64,
-    pub errors: u64,
+    pub requests_long: u64,
+    pub errors_long: u64,
     /// In the last ten seconds, images and files aside.
     pub pages: u64,
     pub p95_ms: Option<f64>,
@@ -65,6 +68,9 @@ pub struct CheckoutEvidence {
     /// Since the judgement before.
     pub failed_now: u64,
     pub total_now: u64,
+    /// In the last 15 seconds.
+    pub failed_recent: u64,
+    pub total_recent: u64,
     /// In the last 30 seconds.
     pub failed_short: u64,
     pub total_short: u64,

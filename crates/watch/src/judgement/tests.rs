@@ -12,8 +12,10 @@ fn calm() -> Evidence {
         instances: vec![instance("app-1", Health::Up), instance("app-2", Health::Up)],
         hold: HoldEvidence { max_wait_ms: 30_000, ..HoldEvidence::default() },
         traffic: TrafficEvidence {
-            requests: 2_000,
-            errors: 0,
+            requests_short: 1_000,
+            errors_short: 0,
+            requests_long: 2_000,
+            errors_long: 0,
             pages: 200,
             p95_ms: Some(120.0),
             any_ever: true,
@@ -45,6 +47,14 @@ fn with(change: impl FnOnce(&mut Evidence)) -> Evidence {
     let mut evidence = calm();
     change(&mut evidence);
     evidence
+}
+
+/// So many errors of 1,000 requests, of which half a minute saw half.
+fn errors(count: u64) -> Evidence {
+    with(|e| {
+        (e.traffic.errors_long, e.traffic.requests_long) = (count, 1_000);
+        (e.traffic.errors_short, e.traffic.requests_short) = (count / 2, 500);
+    })
 }
 
 fn codes(judgement: &Judgement) -> Vec<&str> {
@@ -107,12 +117,7 @@ fn a_moment_is_judged_by_its_worst() {
         "down",
         &["all_down", "instance_down", "instance_down", "holding"],
     );
-    check(
-        with(|e| (e.traffic.errors, e.traffic.requests) = (100, 1_000)),
-        Attention,
-        "errors_up",
-        &["errors_up"],
-    );
+    check(errors(100), Attention, "errors_up", &["errors_up"]);
     check(with(|e| e.traffic.p95_ms = Some(2_500.0)), Good, "selling", &["slow"]);
 }
 
@@ -150,12 +155,14 @@ fn story(seconds: Vec<Evidence>, code: &str) -> Vec<bool> {
 
 #[test]
 fn findings_do_not_flicker_at_their_threshold() {
-    let errors = |count| with(|e| (e.traffic.errors, e.traffic.requests) = (count, 1_000));
     let seconds = [19, 20, 19, 20, 6, 4, 19].map(errors).to_vec();
     assert_eq!(story(seconds, "errors_up"), [false, true, true, true, true, false, false]);
     let held = |count| with(|e| e.hold.held = count);
     let seconds = [0, 3, 0, 0, 4, 0, 0, 0, 0].map(held).to_vec();
-    assert_eq!(story(seconds, "holding"), [false, true, true, true, true, true, true, true, false]);
+    assert_eq!(
+        story(seconds, "holding"),
+        [false, true, true, true, true, true, true, false, false]
+    );
     let queued = |count| with(|e| e.hold.queued = count);
     assert_eq!(story([9, 10, 1, 0].map(queued).to_vec(), "holding"), [false, true, true, true]);
     let disk = |free| with(|e| e.machine.disks = vec![("/".into(), free, 100_000_000_000)]);
@@ -167,6 +174,8 @@ fn failing(failed: u64, total: u64) -> CheckoutEvidence {
     CheckoutEvidence {
         failed_now: 1,
         total_now: 1,
+        failed_recent: failed,
+        total_recent: total,
         failed_short: failed,
         total_short: total,
         failed_long: failed,
@@ -202,6 +211,8 @@ fn a_failing_checkout_is_mended_by_good_ones_not_by_silence() {
     let silence = CheckoutEvidence {
         failed_now: 0,
         total_now: 0,
+        failed_recent: 0,
+        total_recent: 0,
         failed_short: 0,
         total_short: 0,
         failed_long: 0,
@@ -215,6 +226,8 @@ fn a_failing_checkout_is_mended_by_good_ones_not_by_silence() {
     };
     assert_eq!(story_of(vec![failing(2, 6), silence]), [false, false], "two failed");
     assert_eq!(story_of(vec![failing(3, 20), silence]), [false, false], "few of many failed");
+    let sudden = CheckoutEvidence { failed_recent: 3, total_recent: 6, ..failing(3, 200) };
+    assert_eq!(story_of(vec![sudden, silence]), [true, true], "not until a minute shows it");
     assert_eq!(story_of(vec![failing(3, 3), silence, silence, good]), [true, true, true, false]);
     let still = CheckoutEvidence { failed_short: 1, total_short: 10, ..good };
     assert_eq!(story_of(vec![failing(3, 3), still, good]), [true, true, false]);

@@ -11,13 +11,16 @@ pub(super) const HOLDING: &str = "holding";
 pub(super) const ORDERS_UNREADABLE: &str = "orders_unreadable";
 
 /// Waiting comes and goes within a second; its finding stays this long after the last sign.
-const HOLDING_OUTLASTS_MS: i64 = 3_000;
+const HOLDING_OUTLASTS_MS: i64 = 2_000;
 /// A few queued requests are what a queue is for.
 const QUEUED_RAISES: u64 = 10;
 
-/// Failed checkouts that raise a finding, and the share of all that must have failed.
+/// Failed checkouts that raise a finding, and the share of all that must have failed in the last
+/// quarter of a minute or the last minute. Pages of the checkout that merely show a form count too,
+/// so that a checkout of which nothing succeeds may still show half of its answers good.
 const CHECKOUTS_FAILED: u64 = 3;
-const CHECKOUT_SHARE: f64 = 0.2;
+const CHECKOUT_SHARE_RECENT: f64 = 0.3;
+const CHECKOUT_SHARE_LONG: f64 = 0.2;
 const CHECKOUT_SHARE_KEEPS: f64 = 0.05;
 /// Good checkouts after the last failure that end the finding.
 const CHECKOUTS_GOOD: u64 = 3;
@@ -109,12 +112,11 @@ fn holding_sign(evidence: &Evidence) -> Option<Sign> {
 
 fn errors_sign(evidence: &Evidence) -> Option<Sign> {
     let traffic = evidence.traffic;
-    let share = share(traffic.errors, traffic.requests)?;
-    (share >= ERROR_SHARE_KEEPS).then(|| {
-        Sign::new(ERRORS_UP, Level::Attention)
-            .with("share", share)
-            .raised_if(share >= ERROR_SHARE && traffic.errors >= ERRORS)
-    })
+    let long = share(traffic.errors_long, traffic.requests_long)?;
+    let short = share(traffic.errors_short, traffic.requests_short).unwrap_or(0.0);
+    let raises = long >= ERROR_SHARE && traffic.errors_long >= ERRORS;
+    (short >= ERROR_SHARE_KEEPS)
+        .then(|| Sign::new(ERRORS_UP, Level::Attention).with("share", long).raised_if(raises))
 }
 
 fn slow_sign(evidence: &Evidence) -> Option<Sign> {
@@ -126,16 +128,20 @@ fn slow_sign(evidence: &Evidence) -> Option<Sign> {
     })
 }
 
-/// Checkout errors, raised by the last minute. The finding stands until good checkouts follow:
+/// Checkout errors, raised by what was just seen. The finding stands until good checkouts follow:
 /// that nobody tries any more is no sign that it works again.
 pub(super) fn checkout_sign(evidence: &Evidence, (failed, total): (u64, u64)) -> Option<Sign> {
     let checkout = evidence.checkout;
-    let long = share(checkout.failed_long, checkout.total_long).unwrap_or(0.0);
+    let plainly = |failed, total, least| {
+        failed >= CHECKOUTS_FAILED && share(failed, total).is_some_and(|share| share >= least)
+    };
+    let fails = plainly(checkout.failed_recent, checkout.total_recent, CHECKOUT_SHARE_RECENT)
+        || plainly(checkout.failed_long, checkout.total_long, CHECKOUT_SHARE_LONG);
     let short = share(checkout.failed_short, checkout.total_short).unwrap_or(0.0);
     let age_ms = checkout.last_failure_ms.map(|last_ms| evidence.now_ms - last_ms);
     let mended = checkout.good_since_failure >= CHECKOUTS_GOOD;
     let untested = !mended && age_ms.is_some_and(|age_ms| age_ms < CHECKOUT_FORGOTTEN_MS);
-    let raises = !mended && checkout.failed_long >= CHECKOUTS_FAILED && long >= CHECKOUT_SHARE;
+    let raises = !mended && fails;
     (raises || short >= CHECKOUT_SHARE_KEEPS || untested).then(|| {
         Sign::new(CHECKOUT_ERRORS, Level::Broken)
             .with("failed", failed)

@@ -125,6 +125,12 @@ impl Minutes {
         orders.revenue_today_minor = day.map(|(_, revenue)| revenue);
     }
 
+    /// The start of the last minute in which an order is known.
+    pub(crate) fn last_order_ms(&self) -> Option<i64> {
+        let sold = |minute: &&Minute| minute.orders.is_some_and(|orders| orders > 0);
+        self.minutes.values().rev().find(sold).map(|minute| minute.at_ms)
+    }
+
     /// The mean order's value and the usual time between two, over the last day.
     pub(crate) fn mean_order(&self, now_ms: i64) -> Option<(i64, i64)> {
         let from = minute_of(now_ms - DAY_MS);

@@ -15,7 +15,7 @@ use crate::{
         MachineEvidence, Memory, OrdersEvidence, TrafficEvidence, judge,
     },
     orders::OrdersReading,
-    state::{Cache, Host, Instance, Mark, Orders, Point, RouteClassNow, ShopNow},
+    state::{Cache, Host, Instance, Mark, Minute, Orders, Point, RouteClassNow, ShopNow},
 };
 use jiff::{Timestamp, ToSpan};
 use kernel::{Params, Verdict, facts::Health};
@@ -26,6 +26,7 @@ pub(crate) const POINTS: usize = 600;
 /// Minutes shown.
 pub(crate) const MINUTES: i64 = 180;
 
+const RECENT_SPAN_MS: i64 = 15_000;
 const SHORT_SPAN_MS: i64 = 30_000;
 const LONG_SPAN_MS: i64 = 60_000;
 
@@ -87,6 +88,13 @@ impl ShopLive {
             judgement: Judgement { findings: vec![], verdict },
             day: (0, 0),
         }
+    }
+
+    /// Takes minutes from before a restart. Until the database was read, the last order is known
+    /// to the minute.
+    pub(crate) fn restore_minutes(&mut self, minutes: impl IntoIterator<Item = Minute>) {
+        self.minutes.restore(minutes);
+        self.orders.last_order_ms = self.minutes.last_order_ms();
     }
 
     /// Takes what one edge counted over `covered_ms` up to `at_ms`. Several frames of one edge
@@ -210,6 +218,7 @@ impl ShopLive {
         let now_ms = around.now_ms;
         let long = self.window.tally(now_ms, LONG_SPAN_MS);
         let short = self.window.tally(now_ms, SHORT_SPAN_MS);
+        let recent = self.window.tally(now_ms, RECENT_SPAN_MS);
         let hold = around.edges.hold(&self.site.id, now_ms);
         let timings = self.window.short().map(|(counts, _)| page_timings(&counts));
         let mean = self.minutes.mean_order(now_ms);
@@ -224,13 +233,17 @@ impl ShopLive {
                 turned_away: self.turned_away.iter().map(|(_, count)| count).sum(),
             },
             traffic: TrafficEvidence {
-                requests: long.requests,
-                errors: long.errors,
+                requests_short: short.requests,
+                errors_short: short.errors,
+                requests_long: long.requests,
+                errors_long: long.errors,
                 pages: timings.as_ref().map_or(0, kernel::Histogram::count),
                 p95_ms: timings.and_then(|timings| timings.quantile_ms(0.95)),
                 any_ever: self.any_ever,
             },
             checkout: CheckoutEvidence {
+                failed_recent: recent.checkout_errors,
+                total_recent: recent.checkouts,
                 failed_short: short.checkout_errors,
                 total_short: short.checkouts,
                 failed_long: long.checkout_errors,

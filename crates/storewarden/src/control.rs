@@ -1,0 +1,345 @@
+//! Control: the process that knows. Wires configuration, store, link, watching and API together and
+//! then does what it is asked: reload, drain, renew, end.
+//!
+//! The edge serves on without it, so a control that cannot go on says why and ends; the supervisor
+//! starts another.
+
+mod certificates;
+mod link;
+mod publisher;
+mod renewal;
+mod start;
+mod supervised;
+
+use ::edge::link::ControlLink;
+use ::watch::{
+    Watch, clock, host_facts,
+    live::{Live, Site},
+    orders::OrderReaders,
+    state::MarkKind,
+};
+use anyhow::Context;
+use api::{ApiState, Command, Rejected, Stream, Token};
+use certificates::Certificates;
+use kernel::{Params, config::Configuration};
+use publisher::Publisher;
+use renewal::{Renewal, Wish};
+use start::Start;
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use store::Store;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+
+/// Commands that may wait; whoever brings one more waits with it.
+const COMMANDS: usize = 16;
+/// How long what is in progress may take when control ends.
+const END_GRACE: Duration = Duration::from_secs(3);
+
+/// Runs until the supervisor goes or says so.
+///
+/// # Errors
+/// When control cannot begin: no configuration was ever valid, the store cannot be opened, another
+/// control runs, or the API's address is taken.
+pub(crate) fn run(config: &Path, state: &Path) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // Before anything else: a signal that nobody listens to would end us.
+        let signals = Signals::listen()?;
+        let (control, renewal) = Control::begin(config, state).await?;
+        control.serve(renewal, signals).await
+    })
+}
+
+struct Signals {
+    reload: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            reload: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
+/// All that control holds while it runs.
+struct Control {
+    start: Start,
+    /// What is in force.
+    configuration: Configuration,
+    publisher: Publisher,
+    certificates: Certificates,
+    watch: Watch,
+    readers: OrderReaders,
+    wishes: mpsc::Receiver<Wish>,
+    commands: mpsc::Receiver<Command>,
+    /// The version that an edge holds already.
+    edge_versions: mpsc::Receiver<u64>,
+    supervisor: supervised::Supervisor,
+    stop: watch::Sender<bool>,
+    /// Ended when control ends.
+    sources: JoinSet<()>,
+    /// End by themselves when they are told to stop.
+    servers: JoinSet<()>,
+}
+
+impl Control {
+    async fn begin(config: &Path, state: &Path) -> anyhow::Result<(Self, Renewal)> {
+        let now_ms = now_ms();
+        let (supervisor, listener) = supervised::adopt()?;
+        let start = Start::new(config, state);
+        let (configuration, mistakes) = start.configuration()?;
+        let store = Store::open(state).context("open the store")?;
+        let link = ControlLink::bind(&state.join("control.sock"))?;
+        let events = link.events();
+        let drains = store.drains().await?.into_iter().collect();
+        let mut live = Live::new(now_ms);
+        live.configure(Site::all(&configuration, &drains), 0);
+        if let Err(error) = clock::restore(&mut live, &store, now_ms).await {
+            tracing::warn!(%error, "the history before this start is not shown");
+        }
+        live.add_mark(None, now_ms, MarkKind::ControlStarted, Params::new());
+        live.configuration_error(mistakes);
+        let watch = Watch::new(live);
+        let mut certificates = Certificates::new(store.clone());
+        if let Err(mistakes) = certificates.load(&configuration).await {
+            let text = mistakes.details.join("\n");
+            watch.with(|live| live.configuration_error(Some(text)));
+        }
+        let mut publisher = Publisher::new(link, store.clone(), watch.clone(), drains);
+        publisher.publish(&configuration, certificates.all()).await?;
+
+        let (stop, stopped) = watch::channel(false);
+        let (mut sources, mut servers) = (JoinSet::new(), JoinSet::new());
+        let (applied, applied_versions) = watch::channel(link::Versions::new());
+        let (edge_versions_in, edge_versions) = mpsc::channel(COMMANDS);
+        sources.spawn(link::follow(events, watch.clone(), applied, edge_versions_in));
+        let disks = start.disks();
+        sources.spawn(host_facts::follow(watch.clone(), disks));
+        let (commands_in, commands) = mpsc::channel(COMMANDS);
+        let stream = Arc::new(Stream::default());
+        let publish = Arc::clone(&stream);
+        let beat = clock::run(
+            watch.clone(),
+            store.clone(),
+            move |ticks| publish.publish(&ticks),
+            stopped.clone(),
+        );
+        servers.spawn(beat);
+        let listener = listen(listener, configuration.control.listen)?;
+        start.write_address(listener.local_addr()?)?;
+        let api = ApiState {
+            watch: watch.clone(),
+            store: store.clone(),
+            stream,
+            commands: commands_in,
+            token: Token::open(&state.join(crate::client::TOKEN_FILE))?,
+            names: Arc::from(Vec::new()),
+        };
+        servers.spawn(api::serve(listener, api::router(api), stopped));
+        let (wishes_in, wishes) = mpsc::channel(COMMANDS);
+        let renewal = Renewal::new(store.clone(), wishes_in, applied_versions);
+        let mut readers = OrderReaders::new(watch.clone(), store.clone());
+        readers.configure(&configuration);
+        watch.with(|live| live.certificates(certificates.evidence()));
+        let control = Self {
+            start,
+            configuration,
+            publisher,
+            certificates,
+            watch,
+            readers,
+            wishes,
+            commands,
+            edge_versions,
+            supervisor,
+            stop,
+            sources,
+            servers,
+        };
+        Ok((control, renewal))
+    }
+
+    async fn serve(mut self, renewal: Renewal, mut signals: Signals) -> anyhow::Result<()> {
+        let wanted = renewal.wanted();
+        wanted.send_replace(Some(self.configuration.clone()));
+        let renewing = renewal.run();
+        tokio::pin!(renewing);
+        self.supervisor.say_ready().await?;
+        tracing::info!("control is ready");
+        loop {
+            tokio::select! {
+                Some(command) = self.commands.recv() => self.obey(command, &wanted).await,
+                Some(wish) = self.wishes.recv() => self.grant(wish).await,
+                Some(version) = self.edge_versions.recv() => self.outrun(version).await,
+                _ = signals.reload.recv() => {
+                    // What is wrong with the file is told by a finding and in the log.
+                    self.reload(&wanted).await.ok();
+                }
+                _ = signals.terminate.recv() => break,
+                _ = signals.interrupt.recv() => break,
+                () = self.supervisor.gone() => break,
+                () = &mut renewing => {}
+            }
+        }
+        self.end().await;
+        Ok(())
+    }
+
+    async fn obey(&mut self, command: Command, wanted: &watch::Sender<Option<Configuration>>) {
+        match command {
+            Command::Reload { answer } => {
+                let before = self.configuration.clone();
+                let outcome = self.reload(wanted).await;
+                if start::concerns_supervisor(&before, &self.configuration) {
+                    self.supervisor.pass_on_reload();
+                }
+                // Whoever asked may have left.
+                answer.send(outcome).ok();
+            }
+            Command::Drain { shop, instance, drain, answer } => {
+                let outcome = self.publisher.drain(shop.clone(), instance.clone(), drain).await;
+                if outcome.is_ok() {
+                    self.apply().await;
+                    let kind = if drain { MarkKind::Drain } else { MarkKind::Undrain };
+                    let name = instance.as_str().into();
+                    let params = Params::from([("instance".to_owned(), name)]);
+                    self.watch.with(|live| live.add_mark(Some(&shop), now_ms(), kind, params));
+                }
+                answer.send(outcome.map_err(|error| format!("{error:#}"))).ok();
+            }
+        }
+    }
+
+    /// Reads the file again. A file that is not valid changes nothing but a finding.
+    async fn reload(
+        &mut self,
+        wanted: &watch::Sender<Option<Configuration>>,
+    ) -> Result<u64, Rejected> {
+        let before = self.configuration.clone();
+        let outcome = self.take_over().await;
+        match &outcome {
+            Ok(version) => {
+                tracing::info!(version, "configuration read again");
+                self.watch.with(|live| {
+                    live.configuration_error(None);
+                    if before != self.configuration {
+                        let version = i64::try_from(*version).unwrap_or(i64::MAX);
+                        let params = Params::from([("version".to_owned(), version.into())]);
+                        live.add_mark(None, now_ms(), MarkKind::Reload, params);
+                    }
+                });
+                wanted.send_replace(Some(self.configuration.clone()));
+            }
+            Err(rejected) => {
+                let lines = match rejected.details.as_slice() {
+                    [] => rejected.message.clone(),
+                    details => details.join("\n"),
+                };
+                tracing::warn!(%lines, "configuration rejected; the one before stays in force");
+                self.watch.with(|live| live.configuration_error(Some(lines)));
+            }
+        }
+        outcome
+    }
+
+    async fn take_over(&mut self) -> Result<u64, Rejected> {
+        let (text, configuration) = self.start.read()?;
+        self.certificates.load(&configuration).await.map_err(rejected)?;
+        self.configuration = configuration;
+        let failed = |error| Rejected { message: format!("{error:#}"), details: Vec::new() };
+        let version = self.try_apply().await.map_err(failed)?;
+        self.readers.configure(&self.configuration);
+        if let Err(error) = self.start.keep(&text) {
+            tracing::warn!(%error, "the accepted configuration was not kept for the next start");
+        }
+        Ok(version)
+    }
+
+    async fn apply(&mut self) {
+        if let Err(error) = self.try_apply().await {
+            tracing::error!(error = format!("{error:#}"), "a snapshot was not published");
+        }
+    }
+
+    /// Publishes what is in force now, and has it watched.
+    async fn try_apply(&mut self) -> anyhow::Result<u64> {
+        let version = self.publisher.publish(&self.configuration, self.certificates.all()).await?;
+        let evidence = self.certificates.evidence();
+        self.watch.with(|live| live.certificates(evidence));
+        Ok(version)
+    }
+
+    /// An edge that holds a newer version than ours gets one that is newer still.
+    async fn outrun(&mut self, version: u64) {
+        if self.publisher.outrun(version) {
+            self.apply().await;
+        }
+    }
+
+    async fn grant(&mut self, wish: Wish) {
+        match wish {
+            Wish::Challenges { challenges, answer } => {
+                self.publisher.challenges = challenges;
+                self.apply().await;
+                answer.send(self.publisher.version()).ok();
+            }
+            Wish::Renewed { shop, host } => {
+                self.certificates.renewed(&shop);
+                if let Err(mistakes) = self.certificates.load(&self.configuration).await {
+                    tracing::warn!(?mistakes, "certificates");
+                }
+                self.apply().await;
+                let params = Params::from([("host".to_owned(), host.into())]);
+                self.watch.with(|live| {
+                    live.add_mark(Some(&shop), now_ms(), MarkKind::Certificate, params);
+                });
+            }
+            Wish::Failed { shop, error } => {
+                self.certificates.failed(&shop, error);
+                let evidence = self.certificates.evidence();
+                self.watch.with(|live| live.certificates(evidence));
+            }
+        }
+    }
+
+    /// Lets what is in progress end: answers, and what is not written down yet.
+    async fn end(mut self) {
+        self.stop.send_replace(true);
+        self.sources.shutdown().await;
+        let ended = async { while self.servers.join_next().await.is_some() {} };
+        if tokio::time::timeout(END_GRACE, ended).await.is_err() {
+            tracing::warn!("what was in progress was cut off");
+        }
+        tracing::info!("control has ended");
+    }
+}
+
+fn rejected(mistakes: crate::configuration::Mistakes) -> Rejected {
+    Rejected { message: mistakes.message, details: mistakes.details }
+}
+
+fn listen(
+    given: Option<std::net::TcpListener>,
+    address: SocketAddr,
+) -> anyhow::Result<TcpListener> {
+    let listener = match given {
+        Some(listener) => listener,
+        None => host::listen::bind(address)?,
+    };
+    listener.set_nonblocking(true)?;
+    Ok(TcpListener::from_std(listener)?)
+}
+
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
+}

@@ -1,0 +1,105 @@
+//! The files of a start: the configuration, its last accepted text, and what tells others of us.
+
+use crate::{
+    client::ADDRESS_FILE,
+    configuration::{Mistakes, load, understand},
+};
+use anyhow::{Context, bail};
+use api::Rejected;
+use kernel::config::Configuration;
+use std::{
+    fs, io,
+    io::Write as _,
+    net::SocketAddr,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+/// The text of the configuration that was last in force: what a restart goes on from while the file
+/// is not valid. Mode 0600, for the file may hold a password.
+const ACCEPTED_FILE: &str = "accepted.toml";
+
+/// Where a control reads and writes its files.
+#[derive(Debug)]
+pub(super) struct Start {
+    file: PathBuf,
+    state: PathBuf,
+}
+
+impl Start {
+    pub(super) fn new(file: &Path, state: &Path) -> Self {
+        Self { file: file.to_owned(), state: state.to_owned() }
+    }
+
+    /// The configuration to begin with: the file's, else the last one that was in force together
+    /// with what is wrong with the file.
+    pub(super) fn configuration(&self) -> anyhow::Result<(Configuration, Option<String>)> {
+        let mistakes = match self.read() {
+            Ok((text, configuration)) => {
+                self.keep(&text)?;
+                return Ok((configuration, None));
+            }
+            Err(rejected) => rejected,
+        };
+        let lines = match mistakes.details.as_slice() {
+            [] => mistakes.message,
+            details => details.join("\n"),
+        };
+        let path = self.state.join(ACCEPTED_FILE);
+        let accepted = fs::read_to_string(&path).ok().and_then(|t| understand(&t, &path).ok());
+        let Some(configuration) = accepted else { bail!("{lines}") };
+        tracing::warn!(%lines, "the configuration is not valid; the one before is in force");
+        Ok((configuration, Some(lines)))
+    }
+
+    /// Reads the file: its text and what it means.
+    pub(super) fn read(&self) -> Result<(String, Configuration), Rejected> {
+        let unread = |error| Rejected { message: format!("{error:#}"), details: Vec::new() };
+        let loaded = load(&self.file).map_err(unread)?;
+        let invalid = |Mistakes { message, details }| Rejected { message, details };
+        Ok((loaded.text, loaded.meaning.map_err(invalid)?))
+    }
+
+    /// Keeps the text of what is in force now.
+    pub(super) fn keep(&self, text: &str) -> anyhow::Result<()> {
+        let path = self.state.join(ACCEPTED_FILE);
+        write_private(&path, text).with_context(|| format!("write `{}`", path.display()))
+    }
+
+    /// Tells the command line where the API is.
+    pub(super) fn write_address(&self, address: SocketAddr) -> anyhow::Result<()> {
+        let path = self.state.join(ADDRESS_FILE);
+        write_private(&path, &format!("{address}\n"))
+            .with_context(|| format!("write `{}`", path.display()))
+    }
+
+    /// Paths on the file systems to look at: the machine's, and ours when it is another.
+    pub(super) fn disks(&self) -> Vec<PathBuf> {
+        let root = PathBuf::from("/");
+        let device = |path: &Path| fs::metadata(path).ok().map(|found| found.dev());
+        if device(&root) == device(&self.state) {
+            return vec![root];
+        }
+        vec![root, self.state.clone()]
+    }
+}
+
+/// Whether a change must be carried out by the supervisor too: it holds the sockets and starts the
+/// edge.
+pub(super) fn concerns_supervisor(before: &Configuration, now: &Configuration) -> bool {
+    let told = |configuration: &Configuration| {
+        let edge = &configuration.edge;
+        let started = (edge.listen.clone(), edge.workers, edge.access_log.clone(), edge.drain_ms);
+        (started, configuration.control.listen)
+    };
+    told(before) != told(now)
+}
+
+/// Beside the file and then in its place, so that nobody reads half of it.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(text.as_bytes())?;
+    fs::rename(new, path)
+}

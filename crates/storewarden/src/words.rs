@@ -1,0 +1,234 @@
+//! Verdicts and findings as English sentences, for the command line. The interface's message files
+//! say the same; codes and parameters are the contract between them.
+
+use kernel::{Currency, Finding, Money, Params, Value, Verdict};
+
+/// The sentence of a verdict. `now_ms` is unix milliseconds.
+pub(crate) fn verdict(verdict: &Verdict, now_ms: i64) -> String {
+    let says = Says { params: &verdict.params, now_ms };
+    match verdict.code.as_str() {
+        "selling" => {
+            let orders = says.integer("orders_last_hour");
+            format!("Selling: {} in the last hour.", count(orders, "order", "orders"))
+        }
+        "selling_quiet" => {
+            let minutes = says.integer("minutes_since_order");
+            format!("Open and quiet: last order {} ago.", count(minutes, "minute", "minutes"))
+        }
+        "checkout_failing" => says.checkout_failing(),
+        "errors_up" => {
+            format!("Selling, but {} of requests end in an error.", says.share("share"))
+        }
+        "held" => {
+            let held = says.integer("held");
+            format!("{} held until the shop answers again.", count(held, "visitor", "visitors"))
+        }
+        "down" => format!("Down for {}.", says.age("since_ms")),
+        "instance_down" => {
+            format!("Selling, with {} of {} instances down.", says.text("down"), says.text("total"))
+        }
+        "edge_away" => {
+            format!("Unknown for {}: the edge does not report.", says.age("since_ms"))
+        }
+        "no_traffic_yet" => "Waiting for the first visitor.".to_owned(),
+        "orders_unknown" => orders_unknown(&says.text("reason")),
+        code => format!("State of the shop: {code}."),
+    }
+}
+
+fn orders_unknown(reason: &str) -> String {
+    let why = match reason {
+        "no_database" => "the configuration names no database",
+        "no_query" => "this platform's orders cannot be read from such a database",
+        "not_read_yet" => "they have not been read yet",
+        "no_order_yet" => "the database holds none yet",
+        reason => reason,
+    };
+    format!("Answering; whether orders come in is unknown: {why}.")
+}
+
+/// What a finding says, in one line.
+pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
+    let says = Says { params: &finding.params, now_ms };
+    let text = |name| says.text(name);
+    match finding.code.as_str() {
+        "instance_down" => format!("Instance {} is down: {}", text("instance"), text("error")),
+        "instance_draining" => format!("Instance {} is draining", text("instance")),
+        "all_down" => "No instance answers; visitors are held up to the limits".to_owned(),
+        "checkout_errors" => {
+            format!("{} of {} checkouts failed", text("failed"), text("total"))
+        }
+        "errors_up" => format!("{} of requests end in an error", says.share("share")),
+        "slow" => {
+            let seconds = says.number("p95_ms").unwrap_or(0.0) / 1000.0;
+            format!("Pages are slow: one in twenty takes longer than {seconds:.1} s")
+        }
+        "holding" => format!("{} held, {} queued", text("held"), text("queued")),
+        "orders_unreadable" => {
+            format!("Orders cannot be read from the database: {}", text("error"))
+        }
+        "edge_away" => "The edge is not reporting; it serves on without us".to_owned(),
+        "disk_nearly_full" => format!(
+            "The disk of {} is nearly full: {} left",
+            text("path"),
+            bytes(says.number("free_bytes"))
+        ),
+        "store_read_only" => {
+            format!("Storewarden cannot write its records: {}", text("error"))
+        }
+        "certificate_ending" => {
+            format!("The certificate of {} ends in {}", text("host"), says.age("ends_ms"))
+        }
+        "certificate_failed" => format!("No certificate for {}: {}", text("host"), text("error")),
+        "configuration_rejected" => {
+            format!("The configuration was not taken over: {}", text("error"))
+        }
+        code => code.to_owned(),
+    }
+}
+
+/// The parameters of one message.
+struct Says<'a> {
+    params: &'a Params,
+    now_ms: i64,
+}
+
+impl Says<'_> {
+    fn integer(&self, name: &str) -> Option<i64> {
+        match self.params.get(name)? {
+            Value::Integer(number) => Some(*number),
+            #[expect(clippy::cast_possible_truncation, reason = "a count, shown to a person")]
+            Value::Number(number) => Some(number.round() as i64),
+            Value::Text(_) => None,
+        }
+    }
+
+    fn number(&self, name: &str) -> Option<f64> {
+        match self.params.get(name)? {
+            Value::Integer(number) => Some(*number as f64),
+            Value::Number(number) => Some(*number),
+            Value::Text(_) => None,
+        }
+    }
+
+    fn text(&self, name: &str) -> String {
+        match self.params.get(name) {
+            Some(Value::Integer(number)) => number.to_string(),
+            Some(Value::Number(number)) => format!("{number:.1}"),
+            Some(Value::Text(text)) => text.clone(),
+            None => "unknown".to_owned(),
+        }
+    }
+
+    fn share(&self, name: &str) -> String {
+        let share = self.number(name);
+        share.map_or_else(|| "an unknown share".to_owned(), |s| format!("{:.1} %", s * 100.0))
+    }
+
+    fn age(&self, name: &str) -> String {
+        self.integer(name).map_or_else(|| "an unknown time".to_owned(), |at| age(self.now_ms - at))
+    }
+
+    fn checkout_failing(&self) -> String {
+        let failed = count(self.integer("failed"), "attempt", "attempts");
+        let currency: Option<Currency> = self.text("currency").parse().ok();
+        let lost = self.integer("lost_minor").zip(currency);
+        let lost = lost.map_or_else(String::new, |(minor, currency)| {
+            format!(" About {} lost so far.", Money { minor, currency })
+        });
+        format!("Checkout has been failing for {}: {failed}.{lost}", self.age("since_ms"))
+    }
+}
+
+fn count(number: Option<i64>, one: &str, many: &str) -> String {
+    match number {
+        Some(1) => format!("1 {one}"),
+        Some(number) => format!("{number} {many}"),
+        None => format!("an unknown number of {many}"),
+    }
+}
+
+/// A length of time, in the two largest units that matter.
+pub(crate) fn age(milliseconds: i64) -> String {
+    let seconds = milliseconds.unsigned_abs() / 1000;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+/// A size in decimal units.
+pub(crate) fn bytes(number: Option<f64>) -> String {
+    let Some(number) = number else { return "an unknown amount".to_owned() };
+    let units = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
+    let unit = units.iter().find(|(size, _)| number >= *size);
+    unit.map_or_else(
+        || format!("{number:.0} B"),
+        |(size, unit)| format!("{:.1} {unit}", number / size),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::Level;
+
+    fn params(pairs: &[(&str, Value)]) -> Params {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    }
+
+    #[test]
+    fn every_verdict_has_its_sentence() {
+        let check = |code: &str, pairs: &[(&str, Value)], expect: &str| {
+            let said = Verdict { level: Level::Good, code: code.into(), params: params(pairs) };
+            assert_eq!(verdict(&said, 3_600_000), expect);
+        };
+        check(
+            "selling",
+            &[("orders_last_hour", 14_i64.into())],
+            "Selling: 14 orders in the last hour.",
+        );
+        check(
+            "selling",
+            &[("orders_last_hour", 1_i64.into())],
+            "Selling: 1 order in the last hour.",
+        );
+        check(
+            "checkout_failing",
+            &[
+                ("since_ms", 3_300_000_i64.into()),
+                ("failed", 7_i64.into()),
+                ("lost_minor", 34_860_i64.into()),
+                ("currency", "EUR".into()),
+            ],
+            "Checkout has been failing for 5 min: 7 attempts. About 348.60 EUR lost so far.",
+        );
+        check(
+            "checkout_failing",
+            &[("since_ms", 3_300_000_i64.into()), ("failed", 7_i64.into())],
+            "Checkout has been failing for 5 min: 7 attempts.",
+        );
+        check(
+            "errors_up",
+            &[("share", 0.034.into())],
+            "Selling, but 3.4 % of requests end in an error.",
+        );
+        check("down", &[("since_ms", 3_590_000_i64.into())], "Down for 10 s.");
+        check(
+            "orders_unknown",
+            &[("reason", "no_database".into())],
+            "Answering; whether orders come in is unknown: the configuration names no database.",
+        );
+        check("from_the_future", &[], "State of the shop: from_the_future.");
+    }
+
+    #[test]
+    fn sizes_and_ages_are_short() {
+        assert_eq!(bytes(Some(1_900_000_000.0)), "1.9 GB");
+        assert_eq!(bytes(Some(12.0)), "12 B");
+        assert_eq!(age(93_784_000), "1 d 2 h");
+        assert_eq!(age(59_999), "59 s");
+    }
+}
