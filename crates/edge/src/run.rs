@@ -108,7 +108,12 @@ pub fn run(
     };
     let keeper = spawn("edge-keeper", move || keeping.run())?;
     let began = wait_for_snapshot(first_snapshot, stop.clone())?;
-    let result = if began { serve(&options, workers, &common, &tls, ready, &stop) } else { Ok(()) };
+    let listeners = std::mem::take(&mut options.listeners);
+    let result = if began {
+        serve(&options, listeners, workers, &common, &tls, ready, &stop)
+    } else {
+        Ok(())
+    };
     // The keeper goes last, so that control hears of the last requests too.
     if end.send(()).is_err() {
         tracing::error!("the keeper ended before its time");

@@ -208,7 +208,7 @@ pub(crate) fn program() -> Spawn {
 }
 
 pub(crate) async fn get(address: SocketAddr, path: &str) -> std::io::Result<Answer> {
-    let request = format!("GET {path} HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     testkit::exchange(address, request, LIMIT).await
 }
 

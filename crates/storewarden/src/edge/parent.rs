@@ -9,8 +9,7 @@ use ::edge::BoundListener;
 use anyhow::Context;
 use host::descriptors;
 use std::{
-    fs,
-    io,
+    fs, io,
     net::TcpListener,
     os::{
         fd::AsFd,

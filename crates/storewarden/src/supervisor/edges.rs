@@ -194,6 +194,9 @@ impl Edges {
     /// Asks all to end; urgently, without letting requests finish.
     pub(super) fn stop(&mut self, is_urgent: bool) {
         let grace = if is_urgent { Duration::ZERO } else { self.settings.drain + GRACE };
+        // So that visitors who come now are refused at once instead of waiting in a queue that
+        // nobody takes from.
+        self.sockets = EdgeSockets::default();
         let next = self.next.take().map(|next| next.child);
         self.leaving.extend(next.into_iter().chain(self.serving.take()));
         self.leaving.iter().for_each(|edge| edge.stop(grace));
