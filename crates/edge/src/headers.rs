@@ -133,7 +133,8 @@ fn join_cookies(headers: &mut HeaderMap) {
 /// Makes `Host` what the request is taken to be for: HTTP/2 has no such field, and a target in
 /// absolute form goes before it (RFC 9112 §3.2.2).
 fn host_value(headers: &mut HeaderMap, host: &str) -> Option<HeaderValue> {
-    if let Some(same) = headers.get(HOST).filter(|value| *value == host) {
+    let mut lines = headers.get_all(HOST).iter();
+    if let (Some(same), None) = (lines.next().filter(|value| *value == host), lines.next()) {
         return Some(same.clone());
     }
     let value = HeaderValue::from_str(host).ok()?;

@@ -2,6 +2,7 @@
 //! link, and visitors that send what nobody should.
 
 mod acme;
+mod cache;
 mod link;
 mod origin;
 mod proxy;

@@ -53,6 +53,7 @@ fn left(lines: Lines, upgrade: bool) -> Vec<(String, String)> {
 fn the_shop_is_told_of_the_visitor_by_us_alone() {
     let forged: Lines = &[
         ("host", "shop.example:8443"),
+        ("host", "evil.example"),
         ("x-forwarded-for", "127.0.0.1"),
         ("x-forwarded-for", "10.0.0.1"),
         ("x-forwarded-proto", "http"),
