@@ -14,7 +14,7 @@ mod tests;
 
 pub use evidence::{
     CertificateEvidence, CheckoutEvidence, EdgeEvidence, Evidence, HoldEvidence, InstanceEvidence,
-    MachineEvidence, OrdersEvidence, OrdersSource, TrafficEvidence,
+    MachineEvidence, OrdersEvidence, OrdersSource, Streak, TrafficEvidence,
 };
 
 use kernel::{Finding, Level, Params, Value, Verdict};
@@ -142,8 +142,8 @@ impl Memory {
             self.checkouts_failed += checkout.failed_now;
             self.checkouts += checkout.total_now;
         } else {
-            self.checkouts_failed = checkout.failed_long;
-            self.checkouts = checkout.total_long;
+            self.checkouts_failed = checkout.streak.failed;
+            self.checkouts = checkout.streak.total;
         }
     }
 

@@ -68,9 +68,8 @@ pub struct CheckoutEvidence {
     /// Since the judgement before.
     pub failed_now: u64,
     pub total_now: u64,
-    /// In the last 15 seconds.
-    pub failed_recent: u64,
-    pub total_recent: u64,
+    /// Since the first of the failures that follow each other closely; none now when zero failed.
+    pub streak: Streak,
     /// In the last 30 seconds.
     pub failed_short: u64,
     pub total_short: u64,
@@ -80,6 +79,15 @@ pub struct CheckoutEvidence {
     /// Good ones since the last that failed.
     pub good_since_failure: u64,
     pub last_failure_ms: Option<i64>,
+}
+
+/// Failures with few good ones between them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Streak {
+    pub since_ms: i64,
+    pub failed: u64,
+    /// The good ones between included.
+    pub total: u64,
 }
 
 /// Where a shop's orders are read from.

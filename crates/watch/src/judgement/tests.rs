@@ -174,8 +174,7 @@ fn failing(failed: u64, total: u64) -> CheckoutEvidence {
     CheckoutEvidence {
         failed_now: 1,
         total_now: 1,
-        failed_recent: failed,
-        total_recent: total,
+        streak: Streak { since_ms: NOW - 2_000, failed, total },
         failed_short: failed,
         total_short: total,
         failed_long: failed,
@@ -196,7 +195,7 @@ fn a_failing_checkout_is_broken_and_says_what_it_costs() {
         assert_eq!((verdict.level, verdict.code.as_str()), (Level::Broken, "checkout_failing"));
         assert_eq!(verdict.params["failed"], expect_failed.into());
         assert_eq!(verdict.params["lost_minor"], (expect_failed * 5_000).into());
-        assert_eq!(verdict.params["since_ms"], NOW.into());
+        assert_eq!(verdict.params["since_ms"], (NOW - 2_000).into());
     }
     let unpriced = with(|e| {
         e.checkout = failing(3, 6);
@@ -211,8 +210,7 @@ fn a_failing_checkout_is_mended_by_good_ones_not_by_silence() {
     let silence = CheckoutEvidence {
         failed_now: 0,
         total_now: 0,
-        failed_recent: 0,
-        total_recent: 0,
+        streak: Streak::default(),
         failed_short: 0,
         total_short: 0,
         failed_long: 0,
@@ -226,7 +224,8 @@ fn a_failing_checkout_is_mended_by_good_ones_not_by_silence() {
     };
     assert_eq!(story_of(vec![failing(2, 6), silence]), [false, false], "two failed");
     assert_eq!(story_of(vec![failing(3, 20), silence]), [false, false], "few of many failed");
-    let sudden = CheckoutEvidence { failed_recent: 3, total_recent: 6, ..failing(3, 200) };
+    let streak = Streak { since_ms: NOW, failed: 3, total: 6 };
+    let sudden = CheckoutEvidence { streak, ..failing(3, 200) };
     assert_eq!(story_of(vec![sudden, silence]), [true, true], "not until a minute shows it");
     assert_eq!(story_of(vec![failing(3, 3), silence, silence, good]), [true, true, true, false]);
     let still = CheckoutEvidence { failed_short: 1, total_short: 10, ..good };

@@ -15,11 +15,11 @@ const HOLDING_OUTLASTS_MS: i64 = 2_000;
 /// A few queued requests are what a queue is for.
 const QUEUED_RAISES: u64 = 10;
 
-/// Failed checkouts that raise a finding, and the share of all that must have failed in the last
-/// quarter of a minute or the last minute. Pages of the checkout that merely show a form count too,
+/// Failed checkouts that raise a finding, and the share of all that must have failed since the
+/// first failure or in the last minute. Pages of the checkout that merely show a form count too,
 /// so that a checkout of which nothing succeeds may still show half of its answers good.
 const CHECKOUTS_FAILED: u64 = 3;
-const CHECKOUT_SHARE_RECENT: f64 = 0.3;
+const CHECKOUT_SHARE_STREAK: f64 = 0.4;
 const CHECKOUT_SHARE_LONG: f64 = 0.2;
 const CHECKOUT_SHARE_KEEPS: f64 = 0.05;
 /// Good checkouts after the last failure that end the finding.
@@ -135,7 +135,7 @@ pub(super) fn checkout_sign(evidence: &Evidence, (failed, total): (u64, u64)) ->
     let plainly = |failed, total, least| {
         failed >= CHECKOUTS_FAILED && share(failed, total).is_some_and(|share| share >= least)
     };
-    let fails = plainly(checkout.failed_recent, checkout.total_recent, CHECKOUT_SHARE_RECENT)
+    let fails = plainly(checkout.streak.failed, checkout.streak.total, CHECKOUT_SHARE_STREAK)
         || plainly(checkout.failed_long, checkout.total_long, CHECKOUT_SHARE_LONG);
     let short = share(checkout.failed_short, checkout.total_short).unwrap_or(0.0);
     let age_ms = checkout.last_failure_ms.map(|last_ms| evidence.now_ms - last_ms);
@@ -146,6 +146,7 @@ pub(super) fn checkout_sign(evidence: &Evidence, (failed, total): (u64, u64)) ->
         Sign::new(CHECKOUT_ERRORS, Level::Broken)
             .with("failed", failed)
             .with("total", total)
+            .since(checkout.streak.since_ms)
             .raised_if(raises)
     })
 }

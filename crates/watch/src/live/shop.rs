@@ -12,7 +12,7 @@ use super::{
 use crate::{
     judgement::{
         CheckoutEvidence, EdgeEvidence, Evidence, HoldEvidence, InstanceEvidence, Judgement,
-        MachineEvidence, Memory, OrdersEvidence, TrafficEvidence, judge,
+        MachineEvidence, Memory, OrdersEvidence, Streak, TrafficEvidence, judge,
     },
     orders::OrdersReading,
     state::{Cache, Host, Instance, Mark, Minute, Orders, Point, RouteClassNow, ShopNow},
@@ -26,7 +26,8 @@ pub(crate) const POINTS: usize = 600;
 /// Minutes shown.
 pub(crate) const MINUTES: i64 = 180;
 
-const RECENT_SPAN_MS: i64 = 15_000;
+/// So many good checkouts end a streak of failed ones.
+const STREAK_ENDS: u64 = 10;
 const SHORT_SPAN_MS: i64 = 30_000;
 const LONG_SPAN_MS: i64 = 60_000;
 
@@ -170,11 +171,21 @@ impl ShopLive {
         let checkout = &mut self.checkout;
         (checkout.failed_now, checkout.total_now) = (tally.checkout_errors, tally.checkouts);
         let good = tally.checkouts.saturating_sub(tally.checkout_errors);
+        if checkout.streak.failed > 0 || tally.checkout_errors > 0 {
+            let since_ms =
+                if checkout.streak.failed > 0 { checkout.streak.since_ms } else { now_ms };
+            let failed = checkout.streak.failed + tally.checkout_errors;
+            let total = checkout.streak.total + tally.checkouts;
+            checkout.streak = Streak { since_ms, failed, total };
+        }
         if tally.checkout_errors > 0 {
             checkout.last_failure_ms = Some(now_ms);
             checkout.good_since_failure = 0;
         } else {
             checkout.good_since_failure = checkout.good_since_failure.saturating_add(good);
+            if checkout.good_since_failure >= STREAK_ENDS {
+                checkout.streak = Streak::default();
+            }
         }
     }
 
@@ -218,7 +229,6 @@ impl ShopLive {
         let now_ms = around.now_ms;
         let long = self.window.tally(now_ms, LONG_SPAN_MS);
         let short = self.window.tally(now_ms, SHORT_SPAN_MS);
-        let recent = self.window.tally(now_ms, RECENT_SPAN_MS);
         let hold = around.edges.hold(&self.site.id, now_ms);
         let timings = self.window.short().map(|(counts, _)| page_timings(&counts));
         let mean = self.minutes.mean_order(now_ms);
@@ -242,8 +252,6 @@ impl ShopLive {
                 any_ever: self.any_ever,
             },
             checkout: CheckoutEvidence {
-                failed_recent: recent.checkout_errors,
-                total_recent: recent.checkouts,
                 failed_short: short.checkout_errors,
                 total_short: short.checkouts,
                 failed_long: long.checkout_errors,
