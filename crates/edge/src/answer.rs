@@ -4,6 +4,7 @@ use crate::{
     body::EdgeBody,
     clock::unix_ms,
     error_page::{self, Page, Report, ReportError, Trouble},
+    guard::Reason,
     headers,
     path::{Body, Record, host_of},
     serving::{Serving, Site},
@@ -44,6 +45,16 @@ pub(crate) fn report(
     record: &Record,
 ) -> Response<Body> {
     finish(error_page::answer_report(&site.brand, report, &head.headers), head, record)
+}
+
+/// What a program gets whose request must not go on; people's browsers send none such.
+pub(crate) fn malformed(reason: Reason) -> Response<Body> {
+    let mut response = Response::new(EdgeBody::full(reason.sentence()));
+    *response.status_mut() = reason.status();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// The answer to an ACME challenge of ours; everybody else's go on to the shop.

@@ -15,11 +15,13 @@ mod head;
 mod inspector;
 mod reason;
 mod request_line;
+mod stream_head;
 #[cfg(test)]
 mod tests;
 mod watchdog;
 
 pub(crate) use reason::Reason;
+pub(crate) use stream_head::check_stream_head;
 pub(crate) use watchdog::{Exchange, GuardHandle, Refusals, Watchdog};
 
 use inspector::Inspector;

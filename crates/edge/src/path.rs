@@ -50,6 +50,14 @@ pub(crate) async fn handle(
     let (head, body) = request.into_parts();
     let id = worker.ids.borrow_mut().next();
     let mut record = Record::begin(&connection, &head, id);
+    // HTTP/1 was guarded before hyper read it.
+    if head.version == http::Version::HTTP_2
+        && let Err(reason) = guard::check_stream_head(&head, &serving.limits)
+    {
+        worker.shared.refusals.count(reason.code());
+        record.end_whole(&worker, reason.status(), 0);
+        return answer::malformed(reason);
+    }
     if let Some(response) = answer::challenge(&serving, &head) {
         record.end_whole(&worker, response.status(), 0);
         return response;

@@ -130,6 +130,15 @@ pub(super) fn special(name: &[u8]) -> Result<Option<Special>, Reason> {
     Ok(None)
 }
 
+/// The number of a `Content-Length`: digits and nothing else (RFC 9112 §6.2).
+pub(super) fn length(value: &[u8]) -> Result<u64, Reason> {
+    // 18 digits fit 63 bits with room to spare.
+    if value.is_empty() || value.len() > 18 || !value.iter().all(u8::is_ascii_digit) {
+        return Err(Reason::ContentLength);
+    }
+    Ok(value.iter().fold(0, |n, b| n * 10 + u64::from(b - b'0')))
+}
+
 /// The parts of a list value, trimmed; empty parts too.
 pub(super) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|b| *b == b',').map(trim)

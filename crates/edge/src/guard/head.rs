@@ -153,11 +153,7 @@ impl HeadScan {
     }
 
     fn content_length(&mut self, value: &[u8]) -> Result<(), Reason> {
-        // 18 digits fit 63 bits with room to spare.
-        if value.is_empty() || value.len() > 18 || !value.iter().all(u8::is_ascii_digit) {
-            return Err(Reason::ContentLength);
-        }
-        let length = value.iter().fold(0, |n, b| n * 10 + u64::from(b - b'0'));
+        let length = field::length(value)?;
         match (self.length.replace(length), self.chunked) {
             (Some(_), _) => Err(Reason::ContentLengthTwice),
             (None, true) => Err(Reason::LengthAndEncoding),

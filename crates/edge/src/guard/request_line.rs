@@ -35,7 +35,7 @@ pub(super) fn parse(line: &[u8], limits: &HeadLimits) -> Result<RequestLine, Rea
     Ok(RequestLine { is_1_1, authority })
 }
 
-fn check_method(method: &[u8]) -> Result<(), Reason> {
+pub(super) fn check_method(method: &[u8]) -> Result<(), Reason> {
     if !field::is_token(method) {
         return Err(Reason::Method);
     }
@@ -117,7 +117,7 @@ static TARGET: [u8; 256] = {
 };
 
 /// Checks a path with its query.
-fn check_path(target: &[u8]) -> Result<(), Reason> {
+pub(super) fn check_path(target: &[u8]) -> Result<(), Reason> {
     let end = memchr::memchr(b'?', target).unwrap_or(target.len());
     let all = |bytes: &[u8], class: u8| {
         bytes.iter().fold(class, |common, b| common & TARGET[usize::from(*b)]) == class
