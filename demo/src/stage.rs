@@ -278,12 +278,17 @@ fn make_directory(wanted: Option<&Path>) -> Result<(PathBuf, Option<TempDir>)> {
             .with_context(|| format!("make the folder {}", directory.display()))?;
         return Ok((directory.canonicalize()?, None));
     }
-    let temporary = tempfile::Builder::new()
+    let temporary = passable_folder()?;
+    Ok((temporary.path().canonicalize()?, Some(temporary)))
+}
+
+/// A temporary folder that another user of the machine may pass through.
+fn passable_folder() -> Result<TempDir> {
+    tempfile::Builder::new()
         .prefix("storewarden-demo-")
         .permissions(Permissions::from_mode(0o711))
         .tempdir()
-        .context("make a temporary folder")?;
-    Ok((temporary.path().canonicalize()?, Some(temporary)))
+        .context("make a temporary folder")
 }
 
 /// Whether this machine can run a private PostgreSQL.

@@ -1,14 +1,19 @@
 //! What is played: which shop, on which database, and how its instances are started.
 
-use std::path::Path;
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use databases::private::{self, Postgres};
-use host::process::Spawn;
+use host::{process::Spawn, users};
+use tempfile::TempDir;
 use tokio::sync::Mutex;
 
 use super::{
-    DatabaseKind, Instance, StageOptions, has_postgres,
+    DatabaseKind, Instance, StageOptions, has_postgres, passable_folder,
     ports::free_ports,
     vendure::{self, Installation},
 };
@@ -29,6 +34,41 @@ pub struct OrderRow {
     pub total_minor: i64,
 }
 
+/// The folder of a private PostgreSQL.
+#[derive(Debug)]
+pub(super) enum Home {
+    InStage(PathBuf),
+    Apart(TempDir),
+}
+
+impl Home {
+    /// The folder that was wanted; or, where the user that PostgreSQL runs as can't reach it
+    /// (root's demonstration in a folder that only root may enter), a temporary one.
+    fn in_reach(wanted: &Path) -> Result<Self> {
+        let ours = wanted.ancestors().skip(1).take_while(|_| users::is_root());
+        for folder in ours {
+            // Whether others may pass through (inode(7)).
+            if fs::metadata(folder)?.permissions().mode() & 0o001 == 0 {
+                return Ok(Self::Apart(passable_folder()?));
+            }
+        }
+        fs::create_dir_all(wanted).with_context(|| format!("make {}", wanted.display()))?;
+        Ok(Self::InStage(wanted.to_owned()))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::InStage(path) => path,
+            Self::Apart(folder) => folder.path(),
+        }
+    }
+
+    /// Whether a server has lived here before.
+    pub(super) fn has_data(&self) -> bool {
+        self.path().join("data/PG_VERSION").exists()
+    }
+}
+
 /// The shop on the stage, with its database and whatever else it needs.
 #[derive(Debug)]
 pub(super) struct Play {
@@ -37,6 +77,8 @@ pub(super) struct Play {
     vendure: Option<Installation>,
     postgres: Mutex<Option<Postgres>>,
     postgres_port: u16,
+    /// After the server in this list: it goes when the server has ended.
+    _home: Option<Home>,
     url: String,
     url_for_reading: String,
 }
@@ -56,12 +98,15 @@ impl Play {
             DatabaseKind::Sqlite => false,
         };
         if wants_postgres {
-            let postgres =
-                Postgres::start(&directory.join("postgres"), private::Options::default())
-                    .await
-                    .context("start a private PostgreSQL")?;
-            postgres.create_database(DATABASE).await?;
-            return Ok(Self::on_postgres(Kind::Sample, postgres));
+            let home = Home::in_reach(&directory.join("postgres"))?;
+            let is_new = !home.has_data();
+            let postgres = Postgres::start(home.path(), private::Options::default())
+                .await
+                .context("start a private PostgreSQL")?;
+            if is_new {
+                postgres.create_database(DATABASE).await?;
+            }
+            return Ok(Self::on_postgres(Kind::Sample, postgres, home));
         }
         let url = format!("sqlite:{}", directory.join("shop.db").display());
         Ok(Self {
@@ -70,6 +115,7 @@ impl Play {
             vendure: None,
             postgres: Mutex::new(None),
             postgres_port: 0,
+            _home: None,
             url_for_reading: url.clone(),
             url,
         })
@@ -81,15 +127,16 @@ impl Play {
             "Vendure needs PostgreSQL here; on Debian: apt install postgresql"
         );
         let vendure = Installation::prepare().await?;
-        let postgres = vendure.start_database(&directory.join("postgres")).await?;
+        let home = Home::in_reach(&directory.join("postgres"))?;
+        let postgres = vendure.start_database(&home).await?;
         let (log, port) = (directory.join("worker.log"), free_ports(1)?[0]);
         let worker =
             vendure.instance("worker".to_owned(), "worker.js", port, (postgres.port(), log));
-        let play = Self::on_postgres(Kind::Vendure, postgres);
+        let play = Self::on_postgres(Kind::Vendure, postgres, home);
         Ok(Self { vendure: Some(vendure), worker: Some(worker), ..play })
     }
 
-    fn on_postgres(kind: Kind, postgres: Postgres) -> Self {
+    fn on_postgres(kind: Kind, postgres: Postgres, home: Home) -> Self {
         let port = postgres.port();
         Self {
             kind,
@@ -99,6 +146,7 @@ impl Play {
             url_for_reading: format!("postgres://{READER}@127.0.0.1:{port}/{DATABASE}"),
             postgres: Mutex::new(Some(postgres)),
             postgres_port: port,
+            _home: Some(home),
         }
     }
 
@@ -149,7 +197,8 @@ impl Play {
     pub(super) async fn open_for_reading(&mut self) -> Result<()> {
         if let Some(postgres) = self.postgres.get_mut() {
             let statements = format!(
-                "create role {READER} login connection limit 4; \
+                "do $$ begin if not exists (select from pg_roles where rolname = '{READER}') then \
+                 create role {READER} login connection limit 4; end if; end $$; \
                  grant pg_read_all_data to {READER}; \
                  alter role {READER} set default_transaction_read_only = on"
             );

@@ -258,7 +258,7 @@ fn write(configuration: &Configuration<'_>, edge: SocketAddr, control: SocketAdd
     format!(
         "# Written by the demonstration, which takes it away again.\n\
          version = 1\n\n\
-         [edge]\nlisten = [\"{edge}\"]\n\n\
+         [edge]\nlisten = [\"http://{edge}\"]\n\n\
          [control]\nlisten = \"{control}\"\n\n\
          [shop.{SHOP}]\nplatform = \"{platform}\"\nhosts = [\"127.0.0.1\", \"localhost\"]\n\
          app = [\n{}]\ndatabase = \"{database}\"\n{shop_settings}\n{more_settings}\n",

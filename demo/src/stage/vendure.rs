@@ -13,7 +13,11 @@ use databases::private::{Options, Postgres};
 use host::process::{Spawn, run_to_end};
 use tokio::task::spawn_blocking;
 
-use super::{Instance, play::DATABASE, ports::free_ports};
+use super::{
+    Instance,
+    play::{DATABASE, Home},
+    ports::free_ports,
+};
 use crate::director::cache_folder;
 
 /// The files of demo/vendure, so that the program needs no checkout around it.
@@ -68,14 +72,17 @@ impl Installation {
         Ok(Self { folder })
     }
 
-    /// Starts the database in `directory`: a copy of the filled one when there is one, else it is
+    /// Starts the database: the one that is there, else a copy of the filled one, else it is
     /// made, filled and kept for the next time.
     #[expect(clippy::print_stdout, reason = "says what takes so long")]
-    pub(super) async fn start_database(&self, directory: &Path) -> Result<Postgres> {
+    pub(super) async fn start_database(&self, home: &Home) -> Result<Postgres> {
+        let directory = home.path();
+        if home.has_data() {
+            return Ok(Postgres::start(directory, Options::default()).await?);
+        }
         let version = Postgres::find().context("Vendure needs PostgreSQL")?.version;
         let template = self.folder.join(format!("postgres-{version}"));
         let data = directory.join("data");
-        fs::create_dir_all(directory)?;
         if template.exists() {
             copy(&template, &data).await?;
             return Ok(Postgres::start(directory, Options::default()).await?);
