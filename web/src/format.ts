@@ -67,6 +67,7 @@ export function formatFor(locale: string, zone: string, currency: string, unknow
     },
     milliseconds(value) {
       if (!known(value)) return unknown
+      if (value < 0.05) return `<${NBSP}${unit(0.1, 'ms', 1)}`
       return value >= 1000 ? unit(value / 1000, 's', 1) : unit(value, 'ms', digitsFor(value))
     },
     bytes(value) {

@@ -1,6 +1,6 @@
 // What pages sum up from the history: pure functions over the API's values.
 
-import type { Instance, Level, Point, ShopState } from './api/types'
+import type { Finding, Instance, Level, Point, ShopState } from './api/types'
 
 const MINUTE_MS = 60_000
 
@@ -19,7 +19,16 @@ export function lastMinute(points: Point[]): Traffic | null {
   return traffic
 }
 
+/** An address as people write it: without the slash that only stands for its root. */
+export const spoken = (address: string) => address.replace(/\/$/, '')
+
 export const serves = (instance: Instance) => instance.health === 'up' || instance.health === 'slow_start'
+
+/** Findings worth a line each: where no instance answers, that says it, and each single one says nothing new. */
+export function worthSaying(findings: Finding[]): Finding[] {
+  const allDown = findings.some((finding) => finding.code === 'all_down')
+  return findings.filter((finding) => !(allDown && finding.code === 'instance_down'))
+}
 
 /** How the Shop page's sentence feels, and which one it is. */
 export type Serving =

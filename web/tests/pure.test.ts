@@ -7,7 +7,7 @@ import { gather } from '../src/charts/gather'
 import { apart, fittingSpan, placeMarks, roundAbove, timeTicks, unknownSpans, withGaps } from '../src/charts/geometry'
 import { formatFor } from '../src/format'
 import { findingText, LANGUAGES, verdictText } from '../src/messages'
-import { lastMinute, serving } from '../src/summary'
+import { lastMinute, serving, worthSaying } from '../src/summary'
 
 const plain = (text: string) => text.replace(/[\u00a0\u202f]/g, ' ')
 const en = formatFor('en-GB', 'Europe/Berlin', 'EUR', 'unknown')
@@ -19,7 +19,7 @@ test('numbers are written as people read them, and unknown as unknown', () => {
     [en.count(0), '0'], [en.count(null), 'unknown'], [en.count(1234), '1,234'], [en.count(99_999), '99,999'], [en.count(124_000), '124 k'],
     [en.count(3_140_000), '3.1 M'], [en.count(2.34, 1), '2.3'], [en.count(41.6, 1), '42'], [en.money(31_000), '€310'], [en.money(4_980), '€49.80'],
     [de.money(31_000), '310 €'], [en.money(null), 'unknown'], [en.money(500, 'JPY'), 'JP¥500'], [en.share(0), '0%'], [en.share(0.0004), '0.04%'],
-    [en.share(0.021), '2.1%'], [de.share(0.63), '63 %'], [en.milliseconds(0.42), '0.4 ms'], [en.milliseconds(118.4), '118 ms'],
+    [en.share(0.021), '2.1%'], [de.share(0.63), '63 %'], [en.milliseconds(0.42), '0.4 ms'], [en.milliseconds(0.01), '< 0.1 ms'], [en.milliseconds(118.4), '118 ms'],
     [en.milliseconds(1840), '1.8 s'], [en.bytes(3_200_000_000), '3.2 GB'], [en.bytes(999), '999 B'], [en.span(12_000), '12 s'],
     [en.span(300_000), '5 min'], [en.span(10_800_000), '3 h'], [en.span(null), 'unknown'],
   ]
@@ -62,7 +62,7 @@ test('ticks of time are round and apart', () => {
 
 test('a young shop’s chart spans what is known', () => {
   assert.equal(fittingSpan(NOON - 4 * 60_000, NOON, 15, 180), 15)
-  assert.equal(fittingSpan(NOON - 40 * 60_000, NOON, 15, 180), 60)
+  assert.equal(fittingSpan(NOON - 40 * 60_000, NOON, 15, 180), 45)
   assert.equal(fittingSpan(NOON - 900 * 60_000, NOON, 15, 180), 180)
   assert.equal(fittingSpan(NOON - 60_000, NOON, 2, 10), 2)
   assert.equal(fittingSpan(NOON - 11 * 60_000, NOON, 2, 10), 10)
@@ -91,6 +91,12 @@ test('errors of the last minute count seconds that were seen', () => {
   assert.equal(lastMinute([]), null)
   const point = (at_ms: number) => ({ at_ms, requests_per_second: 10, errors_per_second: 1 }) as Point
   assert.deepEqual(lastMinute([point(0), point(59_000), point(61_000)]), { requests: 20, errors: 2 })
+})
+
+test('where no instance answers, no single one is listed', () => {
+  const found = (...codes: string[]) => codes.map((code) => ({ code }) as Finding)
+  assert.deepEqual(worthSaying(found('all_down', 'instance_down', 'holding')), found('all_down', 'holding'))
+  assert.deepEqual(worthSaying(found('instance_down')), found('instance_down'))
 })
 
 test('the Shop page says unknown before it says good', () => {

@@ -59,7 +59,7 @@ export function roundAbove(highest: number): number {
   return lead * power
 }
 
-const SPANS_MIN = [2, 5, 10, 15, 30, 60, 120, 180]
+const SPANS_MIN = [2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 90, 120, 180]
 
 /** The shortest span that holds what is known, from `least_min` to `most_min`: a young shop's chart is not an empty one. */
 export function fittingSpan(first_ms: number | null, now_ms: number, least_min: number, most_min: number): number {

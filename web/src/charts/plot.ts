@@ -43,11 +43,12 @@ function inkOf(host: HTMLElement, token: string): string {
   return colour
 }
 
-interface Inks { rule: string; faint: string; ink: string; hatch: CanvasPattern | null; face: string; tone: (tone: Tone) => string; edge: string }
+interface Inks { paper: string; rule: string; faint: string; ink: string; hatch: CanvasPattern | null; face: string; tone: (tone: Tone) => string; edge: string }
 
 function inksOf(host: HTMLElement): Inks {
   const tones = Object.fromEntries(Object.entries(TONES).map(([tone, token]) => [tone, inkOf(host, token)]))
   return {
+    paper: inkOf(host, '--paper'),
     rule: inkOf(host, '--rule'),
     edge: inkOf(host, '--edge'),
     faint: inkOf(host, '--faint'),
@@ -163,7 +164,7 @@ export class Plot {
     const to = (max ?? 1) * 1000
     ctx.save()
     ctx.font = `${FONT_PX * ratio}px ${inks.face}`
-    if (this.#rows.times_ms.length > 0) this.#hatch(u, from, to)
+    const spans = this.#hatch(u, from, to)
     const top = u.scales['y']?.max ?? 1
     for (const value of [0, top / 2, top]) {
       const y = Math.round(u.valToPos(value, 'y', true)) + 0.5
@@ -178,7 +179,9 @@ export class Plot {
       ctx.textBaseline = 'bottom'
       ctx.fillText(look.value(value), 0, y - 3 * ratio)
     }
+    this.#nameUnknown(u, spans)
     ctx.textBaseline = 'top'
+    ctx.fillStyle = inks.faint
     for (const at of timeTicks(from, to, bbox.width / ratio, 84)) {
       const x = u.valToPos(at / 1000, 'x', true)
       const label = look.time(at, to - from)
@@ -189,20 +192,35 @@ export class Plot {
     ctx.restore()
   }
 
-  #hatch(u: uPlot, from: number, to: number) {
+  /** Hatches what nobody saw; answers where, as left edges and widths in canvas pixels. */
+  #hatch(u: uPlot, from: number, to: number): [number, number][] {
     const { look, inks } = this.parts
     const { ctx, bbox } = u
     const kind = look.kind === 'bars' ? 'bars' : 'line'
-    for (const [a, b] of unknownSpans(this.#rows, kind, look.step_ms, from, to)) {
+    return unknownSpans(this.#rows, kind, look.step_ms, from, to).map(([a, b]) => {
       const left = u.valToPos(a / 1000, 'x', true)
       const width = u.valToPos(b / 1000, 'x', true) - left
       if (inks.hatch) ctx.fillStyle = inks.hatch
       ctx.fillRect(left, bbox.top, width, bbox.height)
-      if (width < 64 * devicePixelRatio) continue
+      return [left, width]
+    })
+  }
+
+  /** Over the grid, on a patch of paper, where there is room for the word. */
+  #nameUnknown(u: uPlot, spans: [number, number][]) {
+    const { look, inks } = this.parts
+    const { ctx, bbox } = u
+    const ratio = devicePixelRatio
+    const wide = ctx.measureText(look.unknown).width + 12 * ratio
+    ctx.textAlign = 'center'
+    ctx.textBaseline = 'middle'
+    for (const [left, width] of spans) {
+      if (width < wide + 12 * ratio) continue
+      const [x, y] = [left + width / 2, bbox.top + bbox.height * 0.75]
+      ctx.fillStyle = inks.paper
+      ctx.fillRect(x - wide / 2, y - 9 * ratio, wide, 18 * ratio)
       ctx.fillStyle = inks.ink
-      ctx.textAlign = 'center'
-      ctx.textBaseline = 'middle'
-      ctx.fillText(look.unknown, left + width / 2, bbox.top + bbox.height / 2)
+      ctx.fillText(look.unknown, x, y)
     }
   }
 

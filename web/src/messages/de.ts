@@ -316,6 +316,6 @@ export const de: Messages = {
     dark: 'Dunkel',
     keyboard: 'Tastatur',
     signOut: 'Abmelden',
-    zone: (zone, short) => `Zeiten sind ${zone} (${short})`,
+    zone: (zone, short) => (zone === short ? `Zeiten sind ${zone}` : `Zeiten sind ${zone} (${short})`),
   },
 }

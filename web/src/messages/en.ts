@@ -323,7 +323,7 @@ export const en = {
     dark: 'Dark',
     keyboard: 'Keyboard',
     signOut: 'Sign out',
-    zone: (zone: string, short: string) => `Times are ${zone} (${short})`,
+    zone: (zone: string, short: string) => (zone === short ? `Times are ${zone}` : `Times are ${zone} (${short})`),
   },
 }
 
