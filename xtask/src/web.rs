@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use crate::install;
 use crate::process;
@@ -25,7 +25,8 @@ pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<()> {
     std::fs::write(&note, sources).with_context(|| format!("write {}", note.display()))
 }
 
-/// Its types and tests: the scripts `check` and `test` of `web/package.json`.
+/// Its types and tests: the scripts `check` and `test` of `web/package.json`; and that the types of the API are those
+/// of the API's own document.
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     fetch(workspace)?;
     for script in ["check", "test"] {
@@ -33,6 +34,23 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
         let mut npm = process::command("npm", &["run", "--silent", "--if-present", script]);
         process::run(npm.current_dir(workspace.path("web")))?;
     }
+    check_api_types(workspace)
+}
+
+/// Writes `web/src/api/schema.ts` again from docs/openapi.json; it must come out as committed.
+fn check_api_types(workspace: &Workspace) -> anyhow::Result<()> {
+    println!("user interface: npm run api");
+    let path = workspace.path("web/src/api/schema.ts");
+    let read =
+        || std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()));
+    let committed = read()?;
+    process::run(
+        process::command("npm", &["run", "--silent", "api"]).current_dir(workspace.path("web")),
+    )?;
+    ensure!(
+        committed == read()?,
+        "docs/openapi.json has changed since web/src/api/schema.ts was made of it. It was made again now: see whether the pages still fit, and commit it"
+    );
     Ok(())
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Row {
 }
 
 /// From the pure to the wired. A row comes with its crate, not before.
-pub(super) const TABLE: [Row; 12] = [
+pub(super) const TABLE: [Row; 13] = [
     Row { name: "kernel", may_know: &[] },
     Row { name: "store", may_know: &["kernel"] },
     Row { name: "host", may_know: &["kernel"] },
@@ -33,6 +33,7 @@ pub(super) const TABLE: [Row; 12] = [
     },
     Row { name: "testkit", may_know: &["kernel", "host", "databases"] },
     Row { name: "demo", may_know: &["kernel", "host", "databases", "shops"] },
+    Row { name: "e2e", may_know: &["demo"] },
     Row { name: "xtask", may_know: &[] },
 ];
 
