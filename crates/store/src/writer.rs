@@ -59,6 +59,9 @@ where
     }
 }
 
+/// A job of a transaction, and what became of it if that was not the transaction's fault.
+type Decided = (Box<dyn Job>, Result<(), StoreError>);
+
 impl Writer {
     pub(crate) fn start(connection: Connection) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
@@ -105,7 +108,7 @@ fn run(
 }
 
 fn write_batch(connection: &Connection, batch: Vec<Box<dyn Job>>, health: &Mutex<StoreHealth>) {
-    let mut jobs: Vec<_> = batch.into_iter().map(|job| (job, Ok(()))).collect();
+    let mut jobs: Vec<Decided> = batch.into_iter().map(|job| (job, Ok(()))).collect();
     let transaction = run_all(connection, &mut jobs);
     if transaction.is_err() && !connection.is_autocommit() {
         roll_back(connection);
@@ -120,10 +123,7 @@ fn write_batch(connection: &Connection, batch: Vec<Box<dyn Job>>, health: &Mutex
 
 /// Runs all jobs in one transaction. A failure that is a job's own is noted beside it; one that is
 /// returned is everybody's.
-fn run_all(
-    connection: &Connection,
-    jobs: &mut [(Box<dyn Job>, Result<(), StoreError>)],
-) -> Result<(), StoreError> {
+fn run_all(connection: &Connection, jobs: &mut [Decided]) -> Result<(), StoreError> {
     let execute = |sql| connection.execute_batch(sql).map_err(StoreError::write);
     execute("BEGIN IMMEDIATE")?;
     for (job, own) in jobs {
