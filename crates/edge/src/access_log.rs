@@ -9,9 +9,9 @@ mod line;
 pub(crate) use line::Entry;
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -36,7 +36,7 @@ pub(crate) struct AccessLog {
 #[derive(Debug, Default)]
 struct Shared {
     pending: Mutex<Pending>,
-    /// Something is pending, or is to be done.
+    /// Something is pending, or the end has come.
     wake: Condvar,
     dropped: AtomicU64,
 }
@@ -45,7 +45,6 @@ struct Shared {
 struct Pending {
     lines: Vec<u8>,
     count: u64,
-    reopen: bool,
     close: bool,
 }
 
@@ -89,12 +88,6 @@ impl AccessLog {
         }
     }
 
-    /// Goes on in a new file of the same name, after the old one was moved away.
-    pub(crate) fn reopen(&self) {
-        self.shared.lock().reopen = true;
-        self.shared.wake.notify_one();
-    }
-
     /// Lines that were lost to a full buffer or a full disk.
     pub(crate) fn dropped(&self) -> u64 {
         self.shared.dropped.load(Relaxed)
@@ -121,16 +114,15 @@ impl Shared {
 
     /// Waits for something to do, gathers a little, takes it.
     fn take(&self, spare: Vec<u8>) -> Pending {
-        let idle =
-            |pending: &mut Pending| pending.lines.is_empty() && !pending.reopen && !pending.close;
+        let idle = |pending: &mut Pending| pending.lines.is_empty() && !pending.close;
         let pending = self.wake.wait_while(self.lock(), idle);
         let pending = pending.unwrap_or_else(PoisonError::into_inner);
         let gathered = self.wake.wait_timeout_while(pending, GATHER, |pending| {
-            !pending.close && !pending.reopen && pending.lines.len() < BUFFER_BYTES / 2
+            !pending.close && pending.lines.len() < BUFFER_BYTES / 2
         });
         let (mut pending, _timeout) = gathered.unwrap_or_else(PoisonError::into_inner);
         let close = pending.close;
-        let empty = Pending { lines: spare, count: 0, reopen: false, close };
+        let empty = Pending { lines: spare, count: 0, close };
         std::mem::replace(&mut *pending, empty)
     }
 }
@@ -143,11 +135,11 @@ fn write_out(shared: &Shared, mut place: Place) {
     let mut spare = Vec::new();
     loop {
         let mut taken = shared.take(spare);
-        if !taken.lines.is_empty() && !place.write(&taken.lines) {
-            shared.dropped.fetch_add(taken.count, Relaxed);
-        }
-        if taken.reopen {
-            place.reopen();
+        if !taken.lines.is_empty() {
+            place.follow();
+            if !place.write(&taken.lines) {
+                shared.dropped.fetch_add(taken.count, Relaxed);
+            }
         }
         if taken.close {
             return;
@@ -177,23 +169,37 @@ impl Place {
                 true
             }
             Err(error) => {
-                if !std::mem::replace(&mut self.failing, true) {
-                    tracing::error!(path = %self.path.display(), %error, "write access log");
-                }
+                self.report(&error);
                 false
             }
         }
     }
 
-    fn reopen(&mut self) {
+    /// Goes on in a new file when the old one was moved away, as logrotate does: looked for before
+    /// each batch, so that nobody needs to tell us.
+    fn follow(&mut self) {
+        let same = |there: fs::Metadata| {
+            let ours = self.file.metadata()?;
+            Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino()))
+        };
+        match fs::metadata(&self.path).and_then(same) {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return self.report(&error),
+        }
         match open(&self.path) {
             Ok(file) => {
                 self.file = file;
                 self.torn = false;
             }
-            Err(error) => {
-                tracing::error!(path = %self.path.display(), %error, "reopen access log");
-            }
+            Err(error) => self.report(&error),
+        }
+    }
+
+    fn report(&mut self, error: &io::Error) {
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::error!(path = %self.path.display(), %error, "write access log");
         }
     }
 }
@@ -203,7 +209,7 @@ mod tests {
     use super::*;
 
     fn lines(path: &Path) -> Vec<String> {
-        std::fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
+        fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
     }
 
     #[test]
@@ -226,11 +232,10 @@ mod tests {
         let (path, moved) = (folder.path().join("access.log"), folder.path().join("access.log.1"));
         let log = AccessLog::open(&path).unwrap();
         log.write(&Entry { status: 200, ..Entry::default() });
-        std::fs::rename(&path, &moved).unwrap();
-        log.reopen();
-        while !path.exists() {
+        while path.metadata().unwrap().len() == 0 {
             std::thread::yield_now();
         }
+        fs::rename(&path, &moved).unwrap();
         log.write(&Entry { status: 404, ..Entry::default() });
         drop(log);
         assert_eq!((lines(&moved).len(), lines(&path).len()), (1, 1));
