@@ -1,0 +1,1 @@
+//! Whole programs against whole shops: everything is in the tests.
