@@ -1,14 +1,24 @@
 //! Certificates ordered from Debian's `pebble`, a real ACME authority on the loopback.
 
-use edge::acme::{AcmeError, AcmeOrder, Ordered, order};
-use edge::certificates::inspect;
+use crate::{
+    origin::{Origin, ok},
+    stand::{Stand, snapshot},
+};
+use edge::{
+    acme::{AcmeError, AcmeOrder, Ordered, order},
+    certificates::inspect,
+    link::LinkEvent,
+};
 use kernel::snapshot::Challenge;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::{
     collections::HashMap,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use testkit::process::{Process, Signal, Spawn};
@@ -50,11 +60,21 @@ struct Authority {
 }
 
 impl Authority {
+    /// An authority that asks a small web server of the test's own for challenges.
     async fn start(environment: &[(&'static str, &'static str)]) -> Self {
-        let folder = testkit::folder();
-        let (root, answers) = (folder.path().join("root.pem"), Arc::default());
-        write_certificates(folder.path());
+        let answers = Arc::default();
         let challenges = serve_answers(Arc::clone(&answers)).await;
+        Self::start_asking(challenges, answers, environment).await
+    }
+
+    async fn start_asking(
+        challenges: SocketAddr,
+        answers: Arc<Mutex<HashMap<String, String>>>,
+        environment: &[(&'static str, &'static str)],
+    ) -> Self {
+        let folder = testkit::folder();
+        let root = folder.path().join("root.pem");
+        write_certificates(folder.path());
         let (acme, names) = (testkit::free_port(), testkit::free_port());
         let config = format!(
             r#"{{"pebble": {{"listenAddress": "{acme}", "managementListenAddress": "{}",
@@ -203,6 +223,35 @@ async fn a_certificate_is_ordered_and_again_with_the_same_account() {
     authority.restart().await;
     let anew = authority.order(authority.wanted(&hosts, account)).await.unwrap();
     assert_ne!(anew.account_json, first.account_json, "it was forgotten, so another was made");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_edge_answers_the_challenges_that_control_publishes() {
+    if !installed() {
+        return;
+    }
+    let origin = Origin::start(|_| ok("", "not a challenge")).await;
+    let stand = Stand::start(snapshot(1, &[origin.address])).await;
+    let environment = [("PEBBLE_WFE_NONCEREJECT", "0")];
+    let authority = Authority::start_asking(stand.address, Arc::default(), &environment).await;
+    let version = AtomicU64::new(1);
+    let publish = async |challenges: Vec<Challenge>| {
+        let version = version.fetch_add(1, Relaxed) + 1;
+        let mut events = stand.control.events();
+        let mut next = snapshot(version, &[origin.address]);
+        next.challenges = challenges;
+        stand.control.publish(next).unwrap();
+        loop {
+            match events.recv().await.unwrap() {
+                LinkEvent::Applied { applied, .. } if applied.version == version => break,
+                _ => {}
+            }
+        }
+    };
+    let ordered = order(authority.wanted(&["shop.test"], None), publish).await.unwrap();
+    assert_eq!(inspect(&ordered.chain_pem).unwrap().hosts, ["shop.test"]);
+    assert_eq!(version.into_inner(), 3, "published and taken back");
+    assert!(origin.asked().is_empty(), "the shop heard nothing of it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

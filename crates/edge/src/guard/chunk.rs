@@ -11,8 +11,8 @@ const SIZE_DIGITS: usize = 15;
 /// Longest trailer section. hyper's own limit is 16 KiB.
 const TRAILER_BYTES: usize = 8 * 1024;
 
-/// Most bytes of chunk extensions in one body would be hyper's concern at 16 KiB; one line of ours
-/// is short, so extensions are allowed on a few chunks only.
+/// Most chunks of one body that may carry an extension. Nobody needs one; 32 short ones stay far
+/// below the 16 KiB a body at which hyper gives up.
 const EXTENSIONS: u32 = 32;
 
 /// A chunk's size line that is not whole yet.
@@ -135,7 +135,7 @@ impl Trailers {
 }
 
 /// Fields that must not stand in a trailer since they frame, route, authenticate or modify the
-/// request (RFC 9110 §6.5.1). `Host_` and the like are caught by [`field::special`].
+/// request (RFC 9110 §6.5.1). Host and framing are what [`field::special`] knows.
 fn is_forbidden(name: &[u8]) -> bool {
     const FORBIDDEN: [&[u8]; 14] = [
         b"authorization",
