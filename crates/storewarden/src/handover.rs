@@ -37,8 +37,7 @@ mod tests {
     #[test]
     fn a_name_says_where_and_how_it_listens() {
         let check = |name: &str, expect: Option<(&str, bool)>| {
-            let expect =
-                expect.map(|(at, tls)| Listen { address: at.parse().unwrap(), tls });
+            let expect = expect.map(|(at, tls)| Listen { address: at.parse().unwrap(), tls });
             assert_eq!(listen_of(name), expect, "{name}");
             if let Some(listen) = expect {
                 assert_eq!(listen.to_string(), name);

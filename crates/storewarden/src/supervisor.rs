@@ -188,8 +188,7 @@ impl Supervisor {
         if self.is_stopping {
             return;
         }
-        let pause =
-            if is_replaced { Duration::ZERO } else { self.control_restarts.pause(ran_for) };
+        let pause = if is_replaced { Duration::ZERO } else { self.control_restarts.pause(ran_for) };
         if !is_replaced {
             let status = display(status);
             tracing::error!(status, ?pause, "control ended; it is started again");
@@ -274,10 +273,9 @@ impl Supervisor {
                     control.stop(CONTROL_GRACE);
                 }
             }
-            Err(error) => tracing::error!(
-                error = chain(&error),
-                "the interface stays at its old address"
-            ),
+            Err(error) => {
+                tracing::error!(error = chain(&error), "the interface stays at its old address");
+            }
         }
     }
 
