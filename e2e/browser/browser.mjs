@@ -85,6 +85,16 @@ async function signInPage() {
   }
 }
 
+async function signOut() {
+  const context = await session.context('desk')
+  const page = await session.page(context, { tolerate: (text) => text.includes('401') })
+  await page.goto(origin)
+  await settled(page)
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await page.locator('pre', { hasText: 'storewarden sign-in' }).waitFor()
+  await context.close()
+}
+
 async function pictures(folder) {
   mkdirSync(folder, { recursive: true })
   for (const [name, path] of Object.entries(PAGES)) {
@@ -115,6 +125,7 @@ try {
   await deeds(session, report, origin)
   await report.check('first paint within 300 ms, best of five', firstPaint)
   await signInPage()
+  await report.check('signing out leads to how to sign in', signOut)
   await report.check('no request left the origin', () => expect(session.strangers.size === 0, [...session.strangers].join(', ')))
   await report.check('the console stayed silent', () => expect(session.errors.length === 0, session.errors.slice(0, 10).join('\n')))
   if (!options['no-mock']) await mocked(executable, report)

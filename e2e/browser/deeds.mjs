@@ -2,6 +2,7 @@
 
 import { isAccessible, settled } from './look.mjs'
 import { expect } from './report.mjs'
+import { Wire } from './wire.mjs'
 
 const LIVE_WITHIN_MS = 5_000
 const HEALTH_WITHIN_MS = 45_000
@@ -137,6 +138,8 @@ export async function deeds(session, report, origin) {
     await page.locator('tr', { hasText: name }).first().getByText(/^(Up|Warming up)$/).waitFor({ timeout: HEALTH_WITHIN_MS })
   })
 
+  await report.check('a cut line says so, and goes on after the last second it saw', () => cutLine(session, origin))
+
   await report.check('print leaves out what can’t be pressed on paper', async () => {
     await fresh()
     await page.emulateMedia({ media: 'print' })
@@ -144,4 +147,25 @@ export async function deeds(session, report, origin) {
     await page.emulateMedia({ media: null })
   })
   await context.close()
+}
+
+async function cutLine(session, origin) {
+  const wire = await Wire.to(origin)
+  const context = await session.context('desk')
+  const page = await session.page(context, { home: wire.origin, tolerate: (text) => text.includes('ERR_') })
+  const resumed = page.waitForRequest(async (request) => request.url().endsWith('/events') && 'last-event-id' in (await request.allHeaders()), { timeout: 30_000 })
+  await page.goto(wire.origin)
+  await settled(page)
+  await page.waitForSelector('.line.live')
+  // A second tick: the first one gives the line its id.
+  const clock = await page.locator('header time').textContent()
+  await page.waitForFunction((was) => document.querySelector('header time')?.textContent !== was, clock)
+  wire.cut()
+  await page.getByText(/Live line cut \d+\ss ago, reconnecting/).waitFor({ timeout: 10_000 })
+  expect(await page.locator('.figure.hatched').count() >= 6, 'the figures do not look stale')
+  wire.mend()
+  await page.getByText(/Live line cut/).waitFor({ state: 'detached', timeout: 20_000 })
+  await resumed
+  await context.close()
+  await wire.close()
 }

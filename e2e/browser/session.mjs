@@ -43,14 +43,14 @@ export class Session {
     })
   }
 
-  async page(context, { tolerate = () => false } = {}) {
+  async page(context, { tolerate = () => false, home = this.#origin } = {}) {
     const page = await context.newPage()
     const note = (text) => tolerate(text) || this.errors.push(`${new URL(page.url()).pathname}: ${text}`)
     page.on('console', (message) => ['error', 'warning'].includes(message.type()) && note(message.text()))
     page.on('pageerror', (error) => note(error.message))
     page.on('request', (request) => {
       const url = new URL(request.url())
-      if (!['data:', 'blob:'].includes(url.protocol) && url.origin !== this.#origin) this.strangers.add(url.origin)
+      if (!['data:', 'blob:'].includes(url.protocol) && url.origin !== home) this.strangers.add(url.origin)
     })
     return page
   }

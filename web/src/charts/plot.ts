@@ -75,6 +75,9 @@ function hatching(colour: string): CanvasPattern | null {
   return ctx.createPattern(tile, 'repeat')
 }
 
+/** One sample alone makes no line: it is drawn as a dot. */
+const isLone = (u: uPlot, series: number) => (u.data[series] ?? []).filter((value) => value !== null && value !== undefined).length === 1
+
 const translucent = (colour: string, share: number) => colour.replace(/^rgb\((.*)\)$/, (_, inner: string) => `rgba(${inner}, ${share})`)
 
 export class Plot {
@@ -139,10 +142,11 @@ export class Plot {
   #series(line: Line): uPlot.Series {
     const { look, inks } = this.parts
     const ink = inks.tone(line.tone)
-    const base: uPlot.Series = { label: line.label, stroke: ink, width: line.tone === 'faint' ? 1 : 1.5, points: { show: false }, spanGaps: false }
+    const base: uPlot.Series = { label: line.label, stroke: ink, width: line.tone === 'faint' ? 1 : 1.5, points: { show: isLone, size: 5 }, spanGaps: false }
     if (look.kind === 'bars') {
+      base.points = { show: false }
       const fill = line.partial ? translucent(ink, 0.4) : ink
-      return { ...base, width: 0, fill, paths: uPlot.paths.bars?.({ size: [0.76, 24], align: 1 }) }
+      return { ...base, width: 0, fill, paths: uPlot.paths.bars?.({ size: [0.76, 40], align: 1 }) }
     }
     return look.kind === 'area' ? { ...base, fill: translucent(ink, 0.09) } : base
   }

@@ -67,6 +67,7 @@ export const de: Messages = {
   verdictOther: (code) => `Zustand des Shops: ${code}.`,
   lede: {
     lastOrder: (age) => `Letzte Bestellung vor ${age}.`,
+    orderNow: 'Letzte Bestellung eben.',
     noOrderYet: 'Noch keine Bestellung gesehen.',
     today: (orders, revenue) => `Heute ${orders} Bestellungen und ${revenue}.`,
     nothingNeedsYou: 'Sie müssen nichts tun.',

@@ -74,6 +74,7 @@ export const en = {
   verdictOther: (code: string) => `State of the shop: ${code}.`,
   lede: {
     lastOrder: (age: string) => `Last order ${age} ago.`,
+    orderNow: 'Last order just now.',
     noOrderYet: 'No order seen yet.',
     today: (orders: string, revenue: string) => `${orders} orders and ${revenue} today.`,
     nothingNeedsYou: 'Nothing needs you.',
