@@ -83,7 +83,7 @@ pub(crate) async fn events(
         Some(Some(sequence)) => Resume::After(sequence),
         Some(None) => Resume::Reset,
     };
-    stream::answer(state, caller, id, resume).ok_or_else(missing)
+    stream::answer(state, caller, &id, resume).ok_or_else(missing)
 }
 
 /// Send an instance no new requests; those it is answering may end.

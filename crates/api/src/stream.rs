@@ -137,16 +137,16 @@ struct Reader {
 pub(crate) fn answer(
     state: ApiState,
     caller: Caller,
-    shop: ShopId,
+    shop: &ShopId,
     resume: Resume,
 ) -> Option<Response> {
     // The picture stays locked until the reader is subscribed: no tick falls in between.
     let subscription = state.watch.with(|live| {
         let sequence = live.sequence();
-        let known = live.shops().iter().any(|summary| summary.id == shop);
-        let mut subscription = known.then(|| state.stream.subscribe(&shop, sequence, resume))?;
+        let known = live.shops().iter().any(|summary| summary.id == *shop);
+        let mut subscription = known.then(|| state.stream.subscribe(shop, sequence, resume))?;
         if subscription.reset {
-            let whole = live.state(&shop)?;
+            let whole = live.state(shop)?;
             subscription.missed.push_back(frame("reset", sequence, &whole));
         }
         subscription.missed.push_front(Frame::from_static(b"retry: 1000\n\n"));

@@ -1,5 +1,10 @@
 //! The program as a person starts it: real processes, a real shop server behind it, real visitors,
 //! and kills at bad moments.
 
+// Clippy takes only what is under `cfg(test)` for a test's helper, which may unwrap.
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod stand;
+#[cfg(test)]
 mod supervision;

@@ -103,7 +103,7 @@ impl OrderBook {
     /// every minute is news.
     fn note_zeroes(&mut self, now_ms: i64) -> Vec<i64> {
         let until_ms = self.read_until_ms.replace(now_ms);
-        let mut at_ms = until_ms.map_or(self.known_from_ms, |until_ms| minute_of(until_ms));
+        let mut at_ms = until_ms.map_or(self.known_from_ms, minute_of);
         let mut news = Vec::new();
         while at_ms <= now_ms {
             if !self.minutes.contains_key(&at_ms) || until_ms.is_none() {
