@@ -44,6 +44,8 @@ pub async fn run(options: StageOptions) -> Result<()> {
     println!("\nClearing away …");
     let cleared = stage.shutdown(LAST_CALL).await;
     played.and(cleared)?;
+    // The temporary folder goes with it.
+    drop(stage);
     println!("Everything has ended.");
     Ok(())
 }

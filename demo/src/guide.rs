@@ -181,7 +181,7 @@ async fn state(State(prompter): Shared) -> Json<Value> {
         "usual_rate": prompter.usual_rate,
         "most_per_minute": MOST_PER_MINUTE,
         "instances": instances,
-        "fault": stage.fault(),
+        "fault": stage.fault().await,
         "busy": *lock(&prompter.busy),
         "lines": *lock(&prompter.lines),
     }))

@@ -15,7 +15,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -105,7 +105,6 @@ pub struct Stage {
     storewarden: Option<Storewarden>,
     instances: Arc<[Instance]>,
     play: Play,
-    fault: Mutex<Fault>,
     directory: PathBuf,
     _temporary: Option<TempDir>,
 }
@@ -156,7 +155,6 @@ impl Stage {
             storewarden,
             instances,
             play,
-            fault: Mutex::new(Fault::default()),
             directory,
             _temporary: temporary,
         })
@@ -176,6 +174,20 @@ impl Stage {
     #[must_use]
     pub fn instances(&self) -> &[Instance] {
         &self.instances
+    }
+
+    /// Starts all instances that don't run, side by side, and waits until they are well.
+    ///
+    /// # Errors
+    /// As [`Instance::start`].
+    pub async fn start_instances(&self) -> Result<()> {
+        for instance in self.instances() {
+            instance.begin().await?;
+        }
+        for instance in self.instances() {
+            instance.start().await?;
+        }
+        Ok(())
     }
 
     /// None on a stage that was set without it.
@@ -212,10 +224,9 @@ impl Stage {
         self.play.rows().await
     }
 
-    /// The faults that every instance was asked for.
-    #[must_use]
-    pub fn fault(&self) -> Fault {
-        *self.lock_fault()
+    /// The faults that the first instance has; the others have the same but for the leak.
+    pub async fn fault(&self) -> Fault {
+        self.instances[0].fault().await
     }
 
     /// Asks every running instance of the sample shop for these faults; the leak is the first one's
@@ -224,7 +235,6 @@ impl Stage {
     /// # Errors
     /// When a running instance does not take them.
     pub async fn set_fault(&self, fault: Fault) -> Result<()> {
-        *self.lock_fault() = fault;
         for (place, instance) in self.instances.iter().enumerate() {
             let leak = if place == 0 { fault.leak_mb_per_request } else { 0 };
             instance.set_fault(Fault { leak_mb_per_request: leak, ..fault }).await?;
@@ -251,10 +261,6 @@ impl Stage {
             first_error = first_error.and(instance.stop().await);
         }
         first_error.and(self.play.stop().await)
-    }
-
-    fn lock_fault(&self) -> MutexGuard<'_, Fault> {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -18,6 +18,8 @@ exports.config = {
     shopApiPath: 'shop-api',
     // One proxy stands in front.
     trustProxy: 1,
+    cors: false,
+    csrfPrevention: true,
   },
   authOptions: {
     tokenMethod: ['cookie', 'bearer'],

@@ -11,6 +11,8 @@ use crate::{
 };
 
 const PAUSE: Duration = Duration::from_secs(10);
+/// What a deploy does while an instance is away: fetch, migrate, warm up.
+const DEPLOY: Duration = Duration::from_secs(4);
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 const SLOW_QUERY_MS: u64 = 600;
 const LEAK_MB: usize = 5;
@@ -54,7 +56,7 @@ pub(super) async fn perform(
             "A new edge is taking over".to_owned()
         }
         other => {
-            let (fault, said) = changed(stage.fault(), other)?;
+            let (fault, said) = changed(stage.fault().await, other)?;
             stage.set_fault(fault).await?;
             said.to_owned()
         }
@@ -106,10 +108,14 @@ fn storewarden(stage: &Stage) -> Result<&crate::stage::Storewarden> {
     stage.storewarden().context("this stage has no Storewarden")
 }
 
-/// Starts what takes a while, once at a time.
+/// Starts what takes a while, one at a time: they would pull the same instances to and fro.
 fn begin(prompter: &Arc<Prompter>, act: &'static str, said: &str) -> Result<String> {
-    if !lock(&prompter.busy).insert(act) {
-        bail!("{act} is being done right now");
+    {
+        let mut busy = lock(&prompter.busy);
+        if let Some(other) = busy.first() {
+            bail!("{other} is being done right now");
+        }
+        busy.insert(act);
     }
     prompter.say(said);
     let owned = Arc::clone(prompter);
@@ -134,9 +140,7 @@ async fn stop_both(prompter: &Prompter) -> Result<()> {
         instance.stop().await?;
     }
     tokio::time::sleep(PAUSE).await;
-    for instance in stage.instances() {
-        instance.start().await?;
-    }
+    stage.start_instances().await?;
     prompter.say("The shop is back");
     Ok(())
 }
@@ -149,6 +153,7 @@ async fn redeploy(prompter: &Prompter) -> Result<()> {
             storewarden.drain(instance.name(), DRAIN_LIMIT).await?;
         }
         instance.stop().await?;
+        tokio::time::sleep(DEPLOY).await;
         instance.start().await?;
         if let Some(storewarden) = stage.storewarden() {
             storewarden.undrain(instance.name()).await?;

@@ -170,6 +170,10 @@ impl Instance {
         }
     }
 
+    pub(super) async fn fault(&self) -> Fault {
+        self.state.lock().await.fault
+    }
+
     /// Asks for these faults, now when it runs, and again after each start. The shops that are not
     /// ours have none to give.
     pub(super) async fn set_fault(&self, fault: Fault) -> Result<()> {
