@@ -104,14 +104,16 @@ impl ShopCounters {
 /// The classes of one shop, all workers added up.
 pub(crate) fn class_facts(workers: &[ShopCounters]) -> Vec<ClassFacts> {
     let facts = RouteClass::ALL.into_iter().filter_map(|class| {
-        let parts: Vec<_> =
-            workers.iter().filter_map(|worker| worker.classes[class as usize].get()).collect();
+        let parts: Vec<_> = workers
+            .iter()
+            .filter_map(|worker| worker.classes[class as usize].get().map(|c| &**c))
+            .collect();
         (!parts.is_empty()).then(|| one_class(class, &parts))
     });
     facts.collect()
 }
 
-fn one_class(class: RouteClass, parts: &[&Box<ClassCounters>]) -> ClassFacts {
+fn one_class(class: RouteClass, parts: &[&ClassCounters]) -> ClassFacts {
     let sum = |field: fn(&ClassCounters) -> &AtomicU64| {
         parts.iter().map(|part| field(part).load(Relaxed)).sum::<u64>()
     };

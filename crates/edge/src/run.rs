@@ -76,7 +76,7 @@ pub enum EdgeError {
 pub fn run(
     mut options: EdgeOptions,
     ready: impl FnOnce() + Send,
-    stop: watch::Receiver<bool>,
+    stop: &watch::Receiver<bool>,
 ) -> Result<(), EdgeError> {
     let state_error = |source| EdgeError::State { path: options.state.clone(), source };
     std::fs::create_dir_all(&options.state).map_err(state_error)?;
@@ -110,7 +110,7 @@ pub fn run(
     let began = wait_for_snapshot(first_snapshot, stop.clone())?;
     let listeners = std::mem::take(&mut options.listeners);
     let result = if began {
-        serve(&options, listeners, workers, &common, &tls, ready, &stop)
+        serve(&options, listeners, workers, &common, &tls, ready, stop)
     } else {
         Ok(())
     };

@@ -61,8 +61,11 @@ pub(crate) struct Worker {
     drain: Notify,
     open: Cell<usize>,
     closed: Notify,
-    serving: RefCell<arc_swap::Cache<Arc<ArcSwapOption<Serving>>, Option<Arc<Serving>>>>,
+    serving: RefCell<ServingCache>,
 }
+
+/// The snapshot in force as this thread saw it last: looked up again only when it changed.
+type ServingCache = arc_swap::Cache<Arc<ArcSwapOption<Serving>>, Option<Arc<Serving>>>;
 
 /// Where a worker accepts.
 pub(crate) struct Door {

@@ -63,7 +63,7 @@ impl TlsStand {
         };
         let (stop, stopped) = watch::channel(false);
         let (ready, is_ready) = tokio::sync::oneshot::channel();
-        let run = move || edge::run(options, move || ready.send(()).unwrap(), stopped);
+        let run = move || edge::run(options, move || ready.send(()).unwrap(), &stopped);
         let edge = Some(std::thread::spawn(run));
         timeout(PATIENCE, is_ready).await.unwrap().unwrap();
         Self { address, client: Arc::new(client), _control: control, _state: state, stop, edge }

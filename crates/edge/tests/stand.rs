@@ -105,7 +105,7 @@ impl Stand {
         let (stop, stopped) = watch::channel(false);
         let (ready, is_ready) = tokio::sync::oneshot::channel();
         let edge = std::thread::spawn(move || {
-            edge::run(options, move || ready.send(()).unwrap(), stopped)
+            edge::run(options, move || ready.send(()).unwrap(), &stopped)
         });
         tokio::time::timeout(PATIENCE, is_ready).await.unwrap().unwrap();
         Self { address, control, state, facts, stop, edge: Some(edge) }

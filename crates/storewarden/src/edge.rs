@@ -57,6 +57,6 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         // A supervisor that is gone needs no word; the watching thread has noticed.
         let _ = telling.write_all(handover::READY);
     };
-    ::edge::run(options, ready, stopped).context("run the edge")?;
+    ::edge::run(options, ready, &stopped).context("run the edge")?;
     Ok(Exit::Fine)
 }

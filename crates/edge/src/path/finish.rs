@@ -10,7 +10,7 @@ use crate::{
     worker::Worker,
 };
 use bytes::Bytes;
-use std::{io, rc::Rc};
+use std::rc::Rc;
 
 /// Rides on an answer's body. At its end: the connection goes back to the idle ones, what was kept
 /// is kept for good, the request is counted, and then, last, the place at the instance is free.
@@ -42,16 +42,11 @@ impl Finish {
         Self { recorder, ..self }
     }
 
-    /// The end of a connection that was upgraded: `outcome` is how much went to the visitor.
-    pub(crate) fn end_upgrade(mut self, outcome: io::Result<u64>) {
-        match outcome {
-            Ok(bytes) => {
-                self.bytes = bytes;
-                self.end(Outcome::Whole);
-            }
-            // Either side may just go away; that is how WebSockets end.
-            Err(_) => self.end(Outcome::Left),
-        }
+    /// The end of a connection that was upgraded: how many bytes went to the visitor, or `None` when
+    /// either side just went away; that is how WebSockets end.
+    pub(crate) fn end_upgrade(mut self, to_visitor: Option<u64>) {
+        self.bytes = to_visitor.unwrap_or(0);
+        self.end(if to_visitor.is_some() { Outcome::Whole } else { Outcome::Left });
     }
 }
 
@@ -69,7 +64,7 @@ impl Observer for Finish {
             if let Some(lane) = lane {
                 worker.upstreams.give_back(lane);
             }
-            if recorder.is_some_and(|recorder| recorder.commit()) {
+            if recorder.is_some_and(Recorder::commit) {
                 record.kept(&worker);
             }
         } else {

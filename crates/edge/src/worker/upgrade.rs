@@ -18,11 +18,11 @@ pub(crate) struct Upgrade {
 impl Upgrade {
     /// Joins both sides. `early` is what the visitor sent behind the request already.
     pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(self, visitor: S, early: &[u8]) {
-        let outcome = match self.lane.upgraded().await {
-            Some(shop) => join(visitor, early, shop).await,
-            None => Err(io::ErrorKind::ConnectionAborted.into()),
+        let to_visitor = match self.lane.upgraded().await {
+            Some(shop) => join(visitor, early, shop).await.ok(),
+            None => None,
         };
-        self.finish.end_upgrade(outcome);
+        self.finish.end_upgrade(to_visitor);
     }
 }
 
