@@ -1,5 +1,9 @@
 //! The databases crate against real servers: private PostgreSQL and MariaDB, and SQLite.
 
+// Clippy takes only what is under `cfg(test)` for a test's helper, which may unwrap.
+#[cfg(test)]
 mod orders;
+#[cfg(test)]
 mod private;
+#[cfg(test)]
 mod scratch;

@@ -85,11 +85,11 @@ pub(crate) fn up(config: &Path, state: &Path) -> anyhow::Result<Exit> {
         .enable_all()
         .build()
         .context("start the supervisor")?;
-    runtime.block_on(supervise(places, configuration))?;
+    runtime.block_on(supervise(places, &configuration))?;
     Ok(Exit::Fine)
 }
 
-async fn supervise(places: Places, configuration: Configuration) -> anyhow::Result<()> {
+async fn supervise(places: Places, configuration: &Configuration) -> anyhow::Result<()> {
     let (events, mut happened) = mpsc::channel(EVENTS);
     let mut supervisor = Supervisor::new(places, events.clone(), configuration)?;
     listen_to_signals(&events)?;
@@ -110,7 +110,7 @@ impl Supervisor {
     fn new(
         places: Places,
         events: mpsc::Sender<Event>,
-        configuration: Configuration,
+        configuration: &Configuration,
     ) -> anyhow::Result<Self> {
         let edges = Edges::new(StartSettings::from(&configuration.edge), places.state())?;
         let control_address = configuration.control.listen;
@@ -145,8 +145,8 @@ impl Supervisor {
                 self.go_on_stopping();
             }
             Event::EdgeIsLate(id) => self.edges.is_late(id),
-            Event::Control(_, Word::Ready) => tracing::debug!("control is ready"),
-            Event::Control(_, Word::Ended(status)) => self.control_has_ended(&status),
+            Event::Control(id, Word::Ready) => tracing::debug!(id, "control is ready"),
+            Event::Control(id, Word::Ended(status)) => self.control_has_ended(id, &status),
             Event::StartEdge => self.start_edge(),
             Event::StartControl => self.start_control(),
             Event::Reload => self.reload(),
@@ -182,8 +182,9 @@ impl Supervisor {
         }
     }
 
-    fn control_has_ended(&mut self, status: &Result<ExitStatus, HostError>) {
-        let ran_for = self.control.take().map_or(Duration::ZERO, |child| child.started.elapsed());
+    fn control_has_ended(&mut self, id: ChildId, status: &Result<ExitStatus, HostError>) {
+        let Some(control) = self.control.take_if(|control| control.id == id) else { return };
+        let ran_for = control.started.elapsed();
         let is_replaced = std::mem::take(&mut self.control_is_replaced);
         if self.is_stopping {
             return;
