@@ -345,7 +345,8 @@ impl Visit {
         mut record: Box<Record>,
         exchange: guard::Exchange,
     ) -> Response<Body> {
-        let Exchange { response, lane } = answered;
+        let Exchange { response, connect, lane } = answered;
+        record.connect = connect;
         let (mut head, body) = response.into_parts();
         if head.status.is_server_error() {
             permit.instance.errors.fetch_add(1, Relaxed);

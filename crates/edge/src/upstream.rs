@@ -57,6 +57,8 @@ pub(crate) type UpstreamParts = Parts<TokioIo<SharedStream>>;
 /// What the shop answered, and the connection to give back after its last byte.
 pub(crate) struct Exchange {
     pub(crate) response: Response<Incoming>,
+    /// How long it took to connect; `None` when an idle connection was used.
+    pub(crate) connect: Option<Duration>,
     pub(crate) lane: Lane,
 }
 
@@ -94,10 +96,14 @@ impl Upstreams {
         patience: Patience,
     ) -> Result<Exchange, SendError> {
         loop {
-            let (mut lane, fresh) = match self.take(instance.address, careful, patience.idle) {
-                Some(lane) => (lane, false),
-                None => (connect(instance, patience.connect).await?, true),
+            let (mut lane, connect) = match self.take(instance.address, careful, patience.idle) {
+                Some(lane) => (lane, None),
+                None => {
+                    let started = Instant::now();
+                    (connect(instance, patience.connect).await?, Some(started.elapsed()))
+                }
             };
+            let fresh = connect.is_some();
             if lane.sender.ready().await.is_err() {
                 if fresh {
                     return Err(SendError::Connect("closed right after it was opened".into()));
@@ -106,7 +112,7 @@ impl Upstreams {
             }
             let answer = lane.sender.try_send_request(request);
             match tokio::time::timeout(patience.response, answer).await {
-                Ok(Ok(response)) => return Ok(Exchange { response, lane }),
+                Ok(Ok(response)) => return Ok(Exchange { response, connect, lane }),
                 Ok(Err(mut error)) => match error.take_message() {
                     // Not a byte of it was written: the connection had been closed meanwhile.
                     Some(_) if fresh => {

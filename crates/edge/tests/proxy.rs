@@ -39,6 +39,15 @@ async fn the_shop_learns_who_asks_and_the_visitor_gets_its_answer() {
     assert_eq!(asked.all("x-mine"), [""; 0]);
     assert_eq!(asked.all("x-request-id"), [answer.header("x-request-id").unwrap()]);
     assert_eq!(asked.all("traceparent").len(), 1);
+    let id = answer.header("x-request-id").unwrap();
+    let log = testkit::wait_until("the line in the access log", PATIENCE, async || {
+        let log = std::fs::read_to_string(stand.state.path().join("access.log")).unwrap();
+        if log.contains(id) { Ok(log) } else { Err(log) }
+    })
+    .await;
+    for part in [r#""status":200"#, r#""instance":"app-1""#, r#""client":"127.0.0.1""#] {
+        assert!(log.contains(part), "{part} is missing in {log}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
