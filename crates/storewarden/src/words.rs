@@ -83,6 +83,10 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
         "configuration_rejected" => {
             format!("The configuration was not taken over: {}", text("error"))
         }
+        "visitor_reports" => {
+            let count = count(says.integer("count"), "visitor reports", "visitors report");
+            format!("{count} a problem; the newest, {}: {:?}", text("reference"), text("what"))
+        }
         code => code.to_owned(),
     }
 }

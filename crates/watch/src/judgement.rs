@@ -14,7 +14,7 @@ mod tests;
 
 pub use evidence::{
     CertificateEvidence, CheckoutEvidence, EdgeEvidence, Evidence, HoldEvidence, InstanceEvidence,
-    MachineEvidence, OrdersEvidence, OrdersSource, Streak, TrafficEvidence,
+    MachineEvidence, OrdersEvidence, OrdersSource, ReportEvidence, Streak, TrafficEvidence,
 };
 
 use kernel::{Finding, Level, Params, Value, Verdict};
@@ -114,6 +114,7 @@ pub fn judge(before: &Memory, evidence: &Evidence) -> (Memory, Judgement) {
         signs.extend(traffic::checkout_sign(evidence, counted));
     }
     signs.extend(traffic::orders_sign(evidence));
+    signs.extend(traffic::reports_sign(evidence));
     memory.settle(signs, evidence.now_ms);
     let findings = memory.findings();
     let verdict = verdict::verdict(evidence, &findings, memory.checkouts_failed);

@@ -9,6 +9,7 @@ mod difference;
 mod edges;
 mod marks;
 mod minutes;
+mod reports;
 mod shop;
 pub(crate) mod site;
 #[cfg(test)]
@@ -147,6 +148,11 @@ impl Live {
             let answered = |class: &kernel::facts::ClassFacts| !class.statuses.is_empty();
             if seen.classes.iter().any(answered) {
                 shop.seen_traffic();
+            }
+        }
+        for report in &facts.reports {
+            if let Some(shop) = self.shop_mut(&report.shop) {
+                shop.reports.add(facts.edge_start, report);
             }
         }
         let Some(pair) = self.edges.feed(facts, now_ms) else { return };

@@ -97,6 +97,7 @@ export const de: Messages = {
     certificate_ending: (p, f, now) => ({ title: `Das Zertifikat von ${text(p['host'])} endet ${f.moment(num(p['ends_ms']), now)}` }),
     certificate_failed: (p) => ({ title: `Kein Zertifikat für ${text(p['host'])}`, detail: text(p['error']) }),
     configuration_rejected: (p) => ({ title: 'Die Konfiguration wurde nicht übernommen', detail: text(p['error']) }),
+    visitor_reports: (p, f) => ({ title: `${f.count(num(p['count']))} ${plural(num(p['count']), 'Besucher meldet', 'Besucher melden')} ein Problem`, detail: `Zuletzt (${text(p['reference'])}): „${text(p['what'])}“` }),
   },
   findingOther: (code) => ({ title: code }),
   act: {

@@ -104,6 +104,7 @@ export const en = {
     certificate_ending: (p, f, now) => ({ title: `The certificate of ${text(p['host'])} ends ${f.moment(num(p['ends_ms']), now)}` }),
     certificate_failed: (p) => ({ title: `No certificate for ${text(p['host'])}`, detail: text(p['error']) }),
     configuration_rejected: (p) => ({ title: 'The configuration was not taken over', detail: text(p['error']) }),
+    visitor_reports: (p, f) => ({ title: `${f.count(num(p['count']))} ${plural(num(p['count']), 'visitor reports', 'visitors report')} a problem`, detail: `The newest (${text(p['reference'])}): “${text(p['what'])}”` }),
   } satisfies Record<string, SayFinding>,
   findingOther: (code: string): FindingText => ({ title: code }),
   act: {

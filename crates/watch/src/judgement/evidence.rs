@@ -13,6 +13,8 @@ pub struct Evidence {
     pub traffic: TrafficEvidence,
     pub checkout: CheckoutEvidence,
     pub orders: OrdersEvidence,
+    /// What visitors wrote in the last hour.
+    pub reports: Option<ReportEvidence>,
     pub machine: MachineEvidence,
     /// ISO 4217.
     pub currency: String,
@@ -115,6 +117,15 @@ pub struct OrdersEvidence {
     pub mean_minor: Option<i64>,
     /// Time between two orders over the last day.
     pub mean_gap_ms: Option<i64>,
+}
+
+/// The newest report of a visitor, and how many came. Free text from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportEvidence {
+    pub count: u64,
+    pub at_ms: i64,
+    pub reference: String,
+    pub what: String,
 }
 
 /// What concerns all shops of the machine.

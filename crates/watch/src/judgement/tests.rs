@@ -28,6 +28,7 @@ fn calm() -> Evidence {
             mean_gap_ms: Some(4 * MINUTE),
             ..OrdersEvidence::default()
         },
+        reports: None,
         machine: MachineEvidence::default(),
         currency: "EUR".into(),
     }
@@ -119,6 +120,9 @@ fn a_moment_is_judged_by_its_worst() {
     );
     check(errors(100), Attention, "errors_up", &["errors_up"]);
     check(with(|e| e.traffic.p95_ms = Some(2_500.0)), Good, "selling", &["slow"]);
+    let (reference, what) = ("r1".to_owned(), "nothing happens".to_owned());
+    let report = ReportEvidence { count: 2, at_ms: NOW, reference, what };
+    check(with(|e| e.reports = Some(report)), Good, "selling", &["visitor_reports"]);
 }
 
 #[test]

@@ -159,6 +159,17 @@ pub(super) fn orders_sign(evidence: &Evidence) -> Option<Sign> {
     Some(Sign::new(ORDERS_UNREADABLE, Level::Attention).with("error", error))
 }
 
+pub(super) fn reports_sign(evidence: &Evidence) -> Option<Sign> {
+    let reports = evidence.reports.as_ref()?;
+    Some(
+        Sign::new("visitor_reports", Level::Attention)
+            .with("count", reports.count)
+            .with("reference", reports.reference.as_str())
+            .with("what", reports.what.as_str())
+            .since(reports.at_ms),
+    )
+}
+
 fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }

@@ -5,6 +5,7 @@ use super::{
     edges::Edges,
     marks::Marks,
     minutes::Minutes,
+    reports::Reports,
     site::{Site, SiteInstance},
     visitors::VisitorCount,
     window::{Tally, Window, page_timings},
@@ -12,7 +13,7 @@ use super::{
 use crate::{
     judgement::{
         CheckoutEvidence, EdgeEvidence, Evidence, HoldEvidence, InstanceEvidence, Judgement,
-        MachineEvidence, Memory, OrdersEvidence, Streak, TrafficEvidence, judge,
+        MachineEvidence, Memory, OrdersEvidence, ReportEvidence, Streak, TrafficEvidence, judge,
     },
     orders::OrdersReading,
     state::{Cache, Host, Instance, Mark, Minute, Orders, Point, RouteClassNow, ShopNow},
@@ -38,6 +39,7 @@ pub(crate) struct ShopLive {
     pub(crate) marks: Marks,
     pub(crate) points: VecDeque<Point>,
     pub(crate) visitors: VisitorCount,
+    pub(crate) reports: Reports,
     /// Differences since the last tick.
     pending: Counts,
     /// What they cover, by edge.
@@ -77,6 +79,7 @@ impl ShopLive {
             marks: Marks::default(),
             points: VecDeque::with_capacity(POINTS),
             visitors: VisitorCount::default(),
+            reports: Reports::default(),
             pending: Counts::default(),
             pending_ms: BTreeMap::new(),
             window: Window::default(),
@@ -266,6 +269,12 @@ impl ShopLive {
                 mean_minor: mean.map(|(minor, _)| minor),
                 mean_gap_ms: mean.map(|(_, gap_ms)| gap_ms),
             },
+            reports: self.reports.recent(now_ms).map(|(count, newest)| ReportEvidence {
+                count,
+                at_ms: newest.at_ms,
+                reference: newest.reference.clone(),
+                what: newest.what.clone(),
+            }),
             machine: around.machine.clone(),
             currency: self.site.currency.clone(),
         }
