@@ -29,6 +29,7 @@ Usage: cargo xtask bench edge [--rounds 7] [--requests 100000] [--only CASE] [--
   --rounds      alternating rounds of every case, 7 at least for docs/BENCHMARKS.md
   --requests    requests of one round, about
   --only        a part of a case's name, or `rest`; writes nothing
+  --as-built    the release that is there, without building it again; writes nothing
   --calibrate   nginx against nginx: how far from 1.00 this machine strays by itself; writes nothing";
 
 /// What is asked for, how many workers answer, over what.
@@ -71,14 +72,22 @@ struct Options {
     rounds: usize,
     requests: u64,
     only: Option<String>,
+    is_as_built: bool,
     is_calibration: bool,
+}
+
+impl Options {
+    /// Whether docs/BENCHMARKS.md may take it: everything, of what the sources are now.
+    fn is_for_the_record(&self) -> bool {
+        self.only.is_none() && !self.is_as_built && !self.is_calibration
+    }
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<()> {
     let options = read_options(arguments)?;
     install::ensure(&[&install::NGINX, &install::WRK, &install::H2LOAD, &install::OPENSSL])?;
     raise_file_limit(arguments)?;
-    if !options.is_calibration {
+    if !options.is_calibration && !options.is_as_built {
         println!("programs: cargo build --release (whole-program optimisation: minutes)");
         let mut build = cargo(&["build", "--release", "--locked", "--package", "storewarden"]);
         process::run(build.current_dir(&workspace.root))?;
@@ -102,7 +111,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
         report.rest = Some(rest::measure(workspace, bench.directory, &origin, &place)?);
     }
     println!("\n{}", report.text());
-    if bench.options.only.is_none() && !bench.options.is_calibration {
+    if bench.options.is_for_the_record() {
         report.write(&workspace.path("docs/BENCHMARKS.md"))?;
         println!("written to docs/BENCHMARKS.md");
     }
@@ -115,12 +124,25 @@ fn read_options(arguments: &[String]) -> Result<Options, Refusal> {
     else {
         return Err(refuse("What is measured? There is: edge"));
     };
-    let mut options = Options { rounds: 7, requests: 100_000, only: None, is_calibration: false };
+    let mut options = Options {
+        rounds: 7,
+        requests: 100_000,
+        only: None,
+        is_as_built: false,
+        is_calibration: false,
+    };
     let mut words = rest.iter();
     while let Some(word) = words.next() {
-        if word == "--calibrate" {
-            options.is_calibration = true;
-            continue;
+        match word.as_str() {
+            "--calibrate" => {
+                options.is_calibration = true;
+                continue;
+            }
+            "--as-built" => {
+                options.is_as_built = true;
+                continue;
+            }
+            _ => {}
         }
         let value = words
             .next()
@@ -279,8 +301,10 @@ mod tests {
             rounds: 9,
             requests: 5000,
             only: Some("proxying".to_owned()),
+            is_as_built: false,
             is_calibration: true,
         };
+        assert!(!all.is_for_the_record() && read("edge --rounds 9").unwrap().is_for_the_record());
         assert_eq!(all, expect);
         for nonsense in
             ["", "core", "edge --rounds", "edge --rounds 0", "edge --rounds x", "edge --fast 1"]
