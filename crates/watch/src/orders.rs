@@ -272,3 +272,6 @@ fn told(error: &dyn Error) -> String {
 pub(crate) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
+
+#[cfg(test)]
+mod tests;
