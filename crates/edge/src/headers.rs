@@ -10,7 +10,7 @@ use crate::request_id::RequestId;
 use bytes::{BufMut, BytesMut};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, COOKIE, EXPECT, FORWARDED, HOST, UPGRADE},
+    header::{CONNECTION, COOKIE, HOST, UPGRADE},
     request::Parts,
 };
 use std::{fmt::Write, net::IpAddr};
@@ -40,33 +40,42 @@ pub(crate) fn wants_upgrade(head: &Parts) -> bool {
         && hop::options(&head.headers).any(|option| option.eq_ignore_ascii_case(b"upgrade"))
 }
 
-/// Makes the headers the shop gets of those the visitor sent. `upgrade` is what [`wants_upgrade`]
-/// said.
-pub(crate) fn prepare_request(
-    headers: &mut HeaderMap,
+/// The headers the shop gets, made of those the visitor sent in one pass. `upgrade` is what
+/// [`wants_upgrade`] said.
+pub(crate) fn for_shop(
+    asked: &HeaderMap,
     visitor: &Visitor<'_>,
     id: &RequestId,
     upgrade: bool,
-) {
-    hop::remove(headers);
-    remove_claims(headers);
-    join_cookies(headers);
-    // The body is here already; nobody waits for a leave to send it.
-    headers.remove(EXPECT);
-    if upgrade {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+) -> HeaderMap {
+    /// Most fields that are put on.
+    const PUT_ON: usize = 9;
+    let mut sent = HeaderMap::with_capacity(asked.len() + PUT_ON);
+    if let Some(host) = host_value(asked, visitor.host) {
+        sent.insert(HOST, host.clone());
+        sent.insert(X_FORWARDED_HOST, host);
     }
-    if let Some(host) = host_value(headers, visitor.host) {
-        headers.insert(X_FORWARDED_HOST, host);
+    let named = hop::named(asked);
+    for (name, value) in asked {
+        if !ends_here(name.as_str()) && !named.contains(name) {
+            sent.append(name, value.clone());
+        }
+    }
+    if let Some(cookies) = join_cookies(asked) {
+        sent.insert(COOKIE, cookies);
+    }
+    if upgrade {
+        sent.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        sent.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
     let address = address_value(visitor.address);
-    headers.insert(X_REAL_IP, address.clone());
-    headers.insert(X_FORWARDED_FOR, address);
+    sent.insert(X_REAL_IP, address.clone());
+    sent.insert(X_FORWARDED_FOR, address);
     let scheme = if visitor.tls { "https" } else { "http" };
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
-    headers.insert(X_REQUEST_ID, id.header_value());
-    trace::carry_on(headers, id);
+    sent.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    sent.insert(X_REQUEST_ID, id.header_value());
+    trace::carry_on(asked, &mut sent, id);
+    sent
 }
 
 /// Makes the headers the visitor gets of those the shop sent. An upgraded connection keeps the two
@@ -84,62 +93,48 @@ pub(crate) fn finish_response(headers: &mut HeaderMap, id: &RequestId) {
     headers.insert(X_REQUEST_ID, id.header_value());
 }
 
-/// Fields by which a request claims to come from elsewhere, or to mean another address. Frameworks
-/// believe them, and no cache key covers them.
-const CLAIMS: [HeaderName; 11] = [
-    FORWARDED,
-    X_REAL_IP,
-    HeaderName::from_static("client-ip"),
-    HeaderName::from_static("true-client-ip"),
-    HeaderName::from_static("x-client-ip"),
-    HeaderName::from_static("x-cluster-client-ip"),
-    HeaderName::from_static("x-host"),
-    HeaderName::from_static("x-original-url"),
-    HeaderName::from_static("x-originating-ip"),
-    HeaderName::from_static("x-rewrite-url"),
-    // Becomes the variable HTTP_PROXY of CGI programs (CVE-2016-5385).
-    HeaderName::from_static("proxy"),
-];
-
-fn remove_claims(headers: &mut HeaderMap) {
-    // Most requests have none: one look at each name, and nothing is moved.
-    if !headers.keys().any(is_claim) {
-        return;
-    }
-    let claims: Vec<HeaderName> = headers.keys().filter(|name| is_claim(name)).cloned().collect();
-    for name in claims {
-        headers.remove(name);
-    }
+/// Whether a visitor's field goes no further, or is made anew: what concerns this connection only,
+/// and claims to come from elsewhere or to mean another address. Frameworks believe those, and no
+/// cache key covers them.
+fn ends_here(name: &str) -> bool {
+    hop::is_always(name)
+        // The body is here already; nobody waits for leave to send it.
+        || matches!(name, "host" | "expect" | "traceparent" | "tracestate" | "x-request-id")
+        || matches!(
+            name,
+            "client-ip"
+                | "forwarded"
+                // Becomes the variable HTTP_PROXY of CGI programs (CVE-2016-5385).
+                | "proxy"
+                | "true-client-ip"
+                | "x-client-ip"
+                | "x-cluster-client-ip"
+                | "x-host"
+                | "x-original-url"
+                | "x-originating-ip"
+                | "x-real-ip"
+                | "x-rewrite-url"
+        )
+        || name.starts_with("x-forwarded-")
+        // To CGI and WSGI `x_real_ip` and `x-real-ip` are the same variable.
+        || memchr::memchr(b'_', name.as_bytes()).is_some()
 }
 
-fn is_claim(name: &HeaderName) -> bool {
-    let text = name.as_str();
-    // To CGI and WSGI `x_real_ip` and `x-real-ip` are the same variable.
-    text.starts_with("x-forwarded-") || text.contains('_') || CLAIMS.contains(name)
+/// HTTP/2 may send cookies one by one; HTTP/1 has one line (RFC 9113 §8.2.3). `None` when there is
+/// one at most.
+fn join_cookies(asked: &HeaderMap) -> Option<HeaderValue> {
+    asked.get_all(COOKIE).iter().nth(1)?;
+    let lines: Vec<&[u8]> = asked.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    HeaderValue::from_bytes(&lines.join(&b"; "[..])).ok()
 }
 
-/// HTTP/2 may send cookies one by one; HTTP/1 has one line (RFC 9113 §8.2.3).
-fn join_cookies(headers: &mut HeaderMap) {
-    let mut lines = headers.get_all(COOKIE).iter();
-    if lines.next().is_none() || lines.next().is_none() {
-        return;
+/// What the request is taken to be for: HTTP/2 has no `Host`, and a target in absolute form goes
+/// before it (RFC 9112 §3.2.2).
+fn host_value(asked: &HeaderMap, host: &str) -> Option<HeaderValue> {
+    match asked.get(HOST) {
+        Some(same) if same == host => Some(same.clone()),
+        _ => HeaderValue::from_str(host).ok(),
     }
-    let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
-        headers.insert(COOKIE, joined);
-    }
-}
-
-/// Makes `Host` what the request is taken to be for: HTTP/2 has no such field, and a target in
-/// absolute form goes before it (RFC 9112 §3.2.2).
-fn host_value(headers: &mut HeaderMap, host: &str) -> Option<HeaderValue> {
-    let mut lines = headers.get_all(HOST).iter();
-    if let (Some(same), None) = (lines.next().filter(|value| *value == host), lines.next()) {
-        return Some(same.clone());
-    }
-    let value = HeaderValue::from_str(host).ok()?;
-    headers.insert(HOST, value.clone());
-    Some(value)
 }
 
 fn address_value(address: IpAddr) -> HeaderValue {

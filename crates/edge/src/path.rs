@@ -245,7 +245,6 @@ impl Visit {
         let claim = self.claim(record.class);
         record.priority = Some(claim.priority);
         let upgrade = headers::wants_upgrade(&self.head);
-        let sent = self.upstream_head(upgrade, &record);
         let careful = !is_idempotent(&self.head.method);
         let mut attempts = 0;
         loop {
@@ -256,7 +255,8 @@ impl Visit {
                 Err(no_place) => return Err((no_place_trouble(no_place), record)),
             };
             record.waited += asked.elapsed();
-            let request = Request::from_parts(sent.clone(), spooled.body());
+            let sent = self.upstream_head(upgrade, &record);
+            let request = Request::from_parts(sent, spooled.body());
             let started = Instant::now();
             keeping.sent(started);
             let patience = self.site.patience;
@@ -320,19 +320,18 @@ impl Visit {
         }
     }
 
-    /// The head as the shop gets it.
+    /// The head as the shop gets it; made anew for every try, since each is a span of its own.
     fn upstream_head(&self, upgrade: bool, record: &Record) -> Parts {
-        let mut sent = self.head.clone();
-        let path = sent.uri.path_and_query().cloned();
+        let (mut sent, ()) = Request::new(()).into_parts();
+        sent.method = self.head.method.clone();
+        let path = self.head.uri.path_and_query().cloned();
         sent.uri = path.map_or_else(|| Uri::from_static("/"), Uri::from);
-        sent.version = http::Version::HTTP_11;
-        sent.extensions.clear();
         let visitor = headers::Visitor {
             address: self.connection.peer.ip(),
             tls: self.connection.tls.is_some(),
             host: host_of(&self.head).unwrap_or_default(),
         };
-        headers::prepare_request(&mut sent.headers, &visitor, record.id(), upgrade);
+        sent.headers = headers::for_shop(&self.head.headers, &visitor, record.id(), upgrade);
         sent
     }
 

@@ -1,13 +1,7 @@
 //! What a request asks of the cache, read once from its head.
 
 use super::encodings::Encodings;
-use http::{
-    HeaderMap, HeaderName, Method,
-    header::{
-        AUTHORIZATION, CACHE_CONTROL, CONNECTION, IF_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, PRAGMA,
-        RANGE, UPGRADE,
-    },
-};
+use http::{HeaderMap, Method};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
@@ -32,21 +26,6 @@ pub(crate) struct Ask {
     pub(super) encodings: Encodings,
 }
 
-/// A request with one of these is answered by the shop, and its answer is no one else's.
-///
-/// The three overrides make some frameworks run another method than the one the cache saw.
-const PASS_BY: [HeaderName; 9] = [
-    AUTHORIZATION,
-    RANGE,
-    IF_RANGE,
-    IF_MATCH,
-    IF_UNMODIFIED_SINCE,
-    UPGRADE,
-    HeaderName::from_static("x-http-method-override"),
-    HeaderName::from_static("x-http-method"),
-    HeaderName::from_static("x-method-override"),
-];
-
 impl Asked {
     /// `has_body`: the request carries a body, which no key covers.
     pub(crate) fn of(method: &Method, headers: &HeaderMap, has_body: bool) -> Self {
@@ -57,63 +36,96 @@ impl Asked {
             // Everything else is unsafe or unknown, which counts the same.
             _ => return Self::Change,
         }
-        if has_body || PASS_BY.iter().any(|name| headers.contains_key(name)) {
+        if has_body {
             return Self::PassBy;
         }
-        if names_more_than_the_connection(headers) {
-            return Self::PassBy;
+        let mut wishes = Wishes::default();
+        let mut encodings = Some(Encodings::default());
+        for (name, value) in headers {
+            match name.as_str() {
+                "accept-encoding" => encodings = encodings.and_then(|set| set.with(value)),
+                "cache-control" => wishes.read(value.as_bytes()),
+                "pragma" => wishes.read_pragma(value.as_bytes()),
+                "connection" if names_more_than_the_connection(value.as_bytes()) => {
+                    return Self::PassBy;
+                }
+                name if passes_by(name) => return Self::PassBy,
+                _ => {}
+            }
         }
-        let Some(encodings) = Encodings::accepted(headers) else { return Self::PassBy };
-        let (refresh, no_store) = wishes(headers);
-        Self::Read(Ask { head: *method == Method::HEAD, refresh, no_store, encodings })
+        let Some(encodings) = encodings else { return Self::PassBy };
+        let (head, no_store) = (*method == Method::HEAD, wishes.no_store);
+        Self::Read(Ask { head, refresh: wishes.refresh(), no_store, encodings })
     }
+}
+
+/// A request with one of these is answered by the shop, and its answer is no one else's.
+///
+/// The overrides make some frameworks run another method than the one the cache saw.
+fn passes_by(name: &str) -> bool {
+    matches!(
+        name,
+        "authorization"
+            | "if-match"
+            | "if-range"
+            | "if-unmodified-since"
+            | "range"
+            | "upgrade"
+            | "x-http-method"
+            | "x-http-method-override"
+            | "x-method-override"
+    )
 }
 
 /// Whether `Connection` names further fields: those are taken off on the way to the shop, after the
 /// key was made with them. Such a request could fill another's place.
-fn names_more_than_the_connection(headers: &HeaderMap) -> bool {
-    headers.get_all(CONNECTION).iter().any(|value| {
-        value.as_bytes().split(|byte| *byte == b',').any(|option| {
-            let option = option.trim_ascii();
-            !(option.is_empty()
-                || option.eq_ignore_ascii_case(b"keep-alive")
-                || option.eq_ignore_ascii_case(b"close"))
-        })
+fn names_more_than_the_connection(value: &[u8]) -> bool {
+    items(value).any(|option| {
+        !(option.is_empty()
+            || option.eq_ignore_ascii_case(b"keep-alive")
+            || option.eq_ignore_ascii_case(b"close"))
     })
 }
 
-/// `(refresh, no_store)` from `Cache-Control`, or `Pragma` in its absence (RFC 9111 §5.2.1, §5.4).
-///
-/// A `max-age` or `min-fresh` that is not plainly satisfied by anything fresh asks for a refresh.
-fn wishes(headers: &HeaderMap) -> (bool, bool) {
-    let (mut refresh, mut no_store) = (false, false);
-    let mut lines = headers.get_all(CACHE_CONTROL).iter().peekable();
-    if lines.peek().is_none() {
-        let pragma = headers.get_all(PRAGMA).iter();
-        return (pragma.map(http::HeaderValue::as_bytes).any(mentions_no_cache), false);
-    }
-    for line in lines {
-        for directive in line.as_bytes().split(|byte| *byte == b',') {
-            let directive = directive.trim_ascii();
-            let name = directive.split(|byte| *byte == b'=').next().unwrap_or_default();
-            let is = |other: &[u8]| name.trim_ascii_end().eq_ignore_ascii_case(other);
-            no_store |= is(b"no-store");
-            refresh |= is(b"no-cache") || is(b"max-age") || is(b"min-fresh") || is(b"no-store");
-        }
-    }
-    (refresh, no_store)
+fn items(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
-fn mentions_no_cache(value: &[u8]) -> bool {
-    value
-        .split(|byte| *byte == b',')
-        .any(|item| item.trim_ascii().eq_ignore_ascii_case(b"no-cache"))
+/// What a visitor wants of caches: `Cache-Control`, or `Pragma` in its absence (RFC 9111 §5.2.1,
+/// §5.4).
+#[derive(Debug, Default)]
+struct Wishes {
+    controls: bool,
+    refresh: bool,
+    no_store: bool,
+    pragma: bool,
+}
+
+impl Wishes {
+    /// A `max-age` or `min-fresh` counts as a wish for a fresh answer, whatever its number.
+    fn read(&mut self, value: &[u8]) {
+        self.controls = true;
+        for directive in items(value) {
+            let name = directive.split(|byte| *byte == b'=').next().unwrap_or_default();
+            let is = |other: &[u8]| name.trim_ascii_end().eq_ignore_ascii_case(other);
+            self.no_store |= is(b"no-store");
+            self.refresh |= is(b"no-cache") || is(b"max-age") || is(b"min-fresh");
+        }
+    }
+
+    fn read_pragma(&mut self, value: &[u8]) {
+        self.pragma |= items(value).any(|item| item.eq_ignore_ascii_case(b"no-cache"));
+    }
+
+    fn refresh(&self) -> bool {
+        self.refresh || self.no_store || (self.pragma && !self.controls)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+    use http::{HeaderName, HeaderValue};
 
     fn asked(method: &Method, lines: &[(&'static str, &'static str)]) -> Asked {
         let headers = lines

@@ -3,10 +3,7 @@
 //! The request's own `Accept-Encoding` goes to the shop unchanged, so an answer is only kept when
 //! its coding is in the set: everyone who asks with the same set can then read it.
 
-use http::{
-    HeaderMap, HeaderValue,
-    header::{ACCEPT_ENCODING, CONTENT_ENCODING},
-};
+use http::{HeaderMap, HeaderValue, header::CONTENT_ENCODING};
 
 /// A set of `gzip`, `br` and `zstd`. `identity` is in every set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,23 +14,22 @@ const BROTLI: u8 = 2;
 const ZSTD: u8 = 4;
 
 impl Encodings {
-    /// What a request accepts; `None` when it refuses `identity` or cannot be read.
+    /// The set with what a line of `Accept-Encoding` adds; `None` when it refuses `identity` or
+    /// cannot be read.
     ///
     /// A coding that only `*` covers is not in the set, which keeps too little, never too much.
-    pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let mut set = 0;
-        for value in headers.get_all(ACCEPT_ENCODING) {
-            for item in value.to_str().ok()?.split(',') {
-                let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
-                let refused = is_zero_quality(parameters);
-                let name = name.trim_matches([' ', '\t']);
-                match bit(name) {
-                    Some(bit) if !refused => set |= bit,
-                    None if refused && (name == "*" || name.eq_ignore_ascii_case("identity")) => {
-                        return None;
-                    }
-                    Some(_) | None => {}
+    pub(super) fn with(self, accepted: &HeaderValue) -> Option<Self> {
+        let mut set = self.0;
+        for item in accepted.to_str().ok()?.split(',') {
+            let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
+            let refused = is_zero_quality(parameters);
+            let name = name.trim_matches([' ', '\t']);
+            match bit(name) {
+                Some(bit) if !refused => set |= bit,
+                None if refused && (name == "*" || name.eq_ignore_ascii_case("identity")) => {
+                    return None;
                 }
+                Some(_) | None => {}
             }
         }
         Some(Self(set))
@@ -83,9 +79,8 @@ mod tests {
     #[test]
     fn a_request_accepts_what_it_names() {
         let check = |value: &'static str, expect: Option<u8>| {
-            let mut headers = HeaderMap::new();
-            headers.append(ACCEPT_ENCODING, HeaderValue::from_static(value));
-            assert_eq!(Encodings::accepted(&headers).map(Encodings::byte), expect, "{value}");
+            let set = Encodings::default().with(&HeaderValue::from_static(value));
+            assert_eq!(set.map(Encodings::byte), expect, "{value}");
         };
         check("", Some(0));
         check("gzip", Some(GZIP));

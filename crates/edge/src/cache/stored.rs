@@ -16,6 +16,8 @@ use std::{
 };
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+/// Filled in by the request path, which alone knows the request's name.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A whole response with its key. Never changes; a newer one takes its place.
 #[derive(Debug)]
@@ -23,7 +25,7 @@ pub(super) struct Stored {
     pub(super) key: Box<[u8]>,
     pub(super) path: Box<str>,
     status: StatusCode,
-    /// As it is given out, but for `Age` and `Cache-Status`.
+    /// As it is given out, with empty places for `Age`, `Cache-Status` and `X-Request-Id`.
     headers: HeaderMap,
     body: Bytes,
     freshness: Freshness,
@@ -50,6 +52,10 @@ impl Stored {
     ) -> Self {
         let Head { status, mut headers, freshness, received } = head;
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        // Places for what each hit fills in, so that a copy of the map need not grow.
+        for name in [AGE, CACHE_STATUS, X_REQUEST_ID] {
+            headers.insert(name, HeaderValue::from_static(""));
+        }
         Self { key, path, status, headers, body, freshness, received, slot }
     }
 
@@ -68,8 +74,9 @@ impl Stored {
 /// The head of a response as it is kept: what concerns this connection, this request or this moment
 /// only is left out. `received` stands in for a missing `Date`.
 pub(super) fn kept_headers(came: &HeaderMap, received: SystemTime) -> HeaderMap {
-    const LEFT_OUT: [HeaderName; 16] = [
+    const LEFT_OUT: [HeaderName; 17] = [
         AGE,
+        CACHE_STATUS,
         CONNECTION,
         CONTENT_LENGTH,
         PROXY_AUTHENTICATE,
@@ -77,6 +84,7 @@ pub(super) fn kept_headers(came: &HeaderMap, received: SystemTime) -> HeaderMap 
         TRAILER,
         TRANSFER_ENCODING,
         UPGRADE,
+        X_REQUEST_ID,
         HeaderName::from_static("alt-svc"),
         HeaderName::from_static("keep-alive"),
         HeaderName::from_static("proxy-connection"),
@@ -84,7 +92,6 @@ pub(super) fn kept_headers(came: &HeaderMap, received: SystemTime) -> HeaderMap 
         HeaderName::from_static("traceparent"),
         HeaderName::from_static("tracestate"),
         HeaderName::from_static("traceresponse"),
-        HeaderName::from_static("x-request-id"),
     ];
     let connection: Vec<&HeaderValue> = came.get_all(CONNECTION).iter().collect();
     let named = |name: &HeaderName| {
@@ -123,7 +130,7 @@ pub(crate) struct Hit {
 }
 
 impl Hit {
-    /// The answer to the request `ask` with the headers `asked`: whole, without a body for `HEAD`,
+    /// The answer to the request `ask` with the headers `asked`, `X-Request-Id` still empty: whole, without a body for `HEAD`,
     /// or 304 when the visitor has it already.
     pub(crate) fn response<O: Observer>(
         &self,
@@ -144,7 +151,7 @@ impl Hit {
         }
         let headers = response.headers_mut();
         headers.insert(AGE, HeaderValue::from(self.age.as_secs()));
-        headers.append(CACHE_STATUS, status::hit(self.left));
+        headers.insert(CACHE_STATUS, status::hit(self.left));
         response
     }
 }

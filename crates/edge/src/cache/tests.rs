@@ -122,6 +122,7 @@ fn a_hit_is_what_was_kept_with_its_age() {
         ("content-length", "4"),
         ("age", "12"),
         ("cache-status", "storewarden; hit; ttl=47"),
+        ("x-request-id", ""),
     ]);
     assert_eq!(hit.headers(), &expect);
     assert_eq!(

@@ -1,28 +1,24 @@
 //! Fields that concern one connection only (RFC 9110 §7.6.1).
 
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{
-        CONNECTION, CONTENT_LENGTH, COOKIE, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-        TRAILER, TRANSFER_ENCODING, UPGRADE,
-    },
-};
+use http::{HeaderMap, HeaderName, HeaderValue, header::CONNECTION};
 
-/// Removed always. Trailers are not passed on, so neither are their names.
-const ALWAYS: [HeaderName; 9] = [
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("http2-settings"),
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
-
-/// Kept even when `Connection` names them: without these the message means something else.
-const NEVER: [HeaderName; 3] = [HOST, CONTENT_LENGTH, COOKIE];
+/// Whether a field concerns one connection whatever `Connection` says. Trailers are not passed on,
+/// so neither are their names.
+pub(super) fn is_always(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// The options of all `Connection` lines.
 pub(super) fn options(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
@@ -30,26 +26,26 @@ pub(super) fn options(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
 
-/// Removes `Connection`, the fields it names, and those that are always of one connection.
-pub(super) fn remove(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        for name in named(headers) {
-            headers.remove(name);
-        }
-        headers.remove(CONNECTION);
-    }
-    for name in &ALWAYS {
-        headers.remove(name);
-    }
-}
-
-/// Empty, and without an allocation, for the ordinary `keep-alive` and `close`.
-fn named(headers: &HeaderMap) -> Vec<HeaderName> {
+/// The fields that `Connection` names. Empty, and without an allocation, for the ordinary
+/// `keep-alive` and `close`.
+///
+/// Without `Host`, `Content-Length` and `Cookie` a message means something else: they are not among
+/// them, whoever names them.
+pub(super) fn named(headers: &HeaderMap) -> Vec<HeaderName> {
     options(headers)
         .filter(|option| {
             !option.eq_ignore_ascii_case(b"keep-alive") && !option.eq_ignore_ascii_case(b"close")
         })
         .filter_map(|option| HeaderName::from_bytes(option).ok())
-        .filter(|name| !NEVER.contains(name))
+        .filter(|name| !matches!(name.as_str(), "host" | "content-length" | "cookie"))
         .collect()
+}
+
+/// Removes `Connection`, the fields it names, and those that are always of one connection.
+pub(super) fn remove(headers: &mut HeaderMap) {
+    let mut gone = named(headers);
+    gone.extend(headers.keys().filter(|name| is_always(name.as_str())).cloned());
+    for name in gone {
+        headers.remove(name);
+    }
 }

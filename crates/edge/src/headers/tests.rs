@@ -23,9 +23,7 @@ fn visitor() -> Visitor<'static> {
 }
 
 fn prepared(lines: Lines, upgrade: bool) -> Vec<(String, String)> {
-    let mut headers = map(lines);
-    prepare_request(&mut headers, &visitor(), &id(), upgrade);
-    let mut lines: Vec<_> = headers
+    let mut lines: Vec<_> = for_shop(&map(lines), &visitor(), &id(), upgrade)
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_str().expect("text").to_owned()))
         .collect();
@@ -183,8 +181,8 @@ fn addresses_are_written_as_people_know_them() {
 fn a_valid_trace_goes_on_and_any_other_begins_anew() {
     const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
     let sent = |lines: Lines| {
-        let mut headers = map(lines);
-        trace::carry_on(&mut headers, &id());
+        let mut headers = HeaderMap::new();
+        trace::carry_on(&map(lines), &mut headers, &id());
         let parent = headers["traceparent"].to_str().expect("text").to_owned();
         (parent, headers.contains_key("tracestate"))
     };

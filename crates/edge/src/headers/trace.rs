@@ -10,14 +10,16 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// `00-` trace id `-` parent id `-` flags.
 const LEN: usize = 55;
 
-/// Continues or begins a trace.
+/// Continues the trace that `asked` belongs to in `sent`, or begins one there.
 ///
 /// A new trace is marked as sampled: most libraries then decide as if there were no edge, while an
 /// unmarked one would switch the shop's own tracing off.
-pub(super) fn carry_on(headers: &mut HeaderMap, id: &RequestId) {
-    let came = incoming(headers);
-    if came.is_none() {
-        headers.remove(TRACESTATE);
+pub(super) fn carry_on(asked: &HeaderMap, sent: &mut HeaderMap, id: &RequestId) {
+    let came = incoming(asked);
+    if came.is_some() {
+        for state in asked.get_all(TRACESTATE) {
+            sent.append(TRACESTATE, state.clone());
+        }
     }
     // The request's number names both: unique, random at its end, and easily found again.
     let number = id.number().max(1);
@@ -32,7 +34,7 @@ pub(super) fn carry_on(headers: &mut HeaderMap, id: &RequestId) {
     }
     write_hex(&parent, &mut text[36..52]);
     let value = HeaderValue::from_bytes(&text).expect("invariant: hexadecimal digits");
-    headers.insert(TRACEPARENT, value);
+    sent.insert(TRACEPARENT, value);
 }
 
 /// Trace id and flags of a `traceparent` that is valid (§3.2): one line, lower case, neither id all
