@@ -15,8 +15,8 @@ use crate::{
 use kernel::{config::Listen, facts::Facts, link::Applied, snapshot::Snapshot};
 use std::{cell::RefCell, io, path::PathBuf, pin::pin, rc::Rc, sync::Arc, thread, time::Duration};
 use tokio::{
+    runtime::{LocalOptions, LocalRuntime},
     sync::{mpsc, oneshot, watch},
-    task::LocalSet,
 };
 
 /// How often facts are made.
@@ -133,10 +133,10 @@ fn spawn<T: Send + 'static>(
     thread::Builder::new().name(name.to_owned()).spawn(work).map_err(EdgeError::Thread)
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, EdgeError> {
+fn runtime() -> Result<LocalRuntime, EdgeError> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().max_blocking_threads(8);
-    builder.build().map_err(EdgeError::Thread)
+    builder.build_local(LocalOptions::default()).map_err(EdgeError::Thread)
 }
 
 /// `false` when the stop came first.
@@ -169,10 +169,9 @@ fn serve(
         threads.push(spawn(&format!("edge-worker-{index}"), move || {
             let first = common.shared.serving.load_full();
             let first = first.expect("invariant: workers start after the first snapshot");
-            let local = LocalSet::new();
             let worker = Worker::new(index, common, &first);
             let runtime = runtime()?;
-            let served = local.block_on(&runtime, worker.run(doors, stop, drain));
+            let served = runtime.block_on(worker.run(doors, stop, drain));
             served.map_err(EdgeError::Thread)
         })?);
     }
@@ -215,8 +214,7 @@ struct Keeping {
 
 impl Keeping {
     fn run(self) -> Result<(), EdgeError> {
-        let local = LocalSet::new();
-        local.block_on(&runtime()?, self.keep());
+        runtime()?.block_on(self.keep());
         Ok(())
     }
 

@@ -10,7 +10,6 @@ use hyper::{
     client::conn::http1::{self, Parts, SendRequest},
 };
 use hyper_util::rt::TokioIo;
-use rustix::net::RecvFlags;
 use std::{
     cell::RefCell,
     collections::HashMap,
@@ -18,7 +17,6 @@ use std::{
     fmt::Write as _,
     future::poll_fn,
     net::SocketAddr,
-    rc::Rc,
     sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
@@ -46,7 +44,7 @@ struct Idle {
 pub(crate) struct Lane {
     address: SocketAddr,
     sender: SendRequest<SpooledBody>,
-    stream: Rc<TcpStream>,
+    stream: SharedStream,
     /// The raw connection, once hyper is done with it.
     parts: oneshot::Receiver<UpstreamParts>,
 }
@@ -130,7 +128,7 @@ impl Upstreams {
         let mut all = self.idle.borrow_mut();
         let lanes = all.get_mut(&address)?;
         while let Some(Idle { lane, since }) = lanes.pop() {
-            let usable = !lane.sender.is_closed() && (!careful || lane.is_quiet());
+            let usable = !lane.sender.is_closed() && (!careful || lane.stream.is_quiet());
             if usable && since.elapsed() < idle {
                 return Some(lane);
             }
@@ -160,13 +158,6 @@ impl Upstreams {
 }
 
 impl Lane {
-    /// Whether the other side has neither closed nor said anything unasked.
-    fn is_quiet(&self) -> bool {
-        let mut byte = [0_u8; 1];
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        rustix::net::recv(&*self.stream, &mut byte, flags) == Err(rustix::io::Errno::AGAIN)
-    }
-
     /// The raw connection after the shop answered 101; `None` when it broke off first.
     pub(crate) async fn upgraded(self) -> Option<UpstreamParts> {
         drop(self.sender);
@@ -188,8 +179,8 @@ async fn connect(instance: &Instance, patience: Duration) -> Result<Lane, SendEr
     }
     instance.connects.fetch_add(1, Relaxed);
     instance.connect.record(started.elapsed().as_micros().try_into().unwrap_or(u64::MAX));
-    let stream = Rc::new(stream);
-    let io = TokioIo::new(SharedStream(stream.clone()));
+    let stream = SharedStream::new(stream);
+    let io = TokioIo::new(stream.clone());
     let handshake = http1::Builder::new().handshake(io).await;
     let (sender, connection) = handshake.map_err(|error| SendError::Connect(chain(&error)))?;
     let (rest, parts) = oneshot::channel();

@@ -1,19 +1,34 @@
 //! A TCP stream that its connection and the pool both hold: one to talk, one to look whether it
-//! still lives.
+//! still lives. Both are on one thread and neither holds it across an await.
 
+use rustix::net::RecvFlags;
 use std::{
+    cell::RefCell,
     io,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
-#[derive(Debug)]
-pub(crate) struct SharedStream(pub(crate) Rc<TcpStream>);
+#[derive(Debug, Clone)]
+pub(crate) struct SharedStream(Rc<RefCell<TcpStream>>);
+
+impl SharedStream {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self(Rc::new(RefCell::new(stream)))
+    }
+
+    /// Whether the other side has neither closed nor said anything unasked: one system call.
+    pub(super) fn is_quiet(&self) -> bool {
+        let mut byte = [0_u8; 1];
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        rustix::net::recv(&*self.0.borrow(), &mut byte, flags) == Err(rustix::io::Errno::AGAIN)
+    }
+}
 
 impl AsyncRead for SharedStream {
     fn poll_read(
@@ -21,30 +36,7 @@ impl AsyncRead for SharedStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.0.poll_read_ready(context))?;
-            match self.0.try_read_buf(buffer) {
-                Ok(_) => return Poll::Ready(Ok(())),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-}
-
-impl SharedStream {
-    fn poll_when_writable(
-        &self,
-        context: &mut Context<'_>,
-        write: impl Fn(&TcpStream) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.0.poll_write_ready(context))?;
-            match write(&self.0) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
+        Pin::new(&mut *self.0.borrow_mut()).poll_read(context, buffer)
     }
 }
 
@@ -54,7 +46,7 @@ impl AsyncWrite for SharedStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_when_writable(context, |stream| stream.try_write(bytes))
+        Pin::new(&mut *self.0.borrow_mut()).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -62,20 +54,18 @@ impl AsyncWrite for SharedStream {
         context: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_when_writable(context, |stream| stream.try_write_vectored(pieces))
+        Pin::new(&mut *self.0.borrow_mut()).poll_write_vectored(context, pieces)
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_flush(context)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(
-            rustix::net::shutdown(&*self.0, rustix::net::Shutdown::Write).map_err(Into::into),
-        )
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_shutdown(context)
     }
 }
