@@ -112,6 +112,8 @@ const server = createServer((request, response) => {
   createReadStream(file).on('error', () => response.destroy()).pipe(response)
 })
 
+// Longer than a browser keeps an idle connection, so that none is closed while a request is on its way.
+server.keepAliveTimeout = 600_000
 server.listen(Number(option('port', '0')), '127.0.0.1', () => {
   const { port } = server.address()
   process.stdout.write(`http://127.0.0.1:${port}/sign-in?token=mock\n`)

@@ -94,6 +94,7 @@ export const de: Messages = {
     edge_away: () => ({ title: 'Der Edge meldet sich nicht', detail: 'Er arbeitet mit seiner letzten Konfiguration weiter; Zahlen zum Verkehr stehen still, bis er sich meldet.' }),
     disk_nearly_full: (p, f) => ({ title: `Die Platte von ${text(p['path'])} ist fast voll`, detail: `Noch ${f.bytes(num(p['free_bytes']))} frei. Der Verkehr läuft weiter; Bestellungen brauchen die Platte der Datenbank.` }),
     store_read_only: (p) => ({ title: 'Storewarden kann seine Aufzeichnungen nicht schreiben', detail: `${text(p['error'])}. Der Verkehr des Shops ist nicht betroffen.` }),
+    access_log_lossy: (p, f) => ({ title: `Im Zugriffsprotokoll fehlen ${f.count(num(p['dropped']))} Zeilen der letzten Minute`, detail: 'Seine Platte ist voll oder zu langsam. Der Verkehr des Shops ist nicht betroffen.' }),
     certificate_ending: (p, f, now) => ({ title: `Das Zertifikat von ${text(p['host'])} endet ${f.moment(num(p['ends_ms']), now)}` }),
     certificate_failed: (p) => ({ title: `Kein Zertifikat für ${text(p['host'])}`, detail: text(p['error']) }),
     configuration_rejected: (p) => ({ title: 'Die Konfiguration wurde nicht übernommen', detail: text(p['error']) }),

@@ -101,6 +101,7 @@ export const en = {
     edge_away: () => ({ title: 'The edge is not reporting', detail: 'It serves on from its last configuration; figures of traffic stand still until it is back.' }),
     disk_nearly_full: (p, f) => ({ title: `The disk of ${text(p['path'])} is nearly full`, detail: `${f.bytes(num(p['free_bytes']))} left. Shop traffic goes on; orders need the database’s disk.` }),
     store_read_only: (p) => ({ title: 'Storewarden can’t write its records', detail: `${text(p['error'])}. Shop traffic is not affected.` }),
+    access_log_lossy: (p, f) => ({ title: `The access log loses lines: ${f.count(num(p['dropped']))} in the last minute`, detail: 'Its disk is full or too slow. Shop traffic is not affected.' }),
     certificate_ending: (p, f, now) => ({ title: `The certificate of ${text(p['host'])} ends ${f.moment(num(p['ends_ms']), now)}` }),
     certificate_failed: (p) => ({ title: `No certificate for ${text(p['host'])}`, detail: text(p['error']) }),
     configuration_rejected: (p) => ({ title: 'The configuration was not taken over', detail: text(p['error']) }),
