@@ -13,6 +13,8 @@ mod link;
 #[cfg(test)]
 mod origin;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod smuggling;
