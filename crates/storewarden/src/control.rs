@@ -16,7 +16,7 @@ use ::watch::{
     Watch, clock, host_facts,
     live::{Live, Site},
     orders::OrderReaders,
-    state::MarkKind,
+    state::{MarkKind, Tick},
 };
 use anyhow::Context;
 use api::{ApiState, Command, Rejected, Stream, Token};
@@ -93,7 +93,6 @@ struct Control {
 
 impl Control {
     async fn begin(config: &Path, state: &Path) -> anyhow::Result<(Self, Renewal)> {
-        let now_ms = now_ms();
         let (supervisor, listener) = supervised::adopt()?;
         let start = Start::new(config, state);
         let (configuration, mistakes) = start.configuration()?;
@@ -101,14 +100,8 @@ impl Control {
         let link = ControlLink::bind(&state.join("control.sock"))?;
         let events = link.events();
         let drains = store.drains().await?.into_iter().collect();
-        let mut live = Live::new(now_ms);
-        live.configure(Site::all(&configuration, &drains), 0);
-        if let Err(error) = clock::restore(&mut live, &store, now_ms).await {
-            tracing::warn!(%error, "the history before this start is not shown");
-        }
-        live.add_mark(None, now_ms, MarkKind::ControlStarted, Params::new());
-        live.configuration_error(mistakes);
-        let watch = Watch::new(live);
+        let watch = remembered(&store, Site::all(&configuration, &drains)).await;
+        watch.with(|live| live.configuration_error(mistakes));
         let mut certificates = Certificates::new(store.clone());
         if let Err(mistakes) = certificates.load(&configuration).await {
             let text = mistakes.details.join("\n");
@@ -116,40 +109,29 @@ impl Control {
         }
         let mut publisher = Publisher::new(link, store.clone(), watch.clone(), drains);
         publisher.publish(&configuration, certificates.all()).await?;
+        watch.with(|live| live.certificates(certificates.evidence()));
 
-        let (stop, stopped) = watch::channel(false);
-        let (mut sources, mut servers) = (JoinSet::new(), JoinSet::new());
-        let (applied, applied_versions) = watch::channel(link::Versions::new());
-        let (edge_versions_in, edge_versions) = mpsc::channel(COMMANDS);
-        sources.spawn(link::follow(events, watch.clone(), applied, edge_versions_in));
-        let disks = start.disks();
-        sources.spawn(host_facts::follow(watch.clone(), disks));
-        let (commands_in, commands) = mpsc::channel(COMMANDS);
-        let stream = Arc::new(Stream::default());
-        let publish = Arc::clone(&stream);
-        let beat = clock::run(
-            watch.clone(),
-            store.clone(),
-            move |ticks| publish.publish(&ticks),
-            stopped.clone(),
-        );
-        servers.spawn(beat);
+        let mut sources = JoinSet::new();
+        let (applied, versions) = watch::channel(link::Versions::new());
+        let (held, edge_versions) = mpsc::channel(COMMANDS);
+        sources.spawn(link::follow(events, watch.clone(), applied, held));
+        sources.spawn(host_facts::follow(watch.clone(), start.disks()));
+        let mut readers = OrderReaders::new(watch.clone(), store.clone());
+        readers.configure(&configuration);
         let listener = listen(listener, configuration.control.listen)?;
-        start.write_address(listener.local_addr()?)?;
+        start.tell_address(listener.local_addr()?);
+        let (asked, commands) = mpsc::channel(COMMANDS);
         let api = ApiState {
             watch: watch.clone(),
             store: store.clone(),
-            stream,
-            commands: commands_in,
+            stream: Arc::new(Stream::default()),
+            commands: asked,
             token: Token::open(&state.join(crate::client::TOKEN_FILE))?,
             names: Arc::from(Vec::new()),
         };
-        servers.spawn(api::serve(listener, api::router(api), stopped));
-        let (wishes_in, wishes) = mpsc::channel(COMMANDS);
-        let renewal = Renewal::new(store.clone(), wishes_in, applied_versions);
-        let mut readers = OrderReaders::new(watch.clone(), store.clone());
-        readers.configure(&configuration);
-        watch.with(|live| live.certificates(certificates.evidence()));
+        let (stop, servers) = serve_until_stopped(listener, api);
+        let (wish, wishes) = mpsc::channel(COMMANDS);
+        let renewal = Renewal::new(store, wish, versions);
         let control = Self {
             start,
             configuration,
@@ -258,9 +240,7 @@ impl Control {
         let failed = |error| Rejected { message: format!("{error:#}"), details: Vec::new() };
         let version = self.try_apply().await.map_err(failed)?;
         self.readers.configure(&self.configuration);
-        if let Err(error) = self.start.keep(&text) {
-            tracing::warn!(%error, "the accepted configuration was not kept for the next start");
-        }
+        self.start.keep(&text);
         Ok(version)
     }
 
@@ -321,6 +301,29 @@ impl Control {
         }
         tracing::info!("control has ended");
     }
+}
+
+/// The living picture with what the store remembers of these shops.
+async fn remembered(store: &Store, sites: Vec<Site>) -> Watch {
+    let now_ms = now_ms();
+    let mut live = Live::new(now_ms);
+    live.configure(sites, 0);
+    if let Err(error) = clock::restore(&mut live, store, now_ms).await {
+        tracing::warn!(%error, "the history before this start is not shown");
+    }
+    live.add_mark(None, now_ms, MarkKind::ControlStarted, Params::new());
+    Watch::new(live)
+}
+
+/// Starts the clock and the API. Both end when the sender says so.
+fn serve_until_stopped(listener: TcpListener, api: ApiState) -> (watch::Sender<bool>, JoinSet<()>) {
+    let (stop, stopped) = watch::channel(false);
+    let mut servers = JoinSet::new();
+    let stream = Arc::clone(&api.stream);
+    let publish = move |ticks: Vec<Tick>| stream.publish(&ticks);
+    servers.spawn(clock::run(api.watch.clone(), api.store.clone(), publish, stopped.clone()));
+    servers.spawn(api::serve(listener, api::router(api), stopped));
+    (stop, servers)
 }
 
 fn rejected(mistakes: crate::configuration::Mistakes) -> Rejected {

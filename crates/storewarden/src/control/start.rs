@@ -4,7 +4,7 @@ use crate::{
     client::ADDRESS_FILE,
     configuration::{Mistakes, load, understand},
 };
-use anyhow::{Context, bail};
+use anyhow::bail;
 use api::Rejected;
 use kernel::config::Configuration;
 use std::{
@@ -36,7 +36,7 @@ impl Start {
     pub(super) fn configuration(&self) -> anyhow::Result<(Configuration, Option<String>)> {
         let mistakes = match self.read() {
             Ok((text, configuration)) => {
-                self.keep(&text)?;
+                self.keep(&text);
                 return Ok((configuration, None));
             }
             Err(rejected) => rejected,
@@ -60,17 +60,27 @@ impl Start {
         Ok((loaded.text, loaded.meaning.map_err(invalid)?))
     }
 
-    /// Keeps the text of what is in force now.
-    pub(super) fn keep(&self, text: &str) -> anyhow::Result<()> {
+    /// Keeps the text of what is in force now. Where that fails, as on a full disk, control goes on.
+    pub(super) fn keep(&self, text: &str) {
         let path = self.state.join(ACCEPTED_FILE);
-        write_private(&path, text).with_context(|| format!("write `{}`", path.display()))
+        if fs::read_to_string(&path).is_ok_and(|kept| kept == text) {
+            return;
+        }
+        if let Err(error) = write_private(&path, text) {
+            tracing::warn!(%error, "the configuration was not kept for the next start");
+        }
     }
 
-    /// Tells the command line where the API is.
-    pub(super) fn write_address(&self, address: SocketAddr) -> anyhow::Result<()> {
+    /// Tells the command line where the API is. On a full disk what was told before stays.
+    pub(super) fn tell_address(&self, address: SocketAddr) {
         let path = self.state.join(ADDRESS_FILE);
-        write_private(&path, &format!("{address}\n"))
-            .with_context(|| format!("write `{}`", path.display()))
+        let text = format!("{address}\n");
+        if fs::read_to_string(&path).is_ok_and(|told| told == text) {
+            return;
+        }
+        if let Err(error) = write_private(&path, &text) {
+            tracing::error!(%error, "the command line does not know where the API is");
+        }
     }
 
     /// Paths on the file systems to look at: the machine's, and ours when it is another.
@@ -95,8 +105,12 @@ pub(super) fn concerns_supervisor(before: &Configuration, now: &Configuration) -
     told(before) != told(now)
 }
 
-/// Beside the file and then in its place, so that nobody reads half of it.
+/// Beside the file and then in its place, so that nobody reads half of it. What stands there
+/// already is not written again, which even a full disk allows.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    if fs::read_to_string(path).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
     let new = path.with_extension("new");
     let mut file =
         fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
