@@ -62,6 +62,8 @@ pub struct StageOptions {
     pub instances: usize,
     /// Most dynamic pages that one instance of the sample shop works on at once.
     pub capacity: usize,
+    /// Lines of TOML added to the edge's table.
+    pub edge_settings: String,
     /// Lines of TOML added to the shop's table.
     pub shop_settings: String,
     /// Tables of TOML added at the end.
@@ -87,6 +89,7 @@ impl StageOptions {
             database: DatabaseKind::Best,
             instances: 2,
             capacity: 64,
+            edge_settings: String::new(),
             shop_settings: String::new(),
             more_settings: String::new(),
             per_minute: 30,
@@ -128,6 +131,7 @@ impl Stage {
                     probe: play.probe(),
                     database: play.url_for_reading(),
                     instances: &instances,
+                    edge_settings: &options.edge_settings,
                     shop_settings: &options.shop_settings,
                     more_settings: &options.more_settings,
                 };

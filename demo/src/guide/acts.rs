@@ -58,7 +58,7 @@ pub(super) const ACTS: [Act; 9] = [
             "kill-instance",
             "Kill an app server",
             "Ends app-1 with kill -9, in the middle of whatever it was doing. It is started again after fifteen seconds.",
-            "Shop › Instances: app-1 turns to down within a second, app-2 takes its visitors, and the orders a minute go on. When it is back it gets its share slowly.",
+            "Shop › Instances: app-1 is Down within a second, app-2 takes its visitors, and orders a minute go on. When app-1 is back it is Warming up: it gets its share little by little.",
             "Kill app-1",
         )
     },
@@ -66,14 +66,14 @@ pub(super) const ACTS: [Act; 9] = [
         "stop-both",
         "Take the whole shop away for ten seconds",
         "Stops both instances, waits ten seconds and starts them again, as a careless deploy does.",
-        "Shop › Hold: requests wait instead of failing, those with a cart first. Nobody sees an error page; when the shop is back they are let go one after the other.",
+        "Shop › Held and queued: visitors wait with an open page instead of seeing an error, those in checkout first. When the shop is back they are let in at a gentle rate. The failures above stay where they are.",
         "Stop both",
     ),
     act(
         "redeploy",
         "Deploy a new version",
         "Drains one instance through Storewarden’s API, stops it, starts it, and then does the same with the other.",
-        "Shop › Instances: one drains while the other works, then they change places. Failures stay at zero, and no cart is lost.",
+        "Shop › Instances: one is Draining while the other works, then they change places. Nothing fails, and no cart is lost.",
         "Redeploy",
     ),
     Act {
@@ -96,7 +96,7 @@ pub(super) const ACTS: [Act; 9] = [
             "slow-queries",
             "Make the database slow",
             "Every query takes 600 ms longer, as after a missing index.",
-            "Overview: p95 climbs for pages that reach the shop. Pages that Storewarden has in its cache stay quick.",
+            "Overview: First byte, p95 climbs. Shop › Route classes: those that Storewarden has in its cache stay quick.",
             "Slow it down",
         )
     },
@@ -108,7 +108,7 @@ pub(super) const ACTS: [Act; 9] = [
             "errors",
             "Let every fifth page fail",
             "Both instances answer a fifth of their pages with an error.",
-            "Overview: the share of errors, and which kind of page they come from.",
+            "Overview: Errors, and the sentence at the top. Shop: both instances have them, and Route classes says where.",
             "Start the errors",
         )
     },
@@ -120,7 +120,7 @@ pub(super) const ACTS: [Act; 9] = [
             "leak",
             "Leak memory",
             "Each page that app-1 makes costs it 5 MB that it never gives back. Past 512 MB it dies, as if the system had run out.",
-            "Overview › Host: memory climbs. Then app-1 goes down by itself, and the shop goes on with app-2. Turn the customers up to see it sooner.",
+            "Overview › Processor and memory: memory climbs. Then app-1 goes down by itself, and the shop goes on with app-2. Turn the customers up to see it sooner.",
             "Start the leak",
         )
     },
@@ -130,7 +130,7 @@ pub(super) const ACTS: [Act; 9] = [
             "kill-control",
             "Kill Storewarden’s own head",
             "Ends the control process with kill -9: the one with the interface, the store and the judgement.",
-            "This page’s orders go on: the edge serves from what it knows. Storewarden’s interface says that its line is cut, and comes back by itself, nothing forgotten.",
+            "The orders on this page go on: the edge serves from what it knows. Storewarden’s interface says that its live line is cut, and a moment later it is back, nothing forgotten.",
             "Kill control",
         )
     },
@@ -140,7 +140,7 @@ pub(super) const ACTS: [Act; 9] = [
             "replace-edge",
             "Replace the edge while everybody shops",
             "Starts a new edge process, hands it the listening sockets, and lets the old one finish its requests.",
-            "Shop › Edge: a new process, a mark on the charts, and failures at zero: not one connection was refused.",
+            "What happened: “Edge started”, as a mark on every chart. Not one connection was refused: the failures above stay where they are.",
             "Replace the edge",
         )
     },

@@ -28,6 +28,7 @@ pub(super) struct Configuration<'a> {
     pub(super) probe: &'static str,
     pub(super) database: &'a str,
     pub(super) instances: &'a [Instance],
+    pub(super) edge_settings: &'a str,
     pub(super) shop_settings: &'a str,
     pub(super) more_settings: &'a str,
 }
@@ -254,11 +255,12 @@ fn write(configuration: &Configuration<'_>, edge: SocketAddr, control: SocketAdd
             format!("    {{ name = \"{name}\", address = \"{address}\" }},\n")
         })
         .collect();
-    let Configuration { platform, database, shop_settings, more_settings, .. } = configuration;
+    let Configuration { platform, database, edge_settings, shop_settings, more_settings, .. } =
+        configuration;
     format!(
         "# Written by the demonstration, which takes it away again.\n\
          version = 1\n\n\
-         [edge]\nlisten = [\"http://{edge}\"]\n\n\
+         [edge]\nlisten = [\"http://{edge}\"]\n{edge_settings}\n\n\
          [control]\nlisten = \"{control}\"\n\n\
          [shop.{SHOP}]\nplatform = \"{platform}\"\nhosts = [\"127.0.0.1\", \"localhost\"]\n\
          app = [\n{}]\ndatabase = \"{database}\"\n{shop_settings}\n{more_settings}\n",

@@ -47,21 +47,20 @@ impl Installation {
     /// Installs it, unless that was done before.
     #[expect(clippy::print_stdout, reason = "says what it installs before it does")]
     pub(super) async fn prepare() -> Result<Self> {
-        let mut hasher = DefaultHasher::new();
-        FILES.hash(&mut hasher);
-        let folder = cache_folder()?.join(format!("vendure-{:016x}", hasher.finish()));
+        let folder =
+            cache_folder()?.join(format!("vendure-{}", fingerprint(&["package-lock.json"])));
         fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
         // Two demonstrations at once must not install into one folder.
         let lock = File::create(folder.join("lock")).context("make the installation's lock")?;
         let lock = spawn_blocking(move || lock.lock().map(|()| lock)).await??;
+        for (name, content) in FILES {
+            fs::write(folder.join(name), content)?;
+        }
         if !folder.join("installed").exists() {
             println!(
                 "Installing Vendure 3.7.3 from npm into {} (180 MB; about a minute) …",
                 folder.display()
             );
-            for (name, content) in FILES {
-                fs::write(folder.join(name), content)?;
-            }
             let npm = Spawn::new("npm")
                 .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
                 .directory(&folder);
@@ -81,7 +80,8 @@ impl Installation {
             return Ok(Postgres::start(directory, Options::default()).await?);
         }
         let version = Postgres::find().context("Vendure needs PostgreSQL")?.version;
-        let template = self.folder.join(format!("postgres-{version}"));
+        let filled_by = fingerprint(&["populate.js"]);
+        let template = self.folder.join(format!("postgres-{version}-{filled_by}"));
         let data = directory.join("data");
         if template.exists() {
             copy(&template, &data).await?;
@@ -136,6 +136,15 @@ impl Installation {
             .env("SUPERADMIN_PASSWORD", "a-sample-shop-on-this-machine")
             .env("COOKIE_SECRET", "the-same-for-all-instances")
     }
+}
+
+/// Changes when one of these files does.
+fn fingerprint(names: &[&str]) -> String {
+    let mut hasher = DefaultHasher::new();
+    for file in FILES.iter().filter(|(name, _)| names.contains(name)) {
+        file.hash(&mut hasher);
+    }
+    format!("{:016x}", hasher.finish())
 }
 
 /// Copies a server's folder with its owners and rights.
