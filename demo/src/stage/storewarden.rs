@@ -257,12 +257,14 @@ fn write(configuration: &Configuration<'_>, edge: SocketAddr, control: SocketAdd
         .collect();
     let Configuration { platform, database, edge_settings, shop_settings, more_settings, .. } =
         configuration;
+    // What the shop calls itself on its own pages.
+    let name = if *platform == "sample" { "Lampenladen" } else { "Vendure" };
     format!(
         "# Written by the demonstration, which takes it away again.\n\
          version = 1\n\n\
          [edge]\nlisten = [\"http://{edge}\"]\n{edge_settings}\n\n\
          [control]\nlisten = \"{control}\"\n\n\
-         [shop.{SHOP}]\nplatform = \"{platform}\"\nhosts = [\"127.0.0.1\", \"localhost\"]\n\
+         [shop.{SHOP}]\nname = \"{name}\"\nplatform = \"{platform}\"\ntime_zone = \"Europe/Berlin\"\nhosts = [\"127.0.0.1\", \"localhost\"]\n\
          app = [\n{}]\ndatabase = \"{database}\"\n{shop_settings}\n{more_settings}\n",
         apps.concat()
     )
