@@ -38,12 +38,15 @@ pub async fn run(
         }
         count += 1;
         let health = store.health();
-        let unsaved = watch.with(|live| {
+        watch.with(|live| {
             live.store_error(health.last_error.filter(|_| !health.writable));
             publish(live.tick(now_ms()));
-            live.take_unsaved(count.is_multiple_of(TICKS_PER_SAVE))
         });
-        save(&watch, &store, unsaved).await;
+        // A store that cannot be written is tried again less often than it would have to say so.
+        let is_due = count.is_multiple_of(TICKS_PER_SAVE);
+        if health.writable || is_due {
+            save(&watch, &store, watch.with(|live| live.take_unsaved(is_due))).await;
+        }
         if count % TICKS_PER_PRUNE == TICKS_PER_SAVE {
             let now_ms = now_ms();
             if let Err(error) = store.prune(now_ms - KEPT_MS, now_ms).await {

@@ -209,6 +209,7 @@ impl Live {
         // Both write to the state directory: the same trouble from two sides.
         let edge_error = || self.edges.snapshot_error(now_ms);
         self.machine.store_error = self.store_error.clone().or_else(edge_error);
+        self.machine.log_lines_dropped = self.edges.log_lines_dropped(now_ms);
         let edge = self.edges.evidence(now_ms);
         let (memory, findings) = judge_machine(&self.machine_memory, edge, &self.machine, now_ms);
         self.machine_memory = memory;

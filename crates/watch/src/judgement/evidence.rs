@@ -135,6 +135,8 @@ pub struct MachineEvidence {
     pub disks: Vec<(String, u64, u64)>,
     /// Why our own records cannot be written.
     pub store_error: Option<String>,
+    /// Lines that the access log lost in the last minute.
+    pub log_lines_dropped: u64,
     /// Why the configuration file was not taken over.
     pub configuration_error: Option<String>,
     pub certificates: Vec<CertificateEvidence>,

@@ -15,6 +15,10 @@ pub(super) fn signs(machine: &MachineEvidence, now_ms: i64) -> Vec<Sign> {
     if let Some(error) = &machine.store_error {
         signs.push(Sign::new("store_read_only", Level::Attention).with("error", error.as_str()));
     }
+    if machine.log_lines_dropped > 0 {
+        let sign = Sign::new("access_log_lossy", Level::Attention);
+        signs.push(sign.with("dropped", machine.log_lines_dropped));
+    }
     if let Some(error) = &machine.configuration_error {
         let sign = Sign::new("configuration_rejected", Level::Attention);
         signs.push(sign.with("error", error.as_str()));

@@ -120,6 +120,9 @@ fn a_moment_is_judged_by_its_worst() {
     );
     check(errors(100), Attention, "errors_up", &["errors_up"]);
     check(with(|e| e.traffic.p95_ms = Some(2_500.0)), Good, "selling", &["slow"]);
+    let full = || Some("disk full".to_owned());
+    check(with(|e| e.machine.store_error = full()), Good, "selling", &["store_read_only"]);
+    check(with(|e| e.machine.log_lines_dropped = 7), Good, "selling", &["access_log_lossy"]);
     let (reference, what) = ("r1".to_owned(), "nothing happens".to_owned());
     let report = ReportEvidence { count: 2, at_ms: NOW, reference, what };
     check(with(|e| e.reports = Some(report)), Good, "selling", &["visitor_reports"]);

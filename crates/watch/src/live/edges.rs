@@ -10,12 +10,17 @@ use kernel::{
     facts::{Facts, Health, HoldFacts, InstanceFacts},
     link::Hello,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 /// Facts older than this say nothing of now.
 pub(crate) const STALE_MS: i64 = 3_000;
 /// Edges that left and may come back with the same counters; the oldest are forgotten.
 const MAX_EDGES: usize = 8;
+/// Lines that an access log lost are told of for so long.
+const LOSS_SHOWN_MS: i64 = 60_000;
 
 #[derive(Debug)]
 struct EdgeLink {
@@ -36,6 +41,8 @@ pub(crate) struct Edges {
     started_ms: i64,
     /// When facts last came; our own start before that.
     heard_ms: i64,
+    /// Lines that access logs lost of late, each with our clock when we heard of it.
+    lost_lines: VecDeque<(i64, u64)>,
 }
 
 /// Two frames of one edge to subtract.
@@ -49,7 +56,8 @@ pub(crate) struct Pair {
 
 impl Edges {
     pub(crate) fn new(now_ms: i64) -> Self {
-        Self { links: BTreeMap::new(), started_ms: now_ms, heard_ms: now_ms }
+        let (links, lost_lines) = (BTreeMap::new(), VecDeque::new());
+        Self { links, started_ms: now_ms, heard_ms: now_ms, lost_lines }
     }
 
     /// Notes a connection; true when this edge was not known.
@@ -94,7 +102,22 @@ impl Edges {
             (None, false) => return None,
         };
         let covered_ms = (facts.at_ms - from_ms).max(1);
+        let lost_before = before.as_ref().map_or(0, |before| before.log_lines_dropped);
+        self.lose_lines(facts.log_lines_dropped.saturating_sub(lost_before), now_ms);
         Some(Pair { before, now: Arc::clone(facts), covered_ms })
+    }
+
+    fn lose_lines(&mut self, count: u64, now_ms: i64) {
+        self.lost_lines.retain(|(at_ms, _)| now_ms - at_ms < LOSS_SHOWN_MS);
+        if count > 0 {
+            self.lost_lines.push_back((now_ms, count));
+        }
+    }
+
+    /// Lines that access logs lost in the last minute.
+    pub(crate) fn log_lines_dropped(&self, now_ms: i64) -> u64 {
+        let recent = self.lost_lines.iter().filter(|(at_ms, _)| now_ms - at_ms < LOSS_SHOWN_MS);
+        recent.map(|(_, count)| count).sum()
     }
 
     fn link(&mut self, edge_start: u64) -> &mut EdgeLink {

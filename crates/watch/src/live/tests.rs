@@ -172,6 +172,30 @@ fn stale_facts_are_unknown_and_never_good() {
 }
 
 #[test]
+fn a_disk_that_the_edge_cannot_write_to_is_told_of_until_it_can() {
+    let mut live = live();
+    live.edge_connected(&hello(1, START));
+    let mut at = |second: i64, dropped, error: Option<&str>| {
+        let at_ms = START + second * 1_000;
+        let mut frame = facts(1, at_ms, 5, 0);
+        let seen = Arc::make_mut(&mut frame);
+        (seen.log_lines_dropped, seen.snapshot_error) = (dropped, error.map(str::to_owned));
+        live.edge_facts(&frame, at_ms);
+        let tick = live.tick(at_ms).remove(0);
+        let mut said: Vec<_> = tick.now.findings.iter().map(|found| found.code.clone()).collect();
+        said.sort();
+        let lossy = tick.now.findings.iter().find(|found| found.code == "access_log_lossy");
+        (said.join(" "), lossy.and_then(|found| found.params.get("dropped").cloned()))
+    };
+    assert_eq!(at(1, 0, None), (String::new(), None));
+    assert_eq!(at(2, 3, None), ("access_log_lossy".into(), Some(3_i64.into())));
+    let both = "access_log_lossy store_read_only";
+    assert_eq!(at(30, 7, Some("disk full")), (both.into(), Some(7_i64.into())));
+    assert_eq!(at(62, 7, None), ("access_log_lossy".into(), Some(4_i64.into())));
+    assert_eq!(at(90, 7, None), (String::new(), None));
+}
+
+#[test]
 fn before_the_first_frame_nothing_is_known() {
     let mut live = live();
     let tick = live.tick(START + 1_000).remove(0);
