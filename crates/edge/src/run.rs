@@ -241,7 +241,10 @@ impl Keeping {
             tokio::select! {
                 Some(report) = heard.recv() => applying.borrow().keeper.checker.hear(report),
                 () = &mut link => break,
-                _ = tick.tick() => drop(tell.send_replace(Some(applying.borrow().facts()))),
+                _ = tick.tick() => {
+                    applying.borrow_mut().saved.save_again();
+                    tell.send_replace(Some(applying.borrow().facts()));
+                }
                 _ = &mut ended => break,
             }
         }

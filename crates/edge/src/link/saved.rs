@@ -36,12 +36,15 @@ pub(crate) struct SavedSnapshot {
     path: PathBuf,
     /// The version that stands on disk.
     written: Option<u64>,
+    /// What is in force and could not be written.
+    unsaved: Option<Snapshot>,
     error: Option<String>,
 }
 
 impl SavedSnapshot {
     pub(crate) fn new(state: &Path) -> Self {
-        Self { path: state.join("edge").join("snapshot.json"), written: None, error: None }
+        let path = state.join("edge").join("snapshot.json");
+        Self { path, written: None, unsaved: None, error: None }
     }
 
     /// The copy, if there is one. Clears away what a killed predecessor left unfinished.
@@ -66,7 +69,8 @@ impl SavedSnapshot {
         Ok(Some(snapshot))
     }
 
-    /// Replaces the copy. A failure is logged once until it changes, and kept for [`Self::error`].
+    /// Replaces the copy. A failure is logged once until it changes, and kept for [`Self::error`];
+    /// the snapshot is kept for [`Self::save_again`].
     pub(crate) fn save(&mut self, snapshot: &Snapshot) {
         if self.written == Some(snapshot.version) && self.error.is_none() {
             return;
@@ -88,7 +92,16 @@ impl SavedSnapshot {
             None if self.error.is_some() => tracing::info!("the snapshot is on disk again"),
             _ => {}
         }
+        self.unsaved = error.is_some().then(|| snapshot.clone());
         self.error = error;
+    }
+
+    /// Tries once more what could not be written: there may be room again, and no new snapshot for
+    /// days.
+    pub(crate) fn save_again(&mut self) {
+        if let Some(snapshot) = self.unsaved.take() {
+            self.save(&snapshot);
+        }
     }
 
     /// Why the last snapshot is not on disk.
@@ -172,8 +185,10 @@ mod tests {
         let mut saved = SavedSnapshot::new(state.path());
         saved.save(&snapshot(1));
         assert!(saved.error().unwrap().starts_with("write saved snapshot"), "{:?}", saved.error());
+        saved.save_again();
+        assert!(saved.error().is_some(), "nothing has changed");
         fs::remove_file(state.path().join("edge")).unwrap();
-        saved.save(&snapshot(1));
+        saved.save_again();
         assert_eq!(saved.error(), None);
         assert_eq!(saved.load().unwrap(), Some(snapshot(1)));
     }
