@@ -62,14 +62,20 @@ impl Places {
     }
 
     /// Writes `NAME.pid`, for people and their scripts; nothing of ours depends on it.
+    ///
+    /// On a full disk there is no room for a new file beside the old one, but there is in it, where
+    /// a stranger's pid would stand else before long.
     pub(super) fn note_pid(&self, name: &str, pid: u32) {
         let path = self.pid_file(name);
-        let write = || {
-            let new = path.with_extension("pid.new");
-            fs::write(&new, format!("{pid}\n"))?;
-            fs::rename(&new, &path)
-        };
-        if let Err(error) = write() {
+        let text = format!("{pid}\n");
+        let new = path.with_extension("pid.new");
+        let replace = fs::write(&new, &text).and_then(|()| fs::rename(&new, &path));
+        let written = replace.or_else(|_| {
+            // Best effort: an empty file more.
+            fs::remove_file(&new).ok();
+            overwrite(&path, &text)
+        });
+        if let Err(error) = written {
             tracing::error!(%error, path = %path.display(), "a pid file could not be written");
         }
     }
@@ -89,6 +95,13 @@ impl Places {
     fn pid_file(&self, name: &str) -> PathBuf {
         self.state.join(format!("{name}.pid"))
     }
+}
+
+/// Puts `text` in the place of what a file holds, without giving up the file's room in between.
+fn overwrite(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::options().write(true).create(true).truncate(false).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.set_len(text.len() as u64)
 }
 
 /// Locks a pid file and writes our pid into it. The lock, not the file, is what keeps others out: it
@@ -134,6 +147,13 @@ mod tests {
         assert!(error.contains(&std::process::id().to_string()), "{error}");
         first.note_pid("edge", 7);
         assert_eq!(fs::read_to_string(state.join("edge.pid")).unwrap(), "7\n");
+        // A folder where the new file should be: only the old one can be written.
+        fs::create_dir(state.join("edge.pid.new")).unwrap();
+        for pid in [123_456, 8] {
+            first.note_pid("edge", pid);
+            assert_eq!(fs::read_to_string(state.join("edge.pid")).unwrap(), format!("{pid}\n"));
+        }
+        fs::remove_dir(state.join("edge.pid.new")).unwrap();
         first.release();
         assert_eq!(fs::read_dir(&state).unwrap().count(), 0);
         drop(first);
