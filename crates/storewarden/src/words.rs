@@ -76,6 +76,9 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
         "store_read_only" => {
             format!("Storewarden cannot write its records: {}", text("error"))
         }
+        "access_log_lossy" => {
+            format!("The access log lost {} lines in the last minute", text("dropped"))
+        }
         "certificate_ending" => {
             format!("The certificate of {} ends in {}", text("host"), says.age("ends_ms"))
         }
