@@ -5,31 +5,17 @@
 //! that were filled before are intact after, and no request that may be repeated failed, unless its
 //! answer had begun.
 
+use crate::trade::{GRACE, another_edge, check_books, kill_control, program, sell, storewarden};
 use anyhow::{Context, Result, ensure};
 use demo::{
     customers::{Client, Kind},
-    stage::{DatabaseKind, SHOP, Stage, StageOptions, has_postgres},
+    stage::{DatabaseKind, Stage, StageOptions, has_postgres},
 };
-use std::{
-    collections::HashMap,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
-use testkit::wait_until;
+use std::time::{Duration, Instant};
 
-const GRACE: Duration = Duration::from_secs(60);
-const LONG: Duration = Duration::from_secs(120);
 /// How long everything stays away: what the house promises to hide.
 const AWAY: Duration = Duration::from_secs(10);
 const RELOADS: usize = 100;
-
-/// A program that was built with the tests.
-fn program(name: &str) -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let built = test.ancestors().nth(2).context("a test lies in target/PROFILE/deps")?.join(name);
-    ensure!(built.exists(), "`{name}` is not built; first: cargo build -p storewarden -p demo");
-    Ok(built)
-}
 
 async fn open(kind: Kind, per_minute: u64) -> Result<Stage> {
     let options = StageOptions {
@@ -42,16 +28,6 @@ async fn open(kind: Kind, per_minute: u64) -> Result<Stage> {
         ..StageOptions::new(program("demo")?)
     };
     Stage::start(options).await
-}
-
-/// Waits until customers have bought `more` orders.
-async fn sell(stage: &Stage, more: u64) {
-    let before = stage.customers().ledger().figures().orders;
-    wait_until("customers to buy", LONG, async || {
-        let now = stage.customers().ledger().figures();
-        if now.orders >= before + more { Ok(()) } else { Err(now) }
-    })
-    .await;
 }
 
 /// A visitor of the sample shop with something in the cart, who stays.
@@ -99,32 +75,6 @@ async fn ask(client: &mut Client, method: &str, path: &str, form: Option<&str>) 
     Ok(answer.text().to_owned())
 }
 
-/// What must hold of all that customers were told and did.
-async fn check_books(stage: &Stage, act: &str) -> Result<()> {
-    let rows = stage.rows().await?;
-    let mut by_number = HashMap::new();
-    let mut by_cart: HashMap<&str, u32> = HashMap::new();
-    for row in &rows {
-        by_number.insert(row.number.as_str(), row);
-        *by_cart.entry(&row.cart).or_default() += 1;
-    }
-    for order in stage.customers().ledger().acknowledged() {
-        let row = by_number.get(order.number.as_str());
-        let row = row.with_context(|| format!("{act}: order {} is gone", order.number))?;
-        ensure!(row.email == order.email, "{act}: order {} is somebody else's", order.number);
-        ensure!(row.total_minor == order.total_minor, "{act}: order {} changed", order.number);
-    }
-    let twice = by_cart.iter().find(|(_, count)| **count > 1);
-    ensure!(twice.is_none(), "{act}: one cart, two orders: {twice:?}");
-    let failures = stage.customers().ledger().failures();
-    let carts: Vec<_> = failures.iter().filter(|f| f.kind == "cart not intact").collect();
-    ensure!(carts.is_empty(), "{act}: carts were not intact: {carts:#?}");
-    let broken: Vec<_> =
-        failures.iter().filter(|f| f.idempotent && !f.answer_had_begun).take(5).collect();
-    ensure!(broken.is_empty(), "{act}: requests failed that may be repeated: {broken:#?}");
-    Ok(())
-}
-
 async fn kill_an_instance(stage: &Stage) -> Result<()> {
     stage.instances()[0].kill().await
 }
@@ -142,44 +92,18 @@ async fn stop_all_for_a_while(stage: &Stage) -> Result<()> {
 }
 
 async fn reload_often(stage: &Stage) -> Result<()> {
-    let storewarden = stage.storewarden().context("a stage with Storewarden")?;
+    let storewarden = storewarden(stage)?;
     for _ in 0..RELOADS {
         storewarden.reload().await?;
     }
     Ok(())
 }
 
-async fn kill_control(stage: &Stage) -> Result<()> {
-    let storewarden = stage.storewarden().context("a stage with Storewarden")?;
-    let before = storewarden.pid("control")?;
-    storewarden.kill_control()?;
-    // Customers buy while nobody is in control.
-    sell(stage, 5).await;
-    wait_until("a new control that knows its edge", LONG, async || {
-        let pid = storewarden.pid("control");
-        let state = storewarden.api("GET", &format!("/shops/{SHOP}")).await;
-        match (pid, state) {
-            (Ok(pid), Ok(state))
-                if pid != before && state.text().contains("\"connected\":true") =>
-            {
-                Ok(())
-            }
-            (pid, state) => Err(format!("{pid:?} {:?}", state.map(|answer| answer.status))),
-        }
-    })
-    .await;
-    Ok(())
-}
-
 async fn replace_the_edge(stage: &Stage) -> Result<()> {
-    let storewarden = stage.storewarden().context("a stage with Storewarden")?;
+    let storewarden = storewarden(stage)?;
     let before = storewarden.pid("edge")?;
     storewarden.replace_edge()?;
-    wait_until("a new edge", LONG, async || match storewarden.pid("edge") {
-        Ok(pid) if pid != before => Ok(()),
-        other => Err(format!("{other:?}")),
-    })
-    .await;
+    another_edge(storewarden, before).await;
     Ok(())
 }
 
