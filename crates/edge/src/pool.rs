@@ -25,7 +25,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 mod balance;
 mod queue;
 
-use queue::Queue;
+use queue::{Queue, Turn};
 
 /// What the request path tells the checker.
 #[derive(Debug)]
@@ -154,15 +154,15 @@ impl Pool {
                 return Err(NoPlace::QueueFull);
             }
             let held = !view.any_healthy();
-            let number = queue.push(claim, held, started, sender);
+            let turn = queue.push(claim, held, started, sender);
             self.waiting.store(queue.len(), SeqCst);
-            Ticket { pool: self, claim, number, open: true }
+            Ticket { pool: self, turn, held, open: true }
         };
         // Who left between our look and our stand in line did not see us wait: look for them.
         // (`waiting` and the places taken are sequentially consistent: one of us sees the other.)
         self.dispatch();
         loop {
-            let allowed = self.allowed_wait(started);
+            let allowed = ticket.allowed_wait();
             let left = allowed.saturating_sub(waited + started.elapsed());
             match tokio::time::timeout(left, &mut receiver).await {
                 Ok(Ok(permit)) => {
@@ -171,7 +171,7 @@ impl Pool {
                 }
                 Ok(Err(_closed)) => return Err(ticket.expire(receiver)),
                 // The pool may have gone down meanwhile, which allows a longer wait.
-                Err(_) if self.allowed_wait(started) > waited + started.elapsed() => {}
+                Err(_) if ticket.allowed_wait() > waited + started.elapsed() => {}
                 Err(_) => {
                     if let Ok(permit) = receiver.try_recv() {
                         ticket.open = false;
@@ -217,9 +217,9 @@ impl Pool {
         }
         let mut queue = self.lock();
         let now = Instant::now();
-        while let Some(claim) = queue.first(now) {
-            let Some(permit) = self.choose(claim) else { break };
-            if let Err(mut unclaimed) = queue.release_first(now, permit) {
+        while let Some(next) = queue.next(now) {
+            let Some(permit) = self.choose(next.claim) else { break };
+            if let Err(mut unclaimed) = queue.release(next, permit) {
                 // Its visitor left this very moment. Leaving through `drop` would lock again.
                 unclaimed.leave_quietly();
             }
@@ -241,17 +241,10 @@ impl Pool {
     pub(crate) fn keep_pace(self: &Arc<Self>) -> bool {
         self.dispatch();
         let mut queue = self.lock();
-        queue.end_pace_when_empty();
+        queue.end_pace_when_nobody_is_held();
         let starting = |slot: &Slot| slot.instance.health() == Health::SlowStart;
         // A slow start frees places by time alone, which nobody else would notice.
         queue.is_paced() || !queue.is_empty() && self.view.load().slots.iter().any(starting)
-    }
-
-    fn allowed_wait(&self, started: Instant) -> Duration {
-        let view = self.view.load();
-        let hold = &view.settings.hold;
-        let held = !view.any_healthy() || self.lock().is_paced_since(started);
-        Duration::from_millis(if held { hold.max_wait_ms } else { hold.queue_wait_ms })
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -325,18 +318,26 @@ impl Drop for Permit {
 /// A place in the queue; dropped while open, its visitor has left.
 struct Ticket<'a> {
     pool: &'a Arc<Pool>,
-    claim: Claim,
-    number: u64,
+    turn: Turn,
+    /// It was taken while no instance was healthy.
+    held: bool,
     open: bool,
 }
 
 impl Ticket<'_> {
+    fn allowed_wait(&self) -> Duration {
+        let view = self.pool.view.load();
+        let hold = &view.settings.hold;
+        let held = self.held || !view.any_healthy();
+        Duration::from_millis(if held { hold.max_wait_ms } else { hold.queue_wait_ms })
+    }
+
     fn expire(&mut self, receiver: oneshot::Receiver<Permit>) -> NoPlace {
         self.open = false;
         let held = !self.pool.view.load().any_healthy();
         {
             let mut queue = self.pool.lock();
-            queue.remove(self.claim.priority, self.number);
+            queue.remove(self.turn);
             queue.counts.expired += 1;
             self.pool.waiting.store(queue.len(), SeqCst);
         }
@@ -352,7 +353,7 @@ impl Drop for Ticket<'_> {
             return;
         }
         let mut queue = self.pool.lock();
-        if queue.remove(self.claim.priority, self.number) {
+        if queue.remove(self.turn) {
             queue.counts.left += 1;
         }
         self.pool.waiting.store(queue.len(), SeqCst);

@@ -134,6 +134,67 @@ async fn the_held_wait_for_an_instance_and_are_let_go_at_a_pace() {
     assert_eq!(pool.facts().released, 25);
 }
 
+#[tokio::test]
+async fn who_comes_after_the_pause_does_not_wait_for_the_pace() {
+    let slot = slot("a", 1000, 1);
+    let instance = slot.instance.clone();
+    instance.set_health(Health::Down, 0);
+    let hold = Hold { release_per_second: 1, ..Hold::default() };
+    let pool = pool(vec![slot], Balance::RoundRobin, hold);
+    let held: Vec<_> = (0..3)
+        .map(|_| {
+            let pool = pool.clone();
+            tokio::spawn(async move { admit(&pool, ANYONE).await })
+        })
+        .collect();
+    while pool.facts().held < 3 {
+        tokio::task::yield_now().await;
+    }
+    instance.set_health(Health::Up, 0);
+    pool.instance_up();
+    // Far more a second than the pace lets go: else a busy shop would never be itself again.
+    for _ in 0..100 {
+        drop(tokio::time::timeout(Duration::from_millis(100), admit(&pool, ANYONE)).await.unwrap());
+    }
+    assert_eq!(pool.facts().held, 2);
+    held.iter().for_each(tokio::task::JoinHandle::abort);
+    for task in held {
+        drop(task.await);
+    }
+    assert!(!pool.keep_pace(), "nobody is held any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_held_keep_their_time_when_the_instance_comes_and_goes() {
+    let slot = slot("a", 1000, 1);
+    let instance = slot.instance.clone();
+    instance.set_health(Health::Down, 0);
+    let hold =
+        Hold { release_per_second: 1, max_wait_ms: 1000, queue_wait_ms: 0, ..Hold::default() };
+    let pool = pool(vec![slot], Balance::RoundRobin, hold);
+    let wait = || {
+        let pool = pool.clone();
+        tokio::spawn(async move { admit(&pool, ANYONE).await })
+    };
+    let first = [wait(), wait()];
+    while pool.facts().held < 2 {
+        tokio::task::yield_now().await;
+    }
+    instance.set_health(Health::Up, 0);
+    pool.instance_up();
+    instance.set_health(Health::Down, 0);
+    let later = wait();
+    while pool.facts().held < 2 {
+        tokio::task::yield_now().await;
+    }
+    instance.set_health(Health::Up, 0);
+    pool.instance_up();
+    // The runtime's clock, which is paused; the wait that is allowed goes by the real one.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert!(!later.is_finished(), "it was held like the others");
+    first.iter().chain([&later]).for_each(tokio::task::JoinHandle::abort);
+}
+
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_longer_than_allowed_and_no_more_than_allowed_wait() {
     let slot = slot("a", 1, 1);
