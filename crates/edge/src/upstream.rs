@@ -20,7 +20,7 @@ use std::{
     sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
-use tokio::{net::TcpStream, sync::oneshot};
+use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle, time::timeout};
 
 mod stream;
 
@@ -28,6 +28,8 @@ pub(crate) use stream::SharedStream;
 
 /// Most idle connections that one worker keeps to one instance.
 const MAX_IDLE: usize = 256;
+/// How long an idle connection may take to be ready: its task needs one turn.
+const SETTLE: Duration = Duration::from_millis(50);
 
 /// Idle connections of one worker, the last used first.
 #[derive(Default)]
@@ -47,6 +49,17 @@ pub(crate) struct Lane {
     stream: SharedStream,
     /// The raw connection, once hyper is done with it.
     parts: oneshot::Receiver<UpstreamParts>,
+    driver: Driver,
+}
+
+/// The task that runs a connection; ended with its lane, whatever it is in the middle of: a request
+/// that the shop does not read would else hold it for ever.
+struct Driver(JoinHandle<()>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What is left of an upstream connection after an upgrade: the stream and what was read ahead.
@@ -102,14 +115,14 @@ impl Upstreams {
                 }
             };
             let fresh = connect.is_some();
-            if lane.sender.ready().await.is_err() {
+            if let Err(why) = lane.settle(if fresh { patience.connect } else { SETTLE }).await {
                 if fresh {
-                    return Err(SendError::Connect("closed right after it was opened".into()));
+                    return Err(SendError::Connect(why.to_owned()));
                 }
                 continue;
             }
             let answer = lane.sender.try_send_request(request);
-            match tokio::time::timeout(patience.response, answer).await {
+            match timeout(patience.response, answer).await {
                 Ok(Ok(response)) => return Ok(Exchange { response, connect, lane }),
                 Ok(Err(mut error)) => match error.take_message() {
                     // Not a byte of it was written: the connection had been closed meanwhile.
@@ -158,16 +171,30 @@ impl Upstreams {
 }
 
 impl Lane {
+    /// Waits until the connection takes a request. It does at once, unless it was closed or the shop
+    /// answered the request before without having read it, and still does not.
+    async fn settle(&mut self, patience: Duration) -> Result<(), &'static str> {
+        if self.sender.is_ready() {
+            return Ok(());
+        }
+        match timeout(patience, self.sender.ready()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_closed)) => Err("closed right after it was opened"),
+            Err(_elapsed) => Err("takes no request"),
+        }
+    }
+
     /// The raw connection after the shop answered 101; `None` when it broke off first.
     pub(crate) async fn upgraded(self) -> Option<UpstreamParts> {
-        drop(self.sender);
-        self.parts.await.ok()
+        let Self { sender, parts, driver: _driver, .. } = self;
+        drop(sender);
+        parts.await.ok()
     }
 }
 
 async fn connect(instance: &Instance, patience: Duration) -> Result<Lane, SendError> {
     let started = Instant::now();
-    let stream = match tokio::time::timeout(patience, TcpStream::connect(instance.address)).await {
+    let stream = match timeout(patience, TcpStream::connect(instance.address)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Err(SendError::Connect(error.to_string())),
         Err(_elapsed) => {
@@ -184,8 +211,8 @@ async fn connect(instance: &Instance, patience: Duration) -> Result<Lane, SendEr
     let handshake = http1::Builder::new().handshake(io).await;
     let (sender, connection) = handshake.map_err(|error| SendError::Connect(chain(&error)))?;
     let (rest, parts) = oneshot::channel();
-    tokio::task::spawn_local(drive(connection, rest));
-    Ok(Lane { address: instance.address, sender, stream, parts })
+    let driver = Driver(tokio::task::spawn_local(drive(connection, rest)));
+    Ok(Lane { address: instance.address, sender, stream, parts, driver })
 }
 
 /// Runs a connection to its end. An error reaches whoever waits for an answer on it.

@@ -20,3 +20,5 @@ mod proxy;
 mod smuggling;
 #[cfg(test)]
 mod stand;
+#[cfg(test)]
+mod want;

@@ -1,0 +1,57 @@
+//! Shops that misbehave and machines that lack something: what one request or visitor meets must not
+//! be everybody's trouble.
+
+use crate::stand::{PATIENCE, Stand, snapshot};
+use testkit::read_answer;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
+};
+
+const GET: &str = "GET /a HTTP/1.1\r\nHost: s\r\n\r\n";
+
+/// Answers a POST with 413 without reading its body and keeps the connection; else as usual.
+async fn answer_early(listener: TcpListener) {
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        tokio::spawn(async move {
+            loop {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    let Ok(byte) = stream.read_u8().await else { return };
+                    head.push(byte);
+                }
+                let is_post = head.starts_with(b"POST");
+                let status = if is_post { "413 Too Much" } else { "200 OK" };
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                if is_post {
+                    std::future::pending::<()>().await;
+                }
+            }
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_whose_request_was_never_read_is_not_used_again() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let listener = socket.listen(16).unwrap();
+    let stand = Stand::start(snapshot(1, &[listener.local_addr().unwrap()])).await;
+    tokio::spawn(answer_early(listener));
+    // One connection, so that the same worker with the same idle connections takes it all.
+    let mut visitor = TcpStream::connect(stand.address).await.unwrap();
+    for _ in 0..3 {
+        let body = vec![b'x'; 12 * 1024 * 1024];
+        let head = format!("POST / HTTP/1.1\r\nHost: s\r\nContent-Length: {}\r\n\r\n", body.len());
+        visitor.write_all(head.as_bytes()).await.unwrap();
+        visitor.write_all(&body).await.unwrap();
+        assert_eq!(read_answer(&mut visitor).await.unwrap().status, 413);
+        visitor.write_all(GET.as_bytes()).await.unwrap();
+        let answer = tokio::time::timeout(PATIENCE, read_answer(&mut visitor)).await;
+        assert_eq!(answer.expect("an answer in time").unwrap().status, 200);
+    }
+    stand.facts_where(|f| f.shops.iter().all(|s| s.instances[0].in_flight == 0)).await;
+}
