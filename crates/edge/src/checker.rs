@@ -169,9 +169,13 @@ impl Round {
             let pause = Duration::from_millis(self.duty.check.interval_ms);
             let nudged = tokio::time::timeout(pause, self.nudge.call.notified()).await.is_ok();
             if nudged && let Some(error) = self.take_ejection() {
-                tally =
-                    Tally { ejected_until: Some(now + self.duty.eject_for), ..Tally::default() };
                 self.instance.set_error(error);
+                // The others may have gone since it was reported.
+                if !self.pool.has_another(&self.instance) {
+                    continue;
+                }
+                let ejected_until = Some(Instant::now() + self.duty.eject_for);
+                tally = Tally { ejected_until, ..Tally::default() };
                 self.enter(self.instance.health(), Health::Down);
             }
         }

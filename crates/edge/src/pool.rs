@@ -257,6 +257,13 @@ impl Pool {
         self.lock().facts(held, Instant::now())
     }
 
+    /// Whether requests can go elsewhere than to `instance`.
+    pub(crate) fn has_another(&self, instance: &Arc<Instance>) -> bool {
+        let view = self.view.load();
+        let mut others = view.slots.iter().filter(|slot| !Arc::ptr_eq(&slot.instance, instance));
+        others.any(|slot| !slot.drain && slot.instance.is_healthy())
+    }
+
     /// A request could not connect: nobody else tries before the checker has looked.
     pub(crate) fn report_unreachable(&self, instance: &Arc<Instance>, error: String) {
         instance.add_failure();
@@ -271,7 +278,9 @@ impl Pool {
     /// A request got no whole answer after it was sent.
     pub(crate) fn report_failure(&self, instance: &Arc<Instance>, error: String) {
         let failures = instance.add_failure();
-        if failures >= self.view.load().settings.eject_after_failures {
+        let is_failing = failures >= self.view.load().settings.eject_after_failures;
+        // One that answers some requests is better than none; whether it is down, the checks say.
+        if is_failing && self.has_another(instance) {
             let report = Report::Failing { instance: instance.clone(), error };
             if self.reports.try_send(report).is_err() {
                 tracing::warn!(instance = %instance.name, "checker is behind; ejection was put off");

@@ -1,14 +1,40 @@
 //! Shops that misbehave and machines that lack something: what one request or visitor meets must not
 //! be everybody's trouble.
 
-use crate::stand::{PATIENCE, Stand, snapshot};
-use testkit::read_answer;
+use crate::{
+    origin::{Asked, Origin, Reply, ok},
+    stand::{PATIENCE, Stand, snapshot},
+};
+use std::net::SocketAddr;
+use testkit::{exchange, read_answer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
 };
 
 const GET: &str = "GET /a HTTP/1.1\r\nHost: s\r\n\r\n";
+
+async fn status(address: SocketAddr, request: &str) -> u16 {
+    exchange(address, request, PATIENCE).await.unwrap().status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_always_breaks_takes_no_other_page_away() {
+    let script = |asked: &Asked| {
+        if asked.line().contains("/broken") { Reply::Last(Vec::new()) } else { ok("", "hello") }
+    };
+    let origins = [Origin::start(script).await, Origin::start(script).await];
+    let mut wanted = snapshot(1, &[origins[0].address, origins[1].address]);
+    (wanted.shops[0].pool.eject_for_ms, wanted.shops[0].pool.hold.max_wait_ms) = (60_000, 500);
+    let stand = Stand::start(wanted).await;
+    for _ in 0..4 {
+        let broken = "GET /broken HTTP/1.1\r\nHost: s\r\n\r\n";
+        assert_eq!(status(stand.address, broken).await, 502);
+    }
+    for _ in 0..4 {
+        assert_eq!(status(stand.address, GET).await, 200, "all instances were ejected");
+    }
+}
 
 /// Answers a POST with 413 without reading its body and keeps the connection; else as usual.
 async fn answer_early(listener: TcpListener) {
