@@ -264,7 +264,7 @@ impl Visit {
                 self.worker.upstreams.send(&permit.instance, request, careful, patience).await;
             permit.instance.requests.fetch_add(1, Relaxed);
             record.instance = Some(permit.instance.name.clone());
-            match result {
+            match result.and_then(|answered| asked_for(answered, upgrade)) {
                 Ok(answered) => {
                     let micros = started.elapsed().as_micros();
                     let micros = u64::try_from(micros).unwrap_or(u64::MAX);
@@ -427,6 +427,14 @@ fn is_idempotent(method: &Method) -> bool {
         *method,
         Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE | Method::TRACE
     )
+}
+
+/// A shop that changes the protocol unasked has lost the thread: nobody knows what its bytes mean.
+fn asked_for(answered: Exchange, upgrade: bool) -> Result<Exchange, SendError> {
+    if answered.response.status() == StatusCode::SWITCHING_PROTOCOLS && !upgrade {
+        return Err(SendError::Broken("it switched protocols without being asked".to_owned()));
+    }
+    Ok(answered)
 }
 
 fn hash_of(value: &[u8]) -> u64 {

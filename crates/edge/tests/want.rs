@@ -81,3 +81,21 @@ async fn a_connection_whose_request_was_never_read_is_not_used_again() {
     }
     stand.facts_where(|f| f.shops.iter().all(|s| s.instances[0].in_flight == 0)).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_that_changes_the_protocol_unasked_is_broken() {
+    let switch = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                  \r\nbytes";
+    let origin = Origin::start(|asked| {
+        if asked.line().contains("/odd") {
+            Reply::Echo(switch.as_bytes().to_vec())
+        } else {
+            ok("", "hello")
+        }
+    })
+    .await;
+    let stand = Stand::start(snapshot(1, &[origin.address])).await;
+    let odd = "POST /odd HTTP/1.1\r\nHost: s\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(status(stand.address, odd).await, 502);
+    assert_eq!(status(stand.address, GET).await, 200);
+}
