@@ -213,16 +213,19 @@ impl Round {
             Ok(result) => result,
             Err(_elapsed) => {
                 let text = format!("no answer to the health check within {timeout:?}");
-                Err(Failure { text, refused: false })
+                Err(Failure { text, blame: Blame::Unwell })
             }
         }
     }
 
     async fn ask(&self) -> Result<(), Failure> {
         let check = &self.duty.check;
-        let refused = |error: std::io::Error| Failure { text: error.to_string(), refused: true };
-        let failed = |error: hyper::Error| Failure { text: chain(&error), refused: false };
-        let stream = TcpStream::connect(self.instance.address).await.map_err(refused)?;
+        let unconnected = |error: std::io::Error| {
+            let blame = if is_ours(&error) { Blame::Ours } else { Blame::Refused };
+            Failure { text: error.to_string(), blame }
+        };
+        let failed = |error: hyper::Error| Failure { text: chain(&error), blame: Blame::Unwell };
+        let stream = TcpStream::connect(self.instance.address).await.map_err(unconnected)?;
         let handshake = hyper::client::conn::http1::handshake::<_, Empty<Bytes>>;
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(failed)?;
         let connection = Ending(tokio::task::spawn_local(connection));
@@ -233,7 +236,7 @@ impl Round {
             .header(header::CONNECTION, "close")
             .body(Empty::new());
         let request =
-            request.map_err(|error| Failure { text: error.to_string(), refused: false })?;
+            request.map_err(|error| Failure { text: error.to_string(), blame: Blame::Ours })?;
         let response = sender.send_request(request).await.map_err(failed)?;
         let status = response.status().as_u16();
         // The body is read so that a page that breaks off halfway is no good answer.
@@ -241,11 +244,11 @@ impl Round {
         drop(connection);
         if !(check.status.0..=check.status.1).contains(&status) {
             let text = format!("health check was answered {status}");
-            return Err(Failure { text, refused: false });
+            return Err(Failure { text, blame: Blame::Unwell });
         }
         match body {
             Ok(_) => Ok(()),
-            Err(error) => Err(Failure { text: chain(&*error), refused: false }),
+            Err(error) => Err(Failure { text: chain(&*error), blame: Blame::Unwell }),
         }
     }
 }
@@ -262,8 +265,25 @@ impl Drop for Ending {
 #[derive(Debug, Clone)]
 struct Failure {
     text: String,
+    blame: Blame,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blame {
     /// The connection itself was refused: no second opinion is needed.
-    refused: bool,
+    Refused,
+    /// The instance was there and did not do well.
+    Unwell,
+    /// We could not look, which says nothing of the instance.
+    Ours,
+}
+
+/// Whether no connection was made for want of something on this side: descriptors, memory, ports
+/// (connect(2), socket(2)).
+fn is_ours(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let ours = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::ADDRNOTAVAIL];
+    Errno::from_io_error(error).is_some_and(|error| ours.contains(&error))
 }
 
 impl Tally {
@@ -293,9 +313,11 @@ impl Tally {
                     _ => Health::Up,
                 }
             }
+            Err(failure) if failure.blame == Blame::Ours => before,
             Err(failure) => {
                 (self.good, self.bad) = (0, self.bad + 1);
-                if failure.refused || before == Health::Unknown || self.bad >= duty.check.fall {
+                let refused = failure.blame == Blame::Refused;
+                if refused || before == Health::Unknown || self.bad >= duty.check.fall {
                     Health::Down
                 } else {
                     before
@@ -309,7 +331,7 @@ impl Tally {
 mod tests {
     use super::*;
 
-    /// Runs checks given as letters (`g`ood, `b`ad, `r`efused), one a second, from `before` on;
+    /// Runs checks given as letters (`g`ood, `b`ad, `r`efused, `o`urs), one a second, from `before` on;
     /// what health each left: `?` unknown, `u`p, `s`low start, `d`own.
     fn check(before: Health, ejected_s: u64, results: &str, expect: &str) {
         let duty = Duty {
@@ -324,11 +346,12 @@ mod tests {
         }
         let (mut health, mut changed_at, mut seen) = (before, 0, String::new());
         for (second, result) in (0_u64..).zip(results.chars()) {
-            let failure = |refused| Err(Failure { text: String::new(), refused });
+            let failure = |blame| Err(Failure { text: String::new(), blame });
             let result = match result {
                 'g' => Ok(()),
-                'r' => failure(true),
-                _ => failure(false),
+                'r' => failure(Blame::Refused),
+                'o' => failure(Blame::Ours),
+                _ => failure(Blame::Unwell),
             };
             let now = start + Duration::from_secs(second);
             let since = Duration::from_secs(second - changed_at);
@@ -354,6 +377,8 @@ mod tests {
         check(Health::Unknown, 0, "bgg", "dds");
         check(Health::Up, 0, "bbgbbb", "uuuuud");
         check(Health::Up, 0, "r", "d");
+        check(Health::Up, 0, "oooobobo", "uuuuuuuu");
+        check(Health::Unknown, 0, "oog", "??u");
         check(Health::Down, 0, "gggggg", "dsssuu");
         check(Health::Down, 0, "gbgg", "ddds");
         check(Health::SlowStart, 0, "bbb", "ssd");

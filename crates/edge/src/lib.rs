@@ -12,6 +12,7 @@ mod cache;
 mod checker;
 mod clock;
 mod counters;
+mod descriptors;
 mod error_page;
 mod guard;
 mod headers;

@@ -5,6 +5,7 @@ use crate::{
     body::Spill,
     checker::MAX_REPORTS,
     clock::unix_ms,
+    descriptors,
     keeper::{Common, Keeper},
     link::{EdgeLink, SavedSnapshot},
     serving::Shared,
@@ -88,8 +89,9 @@ pub fn run(
         None => None,
     };
     let workers = options.workers.map_or_else(cores, |count| count.max(1) as usize);
+    let room = descriptors::for_visitors(descriptors::raise());
     let common = Common {
-        shared: Arc::new(Shared::default()),
+        shared: Arc::new(Shared { room, ..Shared::default() }),
         spill: Spill::new(options.state.join("edge").join("spill"), SPILL_BYTES),
         log,
     };

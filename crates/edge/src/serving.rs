@@ -107,14 +107,16 @@ pub(crate) struct Shared {
     pub(crate) serving: Arc<ArcSwapOption<Serving>>,
     pub(crate) refusals: Refusals,
     pub(crate) reports: Reports,
+    /// Visitor connections that this process has descriptors for.
+    pub(crate) room: u64,
     pub(crate) connections: AtomicU64,
     pub(crate) connections_total: AtomicU64,
 }
 
 impl Shared {
-    /// Counts a new visitor connection, unless there are `most` already.
+    /// Counts a new visitor connection, unless there are `most` already or there is no room for more.
     pub(crate) fn connect(&self, most: u32) -> bool {
-        if self.connections.fetch_add(1, Relaxed) >= u64::from(most) {
+        if self.connections.fetch_add(1, Relaxed) >= u64::from(most).min(self.room) {
             self.connections.fetch_sub(1, Relaxed);
             return false;
         }

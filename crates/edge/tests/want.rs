@@ -5,8 +5,12 @@ use crate::{
     origin::{Asked, Origin, Reply, ok},
     stand::{PATIENCE, Stand, snapshot},
 };
-use std::net::SocketAddr;
-use testkit::{exchange, read_answer};
+use std::{net::SocketAddr, path::Path, time::Duration};
+use testkit::{
+    exchange,
+    process::{Process, Signal, Spawn},
+    read_answer, wait_until,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -98,4 +102,64 @@ async fn a_shop_that_changes_the_protocol_unasked_is_broken() {
     let odd = "POST /odd HTTP/1.1\r\nHost: s\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(status(stand.address, odd).await, 502);
     assert_eq!(status(stand.address, GET).await, 200);
+}
+
+/// What the process that plays the edge is told: the shop's address and a folder for its own.
+const TEST: &str = "want::visitors_never_take_the_last_descriptors";
+const FEW: &str = r#"ulimit -n 200 && exec "$0" "$@""#;
+
+/// A process that does not outlive its test.
+struct Owned(Process);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // It may have ended by itself; then the test says why.
+        let _gone = self.0.signal(Signal::Kill);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn visitors_never_take_the_last_descriptors() {
+    if let Some(role) = testkit::role() {
+        let (shop, folder) = role.split_once(' ').unwrap();
+        return play_the_edge(shop.parse().unwrap(), Path::new(folder)).await;
+    }
+    let origin = Origin::start(|_| ok("", "hello")).await;
+    let folder = testkit::folder();
+    let role = format!("{} {}", origin.address, folder.path().display());
+    let shell = Spawn::new("sh").args(["-c", FEW]).arg(testkit::program());
+    let edge = testkit::this_test_below(shell, TEST, &role)
+        .output_to(folder.path().join("log"))
+        .start()
+        .unwrap();
+    let _edge = Owned(edge);
+    let address: SocketAddr = wait_until("the edge", PATIENCE, async || {
+        let text = std::fs::read_to_string(folder.path().join("address")).unwrap_or_default();
+        text.parse().map_err(|_| std::fs::read_to_string(folder.path().join("log")))
+    })
+    .await;
+    let mut visitors = Vec::new();
+    for _ in 0..400 {
+        visitors.push(TcpStream::connect(address).await.unwrap());
+    }
+    // Long enough for every check to be missed that can be.
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < Duration::from_secs(1) {
+        for visitor in &mut visitors[..8] {
+            visitor.write_all(GET.as_bytes()).await.unwrap();
+        }
+        for visitor in &mut visitors[..8] {
+            assert_eq!(read_answer(visitor).await.unwrap().status, 200);
+        }
+    }
+}
+
+async fn play_the_edge(shop: SocketAddr, folder: &Path) {
+    let mut wanted = snapshot(1, &[shop]);
+    wanted.shops[0].pool.hold.max_wait_ms = 100;
+    let stand = Stand::start(wanted).await;
+    let new = folder.join("new");
+    std::fs::write(&new, stand.address.to_string()).unwrap();
+    std::fs::rename(new, folder.join("address")).unwrap();
+    std::future::pending::<()>().await;
 }
