@@ -5,6 +5,7 @@ use crate::{
     origin::{Asked, Origin, Reply, ok},
     stand::{PATIENCE, Stand, snapshot},
 };
+use kernel::facts::{Facts, ShopFacts};
 use std::{net::SocketAddr, path::Path, time::Duration};
 use testkit::{
     exchange,
@@ -102,6 +103,51 @@ async fn a_shop_that_changes_the_protocol_unasked_is_broken() {
     let odd = "POST /odd HTTP/1.1\r\nHost: s\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(status(stand.address, odd).await, 502);
     assert_eq!(status(stand.address, GET).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visitor_who_leaves_gives_back_what_they_had() {
+    let half =
+        [&b"HTTP/1.1 200 OK\r\ncontent-length: 9000000\r\n\r\n"[..], &[b'x'; 9_000]].concat();
+    let origin = Origin::start(move |asked| match asked.line() {
+        line if line.contains("/silent") => Reply::Silence,
+        line if line.contains("/half") => Reply::Send(half.clone()),
+        _ => ok("", "hello"),
+    })
+    .await;
+    let mut wanted = snapshot(1, &[origin.address]);
+    wanted.shops[0].pool.instances[0].connections = 2;
+    let stand = Stand::start(wanted).await;
+    let body = "Content-Length: 3\r\n\r\none";
+    for _ in 0..2 {
+        let mut inside = Vec::new();
+        for line in ["GET /half", "POST /silent", "GET /queued", "POST /queued"] {
+            let rest = if line.starts_with("POST") { body } else { "\r\n" };
+            let request = format!("{line} HTTP/1.1\r\nHost: s\r\n{rest}");
+            let mut visitor = TcpStream::connect(stand.address).await.unwrap();
+            visitor.write_all(request.as_bytes()).await.unwrap();
+            if line.contains("/half") {
+                visitor.read_exact(&mut [0; 1_000]).await.unwrap();
+            }
+            inside.push(visitor);
+            let (places, queued) = (inside.len().min(2), inside.len().saturating_sub(2));
+            stand.facts_where(|facts| is_busy(facts, places as u64, queued as u64)).await;
+        }
+        // Those in line first: else they would take the places of the others.
+        inside.truncate(2);
+        stand.facts_where(|facts| is_busy(facts, 2, 0)).await;
+        drop(inside);
+        stand.facts_where(|facts| is_busy(facts, 0, 0) && facts.connections == 0).await;
+    }
+    let shop = &stand.facts_where(|_| true).await.shops[0];
+    assert_eq!((shop.hold.left, shop.instances[0].failures), (4, 0));
+}
+
+fn is_busy(facts: &Facts, places: u64, queued: u64) -> bool {
+    let all = |shop: &ShopFacts| {
+        shop.instances[0].in_flight == places && shop.hold.queued + shop.hold.held == queued
+    };
+    !facts.shops.is_empty() && facts.shops.iter().all(all)
 }
 
 /// What the process that plays the edge is told: the shop's address and a folder for its own.
