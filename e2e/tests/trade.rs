@@ -35,6 +35,8 @@ pub(crate) async fn sell(stage: &Stage, more: u64) {
 
 /// What must hold of all that customers were told and did.
 pub(crate) async fn check_books(stage: &Stage, act: &str) -> Result<()> {
+    // The ledger before the rows: what customers buy between the two is in the rows, and not asked for.
+    let acknowledged = stage.customers().ledger().acknowledged();
     let rows = stage.rows().await?;
     let mut by_number = HashMap::new();
     let mut by_cart: HashMap<&str, u32> = HashMap::new();
@@ -42,7 +44,7 @@ pub(crate) async fn check_books(stage: &Stage, act: &str) -> Result<()> {
         by_number.insert(row.number.as_str(), row);
         *by_cart.entry(&row.cart).or_default() += 1;
     }
-    for order in stage.customers().ledger().acknowledged() {
+    for order in acknowledged {
         let row = by_number.get(order.number.as_str());
         let row = row.with_context(|| format!("{act}: order {} is gone", order.number))?;
         ensure!(row.email == order.email, "{act}: order {} is somebody else's", order.number);
