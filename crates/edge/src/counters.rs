@@ -3,7 +3,7 @@
 
 use kernel::{
     BUCKETS, Histogram, RouteClass, bucket_of,
-    facts::{ClassFacts, Refusal, VISITOR_REGISTERS, Visitors, visitor_register},
+    facts::{CacheOutcomes, ClassFacts, Refusal, VISITOR_REGISTERS, Visitors, visitor_register},
 };
 use std::{
     collections::BTreeMap,
@@ -56,6 +56,11 @@ pub(crate) struct ClassCounters {
     pub(crate) response_bytes: AtomicU64,
     pub(crate) first_byte: AtomicHistogram,
     pub(crate) whole: AtomicHistogram,
+    pub(crate) connect: AtomicHistogram,
+    pub(crate) hits: AtomicU64,
+    pub(crate) misses: AtomicU64,
+    pub(crate) bypassed: AtomicU64,
+    pub(crate) left: AtomicU64,
 }
 
 impl Default for ClassCounters {
@@ -67,6 +72,11 @@ impl Default for ClassCounters {
             response_bytes: AtomicU64::default(),
             first_byte: AtomicHistogram::default(),
             whole: AtomicHistogram::default(),
+            connect: AtomicHistogram::default(),
+            hits: AtomicU64::default(),
+            misses: AtomicU64::default(),
+            bypassed: AtomicU64::default(),
+            left: AtomicU64::default(),
         }
     }
 }
@@ -79,20 +89,12 @@ impl ClassCounters {
     }
 }
 
-/// Cache outcomes of one shop on one worker.
-#[derive(Debug, Default)]
-pub(crate) struct CacheCounters {
-    pub(crate) hits: AtomicU64,
-    pub(crate) misses: AtomicU64,
-    pub(crate) bypassed: AtomicU64,
-    pub(crate) stored: AtomicU64,
-}
-
 /// All that one worker counts of one shop. Classes are made when first met: most shops have few.
 #[derive(Debug, Default)]
 pub(crate) struct ShopCounters {
     classes: [std::sync::OnceLock<Box<ClassCounters>>; RouteClass::ALL.len()],
-    pub(crate) cache: CacheCounters,
+    /// Answers that are in the cache now, or were.
+    pub(crate) stored: AtomicU64,
 }
 
 impl ShopCounters {
@@ -122,19 +124,28 @@ fn one_class(class: RouteClass, parts: &[&ClassCounters]) -> ClassFacts {
         let status = u16::try_from(index + 100).expect("invariant: STATUSES + 100 fits 16 bits");
         (count > 0).then_some((status, count))
     });
-    let (mut first_byte, mut whole) = (Histogram::default(), Histogram::default());
-    for part in parts {
-        part.first_byte.add_to(&mut first_byte);
-        part.whole.add_to(&mut whole);
-    }
+    let merged = |field: fn(&ClassCounters) -> &AtomicHistogram| {
+        let mut whole = Histogram::default();
+        for part in parts {
+            field(part).add_to(&mut whole);
+        }
+        whole
+    };
     ClassFacts {
         class,
         statuses: statuses.collect(),
         failed_by_edge: sum(|part| &part.failed_by_edge),
         aborted: sum(|part| &part.aborted),
         response_bytes: sum(|part| &part.response_bytes),
-        first_byte,
-        whole,
+        first_byte: merged(|part| &part.first_byte),
+        whole: merged(|part| &part.whole),
+        connect: merged(|part| &part.connect),
+        cache: CacheOutcomes {
+            hits: sum(|part| &part.hits),
+            misses: sum(|part| &part.misses),
+            bypassed: sum(|part| &part.bypassed),
+        },
+        left: sum(|part| &part.left),
     }
 }
 

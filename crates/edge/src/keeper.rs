@@ -17,7 +17,7 @@ use crate::{
 };
 use kernel::{
     InstanceName, ShopId,
-    facts::{CacheFacts, Facts, ShopFacts},
+    facts::{CacheFacts, CacheOutcomes, ClassFacts, Facts, ShopFacts},
     snapshot::{InvariantError, ShopSite, Snapshot},
 };
 use shops::{hosts::Hosts, matcher::Matcher};
@@ -205,25 +205,26 @@ fn shop_facts(site: &Site, now_ms: i64) -> ShopFacts {
         let limit = slot.instance.limit(slot.connections, slow_start_ms, now_ms);
         slot.instance.facts(limit, slot.drain)
     });
+    let classes = class_facts(&site.counters.workers);
     ShopFacts {
         id: site.id.clone(),
-        classes: class_facts(&site.counters.workers),
         instances: instances.collect(),
         hold: site.pool.facts(),
-        cache: cache_facts(site),
+        cache: cache_facts(site, &classes),
+        classes,
         visitors: site.counters.visitors.read(now_ms),
     }
 }
 
-fn cache_facts(site: &Site) -> CacheFacts {
+fn cache_facts(site: &Site, classes: &[ClassFacts]) -> CacheFacts {
     let kept = site.shelf.as_ref().map(|shelf| shelf.facts()).unwrap_or_default();
-    let mut facts =
-        CacheFacts { entries: kept.entries, bytes: kept.bytes, ..CacheFacts::default() };
-    for worker in &site.counters.workers {
-        facts.hits += worker.cache.hits.load(Relaxed);
-        facts.misses += worker.cache.misses.load(Relaxed);
-        facts.bypassed += worker.cache.bypassed.load(Relaxed);
-        facts.stored += worker.cache.stored.load(Relaxed);
+    let sum = |field: fn(&CacheOutcomes) -> u64| classes.iter().map(|c| field(&c.cache)).sum();
+    CacheFacts {
+        hits: sum(|cache| cache.hits),
+        misses: sum(|cache| cache.misses),
+        bypassed: sum(|cache| cache.bypassed),
+        stored: site.counters.workers.iter().map(|worker| worker.stored.load(Relaxed)).sum(),
+        entries: kept.entries,
+        bytes: kept.bytes,
     }
-    facts
 }

@@ -55,16 +55,16 @@ pub(crate) async fn handle(
         && let Err(reason) = guard::check_stream_head(&head, &serving.limits)
     {
         worker.shared.refusals.count(reason.code());
-        record.end_whole(&worker, reason.status(), 0);
+        record.end_whole(reason.status(), 0);
         return answer::malformed(reason);
     }
     if let Some(response) = answer::challenge(&serving, &head) {
-        record.end_whole(&worker, response.status(), 0);
+        record.end_whole(response.status(), 0);
         return response;
     }
     let Some(site) = record.host().and_then(|host| serving.hosts.find(host)).cloned() else {
         worker.shared.refusals.count(Trouble::UnknownHost.code());
-        record.end_edge_made(&worker, Trouble::UnknownHost);
+        record.end_edge_made(Trouble::UnknownHost);
         return answer::refuse(Trouble::UnknownHost, None, &head, &record);
     };
     record.enter(&site, &head);
@@ -72,7 +72,7 @@ pub(crate) async fn handle(
     match visit.answer(body, record, exchange).await {
         Ok(response) => response,
         Err((trouble, mut record)) => {
-            record.end_edge_made(&visit.worker, trouble);
+            record.end_edge_made(trouble);
             answer::refuse(trouble, Some(&visit.site), &visit.head, &record)
         }
     }
@@ -120,7 +120,7 @@ impl Visit {
         record.class = self.site.matcher.class(method, path, query, None);
         if self.site.force_https && self.connection.tls.is_none() {
             let response = answer::to_https(&self.head, &record);
-            record.end_whole(&self.worker, response.status(), 0);
+            record.end_whole(response.status(), 0);
             return Ok(response);
         }
         if path == error_page::REPORT_PATH && self.head.method == Method::POST {
@@ -148,7 +148,6 @@ impl Visit {
 
     /// The answer out of the cache, or what the cache has to do with the shop's answer.
     fn look_up(&self, has_body: bool, record: &mut Record) -> Result<Response<Body>, Keeping> {
-        let counters = &self.site.counters.workers[self.worker.index].cache;
         let Some(shelf) = &self.site.shelf else { return Err(Keeping::Not(Forward::Bypass)) };
         let ask = match Asked::of(&self.head.method, &self.head.headers, has_body) {
             Asked::Read(ask) => ask,
@@ -158,7 +157,6 @@ impl Visit {
         let (path, query) = (self.head.uri.path(), self.head.uri.query());
         let values = |name: &str| self.head.headers.get_all(name).iter().map(HeaderValue::as_bytes);
         if !self.site.matcher.cacheable_request(path, query, cookies(&self.head), values) {
-            counters.bypassed.fetch_add(1, Relaxed);
             record.cache = CacheOutcome::Bypass;
             return Err(Keeping::Not(Forward::Bypass));
         }
@@ -167,16 +165,14 @@ impl Visit {
         let now = Instant::now();
         match shelf.lookup(&key, &ask, now) {
             Lookup::Hit(hit) => {
-                counters.hits.fetch_add(1, Relaxed);
                 record.cache = CacheOutcome::Hit;
                 let mut response = hit.response(&ask, &self.head.headers);
                 headers::finish_response(response.headers_mut(), record.id());
                 let bytes = http_body::Body::size_hint(response.body()).exact().unwrap_or(0);
-                record.end_whole(&self.worker, response.status(), bytes);
+                record.end_whole(response.status(), bytes);
                 Ok(response)
             }
             Lookup::Miss(forward) => {
-                counters.misses.fetch_add(1, Relaxed);
                 record.cache = CacheOutcome::Miss;
                 let ticket = shelf.ticket(&key, &self.address_key(path, query), path, now);
                 Err(Keeping::Maybe { shelf: shelf.clone(), ticket, ask, forward })
@@ -230,7 +226,7 @@ impl Visit {
             self.worker.shared.reports.add(&self.site.id, report);
         }
         let response = answer::report(&self.site, &report, &self.head, record);
-        record.end_whole(&self.worker, response.status(), 0);
+        record.end_whole(response.status(), 0);
         response
     }
 

@@ -239,3 +239,28 @@ async fn a_stop_lets_running_requests_end() {
     assert_eq!(slow.await.unwrap().unwrap().status, 504);
     drop(idle);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visitor_who_leaves_is_counted_and_gives_the_place_back() {
+    let origin = Origin::start(|asked| {
+        if asked.line().contains("/slow") { Reply::Silence } else { ok("", "hello") }
+    })
+    .await;
+    let stand = Stand::start(snapshot(1, &[origin.address])).await;
+    let mut visitor = TcpStream::connect(stand.address).await.unwrap();
+    visitor.write_all(b"GET /slow HTTP/1.1\r\nHost: s\r\n\r\n").await.unwrap();
+    let in_flight = |facts: &kernel::facts::Facts| {
+        facts.shops.iter().flat_map(|shop| &shop.instances).map(|i| i.in_flight).sum::<u64>()
+    };
+    stand.facts_where(|facts| in_flight(facts) == 1).await;
+    drop(visitor);
+    let left = |facts: &kernel::facts::Facts| {
+        facts.shops.iter().flat_map(|shop| &shop.classes).map(|class| class.left).sum::<u64>()
+    };
+    stand.facts_where(|facts| left(facts) == 1 && in_flight(facts) == 0).await;
+    testkit::wait_until("the line in the access log", PATIENCE, async || {
+        let log = std::fs::read_to_string(stand.state.path().join("access.log")).unwrap();
+        if log.contains(r#""status":499"#) { Ok(()) } else { Err(log) }
+    })
+    .await;
+}

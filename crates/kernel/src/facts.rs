@@ -79,6 +79,23 @@ pub struct ClassFacts {
     pub first_byte: Histogram,
     /// To the answer's last byte.
     pub whole: Histogram,
+    /// Opening a connection to an instance, where no idle one was used.
+    #[serde(default)]
+    pub connect: Histogram,
+    #[serde(default)]
+    pub cache: CacheOutcomes,
+    /// Requests whose visitor left before an answer began; they have no status.
+    #[serde(default)]
+    pub left: u64,
+}
+
+/// What the cache made of requests that it had to do with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CacheOutcomes {
+    pub hits: u64,
+    pub misses: u64,
+    /// Requests that may not be answered from a cache.
+    pub bypassed: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

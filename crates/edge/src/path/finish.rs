@@ -59,13 +59,13 @@ impl Observer for Finish {
     }
 
     fn end(self, outcome: Outcome) {
-        let Self { worker, record, lane, recorder, bytes, permit, exchange } = self;
+        let Self { worker, mut record, lane, recorder, bytes, permit, exchange } = self;
         if outcome == Outcome::Whole {
             if let Some(lane) = lane {
                 worker.upstreams.give_back(lane);
             }
             if recorder.is_some_and(Recorder::commit) {
-                record.kept(&worker);
+                record.kept();
             }
         } else {
             drop(lane);
@@ -73,7 +73,7 @@ impl Observer for Finish {
                 permit.broke_off();
             }
         }
-        record.end(&worker, bytes, outcome, None);
+        record.end(bytes, outcome, None);
         drop(permit);
         drop(exchange);
     }

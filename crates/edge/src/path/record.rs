@@ -16,7 +16,10 @@ use std::{
     hash::{Hash, Hasher},
     net::SocketAddr,
     rc::Rc,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -41,8 +44,14 @@ impl CacheOutcome {
     }
 }
 
-/// One request, from its head to its last byte.
+/// What the access log says of a visitor who left before an answer began, as nginx does.
+const VISITOR_LEFT: u16 = 499;
+
+/// One request, from its head to its last byte. Counted and logged once: at its end, or as left by
+/// its visitor when it is dropped before.
 pub(crate) struct Record {
+    worker: Rc<Worker>,
+    ended: bool,
     started: Instant,
     id: RequestId,
     site: Option<Arc<Site>>,
@@ -68,6 +77,8 @@ pub(crate) struct Record {
 impl Record {
     pub(crate) fn begin(connection: &Rc<Connection>, head: &Parts, id: RequestId) -> Box<Self> {
         Box::new(Self {
+            worker: connection.worker.clone(),
+            ended: false,
             started: Instant::now(),
             id,
             site: None,
@@ -121,66 +132,74 @@ impl Record {
     }
 
     /// An answer made here ends the request, for want of one from the shop.
-    pub(crate) fn end_edge_made(&mut self, worker: &Worker, trouble: Trouble) {
+    pub(crate) fn end_edge_made(&mut self, trouble: Trouble) {
         self.first_byte(trouble.status());
-        if let Some(counters) = self.class_counters(worker)
+        if let Some(counters) = self.counters()
             && trouble.status().is_server_error()
         {
             counters.failed_by_edge.fetch_add(1, Relaxed);
         }
-        self.end(worker, 0, Outcome::Whole, Some(trouble.code()));
+        self.end(0, Outcome::Whole, Some(trouble.code()));
     }
 
     /// An answer that needed no instance ends the request.
-    pub(crate) fn end_whole(&mut self, worker: &Worker, status: StatusCode, bytes: u64) {
+    pub(crate) fn end_whole(&mut self, status: StatusCode, bytes: u64) {
         self.first_byte(status);
-        self.end(worker, bytes, Outcome::Whole, None);
+        self.end(bytes, Outcome::Whole, None);
     }
 
     /// Counts and logs; called once.
-    pub(crate) fn end(
-        &self,
-        worker: &Worker,
-        bytes: u64,
-        outcome: Outcome,
-        reason: Option<&'static str>,
-    ) {
+    pub(crate) fn end(&mut self, bytes: u64, outcome: Outcome, reason: Option<&'static str>) {
+        self.ended = true;
         let whole = self.started.elapsed();
         let first_byte = self.first_byte.unwrap_or(whole);
-        if let Some(counters) = self.class_counters(worker) {
+        if let Some(counters) = self.counters() {
             counters.count_status(self.status.as_u16());
             counters.response_bytes.fetch_add(bytes, Relaxed);
             counters.first_byte.record(micros(first_byte));
             counters.whole.record(micros(whole));
+            if let Some(connect) = self.connect {
+                counters.connect.record(micros(connect));
+            }
+            match self.cache {
+                CacheOutcome::None => {}
+                CacheOutcome::Bypass => count(&counters.bypassed),
+                CacheOutcome::Miss => count(&counters.misses),
+                CacheOutcome::Hit => count(&counters.hits),
+            }
             if matches!(outcome, Outcome::Broken | Outcome::Stalled) {
-                counters.aborted.fetch_add(1, Relaxed);
+                count(&counters.aborted);
             }
         }
-        if let Some(log) = &worker.log {
-            log.write(&self.entry(bytes, outcome, reason, first_byte, whole));
+        self.log(self.status.as_u16(), bytes, outcome, reason);
+    }
+
+    fn log(&self, status: u16, bytes: u64, outcome: Outcome, reason: Option<&'static str>) {
+        if let Some(log) = &self.worker.log {
+            log.write(&self.entry(status, bytes, outcome, reason));
         }
     }
 
     /// The answer is in the cache now.
-    pub(crate) fn kept(&self, worker: &Worker) {
+    pub(crate) fn kept(&self) {
         if let Some(site) = &self.site {
-            site.counters.workers[worker.index].cache.stored.fetch_add(1, Relaxed);
+            count(&site.counters.workers[self.worker.index].stored);
         }
     }
 
-    fn class_counters<'a>(&'a self, worker: &Worker) -> Option<&'a ClassCounters> {
+    fn counters(&self) -> Option<&ClassCounters> {
         let site = self.site.as_ref()?;
-        Some(site.counters.workers[worker.index].class(self.class))
+        Some(site.counters.workers[self.worker.index].class(self.class))
     }
 
     fn entry(
         &self,
+        status: u16,
         bytes: u64,
         outcome: Outcome,
         reason: Option<&'static str>,
-        first_byte: Duration,
-        whole: Duration,
     ) -> Entry<'_> {
+        let whole = self.started.elapsed();
         let error = reason.or(match outcome {
             Outcome::Whole => None,
             Outcome::Broken => Some("shop_broke_off"),
@@ -196,12 +215,12 @@ impl Record {
             method: self.method.as_str(),
             host: self.host().unwrap_or_default(),
             target: self.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str),
-            status: self.status.as_u16(),
+            status,
             request_bytes: self.request_bytes,
             response_bytes: bytes,
             waited: went.then_some(self.waited),
             connect: self.connect,
-            first_byte: went.then_some(first_byte),
+            first_byte: self.first_byte.filter(|_| went),
             whole,
             instance: self.instance.as_ref().map(InstanceName::as_str),
             retries: self.retries,
@@ -217,4 +236,20 @@ impl Record {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Relaxed);
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        if let Some(counters) = self.counters() {
+            count(&counters.left);
+        }
+        self.log(VISITOR_LEFT, 0, Outcome::Left, None);
+    }
 }

@@ -61,6 +61,9 @@ fn facts(edge_start: u64, at_ms: i64, good: u64, bad: u64) -> Arc<Facts> {
         response_bytes: 0,
         first_byte: first_byte.clone(),
         whole: first_byte.clone(),
+        connect: Histogram::default(),
+        cache: kernel::facts::CacheOutcomes::default(),
+        left: 0,
     };
     let instance = InstanceFacts {
         name: "app-1".parse().unwrap(),
