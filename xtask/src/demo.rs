@@ -13,12 +13,23 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
         return ask(workspace, arguments);
     }
     let started = Instant::now();
-    let is_real_platform =
-        arguments.iter().any(|word| word == "vendure" || word == "--shop=vendure");
+    let asks_for = |option: &str, value: &str| {
+        let joined = format!("{option}={value}");
+        arguments.contains(&joined)
+            || arguments.windows(2).any(|words| words[0] == option && words[1] == value)
+    };
+    let is_real_platform = asks_for("--shop", "vendure");
+    let wants_best = !arguments.iter().any(|word| word.starts_with("--database"))
+        || asks_for("--database", "best");
     install::ensure_node()?;
     if is_real_platform {
-        install::ensure(&[&install::POSTGRESQL])?;
-    } else if !install::has_postgresql() {
+        let takes_mariadb = wants_best && !install::has_postgresql() && install::has_mariadb();
+        if asks_for("--database", "mariadb") || takes_mariadb {
+            install::ensure(&[&install::MARIADB])?;
+        } else if wants_best || asks_for("--database", "postgres") {
+            install::ensure(&[&install::POSTGRESQL])?;
+        }
+    } else if wants_best && !install::has_postgresql() {
         println!(
             "PostgreSQL is not on this machine: the sample shop will keep its orders in SQLite."
         );

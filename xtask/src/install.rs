@@ -26,9 +26,9 @@ pub(crate) const POSTGRESQL: Need = Need {
 };
 pub(crate) const MARIADB: Need = Need {
     package: "mariadb-server",
-    purpose: "orders read from MariaDB; a private instance in a temporary folder, never the system's",
+    purpose: "Vendure on MariaDB, and orders read from it; a private instance in a temporary folder, never the system's",
     service: Some("mariadb"),
-    present: || find_program("mariadbd").is_some(),
+    present: has_mariadb,
 };
 pub(crate) const PEBBLE: Need = Need {
     package: "pebble",
@@ -81,6 +81,10 @@ pub(crate) fn has_postgresql() -> bool {
                 version.is_ok_and(|version| version.path().join("bin/initdb").is_file())
             })
         })
+}
+
+pub(crate) fn has_mariadb() -> bool {
+    find_program("mariadbd").is_some() && find_program("mariadb-install-db").is_some()
 }
 
 /// Installs what is missing of `needs`, after saying so.

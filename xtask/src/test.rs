@@ -140,17 +140,17 @@ fn tests(workspace: &Workspace) -> anyhow::Result<()> {
         ["test", "--workspace", "--locked", "--lib", "--bins", "--tests", "--no-fail-fast"];
     let has_nextest = process::find_program("cargo-nextest").is_some();
     let arguments: &[&str] = if has_nextest { &with_nextest } else { &without };
-    // Whole-program tests start what cargo built; both must be there before the first of them runs.
-    process::run(&mut programs(workspace))?;
+    // Whole-program tests start what cargo built; it must be there before the first of them runs.
+    programs(workspace)?;
     process::run(cargo(arguments).current_dir(&workspace.root))
 }
 
-/// The command that builds the programs which tests start from outside.
-fn programs(workspace: &Workspace) -> std::process::Command {
-    let mut build =
-        cargo(&["build", "--locked", "--quiet", "--package", "storewarden", "--package", "demo"]);
-    build.current_dir(&workspace.root);
-    build
+/// Builds the programs that tests start from outside. With the tests, although only the programs are wanted: asked for
+/// alone they would get other features of their dependencies, and all of those would be compiled a second time.
+fn programs(workspace: &Workspace) -> anyhow::Result<()> {
+    let arguments =
+        ["test", "--workspace", "--locked", "--lib", "--bins", "--tests", "--no-run", "--quiet"];
+    process::run(cargo(&arguments).current_dir(&workspace.root))
 }
 
 fn doctests(workspace: &Workspace) -> anyhow::Result<()> {

@@ -39,7 +39,7 @@ pub(crate) fn pictures(workspace: &Workspace, after: Duration) -> anyhow::Result
 fn prepare(workspace: &Workspace) -> anyhow::Result<()> {
     web::build(workspace)?;
     web::fetch_packages(workspace, "e2e/browser")?;
-    process::run(&mut programs(workspace))
+    programs(workspace)
 }
 
 fn look(workspace: &Workspace, stage: &Stage, pictures: &Path) -> anyhow::Result<()> {
