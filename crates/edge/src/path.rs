@@ -36,8 +36,11 @@ pub(crate) use record::{CacheOutcome, Record};
 /// The body of every answer that leaves this edge.
 pub(crate) type Body = EdgeBody<Finish>;
 
-/// Most instances that one request is sent to before it is given up.
+/// Most instances that one request is tried at before it is given up.
 const MAX_ATTEMPTS: u32 = 5;
+/// Most times that one request is sent and gets no answer: one that kills whoever reads it must not
+/// go round them all.
+const MAX_SENT: u32 = 3;
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub(crate) async fn handle(
@@ -104,6 +107,14 @@ impl Keeping {
             shelf.renew(ticket, now);
         }
     }
+}
+
+/// How often one request has been tried.
+#[derive(Debug, Default)]
+struct Tries {
+    begun: u32,
+    /// Of these: sent, and no answer came.
+    sent: u32,
 }
 
 type Failed = (Trouble, Box<Record>);
@@ -242,9 +253,9 @@ impl Visit {
         record.priority = Some(claim.priority);
         let upgrade = headers::wants_upgrade(&self.head);
         let careful = !is_idempotent(&self.head.method);
-        let mut attempts = 0;
+        let mut tries = Tries::default();
         loop {
-            attempts += 1;
+            tries.begun += 1;
             let asked = Instant::now();
             let permit = match self.site.pool.admit(claim, record.waited).await {
                 Ok(permit) => permit,
@@ -269,7 +280,7 @@ impl Visit {
                     return Ok(self.pass_on(answered, permit, keeping, record, exchange));
                 }
                 Err(error) => {
-                    if let Some(trouble) = self.settle(&permit, &error, careful, attempts) {
+                    if let Some(trouble) = self.settle(&permit, &error, careful, &mut tries) {
                         return Err((trouble, record));
                     }
                     record.retries += 1;
@@ -285,7 +296,7 @@ impl Visit {
         permit: &Permit,
         error: &SendError,
         careful: bool,
-        attempts: u32,
+        tries: &mut Tries,
     ) -> Option<Trouble> {
         let pool = &self.site.pool;
         let trouble = match error {
@@ -295,6 +306,7 @@ impl Visit {
             }
             SendError::Broken(text) => {
                 pool.report_failure(&permit.instance, text.clone());
+                tries.sent += 1;
                 if careful {
                     return Some(Trouble::BrokenOff);
                 }
@@ -305,7 +317,7 @@ impl Visit {
                 return Some(Trouble::TimedOut);
             }
         };
-        (attempts >= MAX_ATTEMPTS).then_some(trouble)
+        (tries.begun >= MAX_ATTEMPTS || tries.sent >= MAX_SENT).then_some(trouble)
     }
 
     fn claim(&self, class: RouteClass) -> Claim {

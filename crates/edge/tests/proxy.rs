@@ -264,3 +264,15 @@ async fn a_visitor_who_leaves_is_counted_and_gives_the_place_back() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_kills_whoever_reads_it_does_not_go_round_them_all() {
+    let mut origins = Vec::new();
+    for _ in 0..5 {
+        origins.push(Origin::start(|_| Reply::Last(Vec::new())).await);
+    }
+    let addresses: Vec<_> = origins.iter().map(|origin| origin.address).collect();
+    let stand = Stand::start(snapshot(1, &addresses)).await;
+    assert_eq!(ask(&stand, GET).await.status, 502);
+    assert_eq!(origins.iter().map(|origin| origin.asked().len()).sum::<usize>(), 3);
+}
