@@ -77,16 +77,40 @@ struct RunArguments {
     /// Most dynamic pages that one instance works on at once.
     #[arg(long, default_value_t = 64)]
     capacity: usize,
-    /// SQLite, also where PostgreSQL is installed.
-    #[arg(long)]
-    sqlite: bool,
+    /// What the shop keeps its orders in.
+    #[arg(long, value_enum, default_value = "best")]
+    database: Database,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Database {
+    /// PostgreSQL; where it is not installed, SQLite for the sample shop and MariaDB for Vendure.
+    Best,
+    /// For both shops.
+    Postgres,
+    /// For Vendure.
+    #[value(name = "mariadb")]
+    MariaDb,
+    /// For the sample shop.
+    Sqlite,
+}
+
+impl From<Database> for DatabaseKind {
+    fn from(database: Database) -> Self {
+        match database {
+            Database::Best => Self::Best,
+            Database::Postgres => Self::Postgres,
+            Database::MariaDb => Self::MariaDb,
+            Database::Sqlite => Self::Sqlite,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Shop {
     /// Lampenladen, our own.
     Sample,
-    /// Vendure 3.7 with its sample products, from npm, on PostgreSQL.
+    /// Vendure 3.7 with its sample products, from npm, on PostgreSQL or MariaDB.
     Vendure,
 }
 
@@ -147,13 +171,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: RunArguments) -> Result<()> {
-    let kind = if arguments.sqlite { DatabaseKind::Sqlite } else { DatabaseKind::Best };
     let program = std::env::current_exe().context("find this program")?;
     demo::director::run(StageOptions {
         storewarden: arguments.storewarden,
         directory: arguments.directory,
         shop: arguments.shop.into(),
-        database: kind,
+        database: arguments.database.into(),
         capacity: arguments.capacity,
         per_minute: arguments.customers,
         restart_after: Some(RESTART_AFTER),

@@ -4,6 +4,7 @@
 //! The demonstration plays on it, and so do the end-to-end tests. It knows Storewarden only as a
 //! user does: a program, a configuration file, an API.
 
+mod database;
 mod instance;
 mod play;
 mod ports;
@@ -41,9 +42,12 @@ const TENDING: Duration = Duration::from_millis(250);
 /// Which database the shop gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatabaseKind {
-    /// PostgreSQL when the machine has it, else SQLite.
+    /// PostgreSQL when the machine has it; else SQLite for the sample shop, MariaDB for Vendure.
     Best,
     Postgres,
+    /// Vendure only.
+    MariaDb,
+    /// The sample shop only.
     Sqlite,
 }
 
@@ -280,8 +284,8 @@ async fn tend(instances: Arc<[Instance]>, restart_after: Option<Duration>) {
     }
 }
 
-/// The folder of the stage, which another user of the machine may pass through: PostgreSQL refuses
-/// to run as root, so root's demonstration runs it as somebody else.
+/// The folder of the stage, which another user of the machine may pass through: databases refuse
+/// to run as root, so root's demonstration runs them as somebody else.
 fn make_directory(wanted: Option<&Path>) -> Result<(PathBuf, Option<TempDir>)> {
     if let Some(directory) = wanted {
         std::fs::create_dir_all(directory)

@@ -1,5 +1,6 @@
 // The configuration that all processes of this Vendure share. What differs comes from the environment:
-// PORT, DB_PORT, DB_NAME, DB_USER, ASSETS (folder of the uploaded pictures), SYNCHRONIZE=1 (make the tables).
+// PORT, DB_TYPE (postgres or mariadb), DB_PORT, DB_NAME, DB_USER, ASSETS (folder of the uploaded pictures),
+// SYNCHRONIZE=1 (make the tables).
 const path = require('node:path')
 const {
   DefaultJobQueuePlugin, DefaultLogger, DefaultSchedulerPlugin, DefaultSearchPlugin, LogLevel, dummyPaymentHandler,
@@ -28,7 +29,7 @@ exports.config = {
     cookieOptions: { secret: env.COOKIE_SECRET },
   },
   dbConnectionOptions: {
-    type: 'postgres',
+    type: env.DB_TYPE,
     host: '127.0.0.1',
     port: Number(env.DB_PORT),
     username: env.DB_USER,
@@ -37,6 +38,7 @@ exports.config = {
     migrations: [],
     logging: false,
     poolSize: 20,
+    ...(env.DB_TYPE === 'mariadb' && { connectorPackage: 'mysql2' }),
   },
   paymentOptions: { paymentMethodHandlers: [dummyPaymentHandler] },
   importExportOptions: { importAssetsDir: path.join(exports.samples, 'images') },

@@ -1,28 +1,18 @@
 //! What is played: which shop, on which database, and how its instances are started.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
-use databases::private::{self, Postgres};
-use host::{process::Spawn, users};
-use tempfile::TempDir;
+use anyhow::Result;
+use host::process::Spawn;
 use tokio::sync::Mutex;
 
 use super::{
-    DatabaseKind, Instance, StageOptions, has_postgres, passable_folder,
+    Instance, StageOptions,
+    database::{self, Engine, Home, Installed, Server, ServerKind},
     ports::free_ports,
     vendure::{self, Installation},
 };
 use crate::{customers::Kind, shop};
-
-/// The role that Storewarden reads orders as: it may read everything and change nothing.
-const READER: &str = "storewarden_reader";
-/// The database's name in the private server.
-pub(super) const DATABASE: &str = "lampenladen";
 
 /// An order as the shop's database has it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,49 +24,14 @@ pub struct OrderRow {
     pub total_minor: i64,
 }
 
-/// The folder of a private PostgreSQL.
-#[derive(Debug)]
-pub(super) enum Home {
-    InStage(PathBuf),
-    Apart(TempDir),
-}
-
-impl Home {
-    /// The folder that was wanted; or, where the user that PostgreSQL runs as can't reach it
-    /// (root's demonstration in a folder that only root may enter), a temporary one.
-    fn in_reach(wanted: &Path) -> Result<Self> {
-        let ours = wanted.ancestors().skip(1).take_while(|_| users::is_root());
-        for folder in ours {
-            // Whether others may pass through (inode(7)).
-            if fs::metadata(folder)?.permissions().mode() & 0o001 == 0 {
-                return Ok(Self::Apart(passable_folder()?));
-            }
-        }
-        fs::create_dir_all(wanted).with_context(|| format!("make {}", wanted.display()))?;
-        Ok(Self::InStage(wanted.to_owned()))
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        match self {
-            Self::InStage(path) => path,
-            Self::Apart(folder) => folder.path(),
-        }
-    }
-
-    /// Whether a server has lived here before.
-    pub(super) fn has_data(&self) -> bool {
-        self.path().join("data/PG_VERSION").exists()
-    }
-}
-
 /// The shop on the stage, with its database and whatever else it needs.
 #[derive(Debug)]
 pub(super) struct Play {
     kind: Kind,
     worker: Option<Instance>,
-    vendure: Option<Installation>,
-    postgres: Mutex<Option<Postgres>>,
-    postgres_port: u16,
+    vendure: Option<vendure::Running>,
+    engine: Engine,
+    server: Mutex<Option<Server>>,
     /// After the server in this list: it goes when the server has ended.
     _home: Option<Home>,
     url: String,
@@ -85,67 +40,58 @@ pub(super) struct Play {
 
 impl Play {
     pub(super) async fn prepare(options: &StageOptions, directory: &Path) -> Result<Self> {
-        match options.shop {
-            Kind::Sample => Self::prepare_sample(options.database, directory).await,
-            Kind::Vendure => Self::prepare_vendure(options.database, directory).await,
+        let engine = database::choose(options.shop, options.database, Installed::here())?;
+        match (engine, options.shop) {
+            // Only the sample shop's.
+            (Engine::Sqlite, _) => Ok(Self::on_sqlite(directory)),
+            (Engine::Server(kind), Kind::Sample) => Self::prepare_sample(kind, directory).await,
+            (Engine::Server(kind), Kind::Vendure) => Self::prepare_vendure(kind, directory).await,
         }
     }
 
-    async fn prepare_sample(database: DatabaseKind, directory: &Path) -> Result<Self> {
-        let wants_postgres = match database {
-            DatabaseKind::Best => has_postgres(),
-            DatabaseKind::Postgres => true,
-            DatabaseKind::Sqlite => false,
-        };
-        if wants_postgres {
-            let home = Home::in_reach(&directory.join("postgres"))?;
-            let is_new = !home.has_data();
-            let postgres = Postgres::start(home.path(), private::Options::default())
-                .await
-                .context("start a private PostgreSQL")?;
-            if is_new {
-                postgres.create_database(DATABASE).await?;
-            }
-            return Ok(Self::on_postgres(Kind::Sample, postgres, home));
-        }
+    fn on_sqlite(directory: &Path) -> Self {
         let url = format!("sqlite:{}", directory.join("shop.db").display());
-        Ok(Self {
+        Self {
             kind: Kind::Sample,
             worker: None,
             vendure: None,
-            postgres: Mutex::new(None),
-            postgres_port: 0,
+            engine: Engine::Sqlite,
+            server: Mutex::new(None),
             _home: None,
             url_for_reading: url.clone(),
             url,
-        })
+        }
     }
 
-    async fn prepare_vendure(database: DatabaseKind, directory: &Path) -> Result<Self> {
-        ensure!(
-            database != DatabaseKind::Sqlite && has_postgres(),
-            "Vendure needs PostgreSQL here; on Debian: apt install postgresql"
-        );
+    async fn prepare_sample(kind: ServerKind, directory: &Path) -> Result<Self> {
+        let home = Home::in_reach(&directory.join(kind.word()))?;
+        let is_new = !home.has_data();
+        let server = Server::start(kind, &home).await?;
+        if is_new {
+            server.create_database().await?;
+        }
+        Ok(Self::on_server(Kind::Sample, server, home))
+    }
+
+    async fn prepare_vendure(kind: ServerKind, directory: &Path) -> Result<Self> {
         let vendure = Installation::prepare().await?;
-        let home = Home::in_reach(&directory.join("postgres"))?;
-        let postgres = vendure.start_database(&home).await?;
+        let home = Home::in_reach(&directory.join(kind.word()))?;
+        let (server, vendure) = vendure.start_database(kind, &home).await?;
         let (log, port) = (directory.join("worker.log"), free_ports(1)?[0]);
-        let worker =
-            vendure.instance("worker".to_owned(), "worker.js", port, (postgres.port(), log));
-        let play = Self::on_postgres(Kind::Vendure, postgres, home);
+        let worker = vendure.instance("worker".to_owned(), "worker.js", port, log);
+        let play = Self::on_server(Kind::Vendure, server, home);
         Ok(Self { vendure: Some(vendure), worker: Some(worker), ..play })
     }
 
-    fn on_postgres(kind: Kind, postgres: Postgres, home: Home) -> Self {
-        let port = postgres.port();
+    fn on_server(kind: Kind, server: Server, home: Home) -> Self {
         Self {
             kind,
             worker: None,
             vendure: None,
-            url: postgres.url(DATABASE),
-            url_for_reading: format!("postgres://{READER}@127.0.0.1:{port}/{DATABASE}"),
-            postgres: Mutex::new(Some(postgres)),
-            postgres_port: port,
+            engine: Engine::Server(server.kind()),
+            url: server.url(),
+            url_for_reading: server.url_for_reading(),
+            server: Mutex::new(Some(server)),
             _home: Some(home),
         }
     }
@@ -160,7 +106,7 @@ impl Play {
             let name = format!("app-{}", place + 1);
             let log = directory.join(format!("{name}.log"));
             if let Some(vendure) = &self.vendure {
-                return vendure.instance(name, "server.js", port, (self.postgres_port, log));
+                return vendure.instance(name, "server.js", port, log);
             }
             let arguments = [
                 "shop".to_owned(),
@@ -193,18 +139,12 @@ impl Play {
         Ok(())
     }
 
-    /// Makes the role that only reads, as a careful owner would.
+    /// Makes the role that only reads; SQLite has none.
     pub(super) async fn open_for_reading(&mut self) -> Result<()> {
-        if let Some(postgres) = self.postgres.get_mut() {
-            let statements = format!(
-                "do $$ begin if not exists (select from pg_roles where rolname = '{READER}') then \
-                 create role {READER} login connection limit 4; end if; end $$; \
-                 grant pg_read_all_data to {READER}; \
-                 alter role {READER} set default_transaction_read_only = on"
-            );
-            postgres.execute(DATABASE, &statements).await.context("make the reading role")?;
+        match self.server.get_mut() {
+            Some(server) => server.open_for_reading().await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -232,15 +172,20 @@ impl Play {
     }
 
     pub(super) fn database_name(&self) -> &'static str {
-        if self.url.starts_with("sqlite:") { "SQLite" } else { "PostgreSQL" }
+        match self.engine {
+            Engine::Server(kind) => kind.title(),
+            Engine::Sqlite => "SQLite",
+        }
     }
 
     pub(super) async fn rows(&self) -> Result<Vec<OrderRow>> {
-        let sql = match self.kind {
-            Kind::Sample => shop::ORDERS,
-            Kind::Vendure => vendure::ORDERS,
-        };
-        shop::read_orders(&self.url, sql).await
+        match (self.kind, self.engine) {
+            (_, Engine::Server(ServerKind::MariaDb)) => {
+                database::read_mariadb(&self.url, vendure::ORDERS_MARIADB).await
+            }
+            (Kind::Sample, _) => shop::read_orders(&self.url, shop::ORDERS).await,
+            (Kind::Vendure, _) => shop::read_orders(&self.url, vendure::ORDERS).await,
+        }
     }
 
     pub(super) async fn stop(&self) -> Result<()> {
@@ -248,10 +193,10 @@ impl Play {
             Some(worker) => worker.stop().await,
             None => Ok(()),
         };
-        let postgres = match self.postgres.lock().await.take() {
-            Some(postgres) => postgres.stop().await.context("end the private PostgreSQL"),
+        let server = match self.server.lock().await.take() {
+            Some(server) => server.stop().await,
             None => Ok(()),
         };
-        worker.and(postgres)
+        worker.and(server)
     }
 }

@@ -9,13 +9,12 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use databases::private::{Options, Postgres};
 use host::process::{Spawn, run_to_end};
 use tokio::task::spawn_blocking;
 
 use super::{
     Instance,
-    play::{DATABASE, Home},
+    database::{DATABASE, Home, Server, ServerKind},
     ports::free_ports,
 };
 use crate::director::cache_folder;
@@ -32,10 +31,20 @@ const FILES: [(&str, &str); 6] = [
 const INSTALL_WAIT: Duration = Duration::from_secs(20 * 60);
 const POPULATE_WAIT: Duration = Duration::from_secs(10 * 60);
 const COPY_WAIT: Duration = Duration::from_secs(120);
-const USER: &str = "shop";
 
 /// Orders as the database has them. A cart is an order's row too, so only placed ones count.
 pub(super) const ORDERS: &str = r#"select o.code, c."emailAddress", cast(o.id as text), cast(o."subTotalWithTax" + o."shippingWithTax" as bigint) from "order" o join customer c on c.id = o."customerId" where o."orderPlacedAt" is not null and o.state <> 'Cancelled' order by o.id"#;
+
+/// The same for MariaDB, which quotes otherwise.
+pub(super) const ORDERS_MARIADB: &str = "select o.code, c.emailAddress, cast(o.id as char), cast(o.subTotalWithTax + o.shippingWithTax as signed) from `order` o join customer c on c.id = o.customerId where o.orderPlacedAt is not null and o.state <> 'Cancelled' order by o.id";
+
+/// A Vendure with its database: what its processes are started with.
+#[derive(Debug, Clone)]
+pub(super) struct Running {
+    folder: PathBuf,
+    database: ServerKind,
+    database_port: u16,
+}
 
 /// An installed Vendure.
 #[derive(Debug)]
@@ -73,64 +82,89 @@ impl Installation {
 
     /// Starts the database: the one that is there, else a copy of the filled one, else it is
     /// made, filled and kept for the next time.
+    pub(super) async fn start_database(
+        self,
+        kind: ServerKind,
+        home: &Home,
+    ) -> Result<(Server, Running)> {
+        if !home.has_data() {
+            let filled_by = fingerprint(&["populate.js"]);
+            let name = format!("{}-{}-{filled_by}", kind.word(), kind.version().await?);
+            let template = self.folder.join(name);
+            if template.exists() {
+                copy(&template, &home.data()).await?;
+            } else {
+                self.fill(kind, home, &template).await?;
+            }
+        }
+        let server = Server::start(kind, home).await?;
+        let running = self.on(&server);
+        Ok((server, running))
+    }
+
+    /// Makes and fills a database in `home`, and keeps a copy of its files as `template`.
     #[expect(clippy::print_stdout, reason = "says what takes so long")]
-    pub(super) async fn start_database(&self, home: &Home) -> Result<Postgres> {
-        let directory = home.path();
-        if home.has_data() {
-            return Ok(Postgres::start(directory, Options::default()).await?);
-        }
-        let version = Postgres::find().context("Vendure needs PostgreSQL")?.version;
-        let filled_by = fingerprint(&["populate.js"]);
-        let template = self.folder.join(format!("postgres-{version}-{filled_by}"));
-        let data = directory.join("data");
-        if template.exists() {
-            copy(&template, &data).await?;
-            return Ok(Postgres::start(directory, Options::default()).await?);
-        }
-        println!("Filling its database with 54 products (about a minute, once) …");
-        let postgres = Postgres::start(directory, Options::default()).await?;
-        postgres.create_database(DATABASE).await?;
-        let port = free_ports(1)?[0];
-        let populate = self.node("populate.js", port, postgres.port()).env("SYNCHRONIZE", "1");
+    async fn fill(&self, kind: ServerKind, home: &Home, template: &Path) -> Result<()> {
+        println!("Filling its {} with 54 products (about a minute, once) …", kind.title());
+        let server = Server::start(kind, home).await?;
+        server.create_database().await?;
+        let populate = self.on(&server).node("populate.js", free_ports(1)?[0]);
+        let populate = populate.env("SYNCHRONIZE", "1");
         run(populate, POPULATE_WAIT).await.context("fill Vendure's database")?;
         // A demonstration must not sell out.
-        let endless = r#"update product_variant set "trackInventory" = 'FALSE'"#;
-        postgres.execute(DATABASE, endless).await.context("make the stock endless")?;
+        let endless = match kind {
+            ServerKind::Postgres => r#"update product_variant set "trackInventory" = 'FALSE'"#,
+            ServerKind::MariaDb => "update product_variant set trackInventory = 'FALSE'",
+        };
+        server.execute(endless).await.context("make the stock endless")?;
         // Files of a server that has ended in order are whole.
-        postgres.stop().await?;
-        let unfinished = template.with_extension("unfinished");
+        server.stop().await?;
+        let unfinished = self.folder.join(format!("{}.unfinished", kind.word()));
         if unfinished.exists() {
             fs::remove_dir_all(&unfinished)?;
         }
-        copy(&data, &unfinished).await?;
+        copy(&home.data(), &unfinished).await?;
         if !template.exists() {
-            fs::rename(&unfinished, &template).context("keep the filled database")?;
+            fs::rename(&unfinished, template).context("keep the filled database")?;
         }
-        Ok(Postgres::start(directory, Options::default()).await?)
+        Ok(())
     }
 
+    fn on(&self, server: &Server) -> Running {
+        let (database, database_port) = (server.kind(), server.port());
+        Running { folder: self.folder.clone(), database, database_port }
+    }
+}
+
+impl Running {
     pub(super) fn instance(
         &self,
         name: String,
         script: &'static str,
         port: u16,
-        (database_port, log): (u16, PathBuf),
+        log: PathBuf,
     ) -> Instance {
-        let installation = Self { folder: self.folder.clone() };
-        let command = move || installation.node(script, port, database_port);
+        let running = self.clone();
+        let command = move || running.node(script, port);
         Instance::new(name, ([127, 0, 0, 1], port).into(), log, command)
     }
 
-    fn node(&self, script: &str, port: u16, database_port: u16) -> Spawn {
+    fn node(&self, script: &str, port: u16) -> Spawn {
+        // Who may do everything there, without a password.
+        let user = match self.database {
+            ServerKind::Postgres => "shop",
+            ServerKind::MariaDb => "root",
+        };
         Spawn::new("node")
             .arg(self.folder.join(script))
             .directory(&self.folder)
             .env("NODE_ENV", "production")
             .env("VENDURE_DISABLE_TELEMETRY", "true")
             .env("PORT", port.to_string())
-            .env("DB_PORT", database_port.to_string())
+            .env("DB_TYPE", self.database.word())
+            .env("DB_PORT", self.database_port.to_string())
             .env("DB_NAME", DATABASE)
-            .env("DB_USER", USER)
+            .env("DB_USER", user)
             .env("ASSETS", self.folder.join("pictures"))
             // Nothing but samples is behind them, and only this machine reaches it.
             .env("SUPERADMIN_PASSWORD", "a-sample-shop-on-this-machine")
