@@ -21,7 +21,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use databases::private::Postgres;
+use databases::private::{MariaDb, Postgres};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -309,4 +309,10 @@ fn passable_folder() -> Result<TempDir> {
 #[must_use]
 pub fn has_postgres() -> bool {
     Postgres::find().is_some()
+}
+
+/// Whether this machine can start a private MariaDB.
+#[must_use]
+pub fn has_mariadb() -> bool {
+    MariaDb::find().is_some()
 }

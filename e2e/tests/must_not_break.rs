@@ -9,7 +9,7 @@ use crate::trade::{GRACE, another_edge, check_books, kill_control, program, sell
 use anyhow::{Context, Result, ensure};
 use demo::{
     customers::{Client, Kind},
-    stage::{DatabaseKind, Stage, StageOptions, has_postgres},
+    stage::{DatabaseKind, Stage, StageOptions, has_mariadb, has_postgres},
 };
 use std::time::{Duration, Instant};
 
@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 const AWAY: Duration = Duration::from_secs(10);
 const RELOADS: usize = 100;
 
-async fn open(kind: Kind, per_minute: u64) -> Result<Stage> {
+async fn open(kind: Kind, database: DatabaseKind, per_minute: u64) -> Result<Stage> {
     let options = StageOptions {
         storewarden: Some(program("storewarden")?),
         shop: kind,
-        database: DatabaseKind::Postgres,
+        database,
         per_minute,
         pace: 0.05,
         restart_after: Some(Duration::from_millis(500)),
@@ -107,8 +107,24 @@ async fn replace_the_edge(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-async fn survives(kind: Kind, per_minute: u64) -> Result<()> {
-    let stage = open(kind, per_minute).await?;
+/// An act with what is said of it afterwards.
+type Act<'a> = (&'a str, &'a dyn AsyncAct);
+
+const ALL: [Act<'static>; 5] = [
+    ("an instance was killed", &kill_an_instance),
+    ("all were stopped for ten seconds", &stop_all_for_a_while),
+    ("the configuration was reloaded a hundred times", &reload_often),
+    ("control was killed", &kill_control),
+    ("the edge was replaced", &replace_the_edge),
+];
+
+async fn survives(
+    kind: Kind,
+    database: DatabaseKind,
+    per_minute: u64,
+    acts: &[Act<'_>],
+) -> Result<()> {
+    let stage = open(kind, database, per_minute).await?;
     sell(&stage, 5).await;
     let mut shoppers = Vec::new();
     if kind == Kind::Sample {
@@ -116,19 +132,12 @@ async fn survives(kind: Kind, per_minute: u64) -> Result<()> {
             shoppers.push(Shopper::enter(&stage).await?);
         }
     }
-    let acts: [(&str, &dyn AsyncAct); 5] = [
-        ("an instance was killed", &kill_an_instance),
-        ("all were stopped for ten seconds", &stop_all_for_a_while),
-        ("the configuration was reloaded a hundred times", &reload_often),
-        ("control was killed", &kill_control),
-        ("the edge was replaced", &replace_the_edge),
-    ];
     for (name, act) in acts {
         let started = Instant::now();
-        act.perform(&stage).await.with_context(|| name.to_owned())?;
+        act.perform(&stage).await.with_context(|| (*name).to_owned())?;
         sell(&stage, 10).await;
         for shopper in &mut shoppers {
-            shopper.is_intact().await.with_context(|| name.to_owned())?;
+            shopper.is_intact().await.with_context(|| (*name).to_owned())?;
         }
         check_books(&stage, name).await?;
         let figures = stage.customers().ledger().figures();
@@ -166,7 +175,7 @@ async fn the_sample_shop_survives_everything() -> Result<()> {
         println!("skipped: this machine has no PostgreSQL");
         return Ok(());
     }
-    survives(Kind::Sample, 1200).await
+    survives(Kind::Sample, DatabaseKind::Postgres, 1200, &ALL).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,5 +184,14 @@ async fn vendure_survives_everything() -> Result<()> {
         println!("skipped: this machine has no PostgreSQL");
         return Ok(());
     }
-    survives(Kind::Vendure, 60).await
+    survives(Kind::Vendure, DatabaseKind::Postgres, 60, &ALL).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vendure_on_mariadb_survives_a_kill() -> Result<()> {
+    if !has_mariadb() {
+        println!("skipped: this machine has no MariaDB");
+        return Ok(());
+    }
+    survives(Kind::Vendure, DatabaseKind::MariaDb, 60, &ALL[..1]).await
 }
