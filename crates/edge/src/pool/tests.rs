@@ -1,3 +1,5 @@
+//! Permits, the queue and the pace, on pools of made-up instances.
+
 use super::*;
 use kernel::facts::Health;
 use kernel::snapshot::{Check, Hold, Timeouts};

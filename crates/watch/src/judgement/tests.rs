@@ -1,3 +1,5 @@
+//! Judgement as tables: the state of a moment, and what is said of it.
+
 use super::*;
 use kernel::facts::Health;
 

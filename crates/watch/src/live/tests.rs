@@ -1,3 +1,5 @@
+//! The live state fed with frames and orders, second by second.
+
 use super::*;
 use kernel::{
     Histogram, Level, RouteClass,
