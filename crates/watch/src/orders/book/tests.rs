@@ -1,3 +1,5 @@
+//! Orders as minutes: what is counted once, whenever it is seen.
+
 use super::*;
 
 /// The middle of a minute.
