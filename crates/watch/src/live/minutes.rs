@@ -93,7 +93,10 @@ impl Minutes {
         starts.map(|at| self.minutes.get(&at).copied().unwrap_or_else(|| unknown(at))).collect()
     }
 
-    /// Orders and revenue since `from_ms`; `None` unless every minute in between is known.
+    /// Orders and revenue since `from_ms`; `None` unless every minute in between is known. The
+    /// running minute may not have been read yet, if the one before it was: at the stroke of
+    /// midnight a day without a single minute is empty when the orders are being read, and
+    /// unknown when they are not.
     fn sum_orders(&self, from_ms: i64, until_ms: i64) -> Option<(u64, i64)> {
         let (from, until) = (minute_of(from_ms), minute_of(until_ms));
         let mut sum = (0, 0);
@@ -104,15 +107,20 @@ impl Minutes {
             }
             next += MINUTE_MS;
             let (Some(orders), Some(revenue)) = (minute.orders, minute.revenue_minor) else {
-                // The running minute may not have been read yet.
                 if *at_ms == until {
-                    continue;
+                    next = until;
+                    break;
                 }
                 return None;
             };
             sum = (sum.0 + orders, sum.1 + revenue);
         }
-        (next >= until).then_some(sum)
+        let whole = next > until || (next == until && self.is_read(until - MINUTE_MS));
+        whole.then_some(sum)
+    }
+
+    fn is_read(&self, at_ms: i64) -> bool {
+        self.minutes.get(&at_ms).is_some_and(|minute| minute.orders.is_some())
     }
 
     /// Fills hour and day of `orders` in; a figure whose minutes are not all known stays unknown.
@@ -169,6 +177,24 @@ mod tests {
         assert_eq!((orders.last_hour, orders.today), (None, None));
         minutes.fill_orders(&mut orders, now_ms, -MINUTE_MS);
         assert_eq!((orders.last_hour, orders.today), (Some(60), None));
+    }
+
+    #[test]
+    fn a_day_begins_empty_when_the_orders_are_read_and_unknown_when_they_are_not() {
+        let midnight = 60 * MINUTE_MS;
+        let mut minutes = Minutes::default();
+        let today = |minutes: &Minutes| {
+            let mut orders = Orders::default();
+            minutes.fill_orders(&mut orders, midnight + 5_000, midnight);
+            orders.today
+        };
+        assert_eq!(today(&minutes), None);
+        minutes.add_traffic(midnight, 5, 0);
+        assert_eq!(today(&minutes), None);
+        minutes.set_orders(midnight - MINUTE_MS, 3, 300);
+        assert_eq!(today(&minutes), Some(0));
+        minutes.set_orders(midnight, 2, 200);
+        assert_eq!(today(&minutes), Some(2));
     }
 
     #[test]
