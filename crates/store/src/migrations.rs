@@ -4,7 +4,13 @@
 use crate::StoreError;
 use rusqlite::Connection;
 
-const STEPS: [&str; 1] = [include_str!("migrations/0001_first.sql")];
+const STEPS: [&str; 5] = [
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_runs.sql"),
+    include_str!("migrations/0003_ledger.sql"),
+    include_str!("migrations/0004_incidents.sql"),
+    include_str!("migrations/0005_people.sql"),
+];
 
 /// The format of this program.
 pub(crate) const FORMAT: i64 = STEPS.len() as i64;

@@ -15,21 +15,53 @@ pub(super) struct Row {
 }
 
 /// From the pure to the wired. A row comes with its crate, not before.
-pub(super) const TABLE: [Row; 13] = [
+pub(super) const TABLE: [Row; 17] = [
     Row { name: "kernel", may_know: &[] },
     Row { name: "store", may_know: &["kernel"] },
+    Row { name: "series", may_know: &["kernel"] },
     Row { name: "host", may_know: &["kernel"] },
+    Row { name: "outbound", may_know: &["kernel"] },
     Row { name: "databases", may_know: &["kernel", "host"] },
     Row { name: "shops", may_know: &["kernel"] },
+    Row { name: "apps", may_know: &["kernel", "host", "shops"] },
+    Row { name: "plan", may_know: &["kernel", "store"] },
     Row { name: "edge", may_know: &["kernel", "shops"] },
-    Row { name: "watch", may_know: &["kernel", "store", "host", "databases", "shops"] },
+    Row {
+        name: "watch",
+        may_know: &["kernel", "store", "series", "host", "outbound", "databases", "shops"],
+    },
     Row {
         name: "api",
-        may_know: &["kernel", "store", "host", "databases", "shops", "edge", "watch"],
+        may_know: &[
+            "kernel",
+            "store",
+            "series",
+            "host",
+            "outbound",
+            "databases",
+            "shops",
+            "apps",
+            "plan",
+            "edge",
+            "watch",
+        ],
     },
     Row {
         name: "storewarden",
-        may_know: &["kernel", "store", "host", "databases", "shops", "edge", "watch", "api"],
+        may_know: &[
+            "kernel",
+            "store",
+            "series",
+            "host",
+            "outbound",
+            "databases",
+            "shops",
+            "apps",
+            "plan",
+            "edge",
+            "watch",
+            "api",
+        ],
     },
     Row { name: "testkit", may_know: &["kernel", "host", "databases"] },
     Row { name: "demo", may_know: &["kernel", "host", "databases", "shops"] },

@@ -1,0 +1,1 @@
+//! The instances of a shop: how they are started, stopped, restarted and deployed.

@@ -1,0 +1,1 @@
+-- Runs of plans: what is to be done, and how far it is.

@@ -1,0 +1,1 @@
+-- Incidents, and who was told of them.
