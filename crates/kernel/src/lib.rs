@@ -3,6 +3,7 @@
 //! Everything here is plain data and pure functions: no clock, no socket, no file, no thread. Areas
 //! (edge, watch, vault, …) never import one another; they meet as the values of this crate.
 
+mod actor;
 pub mod config;
 mod finding;
 mod histogram;
@@ -14,6 +15,7 @@ mod traffic;
 pub mod facts;
 pub mod snapshot;
 
+pub use actor::{Actor, ActorError};
 pub use finding::{Finding, Level, Params, Value, Verdict};
 pub use histogram::{BUCKETS, Histogram, bucket_of, bucket_upper_bound};
 pub use ids::{IdError, InstanceName, ShopId};
