@@ -8,4 +8,6 @@ mod must_not_break;
 #[cfg(test)]
 mod report;
 #[cfg(test)]
+mod shopper;
+#[cfg(test)]
 mod trade;

@@ -5,10 +5,11 @@
 //! that were filled before are intact after, and no request that may be repeated failed, unless its
 //! answer had begun.
 
+use crate::shopper::Shopper;
 use crate::trade::{GRACE, another_edge, check_books, kill_control, program, sell, storewarden};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use demo::{
-    customers::{Client, Kind},
+    customers::Kind,
     stage::{DatabaseKind, Stage, StageOptions, has_mariadb, has_postgres},
 };
 use std::time::{Duration, Instant};
@@ -16,6 +17,8 @@ use std::time::{Duration, Instant};
 /// How long everything stays away: what the house promises to hide.
 const AWAY: Duration = Duration::from_secs(10);
 const RELOADS: usize = 100;
+/// Visitors with a filled cart who stay through everything.
+const SHOPPERS: usize = 8;
 
 async fn open(kind: Kind, database: DatabaseKind, per_minute: u64) -> Result<Stage> {
     let options = StageOptions {
@@ -28,51 +31,6 @@ async fn open(kind: Kind, database: DatabaseKind, per_minute: u64) -> Result<Sta
         ..StageOptions::new(program("demo")?)
     };
     Stage::start(options).await
-}
-
-/// A visitor of the sample shop with something in the cart, who stays.
-struct Shopper {
-    client: Client,
-    another: String,
-    items: u64,
-}
-
-impl Shopper {
-    async fn enter(stage: &Stage) -> Result<Self> {
-        let mut client = Client::new(stage.entrance(), "127.0.0.1");
-        client.always_send("accept", "application/json");
-        let home = ask(&mut client, "GET", "/", None).await?;
-        let mut lamps = home.split("/product/").skip(1).filter_map(|rest| rest.split('"').next());
-        let first = lamps.next().context("the storefront shows lamps")?;
-        let another = lamps.find(|lamp| *lamp != first).context("and more than one")?.to_owned();
-        let mut shopper = Self { client, another, items: 0 };
-        let form = format!("product={first}&quantity=3");
-        shopper.add(&form, 3).await?;
-        Ok(shopper)
-    }
-
-    /// Adds one more: the cart must have grown by exactly that.
-    async fn is_intact(&mut self) -> Result<()> {
-        let form = format!("product={}&quantity=1", self.another);
-        self.add(&form, 1).await
-    }
-
-    async fn add(&mut self, form: &str, more: u64) -> Result<()> {
-        let text = ask(&mut self.client, "POST", "/cart/add", Some(form)).await?;
-        let items = text.split("\"items\":").nth(1).context("the answer counts the items")?;
-        let items: String = items.chars().take_while(char::is_ascii_digit).collect();
-        let items = items.parse::<u64>()?;
-        ensure!(items == self.items + more, "a cart of {} and {more} has {items}", self.items);
-        self.items = items;
-        Ok(())
-    }
-}
-
-async fn ask(client: &mut Client, method: &str, path: &str, form: Option<&str>) -> Result<String> {
-    let answer = client.request(method, path, form).await;
-    let answer = answer.map_err(|trouble| anyhow::anyhow!("{method} {path}: {trouble:?}"))?;
-    ensure!(answer.status == 200, "{method} {path}: {} {}", answer.status, answer.text());
-    Ok(answer.text().to_owned())
 }
 
 async fn kill_an_instance(stage: &Stage) -> Result<()> {
@@ -127,10 +85,8 @@ async fn survives(
     let stage = open(kind, database, per_minute).await?;
     sell(&stage, 5).await;
     let mut shoppers = Vec::new();
-    if kind == Kind::Sample {
-        for _ in 0..8 {
-            shoppers.push(Shopper::enter(&stage).await?);
-        }
+    for _ in 0..SHOPPERS {
+        shoppers.push(Shopper::enter(&stage, kind).await?);
     }
     for (name, act) in acts {
         let started = Instant::now();

@@ -40,9 +40,13 @@ pub(crate) async fn check_books(stage: &Stage, act: &str) -> Result<()> {
     let rows = stage.rows().await?;
     let mut by_number = HashMap::new();
     let mut by_cart: HashMap<&str, u32> = HashMap::new();
+    // Where a cart and its order are one row, only the buyer tells a purchase made twice: each of
+    // these customers buys once.
+    let mut by_buyer: HashMap<&str, u32> = HashMap::new();
     for row in &rows {
         by_number.insert(row.number.as_str(), row);
         *by_cart.entry(&row.cart).or_default() += 1;
+        *by_buyer.entry(&row.email).or_default() += 1;
     }
     for order in acknowledged {
         let row = by_number.get(order.number.as_str());
@@ -52,6 +56,8 @@ pub(crate) async fn check_books(stage: &Stage, act: &str) -> Result<()> {
     }
     let twice = by_cart.iter().find(|(_, count)| **count > 1);
     ensure!(twice.is_none(), "{act}: one cart, two orders: {twice:?}");
+    let twice = by_buyer.iter().find(|(_, count)| **count > 1);
+    ensure!(twice.is_none(), "{act}: one purchase, two orders: {twice:?}");
     let failures = stage.customers().ledger().failures();
     let carts: Vec<_> = failures.iter().filter(|f| f.kind == "cart not intact").collect();
     ensure!(carts.is_empty(), "{act}: carts were not intact: {carts:#?}");

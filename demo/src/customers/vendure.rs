@@ -17,24 +17,7 @@ pub(super) async fn visit(customer: &mut Customer) -> Result<(), Left> {
     if variants.is_empty() || !customer.likely(0.5) {
         return Err(Left::Undecided);
     }
-    let mut in_cart = false;
-    for _ in 0..customer.pick(&[1, 1, 2, 3]).unwrap_or(1) {
-        let Some(variant) = customer.pick(&variants) else { break };
-        let quantity = if customer.likely(0.2) { 2 } else { 1 };
-        let query =
-            mutation("addItemToOrder", "productVariantId: $v, quantity: $q", "$v: ID!, $q: Int!");
-        in_cart |= once(customer, &query, json!({ "v": variant, "q": quantity })).await.is_some();
-        customer.think().await;
-    }
-    if !in_cart {
-        return Err(Left::Annoyed);
-    }
-    repeatedly(
-        customer,
-        "{ activeOrder { id code totalWithTax lines { quantity } } }",
-        Value::Null,
-    )
-    .await?;
+    fill_cart(customer, &variants).await?;
     if !customer.likely(0.75) {
         return Err(Left::Undecided);
     }
@@ -70,6 +53,45 @@ async fn browse(customer: &mut Customer) -> Result<Vec<u64>, Left> {
     customer.think().await;
     let id = |item: &Value| item["productVariantId"].as_str()?.parse().ok();
     Ok(items.iter().filter_map(id).collect())
+}
+
+/// Puts one to three things into the cart, and holds what the shop says of it against what was
+/// put in: nothing that was acknowledged may be missing, nothing may be there that nobody wanted.
+async fn fill_cart(customer: &mut Customer, variants: &[u64]) -> Result<(), Left> {
+    // What is in it for certain, and with what was asked for and never answered.
+    let (mut at_least, mut at_most) = (0, 0);
+    for _ in 0..customer.pick(&[1, 1, 2, 3]).unwrap_or(1) {
+        let Some(variant) = customer.pick(variants) else { break };
+        let quantity = if customer.likely(0.2) { 2 } else { 1 };
+        at_most += quantity;
+        let asked = json!({ "v": variant, "q": quantity });
+        if let Some(cart) = once(customer, &add_to_cart(), asked).await {
+            at_least += quantity;
+            is_intact(customer, &cart, at_least, at_most)?;
+        }
+        customer.think().await;
+    }
+    if at_least == 0 {
+        return Err(Left::Annoyed);
+    }
+    let query = "{ activeOrder { id code totalWithTax totalQuantity lines { quantity } } }";
+    let cart = repeatedly(customer, query, Value::Null).await?;
+    is_intact(customer, &cart, at_least, at_most)
+}
+
+fn is_intact(customer: &Customer, cart: &Value, at_least: i64, at_most: i64) -> Result<(), Left> {
+    match cart["totalQuantity"].as_i64() {
+        Some(items) if (at_least..=at_most).contains(&items) => Ok(()),
+        items => {
+            let told = format!("{items:?} items, not {at_least} to {at_most}");
+            customer.ledger.failed(Failure::wrong(API, "cart not intact", &told));
+            Err(Left::Annoyed)
+        }
+    }
+}
+
+fn add_to_cart() -> String {
+    mutation("addItemToOrder", "productVariantId: $v, quantity: $q", "$v: ID!, $q: Int!")
 }
 
 async fn check_out(customer: &mut Customer) -> Result<(), Left> {
@@ -131,7 +153,7 @@ async fn pay(customer: &mut Customer, code: &str, method: &Value) -> Result<(), 
 fn mutation(name: &str, arguments: &str, variables: &str) -> String {
     format!(
         "mutation({variables}) {{ {name}({arguments}) {{ __typename ... on Order {{ id code state \
-         totalWithTax }} {ERRORS} }} }}"
+         totalWithTax totalQuantity }} {ERRORS} }} }}"
     )
 }
 
@@ -161,5 +183,29 @@ async fn once(customer: &mut Customer, query: &str, variables: Value) -> Option<
             customer.ledger.failed(Failure::wrong(API, "GraphQL error", &detail));
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customers::{Ledger, Options};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_cart_that_lost_or_gained_something_is_noticed() {
+        let check = |items: Value, intact: bool| {
+            let ledger = Arc::new(Ledger::default());
+            let customer = Customer::new(&Options::to(([127, 0, 0, 1], 1).into()), &ledger, 1);
+            let outcome = is_intact(&customer, &json!({ "totalQuantity": items }), 2, 3);
+            assert_eq!(outcome.is_ok(), intact, "{items}");
+            let noticed = ledger.failures().iter().any(|failure| failure.kind == "cart not intact");
+            assert_eq!(noticed, !intact, "{items}");
+        };
+        check(json!(2), true);
+        check(json!(3), true);
+        check(json!(1), false);
+        check(json!(4), false);
+        check(Value::Null, false);
     }
 }
