@@ -1,0 +1,36 @@
+//! What can go wrong on the way out, as one type.
+//!
+//! `place` is scheme and host of an address, never its path or query, where secrets may stand.
+
+use std::{error::Error, time::Duration};
+
+#[derive(Debug, thiserror::Error)]
+pub enum OutboundError {
+    #[error("understand the address of a request: {0}")]
+    Address(&'static str),
+    #[error("trust an additional root certificate")]
+    Root(#[source] Box<dyn Error + Send + Sync>),
+    #[error("reach {place}")]
+    Reach { place: String, source: hyper_util::client::legacy::Error },
+    #[error("read the answer of {place}")]
+    Answer { place: String, source: Box<dyn Error + Send + Sync> },
+    #[error("read the answer of {place}: it is longer than {limit_bytes} bytes")]
+    TooLong { place: String, limit_bytes: usize },
+    #[error("hear from {place} within {} ms", deadline.as_millis())]
+    Deadline { place: String, deadline: Duration },
+}
+
+impl OutboundError {
+    /// The whole story in one line, for findings and logs: the error and what lies behind it.
+    #[must_use]
+    pub fn story(&self) -> String {
+        let mut text = self.to_string();
+        let mut behind = self.source();
+        while let Some(error) = behind {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            behind = error.source();
+        }
+        text
+    }
+}
