@@ -92,6 +92,10 @@ name_type!(
     /// One running copy of a shop's application, unique within its shop.
     InstanceName
 );
+name_type!(
+    /// Somebody who may sign in, by the name under which they do.
+    PersonId
+);
 
 #[cfg(test)]
 mod tests {
