@@ -16,6 +16,10 @@ pub enum HostError {
     Signal { pid: u32, source: rustix::io::Errno },
     #[error("process {0} has ended already")]
     Ended(u32),
+    #[error("process {pid} outlives even being killed")]
+    Deaf { pid: u32 },
+    #[error("begin a session for process {pid}")]
+    Session { pid: u32, source: rustix::io::Errno },
     #[error("wait for process {pid}")]
     Wait { pid: u32, source: io::Error },
     /// A command came to its end, but not to a good one.

@@ -4,6 +4,8 @@
 //! program a person started and that program ends its children in order. A shell is never used:
 //! arguments arrive as they were given.
 
+mod identity;
+mod search;
 mod to_end;
 
 use crate::{HostError, users};
@@ -17,6 +19,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use identity::{Identity, monotonic_ms, since_boot_ms};
+pub use search::{Listener, listener, with_environment};
 pub use to_end::{Output, run_to_end};
 
 /// What to start and how; nothing happens before [`Spawn::start`] or [`run_to_end`].
@@ -32,6 +36,7 @@ pub struct Spawn {
     user: Option<String>,
     stdin: Stdin,
     output: Option<PathBuf>,
+    in_our_group: bool,
 }
 
 /// What a process reads from its descriptor 0.
@@ -74,6 +79,7 @@ impl Spawn {
             user: None,
             stdin: Stdin::Null,
             output: None,
+            in_our_group: false,
         }
     }
 
@@ -128,6 +134,14 @@ impl Spawn {
         self
     }
 
+    /// Starts it in the caller's process group instead of one of its own: for programs that call
+    /// [`begin_session`], which who leads a group may not.
+    #[must_use]
+    pub fn in_our_group(mut self) -> Self {
+        self.in_our_group = true;
+        self
+    }
+
     /// Starts the process and does not wait for it. Needs a tokio runtime around it.
     ///
     /// # Errors
@@ -169,7 +183,10 @@ impl Spawn {
             reason = "this is the one place that starts processes"
         )]
         let mut command = Command::new(self.program);
-        command.args(self.args).process_group(0);
+        command.args(self.args);
+        if !self.in_our_group {
+            command.process_group(0);
+        }
         if self.clear_env {
             command.env_clear();
         }
@@ -280,6 +297,16 @@ pub fn signal(pid: u32, signal: Signal) -> Result<(), HostError> {
         rustix::io::Errno::SRCH => HostError::Ended(pid),
         source => HostError::Signal { pid, source },
     })
+}
+
+/// Makes this process the leader of a session of its own, which the end of a terminal does not reach
+/// (setsid(2)).
+///
+/// # Errors
+/// When it leads a process group already: see [`Spawn::in_our_group`].
+pub fn begin_session() -> Result<(), HostError> {
+    let pid = std::process::id();
+    rustix::process::setsid().map(drop).map_err(|source| HostError::Session { pid, source })
 }
 
 /// Whether a process of this id exists, ours or not. A zombie still does.

@@ -3,10 +3,11 @@
 use crate::HostError;
 use std::path::PathBuf;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     pub uid: u32,
     pub gid: u32,
+    pub home: PathBuf,
 }
 
 /// Whether this process may become any user.
@@ -31,7 +32,8 @@ fn find_in(passwd: &str, name: &str) -> Option<User> {
         }
         let uid = fields.nth(1)?.parse().ok()?;
         let gid = fields.next()?.parse().ok()?;
-        Some(User { uid, gid })
+        let home = fields.nth(1)?.into();
+        Some(User { uid, gid, home })
     })
 }
 
@@ -43,11 +45,12 @@ mod tests {
     fn users_are_found_by_their_whole_name() {
         let passwd =
             "root:x:0:0:root:/root:/bin/bash\n\nbroken\npostgres:x:104:112:,,,:/:/bin/sh\n";
-        let check = |name: &str, expect: Option<(u32, u32)>| {
-            assert_eq!(find_in(passwd, name).map(|user| (user.uid, user.gid)), expect, "{name}");
+        let check = |name: &str, expect: Option<(u32, u32, &str)>| {
+            let expect = expect.map(|(uid, gid, home)| User { uid, gid, home: home.into() });
+            assert_eq!(find_in(passwd, name), expect, "{name}");
         };
-        check("root", Some((0, 0)));
-        check("postgres", Some((104, 112)));
+        check("root", Some((0, 0, "/root")));
+        check("postgres", Some((104, 112, "/")));
         check("post", None);
         check("broken", None);
     }
