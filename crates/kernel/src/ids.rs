@@ -93,6 +93,10 @@ name_type!(
     InstanceName
 );
 name_type!(
+    /// A window in which changes may be made. The `name` of a `[[plan.window]]`.
+    WindowName
+);
+name_type!(
     /// Somebody who may sign in, by the name under which they do.
     PersonId
 );

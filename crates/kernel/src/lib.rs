@@ -11,6 +11,7 @@ mod ids;
 mod ledger;
 pub mod link;
 mod money;
+pub mod plan;
 mod role;
 mod traffic;
 
@@ -20,7 +21,7 @@ pub mod snapshot;
 pub use actor::{Actor, ActorError};
 pub use finding::{Finding, Level, Params, Value, Verdict};
 pub use histogram::{BUCKETS, Histogram, bucket_of, bucket_upper_bound};
-pub use ids::{IdError, InstanceName, PersonId, ShopId};
+pub use ids::{IdError, InstanceName, PersonId, ShopId, WindowName};
 pub use ledger::{LedgerEntry, Personal, PersonalError};
 pub use money::{Currency, CurrencyError, Money};
 pub use role::{Grant, Permission, Place, Rights, Role, RoleError, Scope};

@@ -1,0 +1,216 @@
+//! Acts: the typed list of everything the change engine can have done.
+//!
+//! An act says what, never how: the performer of its [`Area`] knows how. A new act is a new variant
+//! here, so that one plan may mix the deeds of several areas.
+
+use crate::{InstanceName, Params, ShopId};
+use serde::{Deserialize, Serialize};
+
+/// One deed. As JSON it is tagged by `act`: `{"act": "drain", "shop": …, "instance": …}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub enum Act {
+    /// No new requests for the instance.
+    Drain {
+        shop: ShopId,
+        instance: InstanceName,
+    },
+    /// New requests for it again.
+    Undrain {
+        shop: ShopId,
+        instance: InstanceName,
+    },
+    /// Its process ends, gracefully as far as it lets itself be ended so.
+    Stop {
+        shop: ShopId,
+        instance: InstanceName,
+    },
+    Start {
+        shop: ShopId,
+        instance: InstanceName,
+    },
+    /// Another process of it than before.
+    Restart {
+        shop: ShopId,
+        instance: InstanceName,
+    },
+    /// Waits until its checks succeed; fails when they do not within this time.
+    AwaitHealthy {
+        shop: ShopId,
+        instance: InstanceName,
+        within_ms: u64,
+    },
+    /// The instance runs this release; `before` is the one that ran, where it is known.
+    Deploy {
+        shop: ShopId,
+        instance: InstanceName,
+        release: String,
+        before: Option<String>,
+    },
+    /// The configuration file holds `text` and it is in force. Digests are SHA-256 in lower-case
+    /// hexadecimal, of the whole file's bytes.
+    ApplyConfiguration {
+        text_sha256: String,
+        text: String,
+        before_sha256: String,
+        /// The whole text that was there, for the difference and for the way back.
+        before: String,
+    },
+    /// Our own old records are removed, for good.
+    RemoveOldData {
+        what: OldData,
+        /// Unix milliseconds; what is older goes.
+        older_than_ms: i64,
+    },
+}
+
+/// Records of ours that may be removed when they are old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OldData {
+    /// The log files of runs that have ended. The runs themselves stay.
+    RunLogs,
+    /// What shops did minute by minute.
+    Minutes,
+}
+
+/// Whose business an act is; each has one performer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Area {
+    Instances,
+    Configuration,
+    Records,
+}
+
+/// What a run lays its hands on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "subject", rename_all = "snake_case")]
+pub enum Subject {
+    Configuration,
+    /// All instances of one shop: acting on two of them at once could take both away.
+    Instances {
+        shop: ShopId,
+    },
+    Records {
+        what: OldData,
+    },
+}
+
+/// A subject that a run holds while it acts: alone, or beside others that only rely on it.
+///
+/// Two claims on one subject conflict unless both are shared.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Claim {
+    pub subject: Subject,
+    /// `false` sorts first: of one subject the exclusive claim leads.
+    pub shared: bool,
+}
+
+impl Claim {
+    #[must_use]
+    pub fn conflicts_with(&self, other: &Self) -> bool {
+        self.subject == other.subject && !(self.shared && other.shared)
+    }
+}
+
+impl Act {
+    /// Names its message, snake_case: the same text as the tag in JSON.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Drain { .. } => "drain",
+            Self::Undrain { .. } => "undrain",
+            Self::Stop { .. } => "stop",
+            Self::Start { .. } => "start",
+            Self::Restart { .. } => "restart",
+            Self::AwaitHealthy { .. } => "await_healthy",
+            Self::Deploy { .. } => "deploy",
+            Self::ApplyConfiguration { .. } => "apply_configuration",
+            Self::RemoveOldData { .. } => "remove_old_data",
+        }
+    }
+
+    /// The parameters of its message; long texts are left out.
+    #[must_use]
+    pub fn params(&self) -> Params {
+        let mut params = Params::new();
+        let mut put = |name: &str, value: crate::Value| {
+            params.insert(name.to_owned(), value);
+        };
+        if let Some((shop, instance)) = self.instance() {
+            put("shop", shop.as_str().into());
+            put("instance", instance.as_str().into());
+        }
+        match self {
+            Self::AwaitHealthy { within_ms, .. } => put("within_ms", (*within_ms).into()),
+            Self::Deploy { release, before, .. } => {
+                put("release", release.as_str().into());
+                if let Some(before) = before {
+                    put("before", before.as_str().into());
+                }
+            }
+            Self::ApplyConfiguration { text_sha256, before_sha256, .. } => {
+                put("text_sha256", text_sha256.as_str().into());
+                put("before_sha256", before_sha256.as_str().into());
+            }
+            Self::RemoveOldData { what, older_than_ms } => {
+                put("what", what.code().into());
+                put("older_than_ms", (*older_than_ms).into());
+            }
+            _ => {}
+        }
+        params
+    }
+
+    /// The instance it is about, when it is about one.
+    #[must_use]
+    pub fn instance(&self) -> Option<(&ShopId, &InstanceName)> {
+        match self {
+            Self::Drain { shop, instance }
+            | Self::Undrain { shop, instance }
+            | Self::Stop { shop, instance }
+            | Self::Start { shop, instance }
+            | Self::Restart { shop, instance }
+            | Self::AwaitHealthy { shop, instance, .. }
+            | Self::Deploy { shop, instance, .. } => Some((shop, instance)),
+            Self::ApplyConfiguration { .. } | Self::RemoveOldData { .. } => None,
+        }
+    }
+
+    #[must_use]
+    pub fn area(&self) -> Area {
+        match self {
+            Self::ApplyConfiguration { .. } => Area::Configuration,
+            Self::RemoveOldData { .. } => Area::Records,
+            _ => Area::Instances,
+        }
+    }
+
+    /// What a run holds because of it. A change of the configuration waits for whatever relies on
+    /// the one in force, and the other way round.
+    #[must_use]
+    pub fn claims(&self) -> Vec<Claim> {
+        let exclusive = |subject| Claim { subject, shared: false };
+        match self {
+            Self::ApplyConfiguration { .. } => vec![exclusive(Subject::Configuration)],
+            Self::RemoveOldData { what, .. } => vec![exclusive(Subject::Records { what: *what })],
+            _ => {
+                let shop = self.instance().map(|(shop, _)| shop.clone());
+                let instances = shop.map(|shop| exclusive(Subject::Instances { shop }));
+                let relied_on = Claim { subject: Subject::Configuration, shared: true };
+                instances.into_iter().chain([relied_on]).collect()
+            }
+        }
+    }
+}
+
+impl OldData {
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::RunLogs => "run_logs",
+            Self::Minutes => "minutes",
+        }
+    }
+}
