@@ -8,9 +8,14 @@ use crate::{
 };
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
+mod alerts;
 mod explain;
 mod outer;
 
+pub use alerts::{
+    AlertSettings, ChannelSettings, Language, MuteWindow, NotifySettings, RemedySettings,
+    RuleSettings, Secret, SmtpSecurity, SmtpSettings,
+};
 pub use explain::{Explanation, Row, Section, explain};
 pub use outer::{ConfigError, ConfigErrors, Known, KnownPlatform, parse};
 
@@ -22,6 +27,7 @@ pub struct Configuration {
     pub acme: Option<AcmeSettings>,
     /// At least one; ids and hosts are unique.
     pub shops: Vec<ShopSettings>,
+    pub alerts: AlertSettings,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -8,6 +8,7 @@ pub mod config;
 mod finding;
 mod histogram;
 mod ids;
+mod incident;
 mod ledger;
 pub mod link;
 mod money;
@@ -22,6 +23,10 @@ pub use actor::{Actor, ActorError};
 pub use finding::{Finding, Level, Params, Value, Verdict};
 pub use histogram::{BUCKETS, Histogram, bucket_of, bucket_upper_bound};
 pub use ids::{IdError, InstanceName, PersonId, ShopId, WindowName};
+pub use incident::{
+    Acknowledgement, FindingState, Incident, IncidentFinding, IncidentState, RemedyWish, Silence,
+    TimelineEntry, TimelineKind,
+};
 pub use ledger::{LedgerEntry, Personal, PersonalError};
 pub use money::{Currency, CurrencyError, Money};
 pub use role::{Grant, Permission, Place, Rights, Role, RoleError, Scope};

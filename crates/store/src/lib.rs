@@ -9,6 +9,7 @@
 
 mod connection;
 mod error;
+mod incidents;
 mod migrations;
 mod minutes;
 mod operations;
@@ -20,6 +21,7 @@ use std::path::Path;
 use writer::Writer;
 
 pub use error::StoreError;
+pub use incidents::{IncidentChanges, IncidentFilter, IncidentRecord, NoticeOutcome, NoticeRecord};
 pub use minutes::{MarkRecord, MinuteRecord};
 pub use operations::StoredCertificate;
 pub use sign_in::TokenHash;

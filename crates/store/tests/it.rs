@@ -6,4 +6,6 @@ mod crash;
 #[cfg(test)]
 mod full;
 #[cfg(test)]
+mod incidents;
+#[cfg(test)]
 mod records;

@@ -5,6 +5,7 @@ use super::{Configuration, Known};
 use serde::Serialize;
 use std::fmt;
 
+mod alerts;
 mod edge;
 mod notes;
 mod shop;
@@ -46,6 +47,7 @@ pub fn explain(configuration: &Configuration, known: Known<'_>) -> Explanation {
     let mut sections: Vec<Section> =
         shops.map(|shop| shop::section(shop, configuration, known)).collect();
     sections.extend(edge::sections(configuration));
+    sections.extend(alerts::sections(&configuration.alerts));
     Explanation { sections, notes: notes::notes(configuration) }
 }
 

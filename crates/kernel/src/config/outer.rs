@@ -6,6 +6,7 @@ use crate::snapshot::Check;
 use reader::Reader;
 use std::fmt;
 
+mod alerts;
 mod database;
 mod edge;
 mod reader;
@@ -15,6 +16,7 @@ mod syntax;
 mod values;
 mod whole;
 
+pub(super) use alerts::REPEAT_MS;
 pub(super) use edge::{CONTROL, LETS_ENCRYPT, RENEW_DAYS, default_settings as default_edge};
 pub(super) use shop::{
     BALANCE, BALANCES, COLOUR, EJECT_AFTER, EJECT_FOR_MS, SLOW_START_MS, TIME_ZONE,

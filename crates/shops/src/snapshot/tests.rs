@@ -25,6 +25,7 @@ fn configuration() -> Configuration {
         },
         control: ControlSettings { listen: address },
         acme: None,
+        alerts: kernel::config::AlertSettings::default(),
         shops: vec![ShopSettings {
             id: "lamps".parse().unwrap(),
             name: "Lamps".into(),

@@ -13,6 +13,13 @@ pub(super) fn notes(configuration: &Configuration) -> Vec<String> {
              brings it to yours."
         ));
     }
+    if configuration.alerts.routes.is_empty() {
+        notes.push(
+            "nobody is told of incidents; they stand in the interface alone. A table `[[notify]]` \
+             with `name` and `email`, `webhook`, `slack` or `ntfy` tells somebody."
+                .to_owned(),
+        );
+    }
     let tls = configuration.edge.listen.iter().any(|listen| listen.tls);
     for shop in &configuration.shops {
         notes.extend(of_shop(shop, tls));

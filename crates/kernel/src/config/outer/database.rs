@@ -26,6 +26,11 @@ pub(super) fn read(text: &str, environment: Environment<'_>) -> Result<DatabaseU
     judge(&substitute(text, environment)?, "the address")
 }
 
+/// The value of the variable that `text` is: `${NAME}` and nothing else; `None` for other texts.
+pub(super) fn variable(text: &str, environment: Environment<'_>) -> Result<Option<String>, Wrong> {
+    whole_reference(text).map(|name| lookup(name, environment)).transpose()
+}
+
 fn whole_reference(text: &str) -> Option<&str> {
     let name = text.strip_prefix("${")?.strip_suffix('}')?;
     (!name.contains(['{', '}', '$'])).then_some(name)

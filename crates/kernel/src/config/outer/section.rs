@@ -134,6 +134,21 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Every table of a list of them, such as `[[notify]]`.
+    pub(super) fn tables(&self, key: &'static str) -> Vec<Section<'a>> {
+        let Some(item) = self.item(key) else { return Vec::new() };
+        let Some(tables) = item.as_array_of_tables() else {
+            let mend = format!("write `[[{key}]]` on a line of its own, once for each");
+            self.mistyped(key, item, "a list of tables", mend);
+            return Vec::new();
+        };
+        let section = |table: &'a toml_edit::Table| {
+            let at = table.span().unwrap_or_else(|| self.place(item));
+            Section::new(self.reader, format!("[[{key}]]"), at, table)
+        };
+        tables.iter().map(section).collect()
+    }
+
     pub(super) fn is_given(&self) -> bool {
         self.table.is_some()
     }

@@ -1,7 +1,7 @@
 //! The file as a whole: its version, its tables, and what they have to do with one another.
 
 use super::{
-    VERSION, edge,
+    VERSION, alerts, edge,
     reader::{Reader, Wrong},
     section::{Section, kind},
     shop::{self, Around, Shop},
@@ -38,12 +38,13 @@ pub(super) fn read(reader: &Reader<'_>, table: &Table) -> Option<Configuration> 
             apart(&root, earlier, shop);
         }
     }
+    let shops: Vec<_> = shops.into_iter().map(|shop| shop.settings).collect();
+    let alerts = alerts::alerts(&root, &shops);
     // Keys of a newer version are no mistakes of the person.
     if version_is_ours {
         root.finish();
     }
-    let shops = shops.into_iter().map(|shop| shop.settings).collect();
-    Some(Configuration { edge, control, acme, shops })
+    Some(Configuration { edge, control, acme, shops, alerts })
 }
 
 fn version(root: &Section<'_>) -> bool {
