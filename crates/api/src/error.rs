@@ -13,6 +13,8 @@ use utoipa::ToSchema;
 pub enum ApiError {
     #[error("sign in first: `storewarden sign-in` prints a link")]
     Unauthenticated,
+    #[error("this needs the permission `{0}`, which you do not have there")]
+    Forbidden(kernel::Permission),
     #[error("this request came from another site")]
     CrossOrigin,
     #[error("`{0}` is not a name of this machine's Storewarden")]
@@ -55,6 +57,7 @@ impl ApiError {
     fn kind(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
+            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
             Self::CrossOrigin => (StatusCode::FORBIDDEN, "cross_origin"),
             Self::Host(_) => (StatusCode::MISDIRECTED_REQUEST, "host"),
             Self::NotFound { .. } | Self::NoSuchPath => (StatusCode::NOT_FOUND, "not_found"),

@@ -1,9 +1,13 @@
 //! What every request passes before anything else: the name it came under, who sends it, and where
 //! it was sent from. And the headers that every answer carries.
 
-use crate::{ApiError, ApiState, access};
+use crate::{
+    ApiError, ApiState, access,
+    caller::Caller,
+    permissions::{self, At, Need},
+};
 use axum::{
-    extract::{Request, State},
+    extract::{FromRequestParts as _, MatchedPath, RawPathParams, Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, Uri,
         header::{
@@ -14,8 +18,8 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use kernel::{Actor, Grant, Place, Rights, Role, ShopId};
 use std::net::IpAddr;
-use store::TokenHash;
 
 /// The cookie that holds a session's secret.
 pub(crate) const SESSION_COOKIE: &str = "storewarden_session";
@@ -27,15 +31,6 @@ const CONTENT_POLICY: &str = "default-src 'self'; img-src 'self' data:; \
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
-
-/// Who sent a request, as far as it proved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Caller {
-    /// A browser with a session; its secret's hash.
-    Session(TokenHash),
-    /// Somebody who can read the state directory.
-    Machine,
-}
 
 /// Refuses names that are not ours, so that a page elsewhere cannot make its own name point here
 /// (DNS rebinding) and read what it is told. Adds the headers of every answer.
@@ -59,31 +54,62 @@ pub(crate) async fn names(State(state): State<ApiState>, request: Request, next:
     response
 }
 
-/// Lets through who has a session or the token, and of browsers only what our own pages send.
+/// Lets through who may do what the route does, and of browsers only what our own pages send.
 pub(crate) async fn callers(
     State(state): State<ApiState>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     let caller = caller(&state, request.headers()).await?;
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !reads && caller != Caller::Machine && !same_origin(request.headers(), request.uri()) {
+    let (mut parts, body) = request.into_parts();
+    let reads = matches!(parts.method, Method::GET | Method::HEAD);
+    if !reads && caller.session.is_some() && !same_origin(&parts.headers, &parts.uri) {
         return Err(ApiError::CrossOrigin);
     }
-    request.extensions_mut().insert(caller);
-    Ok(next.run(request).await)
+    let path = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
+    // What is not in the table is allowed to nobody.
+    let need = permissions::need(&parts.method, path).ok_or(ApiError::Method)?;
+    let shop = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
+    let shop = shop.as_ref().and_then(|all| all.iter().find(|(name, _)| *name == "shop"));
+    allow(need, &caller, shop.map(|(_, id)| id))?;
+    parts.extensions.insert(caller);
+    Ok(next.run(Request::from_parts(parts, body)).await)
+}
+
+fn allow(need: Need, caller: &Caller, shop: Option<&str>) -> Result<(), ApiError> {
+    match need {
+        Need::Nothing | Need::SignedIn => Ok(()),
+        Need::Permission(permission, At::Machine) => caller.may_everywhere(permission),
+        Need::Permission(permission, At::Somewhere) => {
+            let allowed = caller.rights.may(permission, Place::Somewhere);
+            if allowed { Ok(()) } else { Err(ApiError::Forbidden(permission)) }
+        }
+        Need::Permission(permission, At::Shop) => {
+            let shop = shop.unwrap_or_default();
+            let missing = || ApiError::NotFound { what: "shop", name: shop.to_owned() };
+            caller.may(permission, &shop.parse::<ShopId>().map_err(|_| missing())?)
+        }
+    }
 }
 
 async fn caller(state: &ApiState, headers: &HeaderMap) -> Result<Caller, ApiError> {
     if let Some(value) = headers.get(AUTHORIZATION) {
         let secret = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
         let known = secret.is_some_and(|secret| state.token.is(secret.trim()));
-        return if known { Ok(Caller::Machine) } else { Err(ApiError::Unauthenticated) };
+        if !known {
+            return Err(ApiError::Unauthenticated);
+        }
+        return Ok(Caller { actor: Actor::CommandLine, rights: Rights::Everything, session: None });
     }
     for secret in session_secrets(headers) {
         let hash = access::hash(secret);
         if state.store.session_valid(hash, now_ms()).await? {
-            return Ok(Caller::Session(hash));
+            let everything = Grant { role: Role::Owner, shop: None };
+            return Ok(Caller {
+                actor: Actor::Person("owner".to_owned()),
+                rights: Rights::Granted(vec![everything]),
+                session: Some(hash),
+            });
         }
     }
     Err(ApiError::Unauthenticated)

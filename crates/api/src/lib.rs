@@ -5,10 +5,12 @@
 //! last ten minutes of ticks. HTTP statuses are chosen here and nowhere else.
 
 mod access;
+mod caller;
 mod error;
 mod guard;
 mod machine;
 mod pages;
+mod permissions;
 mod router;
 mod server;
 mod shops;

@@ -1,6 +1,6 @@
 //! The machine as a whole: is it there, how is it, read the configuration again.
 
-use crate::{ApiError, ApiState, Command, error::ErrorBody};
+use crate::{ApiError, ApiState, Command, caller::Caller, error::ErrorBody};
 use ::watch::state::Status;
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub(crate) async fn health() -> Json<Health> {
     Json(Health { ok: true, version: VERSION.to_owned() })
 }
 
-/// The machine with all its shops, without their points.
+/// The machine with the shops that the caller may see, without their points.
 #[utoipa::path(
     get, path = "/api/v1/status", tag = "machine",
     responses(
@@ -37,8 +37,10 @@ pub(crate) async fn health() -> Json<Health> {
         (status = 401, body = ErrorBody),
     )
 )]
-pub(crate) async fn status(State(state): State<ApiState>) -> Json<Status> {
-    Json(state.watch.with(|live| live.status(VERSION)))
+pub(crate) async fn status(State(state): State<ApiState>, caller: Caller) -> Json<Status> {
+    let mut status = state.watch.with(|live| live.status(VERSION));
+    status.shops.retain(|shop| caller.sees(&shop.now.id));
+    Json(status)
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

@@ -2,14 +2,14 @@
 
 use crate::{
     ApiError, ApiState, Command,
+    caller::Caller,
     error::ErrorBody,
-    guard::Caller,
     machine::ask,
     stream::{self, Resume},
 };
 use ::watch::state::{Instance, ShopState, ShopSummary, Tick};
 use axum::{
-    Extension, Json,
+    Json,
     extract::{Path, State},
     http::{HeaderMap, header::HeaderName},
     response::Response,
@@ -23,7 +23,7 @@ pub(crate) struct Shops {
     shops: Vec<ShopSummary>,
 }
 
-/// The shops of this machine, in the configuration's order.
+/// The shops of this machine that the caller may see, in the configuration's order.
 #[utoipa::path(
     get, path = "/api/v1/shops", tag = "shops",
     responses(
@@ -31,8 +31,10 @@ pub(crate) struct Shops {
         (status = 401, body = ErrorBody),
     )
 )]
-pub(crate) async fn list(State(state): State<ApiState>) -> Json<Shops> {
-    Json(Shops { shops: state.watch.with(|live| live.shops()) })
+pub(crate) async fn list(State(state): State<ApiState>, caller: Caller) -> Json<Shops> {
+    let mut shops = state.watch.with(|live| live.shops());
+    shops.retain(|shop| caller.sees(&shop.id));
+    Json(Shops { shops })
 }
 
 /// A shop whole, with its history.
@@ -71,7 +73,7 @@ pub(crate) async fn one(
 )]
 pub(crate) async fn events(
     State(state): State<ApiState>,
-    Extension(caller): Extension<Caller>,
+    caller: Caller,
     Path(shop): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {

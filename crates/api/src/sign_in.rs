@@ -4,12 +4,13 @@
 
 use crate::{
     ApiError, ApiState, access,
+    caller::Caller,
     error::ErrorBody,
-    guard::{Caller, SESSION_COOKIE, host_of, now_ms},
+    guard::{SESSION_COOKIE, host_of, now_ms},
     pages,
 };
 use axum::{
-    Extension, Json,
+    Json,
     extract::{OriginalUri, Query, State},
     http::{
         HeaderMap, StatusCode,
@@ -96,9 +97,9 @@ pub(crate) async fn make_link(
 )]
 pub(crate) async fn sign_out(
     State(state): State<ApiState>,
-    Extension(caller): Extension<Caller>,
+    caller: Caller,
 ) -> Result<Response, ApiError> {
-    if let Caller::Session(hash) = caller {
+    if let Some(hash) = caller.session {
         state.store.end_session(hash).await?;
     }
     let gone = format!("{SESSION_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");

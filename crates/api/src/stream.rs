@@ -1,10 +1,7 @@
 //! Ticks to everybody who watches: each made into bytes once, shared by all, and kept for ten
 //! minutes for those who come back. Who reads too slowly is cut off and comes back.
 
-use crate::{
-    ApiState,
-    guard::{Caller, now_ms},
-};
+use crate::{ApiState, caller::Caller, guard::now_ms};
 use ::watch::state::Tick;
 use axum::{
     body::Body,
@@ -178,13 +175,13 @@ impl Reader {
     }
 
     async fn still_signed_in(&mut self) -> bool {
-        let Caller::Session(hash) = &self.caller else { return true };
+        let Some(hash) = self.caller.session else { return true };
         let now_ms = now_ms();
         if now_ms - self.checked_ms < RECHECK_MS {
             return true;
         }
         self.checked_ms = now_ms;
         // While the records cannot be read the stream goes on: it was allowed a minute ago.
-        self.state.store.session_valid(*hash, now_ms).await.unwrap_or(true)
+        self.state.store.session_valid(hash, now_ms).await.unwrap_or(true)
     }
 }
