@@ -10,6 +10,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf};
 
 mod alerts;
 mod explain;
+mod launch;
 mod outer;
 
 pub use alerts::{
@@ -17,6 +18,7 @@ pub use alerts::{
     RuleSettings, Secret, SmtpSecurity, SmtpSettings,
 };
 pub use explain::{Explanation, Row, Section, explain};
+pub use launch::{CommandSettings, DeploySettings, Launch, UnitName, UnitNameError};
 pub use outer::{ConfigError, ConfigErrors, Known, KnownPlatform, parse};
 
 /// Everything that was asked for, valid as a whole.
@@ -86,6 +88,8 @@ pub struct ShopSettings {
     pub hosts: Vec<String>,
     /// At least one; names are unique.
     pub instances: Vec<InstanceSettings>,
+    /// Where its releases lie; `None`: we deploy none.
+    pub deploy: Option<DeploySettings>,
     pub balance: Balance,
     /// What the person said, and the platform's own for the rest.
     pub check: Check,
@@ -111,6 +115,8 @@ pub struct InstanceSettings {
     pub address: SocketAddr,
     pub weight: u32,
     pub connections: u32,
+    /// What starts and stops it; `None`: nothing that we know, so that we cannot restart it.
+    pub launch: Option<Launch>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

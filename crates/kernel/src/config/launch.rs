@@ -61,9 +61,8 @@ pub enum UnitNameError {
 const MOST: usize = 255;
 const SERVICE: &str = ".service";
 /// The other kinds of units (systemd.unit(5)).
-const OTHER_KINDS: [&str; 10] = [
-    "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope",
-];
+const OTHER_KINDS: [&str; 10] =
+    ["socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope"];
 
 impl UnitName {
     #[must_use]

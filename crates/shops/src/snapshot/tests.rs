@@ -14,6 +14,7 @@ fn configuration() -> Configuration {
         address,
         weight: 2,
         connections: 7,
+        launch: None,
     };
     Configuration {
         edge: EdgeSettings {
@@ -32,6 +33,7 @@ fn configuration() -> Configuration {
             platform: "sample".into(),
             hosts: vec!["lamps.example".into()],
             instances: vec![instance("a"), instance("b")],
+            deploy: None,
             balance: Balance::Session,
             check: Check::default(),
             hold: Hold::default(),

@@ -1,6 +1,6 @@
 //! What is allowed and may yet surprise.
 
-use crate::config::{CertificateSource, Configuration, ShopSettings, outer};
+use crate::config::{CertificateSource, Configuration, InstanceSettings, ShopSettings, outer};
 
 pub(super) fn notes(configuration: &Configuration) -> Vec<String> {
     let mut notes = Vec::new();
@@ -66,6 +66,16 @@ fn of_shop(shop: &ShopSettings, tls: bool) -> Vec<String> {
         notes.push(format!(
             "{id}: with one instance, visitors wait while it restarts, for up to {wait}. A second \
              one serves them meanwhile."
+        ));
+    }
+    let alone = |instance: &&InstanceSettings| instance.launch.is_none();
+    if shop.deploy.is_some()
+        && let Some(instance) = shop.instances.iter().find(alone)
+    {
+        notes.push(format!(
+            "{id}: no release can be deployed while {} has neither `unit` nor `command`, for \
+             nobody restarts it.",
+            instance.name
         ));
     }
     if shop.database.is_none() {

@@ -3,9 +3,13 @@
 use super::{Rows, Section, bytes, ms, number};
 use crate::{
     Currency,
-    config::{CertificateSource, Configuration, InstanceSettings, Known, ShopSettings, outer},
+    config::{
+        CertificateSource, CommandSettings, Configuration, DeploySettings, InstanceSettings, Known,
+        Launch, ShopSettings, outer,
+    },
     snapshot::{Balance, CacheLimits, Check, Hold, Timeouts},
 };
+use std::path::Path;
 
 pub(super) fn section(
     shop: &ShopSettings,
@@ -16,7 +20,8 @@ pub(super) fn section(
     rows.put("platform", shop.platform.clone(), false, "knows its carts, its checkout, its orders");
     let hosts = shop.hosts.iter().map(|host| (host.clone(), String::new()));
     rows.list("hosts", false, hosts);
-    rows.list("app", false, shop.instances.iter().map(instance));
+    rows.list("app", false, shop.instances.iter().flat_map(instance));
+    releases(&mut rows, shop);
     selling(&mut rows, shop);
     encryption(&mut rows, shop, configuration);
     balance(&mut rows, shop);
@@ -29,9 +34,43 @@ pub(super) fn section(
     rows.section(&format!("[shop.{}]", shop.id), &shop.name)
 }
 
-fn instance(instance: &InstanceSettings) -> (String, String) {
-    let InstanceSettings { name, address, weight, connections } = instance;
-    (address.to_string(), format!("{name}: weight {weight}, {connections} requests at once"))
+fn instance(instance: &InstanceSettings) -> Vec<(String, String)> {
+    let InstanceSettings { name, address, weight, connections, launch } = instance;
+    let share = format!("{name}: weight {weight}, {connections} requests at once");
+    let mut lines = vec![(address.to_string(), share)];
+    let mut more = |value: String, meaning: String| lines.push((format!("  {value}"), meaning));
+    match launch {
+        None => more(String::new(), "only looked at: neither `unit` nor `command`".to_owned()),
+        Some(Launch::Unit(unit)) => {
+            more(unit.to_string(), "systemd starts and stops it".to_owned());
+        }
+        Some(Launch::Command(settings)) => {
+            more(settings.command.join(" "), "Storewarden starts and stops it".to_owned());
+            for line in running(settings) {
+                more(String::new(), line);
+            }
+        }
+    }
+    lines
+}
+
+fn running(settings: &CommandSettings) -> impl Iterator<Item = String> {
+    let CommandSettings { directory, user, environment_file, stop_grace_ms, .. } = settings;
+    let directory = directory.as_deref().unwrap_or_else(|| Path::new("/")).display();
+    let user = user.as_ref().map_or(String::new(), |user| format!(" as {user}"));
+    let place = format!("in {directory}{user}, {} to end", ms(stop_grace_ms));
+    let environment = environment_file.as_ref();
+    let environment = environment.map(|file| format!("told {}", file.display()));
+    [place].into_iter().chain(environment)
+}
+
+fn releases(rows: &mut Rows, shop: &ShopSettings) {
+    let Some(DeploySettings { releases, current }) = &shop.deploy else {
+        return rows.put("deploy", "none".to_owned(), true, "its releases are not ours to switch");
+    };
+    let line = |path: &Path, meaning: &str| (path.display().to_string(), meaning.to_owned());
+    let lines = [line(releases, "its releases, a folder each"), line(current, "links to one")];
+    rows.list("deploy", false, lines);
 }
 
 fn selling(rows: &mut Rows, shop: &ShopSettings) {

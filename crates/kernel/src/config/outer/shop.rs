@@ -14,6 +14,7 @@ use crate::{
 use std::{net::SocketAddr, ops::Range};
 
 mod app;
+mod launch;
 
 const MS: u64 = 1;
 const SECOND: u64 = 1_000 * MS;
@@ -66,6 +67,7 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
     let name = section.parsed("name", shop_name);
     let hosts = hosts(&section);
     let instances = app::read(&section);
+    let deploy = launch::deploy(section.section("deploy"));
     let (certificate, certificate_at) = certificate(&section, around.acme);
     let (force_https, force_https_at) = force_https(&section, around.tls, &certificate);
     let eject = section.section("eject");
@@ -96,6 +98,7 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         platform,
         hosts: hosts.iter().map(|(host, _)| host.clone()).collect(),
         instances: instances.into_iter().map(|(instance, _)| instance).collect(),
+        deploy,
         balance: rest.balance,
         check: rest.check,
         hold: rest.hold,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     Currency,
-    config::{CertificateSource, Configuration, DatabaseKind, Listen, ShopSettings},
+    config::{CertificateSource, Configuration, DatabaseKind, Launch, Listen, ShopSettings},
     snapshot::{Balance, CacheLimits, Hold, Limits, Timeouts},
 };
 use Text::{AfterHead, Whole};
@@ -105,6 +105,11 @@ fn every_key_is_read() {
     let shop = &read.shops[0];
     assert_eq!(shop.name, "Lampenladen");
     assert_eq!(shop.instances[1].weight, 2);
+    let Some(Launch::Unit(unit)) = &shop.instances[2].launch else { panic!("a unit") };
+    assert_eq!(unit.as_str(), "shop@3002.service");
+    let Some(Launch::Command(settings)) = &shop.instances[3].launch else { panic!("a command") };
+    assert_eq!((settings.command.len(), settings.stop_grace_ms), (2, 20_000));
+    assert!(shop.instances[0].launch.is_none() && shop.deploy.is_some());
     assert_eq!(shop.check.status, (200, 204));
     assert_eq!((&shop.certificate, shop.force_https), (&CertificateSource::Acme, true));
     let database = shop.database.as_ref().unwrap();

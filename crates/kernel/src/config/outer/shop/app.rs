@@ -1,9 +1,12 @@
 //! `app`: the instances of a shop, as addresses or tables.
 
-use super::super::{
-    reader::Wrong,
-    section::{Section, Text, kind_of},
-    values,
+use super::{
+    super::{
+        reader::Wrong,
+        section::{Section, Text, kind_of},
+        values,
+    },
+    launch,
 };
 use crate::{InstanceName, config::InstanceSettings};
 use std::{
@@ -88,7 +91,8 @@ fn instance(
     };
     let address = shop.checked("app", &text, instance_address)?;
     let name = default_name(address);
-    Some(InstanceSettings { name, address, weight: WEIGHT, connections: CONNECTIONS })
+    let (weight, connections) = (WEIGHT, CONNECTIONS);
+    Some(InstanceSettings { name, address, weight, connections, launch: None })
 }
 
 fn from_table(
@@ -110,10 +114,11 @@ fn from_table(
     });
     let weight = section.number("weight", WEIGHT, 1..=100);
     let connections = section.number("connections", CONNECTIONS, 1..=100_000);
+    let launch = launch::launch(&section);
     section.finish();
     let address = address?;
     let name = name.unwrap_or_else(|| default_name(address));
-    Some(InstanceSettings { name, address, weight, connections })
+    Some(InstanceSettings { name, address, weight, connections, launch })
 }
 
 fn instance_address(text: &str) -> Result<SocketAddr, Wrong> {

@@ -68,7 +68,7 @@ app = "127.0.0.1:3001"
 ",
         ),
         &[
-            "6:1: [shop.lamps] has no key `price`; there are `platform`, `name`, `hosts`, `app`, `certificate`, `force_https`, `eject`, `balance`, `check`, `hold`, `timeouts`, `slow_start`, `cache`, `database`, `currency`, `time_zone`, `colour` and `contact`",
+            "6:1: [shop.lamps] has no key `price`; there are `platform`, `name`, `hosts`, `app`, `deploy`, `certificate`, `force_https`, `eject`, `balance`, `check`, `hold`, `timeouts`, `slow_start`, `cache`, `database`, `currency`, `time_zone`, `colour` and `contact`",
         ],
     ),
     (
@@ -291,6 +291,64 @@ app = "127.0.0.1:3001"
     ),
 ];
 
+/// `unit`, `command` and `deploy`.
+const LAUNCH: Cases = &[
+    (
+        Whole(
+            r#"version = 1
+[shop.lamps]
+platform = "sample"
+hosts = "lamps.example"
+[[shop.lamps.app]]
+address = "127.0.0.1:3001"
+unit = "shop@3001"
+command = ["node", "server.js"]
+[[shop.lamps.app]]
+address = "127.0.0.1:3002"
+unit = "shop.timer"
+stop_grace = "5s"
+user = "shop"
+[[shop.lamps.app]]
+address = "127.0.0.1:3003"
+command = "node server.js --port 3003"
+[[shop.lamps.app]]
+address = "127.0.0.1:3004"
+command = ["bin/serve"]
+directory = "srv"
+user = "shop owner"
+[[shop.lamps.app]]
+address = "127.0.0.1:3005"
+environment_file = "/etc/shop"
+[[shop.lamps.app]]
+address = "127.0.0.1:3006"
+command = []
+"#,
+        ),
+        &[
+            "8:11: instance 1 of [shop.lamps] has both `unit` and `command`; keep `unit` if systemd starts it, `command` if Storewarden shall",
+            r#"11:8: `unit` "shop.timer" is a timer, but a service is wanted; write the name of a service, such as "shop@3001.service""#,
+            "12:14: `stop_grace` says how a `command` is run, and there is none; write `TimeoutStopSec=` into the unit instead",
+            "13:8: `user` says how a `command` is run, and there is none; write it into the unit instead (systemd.exec(5))",
+            r#"16:11: `command` is one text with spaces, but no shell takes it apart; write it word by word: `command = ["node", "server.js", "--port", "3003"]`"#,
+            r#"19:12: `command` begins with "bin/serve", which is no program; write the program's whole path, or its bare name if the `PATH` finds it"#,
+            r#"20:13: `directory` is "srv", which is relative; write the whole path, beginning with `/`: services start in other folders"#,
+            r#"21:8: `user` is "shop owner", which is no user's name; write the name of a user of this machine, such as "shop""#,
+            r#"24:20: `environment_file` says how a `command` is run, and there is none; add the program that serves: `command = ["node", "server.js"]`"#,
+            r#"27:11: `command` is an empty list; write `command = ["node", "server.js"]`"#,
+        ],
+    ),
+    (
+        AfterHead("deploy = { releases = \"/srv/shop\" }\n"),
+        &[r#"6:10: [shop.lamps.deploy] has no `current`; write `current = "/srv/shop/current"`"#],
+    ),
+    (
+        AfterHead("deploy = { releases = \"/srv/shop\", current = \"/srv/shop/current\" }\n"),
+        &[
+            r#"6:46: `current` lies within `releases`, where it would count as one; put the link beside the folder, such as "/srv/shop/current""#,
+        ],
+    ),
+];
+
 /// `app`.
 const APP: Cases = &[
     (
@@ -477,5 +535,6 @@ fn every_mistake_is_found_with_its_place_and_mend() {
     check(SHOP);
     check(HOSTS);
     check(APP);
+    check(LAUNCH);
     check(DATABASE);
 }
