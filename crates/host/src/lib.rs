@@ -9,6 +9,7 @@ mod error;
 pub mod facts;
 pub mod listen;
 pub mod process;
+pub mod survey;
 pub mod users;
 
 pub use error::HostError;
