@@ -4,6 +4,7 @@
 //! (edge, watch, vault, …) never import one another; they meet as the values of this crate.
 
 mod actor;
+pub mod calendar;
 pub mod config;
 mod finding;
 mod histogram;
