@@ -11,6 +11,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf};
 mod alerts;
 mod explain;
 mod launch;
+mod ledger;
 mod outer;
 
 pub use alerts::{
@@ -19,6 +20,7 @@ pub use alerts::{
 };
 pub use explain::{Explanation, Row, Section, explain};
 pub use launch::{CommandSettings, DeploySettings, Launch, UnitName, UnitNameError};
+pub use ledger::{DestinationSettings, LedgerSettings, S3Settings};
 pub use outer::{ConfigError, ConfigErrors, Known, KnownPlatform, parse};
 
 /// Everything that was asked for, valid as a whole.
@@ -30,6 +32,7 @@ pub struct Configuration {
     /// At least one; ids and hosts are unique.
     pub shops: Vec<ShopSettings>,
     pub alerts: AlertSettings,
+    pub ledger: LedgerSettings,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -7,6 +7,7 @@ use std::fmt;
 
 mod alerts;
 mod edge;
+mod ledger;
 mod notes;
 mod shop;
 
@@ -48,6 +49,7 @@ pub fn explain(configuration: &Configuration, known: Known<'_>) -> Explanation {
         shops.map(|shop| shop::section(shop, configuration, known)).collect();
     sections.extend(edge::sections(configuration));
     sections.extend(alerts::sections(&configuration.alerts));
+    sections.push(ledger::section(&configuration.ledger));
     Explanation { sections, notes: notes::notes(configuration) }
 }
 

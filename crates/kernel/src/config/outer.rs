@@ -9,6 +9,7 @@ use std::fmt;
 mod alerts;
 mod database;
 mod edge;
+mod ledger;
 mod reader;
 mod section;
 mod shop;
@@ -18,6 +19,7 @@ mod whole;
 
 pub(super) use alerts::REPEAT_MS;
 pub(super) use edge::{CONTROL, LETS_ENCRYPT, RENEW_DAYS, default_settings as default_edge};
+pub(super) use ledger::CHECKPOINT_MS;
 pub(super) use shop::{
     BALANCE, BALANCES, COLOUR, EJECT_AFTER, EJECT_FOR_MS, SLOW_START_MS, TIME_ZONE,
 };

@@ -69,7 +69,7 @@ fn route(route: &NotifySettings) -> Section {
 }
 
 /// `https://hooks.example/…`
-fn host_of(url: &str) -> String {
+pub(super) fn host_of(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "…".to_owned() };
     let place = rest.split(['/', '?']).next().unwrap_or_default();
     let host = place.rsplit('@').next().unwrap_or_default();
