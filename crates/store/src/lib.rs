@@ -10,6 +10,7 @@
 mod connection;
 mod error;
 mod incidents;
+mod ledger;
 mod migrations;
 mod minutes;
 mod operations;
@@ -22,6 +23,11 @@ use writer::Writer;
 
 pub use error::StoreError;
 pub use incidents::{IncidentChanges, IncidentFilter, IncidentRecord, NoticeOutcome, NoticeRecord};
+pub use ledger::{
+    Checkpoint, CheckpointError, CheckpointOutcome, LedgerBreak, LedgerFault, LedgerFile,
+    LedgerFilter, LedgerHash, LedgerKey, LedgerKeyError, LedgerPage, LedgerPaging, LedgerPublicKey,
+    LedgerRecord, Verification, Witness,
+};
 pub use minutes::{MarkRecord, MinuteRecord};
 pub use operations::StoredCertificate;
 pub use sign_in::TokenHash;

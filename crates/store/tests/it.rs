@@ -8,4 +8,6 @@ mod full;
 #[cfg(test)]
 mod incidents;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod records;

@@ -1,0 +1,64 @@
+//! The ledger of a store that somebody else may be writing to, or nobody.
+
+use super::{
+    LedgerFilter, LedgerPage, LedgerPaging, LedgerPublicKey, Verification, Witness, query,
+    verification,
+};
+use crate::{FILE_NAME, StoreError, connection};
+use rusqlite::{Connection, Transaction};
+use std::path::Path;
+
+/// Reads a ledger without a running control and without changing anything. Blocks its thread.
+#[derive(Debug)]
+pub struct LedgerFile(Connection);
+
+impl LedgerFile {
+    /// Opens the store in a state directory, to read only.
+    ///
+    /// # Errors
+    /// When there is none, or one from before there was a ledger.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        let connection = connection::open_for_reading(&directory.join(FILE_NAME))?;
+        let exists = "SELECT count(*) FROM sqlite_schema WHERE name = 'ledger_origin'";
+        let tables: i64 =
+            connection.query_row(exists, [], |row| row.get(0)).map_err(StoreError::read)?;
+        if tables == 0 {
+            let what = "it is from before there was a ledger; `storewarden up` gives it one";
+            return Err(StoreError::Malformed(what.to_owned()));
+        }
+        Ok(Self(connection))
+    }
+
+    /// Holds every record and every checkpoint against each other, and against those from elsewhere.
+    /// Checkpoints are believed when one of `keys` signed them.
+    ///
+    /// # Errors
+    /// When the store cannot be read at all. What is merely wrong stands in the result.
+    pub fn verify(
+        &self,
+        witnesses: &[Witness],
+        keys: &[LedgerPublicKey],
+    ) -> Result<Verification, StoreError> {
+        let transaction = self.snapshot()?;
+        verification::verify(&transaction, witnesses, keys).map_err(StoreError::read)
+    }
+
+    /// As [`Store::ledger`](crate::Store::ledger).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn page(
+        &self,
+        paging: LedgerPaging,
+        limit: u32,
+        filter: &LedgerFilter,
+    ) -> Result<LedgerPage, StoreError> {
+        let transaction = self.snapshot()?;
+        query::page(&transaction, paging, limit, filter).map_err(StoreError::read)
+    }
+
+    /// The state of one moment, whoever writes meanwhile.
+    fn snapshot(&self) -> Result<Transaction<'_>, StoreError> {
+        self.0.unchecked_transaction().map_err(StoreError::read)
+    }
+}
