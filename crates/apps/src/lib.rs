@@ -1,1 +1,14 @@
-//! The instances of a shop: how they are started, stopped, restarted and deployed.
+//! The instances of a shop: how they are started, stopped, restarted and given new releases.
+//!
+//! What starts them is a driver: systemd, or a keeper of ours. It knows no proxy and judges no
+//! health; whoever wires it says how an instance is drained and when it is well.
+
+mod driver;
+mod error;
+mod process;
+mod unit;
+
+pub use driver::{Driver, Exit, InstanceState, Life, Means};
+pub use error::AppsError;
+pub use process::{KeeperProgram, ProcessDriver, keep};
+pub use unit::{Systemd, UnitDriver};

@@ -28,8 +28,8 @@ impl Cgroup {
             Err(_) => return None,
         }
         // What can be made need not be open to us: only who may move in has a group.
-        group.join_with(&group.path).ok()?;
-        group.join_with(&group.parent).ok()?;
+        group.enter().ok()?;
+        group.leave().ok()?;
         Some(group)
     }
 
@@ -45,15 +45,20 @@ impl Cgroup {
         path.join("cgroup.procs").exists().then(|| Self { path: path.to_owned(), parent })
     }
 
-    /// Does something while this process is in the group: what it starts is born there.
+    /// Moves this process into the group: what it starts until [`Cgroup::leave`] is born there.
     ///
     /// # Errors
-    /// When this process cannot move in or, afterwards, out again.
-    pub fn around<T>(&self, deed: impl FnOnce() -> T) -> io::Result<T> {
-        self.join_with(&self.path)?;
-        let done = deed();
-        self.join_with(&self.parent)?;
-        Ok(done)
+    /// When the kernel refuses, as when the group was removed; this process stays where it is.
+    pub fn enter(&self) -> io::Result<()> {
+        self.join_with(&self.path)
+    }
+
+    /// Moves this process out again.
+    ///
+    /// # Errors
+    /// When the kernel refuses; [`Cgroup::kill`] would then meet this process too.
+    pub fn leave(&self) -> io::Result<()> {
+        self.join_with(&self.parent)
     }
 
     /// Kills whatever is in it. On a kernel before 5.14 nothing is killed.
@@ -65,6 +70,14 @@ impl Cgroup {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             done => done,
         }
+    }
+
+    /// Removes it, when nothing is left in it.
+    ///
+    /// # Errors
+    /// When there is, or it is gone already.
+    pub fn remove(&self) -> io::Result<()> {
+        fs::remove_dir(&self.path)
     }
 
     fn join_with(&self, group: &Path) -> io::Result<()> {

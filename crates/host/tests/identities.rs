@@ -91,12 +91,13 @@ async fn what_was_started_in_a_group_is_killed_with_it() {
         return;
     };
     let script = "setsid sleep 60 & wait";
-    let started = group.around(|| Spawn::new("/bin/sh").args(["-c", script]).start()).unwrap();
-    let mut process = started.unwrap();
+    group.enter().unwrap();
+    let mut process = Spawn::new("/bin/sh").args(["-c", script]).start().unwrap();
+    group.leave().unwrap();
     group.kill().unwrap();
     assert!(!process.wait().await.unwrap().success());
     let begins = tokio::time::Instant::now();
-    while let Err(error) = std::fs::remove_dir(group.path()) {
+    while let Err(error) = group.remove() {
         assert!(begins.elapsed() < LONG, "{error}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
