@@ -13,6 +13,7 @@ mod explain;
 mod launch;
 mod ledger;
 mod outer;
+mod pattern;
 
 pub use alerts::{
     AlertSettings, ChannelSettings, Language, MuteWindow, NotifySettings, RemedySettings,
@@ -22,6 +23,7 @@ pub use explain::{Explanation, Row, Section, explain};
 pub use launch::{CommandSettings, DeploySettings, Launch, UnitName, UnitNameError};
 pub use ledger::{DestinationSettings, LedgerSettings, S3Settings};
 pub use outer::{ConfigError, ConfigErrors, Known, KnownPlatform, parse};
+pub use pattern::fits_pattern;
 
 /// Everything that was asked for, valid as a whole.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,6 +5,7 @@
 //! opens no socket and no file at run time; the platform files are part of the program. Their format
 //! is written in docs/formats/platform.md.
 
+pub mod detect;
 mod error;
 pub mod hosts;
 pub mod matcher;

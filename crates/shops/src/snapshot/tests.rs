@@ -27,6 +27,7 @@ fn configuration() -> Configuration {
         control: ControlSettings { listen: address },
         acme: None,
         alerts: kernel::config::AlertSettings::default(),
+        ledger: kernel::config::LedgerSettings { checkpoint_ms: 1, to: Vec::new() },
         shops: vec![ShopSettings {
             id: "lamps".parse().unwrap(),
             name: "Lamps".into(),
