@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use crate::Refusal;
 use crate::process::{self, find_program};
+use crate::workspace::Workspace;
 
 /// Something the machine must have: how to see it, where it comes from, what it is for.
 #[derive(Debug)]
@@ -155,6 +156,34 @@ fn privileged_apt() -> Option<Vec<&'static str>> {
         return Some(Vec::new());
     }
     find_program("sudo").map(|_| vec!["sudo"])
+}
+
+/// What pip is asked for: only what S3 needs, not the hundreds of megabytes of everything.
+const MOTO: &str = "moto[s3]==5.2.5";
+
+/// The S3 that copies are tested against, from PyPI, into the folder for tests' own things below the target folder.
+/// Where it cannot be had, the tests that need it say that they did not run; nothing else needs it.
+pub(crate) fn ensure_moto(workspace: &Workspace) -> anyhow::Result<()> {
+    let venv = workspace.target.join("tmp/moto");
+    let mark = venv.join("whole");
+    if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == MOTO) {
+        return Ok(());
+    }
+    println!("Installing {MOTO} from PyPI into {} …", venv.display());
+    let pip = ["install", "--quiet", "--disable-pip-version-check", MOTO, "flask", "flask-cors"];
+    let installed =
+        process::run(process::command("python3", &["-m", "venv", "--clear"]).arg(&venv))
+            .and_then(|()| process::run(&mut process::command(venv.join("bin/pip"), &pip)));
+    match installed {
+        Ok(()) => std::fs::write(&mark, MOTO).with_context(|| format!("write {}", mark.display())),
+        Err(error) => {
+            println!("NOT TESTED: copies in S3, for {MOTO} cannot be had here: {error:#}");
+            println!(
+                "It needs python3 with venv (on Debian: apt-get install python3-venv) and PyPI."
+            );
+            Ok(())
+        }
+    }
 }
 
 /// npm, or what to do without it: the user interface is built with Node and runs without.

@@ -142,6 +142,7 @@ fn tests(workspace: &Workspace) -> anyhow::Result<()> {
     let arguments: &[&str] = if has_nextest { &with_nextest } else { &without };
     // Whole-program tests start what cargo built; it must be there before the first of them runs.
     programs(workspace)?;
+    install::ensure_moto(workspace)?;
     process::run(cargo(arguments).current_dir(&workspace.root))
 }
 

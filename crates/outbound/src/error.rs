@@ -2,7 +2,7 @@
 //!
 //! `place` is scheme and host of an address, never its path or query, where secrets may stand.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, io, path::PathBuf, time::Duration};
 
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
@@ -16,6 +16,14 @@ pub enum OutboundError {
     Answer { place: String, source: Box<dyn Error + Send + Sync> },
     #[error("read the answer of {place}: it is longer than {limit_bytes} bytes")]
     TooLong { place: String, limit_bytes: usize },
+    #[error("keep a copy at {place}: it answered with status {status}: {said}")]
+    Refused { place: String, status: u16, said: String },
+    #[error("keep a copy as `{path}`; is the folder there, its disk mounted?")]
+    Keep { path: PathBuf, source: io::Error },
+    #[error("keep a copy as `{path}`: something else lies there already")]
+    Other { path: PathBuf },
+    #[error("keep a copy under the name `{0}`: it is no name for all places")]
+    Name(String),
     #[error("hear from {place} within {} ms", deadline.as_millis())]
     Deadline { place: String, deadline: Duration },
 }
