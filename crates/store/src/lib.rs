@@ -14,6 +14,7 @@ mod ledger;
 mod migrations;
 mod minutes;
 mod operations;
+mod runs;
 mod sign_in;
 mod writer;
 
@@ -30,6 +31,7 @@ pub use ledger::{
 };
 pub use minutes::{MarkRecord, MinuteRecord};
 pub use operations::StoredCertificate;
+pub use runs::{RunFilter, RunPaging, RunWrite};
 pub use sign_in::TokenHash;
 pub use writer::StoreHealth;
 

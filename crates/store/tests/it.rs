@@ -11,3 +11,5 @@ mod incidents;
 mod ledger;
 #[cfg(test)]
 mod records;
+#[cfg(test)]
+mod runs;
