@@ -17,7 +17,7 @@ pub struct Incident {
     /// What its findings have in common: `instances`, `errors`, `disk`, …, or `storm`.
     pub cause: String,
     pub state: IncidentState,
-    /// Of the worst finding that still fires; when none does, of the last that did.
+    /// Of the worst finding that is not gone; of the worst of all when they are.
     pub level: Level,
     /// The code of that finding, which names the message for people.
     pub code: String,

@@ -1,4 +1,4 @@
-//! What can go wrong while watching.
+//! What can go wrong while watching and telling.
 
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
@@ -6,4 +6,23 @@ pub enum WatchError {
     Database(#[from] databases::DatabaseError),
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    #[error("make a client for notices")]
+    Outbound(#[from] outbound::OutboundError),
+    #[error("send mail: no mail server is configured")]
+    NoMailServer,
+    /// The route's settings can never work.
+    #[error("tell by this route: {0}")]
+    NotifySettings(String),
+    /// The other side will never take this message.
+    #[error("tell: {0}")]
+    NotifyRefused(String),
+    /// The other side may take this message later.
+    #[error("tell: {0}")]
+    NotifyFailed(String),
+    #[error(transparent)]
+    Refused(#[from] crate::incidents::Refused),
+    #[error("find {what} `{name}`")]
+    Missing { what: &'static str, name: String },
+    #[error("understand what was kept of the rules")]
+    Kept(#[source] serde_json::Error),
 }

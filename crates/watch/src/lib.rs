@@ -6,11 +6,16 @@
 //! itself (control hands it what the link said) and never decides to act.
 
 pub mod clock;
+pub mod desk;
 mod error;
 pub mod host_facts;
+pub mod incidents;
 pub mod judgement;
 pub mod live;
+pub mod notify;
 pub mod orders;
+pub mod remedies;
+pub mod rules;
 pub mod state;
 
 pub use error::WatchError;

@@ -22,8 +22,9 @@ pub use site::Site;
 pub(crate) use minutes::{KEPT_MS as MINUTES_KEPT_MS, MINUTE_MS, minute_of};
 
 use crate::{
-    judgement::{CertificateEvidence, MachineEvidence, Memory, judge_machine},
+    judgement::{CertificateEvidence, EdgeEvidence, MachineEvidence, Memory, judge_machine},
     orders::OrdersReading,
+    rules::{Seen, Source},
     state::{
         Disk, Host, Instance, Mark, MarkKind, Minute, ShopNow, ShopState, ShopStatus, ShopSummary,
         Status, Tick,
@@ -186,6 +187,34 @@ impl Live {
 
     pub fn certificates(&mut self, certificates: Vec<CertificateEvidence>) {
         self.machine.certificates = certificates;
+    }
+
+    /// A route that cannot be told of incidents, and why; `None` when all can.
+    pub fn notify_failing(&mut self, failing: Option<(String, String)>) {
+        self.machine.notify_failing = failing;
+    }
+
+    /// What the rules look at: the machine's findings and each shop's own, as of the last tick.
+    #[must_use]
+    pub fn seen(&self) -> Vec<Seen> {
+        let mut blind = Vec::new();
+        if self.edges.evidence(self.now_ms) != EdgeEvidence::Reporting {
+            blind.push(Source::Edge);
+        }
+        if self.host_now == Host::default() {
+            blind.push(Source::Host);
+        }
+        let machine = &self.machine_findings;
+        let shops = self.shops.iter().map(|shop| {
+            let is_own = |found: &Finding| machine.iter().all(|of_all| of_all.id != found.id);
+            let mut blind = blind.clone();
+            blind.extend(shop.orders_unknown().then_some(Source::Orders));
+            let findings = shop.findings().into_iter().filter(is_own).collect();
+            Seen { shop: Some(shop.site.id.clone()), findings, blind }
+        });
+        let mut seen: Vec<Seen> = shops.collect();
+        seen.push(Seen { shop: None, findings: machine.clone(), blind });
+        seen
     }
 
     /// Notes something that happened; without a shop it concerns all.

@@ -140,6 +140,8 @@ pub struct MachineEvidence {
     /// Why the configuration file was not taken over.
     pub configuration_error: Option<String>,
     pub certificates: Vec<CertificateEvidence>,
+    /// A route that cannot be told of incidents, and why.
+    pub notify_failing: Option<(String, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

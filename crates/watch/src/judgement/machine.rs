@@ -23,6 +23,10 @@ pub(super) fn signs(machine: &MachineEvidence, now_ms: i64) -> Vec<Sign> {
         let sign = Sign::new("configuration_rejected", Level::Attention);
         signs.push(sign.with("error", error.as_str()));
     }
+    if let Some((route, error)) = &machine.notify_failing {
+        let sign = Sign::new("notify_failing", Level::Attention).about(route.as_str());
+        signs.push(sign.with("route", route.as_str()).with("error", error.as_str()));
+    }
     signs.extend(machine.certificates.iter().flat_map(|c| certificate_signs(c, now_ms)));
     signs
 }

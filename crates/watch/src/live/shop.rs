@@ -19,7 +19,7 @@ use crate::{
     state::{Cache, Host, Instance, Mark, Minute, Orders, Point, RouteClassNow, ShopNow},
 };
 use jiff::{Timestamp, ToSpan};
-use kernel::{Params, Verdict, facts::Health};
+use kernel::{Finding, Params, Verdict, facts::Health};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Points kept: ten minutes of seconds.
@@ -341,6 +341,25 @@ impl ShopLive {
                 bytes: cache.map(|(_, bytes)| bytes),
             },
         }
+    }
+
+    /// What was found, with what it costs where that is known.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let mut findings = self.judgement.findings.clone();
+        let costs = &self.judgement.verdict.params;
+        let costs =
+            costs.iter().filter(|(name, _)| ["lost_minor", "currency"].contains(&name.as_str()));
+        if self.judgement.verdict.code == "checkout_failing"
+            && let Some(failing) = findings.iter_mut().find(|f| f.code == "checkout_errors")
+        {
+            failing.params.extend(costs.map(|(name, value)| (name.clone(), value.clone())));
+        }
+        findings
+    }
+
+    /// Whether nobody knows how many orders come in.
+    pub(crate) fn orders_unknown(&self) -> bool {
+        self.orders_error.is_some() || self.orders.read_at_ms.is_none()
     }
 
     pub(crate) fn verdict(&self) -> &Verdict {

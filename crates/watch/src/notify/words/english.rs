@@ -1,0 +1,86 @@
+//! English.
+
+use super::Says;
+
+pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
+    let text = |name| says.text(name);
+    Some(match code {
+        "access_log_lossy" => {
+            format!("The access log lost {} lines in the last minute", text("dropped"))
+        }
+        "all_down" => "No instance answers; visitors are held up to the limits".to_owned(),
+        "certificate_ending" => {
+            format!("The certificate of {} ends in {}", text("host"), says.until("ends_ms"))
+        }
+        "certificate_failed" => format!("No certificate for {}: {}", text("host"), text("error")),
+        "checkout_errors" => {
+            format!("{} of {} checkouts failed", text("failed"), text("total"))
+        }
+        "clock_off" => {
+            format!("The machine's clock jumped by {}", says.span("jump_ms"))
+        }
+        "configuration_rejected" => {
+            format!("The configuration was not taken over: {}", text("error"))
+        }
+        "disk_nearly_full" => format!(
+            "The disk of {} is nearly full: {} left",
+            text("path"),
+            says.bytes("free_bytes")
+        ),
+        "edge_away" => "The edge does not report; what visitors see is unknown".to_owned(),
+        "errors_up" => format!("{} of requests end in an error", says.share("share")),
+        "holding" => format!("Visitors wait: {} held, {} queued", text("held"), text("queued")),
+        "instance_down" => format!("Instance {} is down: {}", text("instance"), text("error")),
+        "instance_draining" => format!("Instance {} is draining", text("instance")),
+        "instance_hung" => {
+            format!("Instance {} runs and does not answer: {}", text("instance"), text("error"))
+        }
+        "latency_up" => format!(
+            "Pages have become slow: one in twenty takes longer than {}, usually {}",
+            says.seconds("p95_ms"),
+            says.seconds("usual_ms")
+        ),
+        "memory_leaking" => {
+            format!("Memory keeps growing; it is full in about {}", says.span("full_in_ms"))
+        }
+        "notify_failing" => {
+            format!("{} cannot be told of incidents: {}", text("route"), text("error"))
+        }
+        "orders_stopped" => format!(
+            "No order for {}, where {} would be usual",
+            says.until("since_ms"),
+            text("expected")
+        ),
+        "orders_unreadable" => {
+            format!("Orders cannot be read from the database: {}", text("error"))
+        }
+        "slow" => {
+            format!("Pages are slow: one in twenty takes longer than {}", says.seconds("p95_ms"))
+        }
+        "store_read_only" => format!("Storewarden cannot write its records: {}", text("error")),
+        "storm" => format!("{} troubles at once, in {} shops", text("count"), text("shops")),
+        "visitor_reports" => format!(
+            "Visitors reported {} problems; the newest, {}: “{}”",
+            text("count"),
+            text("reference"),
+            text("what")
+        ),
+        _ => return None,
+    })
+}
+
+pub(super) fn frame(name: &str) -> &'static str {
+    match name {
+        "machine" => "This machine",
+        "worsened" => "Worse",
+        "repeated" => "Still open",
+        "resolved" => "Resolved",
+        "lasts" => "For",
+        "lasted" => "It lasted",
+        "lost" => "About {} lost so far.",
+        "incident" => "Incident",
+        "test" => "Storewarden: a test",
+        "test_text" => "This is a test of the route “{}”. Nothing is wrong.",
+        _ => "unknown",
+    }
+}

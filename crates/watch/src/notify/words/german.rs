@@ -1,0 +1,91 @@
+//! German.
+
+use super::Says;
+
+pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
+    let text = |name| says.text(name);
+    Some(match code {
+        "access_log_lossy" => {
+            format!("Das Zugriffsprotokoll verlor in der letzten Minute {} Zeilen", text("dropped"))
+        }
+        "all_down" => "Keine Instanz antwortet; Besucher werden eine Weile gehalten".to_owned(),
+        "certificate_ending" => {
+            format!("Das Zertifikat von {} endet in {}", text("host"), says.until("ends_ms"))
+        }
+        "certificate_failed" => format!("Kein Zertifikat für {}: {}", text("host"), text("error")),
+        "checkout_errors" => {
+            format!("{} von {} Bestellvorgängen scheiterten", text("failed"), text("total"))
+        }
+        "clock_off" => format!("Die Uhr des Rechners sprang um {}", says.span("jump_ms")),
+        "configuration_rejected" => {
+            format!("Die Konfiguration wurde nicht übernommen: {}", text("error"))
+        }
+        "disk_nearly_full" => format!(
+            "Der Datenträger von {} ist fast voll: {} frei",
+            text("path"),
+            says.bytes("free_bytes")
+        ),
+        "edge_away" => "Der Edge meldet sich nicht; was Besucher sehen, ist unbekannt".to_owned(),
+        "errors_up" => format!("{} der Anfragen enden mit einem Fehler", says.share("share")),
+        "holding" => {
+            format!("Besucher warten: {} gehalten, {} angestellt", text("held"), text("queued"))
+        }
+        "instance_down" => {
+            format!("Instanz {} ist ausgefallen: {}", text("instance"), text("error"))
+        }
+        "instance_draining" => format!("Instanz {} läuft leer", text("instance")),
+        "instance_hung" => {
+            format!("Instanz {} läuft und antwortet nicht: {}", text("instance"), text("error"))
+        }
+        "latency_up" => format!(
+            "Seiten sind langsam geworden: Jede zwanzigste braucht länger als {}, sonst {}",
+            says.seconds("p95_ms"),
+            says.seconds("usual_ms")
+        ),
+        "memory_leaking" => {
+            format!("Der Speicher wächst stetig; in etwa {} ist er voll", says.span("full_in_ms"))
+        }
+        "notify_failing" => {
+            format!("{} kann nicht benachrichtigt werden: {}", text("route"), text("error"))
+        }
+        "orders_stopped" => format!(
+            "Seit {} keine Bestellung, üblich wären {}",
+            says.until("since_ms"),
+            text("expected")
+        ),
+        "orders_unreadable" => {
+            format!("Bestellungen können nicht aus der Datenbank gelesen werden: {}", text("error"))
+        }
+        "slow" => format!(
+            "Seiten sind langsam: Jede zwanzigste braucht länger als {}",
+            says.seconds("p95_ms")
+        ),
+        "store_read_only" => {
+            format!("Storewarden kann seine Aufzeichnungen nicht schreiben: {}", text("error"))
+        }
+        "storm" => format!("{} Störungen auf einmal, in {} Shops", text("count"), text("shops")),
+        "visitor_reports" => format!(
+            "Besucher meldeten {} Probleme; das neueste, {}: „{}“",
+            text("count"),
+            text("reference"),
+            text("what")
+        ),
+        _ => return None,
+    })
+}
+
+pub(super) fn frame(name: &str) -> &'static str {
+    match name {
+        "machine" => "Dieser Rechner",
+        "worsened" => "Schlimmer",
+        "repeated" => "Noch offen",
+        "resolved" => "Behoben",
+        "lasts" => "Seit",
+        "lasted" => "Es dauerte",
+        "lost" => "Bisher etwa {} verloren.",
+        "incident" => "Störung",
+        "test" => "Storewarden: ein Versuch",
+        "test_text" => "Dies ist ein Versuch des Wegs „{}“. Es ist alles in Ordnung.",
+        _ => "unbekannt",
+    }
+}
