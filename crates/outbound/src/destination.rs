@@ -55,7 +55,16 @@ impl Destination {
         Self { kind }
     }
 
-    /// Which one it is, for people and to remember it by. Holds no secret.
+    /// What it is remembered by. Holds no secret, and differs where the secret does.
+    #[must_use]
+    pub fn id(&self) -> String {
+        match &self.kind {
+            Kind::Folder(_) | Kind::S3(_) => self.label(),
+            Kind::Webhook(webhook) => webhook.id(),
+        }
+    }
+
+    /// Which one it is, for people. Holds no secret.
     #[must_use]
     pub fn label(&self) -> String {
         match &self.kind {

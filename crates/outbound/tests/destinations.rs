@@ -108,6 +108,7 @@ async fn a_webhook_gets_copies() {
     let story = refused.story();
     assert!(story.contains("status 404: thank you"), "{story}");
     assert_eq!(hook("/s3cret").label(), format!("http://{}/…", server.address));
+    assert_ne!(hook("/s3cret").id(), hook("/other").id());
 }
 
 #[tokio::test]

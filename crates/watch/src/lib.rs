@@ -11,6 +11,7 @@ mod error;
 pub mod host_facts;
 pub mod incidents;
 pub mod judgement;
+pub mod ledger_keeper;
 pub mod live;
 pub mod notify;
 pub mod orders;

@@ -1,6 +1,6 @@
 //! A folder: of another disk, or of a network that somebody mounted.
 
-use super::Copy;
+use super::{Copy, DEADLINE};
 use crate::OutboundError;
 use std::{
     fs::{self, File},
@@ -30,7 +30,11 @@ impl Folder {
             |source| OutboundError::Keep { path, source }
         };
         let writing = tokio::task::spawn_blocking(move || keep(&root, &path, &copy));
-        match writing.await {
+        // A network's folder whose server is gone keeps its thread for as long as it likes, but not us.
+        let Ok(written) = tokio::time::timeout(DEADLINE, writing).await else {
+            return Err(OutboundError::Deadline { place: self.label(), deadline: DEADLINE });
+        };
+        match written {
             Ok(Ok(Kept::Whole)) => Ok(()),
             Ok(Ok(Kept::Other(path))) => Err(OutboundError::Other { path }),
             Ok(Err(error)) => Err(failed(error)),

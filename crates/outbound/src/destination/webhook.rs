@@ -7,6 +7,7 @@ use crate::{
 };
 use ::http::HeaderValue;
 use kernel::config::Secret;
+use ring::digest;
 
 /// Under which the receiver may keep it.
 const NAME: HeaderName = HeaderName::from_static("x-storewarden-name");
@@ -22,6 +23,14 @@ impl Webhook {
     /// Two addresses of one host share it: what stands behind the host is a secret.
     pub(super) fn label(&self) -> String {
         place(self.0.reveal()).map_or_else(|| "a webhook".to_owned(), |place| format!("{place}/…"))
+    }
+
+    /// Told apart by a few digits of the whole address's hash.
+    pub(super) fn id(&self) -> String {
+        let digest = digest::digest(&digest::SHA256, self.0.reveal().as_bytes());
+        let digits: String =
+            digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{} {digits}", self.label())
     }
 
     pub(super) async fn put(&self, client: &Client, copy: Copy) -> Result<(), OutboundError> {

@@ -1,0 +1,271 @@
+//! Keeps the ledger beyond dispute: has checkpoints made and sends them off the machine.
+//!
+//! It never judges a ledger itself (the store does, before it signs) and it gives up on no
+//! destination: what could not be sent is remembered in the store and sent when it can be.
+
+use crate::orders::now_ms;
+use kernel::config::{DestinationSettings, LedgerSettings};
+use outbound::{
+    OutboundError,
+    destination::{Copy, Destination},
+    http::Client,
+};
+use serde::Serialize;
+use std::{sync::Arc, time::Duration};
+use store::{Checkpoint, CheckpointOutcome, LedgerFault, LedgerKey, Store, StoreError};
+use tokio::sync::watch;
+
+/// So many new records have a checkpoint at once.
+const RECORDS: u64 = 256;
+/// How often it is looked whether there is something to do.
+const TURN: Duration = Duration::from_secs(5);
+/// Until a destination that failed is tried again; twice as long each time.
+const RETRY_MS: i64 = 30_000;
+const RETRY_LIMIT_MS: i64 = 3_600_000;
+/// Checkpoints that one destination gets in one turn, so that one with a backlog holds up no other.
+const BATCH: u32 = 50;
+
+/// The task that keeps it. One a store.
+#[derive(Debug)]
+pub struct LedgerKeeper {
+    store: Store,
+    key: Arc<LedgerKey>,
+    client: Client,
+    checkpoint_ms: i64,
+    deliveries: Vec<Delivery>,
+    /// When the ledger was last looked through.
+    looked_ms: Option<i64>,
+    standing: watch::Sender<LedgerStanding>,
+}
+
+/// How it stands with the ledger, as of the last turn.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct LedgerStanding {
+    /// The last record that a checkpoint covers; 0 when none does.
+    pub covered: u64,
+    /// When that checkpoint was made, unix milliseconds.
+    pub covered_at_ms: Option<i64>,
+    /// What does not hold, and when that was first seen. No checkpoint is made meanwhile.
+    pub broken: Option<(LedgerFault, i64)>,
+    /// In the order of the configuration.
+    pub destinations: Vec<DestinationStanding>,
+}
+
+/// How it stands with one destination.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DestinationStanding {
+    /// For people; without secrets.
+    pub label: String,
+    /// The last record of the last checkpoint that it has got since control started.
+    pub delivered: Option<u64>,
+    pub failing: Option<Failing>,
+}
+
+/// A destination that does not take what it is sent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Failing {
+    /// Unix milliseconds.
+    pub since_ms: i64,
+    pub error: String,
+    /// Unix milliseconds.
+    pub retry_at_ms: i64,
+    failures: u32,
+}
+
+#[derive(Debug)]
+struct Delivery {
+    settings: DestinationSettings,
+    destination: Destination,
+    delivered: Option<u64>,
+    failing: Option<Failing>,
+}
+
+impl LedgerKeeper {
+    #[must_use]
+    pub fn new(
+        store: Store,
+        key: Arc<LedgerKey>,
+        client: Client,
+        settings: &LedgerSettings,
+    ) -> Self {
+        let (standing, _) = watch::channel(LedgerStanding::default());
+        let (deliveries, looked_ms) = (Vec::new(), None);
+        let mut keeper =
+            Self { store, key, client, checkpoint_ms: 0, deliveries, looked_ms, standing };
+        keeper.configure(settings);
+        keeper
+    }
+
+    /// How it stands, now and whenever that changes.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<LedgerStanding> {
+        self.standing.subscribe()
+    }
+
+    /// Goes on with other settings. A destination that stays keeps its patience.
+    pub fn configure(&mut self, settings: &LedgerSettings) {
+        self.checkpoint_ms = i64::try_from(settings.checkpoint_ms).unwrap_or(i64::MAX);
+        let mut before = std::mem::take(&mut self.deliveries);
+        for settings in &settings.to {
+            let known = before.iter().position(|delivery| delivery.settings == *settings);
+            self.deliveries.push(match known {
+                Some(index) => before.swap_remove(index),
+                None => Delivery {
+                    settings: settings.clone(),
+                    destination: Destination::new(settings),
+                    delivered: None,
+                    failing: None,
+                },
+            });
+        }
+    }
+
+    /// Keeps it until `stop` is true or nobody is left to say so; `settings` may change meanwhile.
+    pub async fn run(
+        mut self,
+        mut settings: watch::Receiver<LedgerSettings>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut turns = tokio::time::interval(TURN);
+        turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                _ = turns.tick() => {}
+                Ok(()) = settings.changed() => {
+                    let now = settings.borrow_and_update().clone();
+                    self.configure(&now);
+                }
+            }
+            // A turn may wait for a slow destination; nothing is lost by leaving it there.
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                () = self.turn(now_ms()) => {}
+            }
+        }
+    }
+
+    /// Does what is to be done by now.
+    pub async fn turn(&mut self, now_ms: i64) {
+        if let Err(error) = self.cover(now_ms).await {
+            tracing::warn!(%error, "no checkpoint of the ledger could be made; it is tried again");
+        }
+        for delivery in &mut self.deliveries {
+            delivery.deliver(&self.store, &self.client, now_ms).await;
+        }
+        let destinations = self.deliveries.iter().map(Delivery::standing).collect();
+        self.standing.send_if_modified(|standing| {
+            let changed = standing.destinations != destinations;
+            standing.destinations = destinations;
+            changed
+        });
+    }
+
+    /// Has a checkpoint made when it is time.
+    async fn cover(&mut self, now_ms: i64) -> Result<(), StoreError> {
+        let (last, records) = self.store.ledger_progress().await?;
+        let covered = last.as_ref().map_or(0, |last| last.sequence);
+        let passed = self.looked_ms.map(|looked_ms| now_ms - looked_ms);
+        // A clock that went back says nothing of how much time has passed.
+        let late = passed.is_none_or(|passed| !(0..self.checkpoint_ms).contains(&passed));
+        if !late && records.saturating_sub(covered) < RECORDS {
+            return Ok(());
+        }
+        let outcome = self.store.make_ledger_checkpoint(Arc::clone(&self.key), now_ms).await?;
+        self.looked_ms = Some(now_ms);
+        self.standing.send_if_modified(|standing| note(standing, last.as_ref(), outcome, now_ms));
+        Ok(())
+    }
+}
+
+/// Takes the outcome in; whether anything is different now.
+fn note(
+    standing: &mut LedgerStanding,
+    last: Option<&Checkpoint>,
+    outcome: CheckpointOutcome,
+    now_ms: i64,
+) -> bool {
+    let before = standing.clone();
+    let newest = match &outcome {
+        CheckpointOutcome::Made(made) => Some(made),
+        CheckpointOutcome::NothingNew | CheckpointOutcome::Broken(_) => last,
+    };
+    standing.covered = newest.map_or(0, |newest| newest.sequence);
+    standing.covered_at_ms = newest.map(|newest| newest.at_ms);
+    standing.broken = match outcome {
+        CheckpointOutcome::Broken(fault) => {
+            let since_ms = before.broken.as_ref().map_or(now_ms, |(_, since_ms)| *since_ms);
+            if before.broken.is_none() {
+                tracing::error!(
+                    ?fault,
+                    "the ledger does not hold: it was changed by something else than Storewarden"
+                );
+            }
+            Some((fault, since_ms))
+        }
+        CheckpointOutcome::Made(_) | CheckpointOutcome::NothingNew => None,
+    };
+    *standing != before
+}
+
+impl Delivery {
+    /// Sends what this destination has not got, oldest first, until one fails.
+    async fn deliver(&mut self, store: &Store, client: &Client, now_ms: i64) {
+        if self.failing.as_ref().is_some_and(|failing| now_ms < failing.retry_at_ms) {
+            return;
+        }
+        let id = self.destination.id();
+        let waiting = match store.undelivered_checkpoints(id.clone(), BATCH).await {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                tracing::warn!(%error, "what has still to be sent cannot be read");
+                return;
+            }
+        };
+        for checkpoint in waiting {
+            let sequence = checkpoint.sequence;
+            if let Err(error) = self.destination.put(client, copy(&checkpoint), now_ms).await {
+                self.fail(&error, now_ms);
+                return;
+            }
+            if let Err(error) = store.note_delivery(id.clone(), sequence, now_ms).await {
+                // It will be sent once more, which does no harm.
+                tracing::warn!(%error, "a delivered checkpoint could not be noted");
+                return;
+            }
+            if self.failing.take().is_some() {
+                tracing::info!(to = self.destination.label(), "checkpoints are taken again");
+            }
+            self.delivered = Some(sequence);
+        }
+    }
+
+    fn fail(&mut self, error: &OutboundError, now_ms: i64) {
+        let error = error.story();
+        let failures = self.failing.as_ref().map_or(0, |failing| failing.failures);
+        let wait_ms = RETRY_MS.saturating_mul(1 << failures.min(20)).min(RETRY_LIMIT_MS);
+        if failures == 0 {
+            let to = self.destination.label();
+            tracing::warn!(to, error, "a checkpoint of the ledger could not be sent");
+        }
+        self.failing = Some(Failing {
+            since_ms: self.failing.as_ref().map_or(now_ms, |failing| failing.since_ms),
+            error,
+            retry_at_ms: now_ms + wait_ms,
+            failures: failures + 1,
+        });
+    }
+
+    fn standing(&self) -> DestinationStanding {
+        let (delivered, failing) = (self.delivered, self.failing.clone());
+        DestinationStanding { label: self.destination.label(), delivered, failing }
+    }
+}
+
+fn copy(checkpoint: &Checkpoint) -> Copy {
+    let (name, body) = (checkpoint.name(), checkpoint.text().into());
+    Copy { name, body, content_type: "application/json" }
+}
+
+#[cfg(test)]
+mod tests;
