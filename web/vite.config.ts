@@ -13,7 +13,19 @@ export default defineConfig({
     emptyOutDir: true,
     // Browsers that know `light-dark()`: nothing is translated down.
     target: ['chrome123', 'firefox120', 'safari17.5'],
-    // One script, one style sheet: the page is local and small, a second round trip costs more than it saves.
+    // One style sheet; and few scripts: what the first page needs, its words, what draws, and all further pages together.
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            // The first to match takes a module with all that it imports: what is shared must be taken before.
+            { name: 'core', priority: 3, test: /\/node_modules\/(?!uplot)|\/src\/(?!messages\/|further\/|charts\/plot|main)|\/src\/messages\/index/ },
+            { name: 'plot', priority: 2, test: /\/uplot\/|\/src\/charts\/plot/ },
+            { name: 'further', priority: 1, test: /\/src\/(further\/|messages\/readable)/ },
+          ],
+        },
+      },
+    },
     cssCodeSplit: false,
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,

@@ -27,7 +27,7 @@ if (!options.url || !options.pictures || !executable) {
   process.exit(2)
 }
 
-const PAGES = { overview: '/', shop: '/shop' }
+const PAGES = { overview: '/', shop: '/shop', changes: '/changes', incidents: '/incidents', people: '/people', settings: '/settings', ledger: '/ledger' }
 const origin = new URL(options.url).origin
 const report = new Report()
 const session = await Session.open(executable, origin)

@@ -6,6 +6,8 @@ import { createReadStream, existsSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Frame, Refused } from './frame.mjs'
+import { frameApi, noContent } from './frame_api.mjs'
 import { SCENARIOS, World } from './world.mjs'
 
 const option = (name, fallback) => {
@@ -26,11 +28,18 @@ function worldsOf(scenario) {
   return worlds.get(scenario)
 }
 
+const frames = new Map()
+function frameOf(scenario) {
+  if (!frames.has(scenario)) frames.set(scenario, new Frame(scenario, worldsOf(scenario)[0].id))
+  return frames.get(scenario)
+}
+
 /** Streams under way, so that the line can be cut on purpose: `POST /mock/cut`. */
 const streams = new Set()
 let cutUntil = 0
 setInterval(() => {
   for (const list of worlds.values()) for (const world of list) world.tick()
+  for (const [scenario, frame] of frames) frame.tick(worldsOf(scenario)[0])
   for (const stream of streams) stream()
 }, 1000)
 
@@ -41,7 +50,7 @@ function json(response, status, body) {
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
   response.end(JSON.stringify(body))
 }
-const failure = (response, status, code, message) => json(response, status, { error: { code, message } })
+const failure = (response, status, code, message, details) => json(response, status, { error: { code, message, ...(details ? { details } : {}) } })
 
 function events(request, response, world) {
   if (Date.now() < cutUntil) return failure(response, 503, 'unavailable', 'cut on purpose')
@@ -61,10 +70,61 @@ function events(request, response, world) {
   request.on('close', () => streams.delete(send))
 }
 
-function api(request, response, path, cookie) {
+function runEvents(request, response, frame) {
+  if (Date.now() < cutUntil) return failure(response, 503, 'unavailable', 'cut on purpose')
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+  response.write(': here\n\n')
+  const listener = (event, data) => response.write(`event: ${event}\nid: ${++frame.number}\ndata: ${JSON.stringify(data)}\n\n`)
+  const cut = () => Date.now() < cutUntil && response.destroy()
+  frame.listeners.add(listener)
+  streams.add(cut)
+  request.on('close', () => {
+    frame.listeners.delete(listener)
+    streams.delete(cut)
+  })
+}
+
+/** Anna's password is `correct horse`; her code 123456. The third wrong one in a row has to wait. */
+let wrongTries = 0
+async function signIn(request, response) {
+  let text = ''
+  for await (const part of request) text += part
+  const { name, password, code } = JSON.parse(text)
+  if (wrongTries >= 3) {
+    wrongTries = 0
+    return failure(response, 429, 'throttled', 'too many tries', { retry_after_ms: 3000 })
+  }
+  if (name !== 'anna' || password !== 'correct horse' || (code && code !== '123456')) {
+    wrongTries += 1
+    return failure(response, 401, 'wrong', 'name, password or code are wrong')
+  }
+  if (!code) return failure(response, 401, 'second_factor_needed', 'the second factor is needed')
+  wrongTries = 0
+  response.setHeader('set-cookie', 'storewarden_session=mock; Path=/; HttpOnly; SameSite=Strict')
+  return json(response, 200, {})
+}
+
+async function frameRoute(request, response, url, frame) {
+  try {
+    const answer = await frameApi(frame, request, url)
+    if (answer === undefined) return failure(response, 404, 'not_found', 'no such thing')
+    if (answer !== noContent) return json(response, 200, answer)
+    response.writeHead(204)
+    response.end()
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error
+    failure(response, error.status, error.code, error.message, error.details)
+  }
+}
+
+function api(request, response, url, cookie) {
+  const path = url.pathname
   if (path === '/api/v1/health') return json(response, 200, { ok: true, version: '0.1.0' })
+  if (path === '/api/v1/sign-in') return signIn(request, response)
   if (cookie.storewarden_session !== 'mock') return failure(response, 401, 'unauthenticated', 'sign in first')
-  const list = worldsOf(cookie.scenario in SCENARIOS ? cookie.scenario : 'calm')
+  const scenario = cookie.scenario in SCENARIOS ? cookie.scenario : 'calm'
+  const list = worldsOf(scenario)
+  if (path === '/api/v1/runs/events') return runEvents(request, response, frameOf(scenario))
   if (path === '/api/v1/shops') {
     return json(response, 200, { shops: list.map((w) => w.state()).map(({ id, name, platform, verdict }) => ({ id, name, platform, verdict })) })
   }
@@ -76,6 +136,7 @@ function api(request, response, path, cookie) {
     response.writeHead(204, { 'set-cookie': 'storewarden_session=; Path=/; Max-Age=0' })
     return response.end()
   }
+  if (!/^\/api\/v1\/shops\//.test(path)) return frameRoute(request, response, url, frameOf(scenario))
   const match = /^\/api\/v1\/shops\/([^/]+)(?:\/(events)|\/instances\/([^/]+)\/(drain|undrain))?$/.exec(path)
   const world = match && list.find((w) => w.id === match[1])
   if (!world) return failure(response, 404, 'not_found', 'no such thing')
@@ -102,7 +163,7 @@ const server = createServer((request, response) => {
     cutUntil = Date.now() + Number(url.searchParams.get('seconds') ?? 8) * 1000
     return json(response, 200, { cut: true })
   }
-  if (url.pathname.startsWith('/api/')) return api(request, response, url.pathname, cookie)
+  if (url.pathname.startsWith('/api/')) return api(request, response, url, cookie)
   let file = join(root, normalize(url.pathname))
   if (!file.startsWith(root) || !existsSync(file) || statSync(file).isDirectory()) file = join(root, 'index.html')
   const headers = { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream', 'content-security-policy': POLICY, 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' }

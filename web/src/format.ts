@@ -15,6 +15,10 @@ export interface Format {
   exact(at_ms: Quantity): string
   /** `14:02`, or `Tue 14:02` when it is not from today. */
   moment(at_ms: Quantity, now_ms: number): string
+  /** As `moment`, of times far away and to come as well: `14:02`, `Tue 14:02`, `3 Nov 14:02`, `3 Nov 2025`. */
+  when(at_ms: Quantity, now_ms: number): string
+  /** `22 Nov 2026`. */
+  date(at_ms: Quantity): string
   /** `12 s`, `4 min`, `2 h`, `3 d`. */
   span(ms: Quantity): string
   /** `CEST`. */
@@ -39,6 +43,9 @@ export function formatFor(locale: string, zone: string, currency: string, unknow
     exact: date({ hour: '2-digit', minute: '2-digit', second: '2-digit' }),
     weekday: date({ weekday: 'short', hour: '2-digit', minute: '2-digit' }),
     day: date({ year: 'numeric', month: '2-digit', day: '2-digit' }),
+    date: date({ year: 'numeric', month: 'short', day: 'numeric' }),
+    inYear: date({ month: 'short', day: 'numeric' }),
+    year: date({ year: 'numeric' }),
     zone: date({ hour: '2-digit', timeZoneName: 'short' }),
   }
   const unit = (value: number, suffix: string, digits: number) => number(value, { maximumFractionDigits: digits }) + NBSP + suffix
@@ -86,6 +93,13 @@ export function formatFor(locale: string, zone: string, currency: string, unknow
       if (clocks.day.format(at) === clocks.day.format(now)) return clocks.clock.format(at)
       return now - at < 6 * 86_400_000 ? clocks.weekday.format(at) : `${clocks.day.format(at)} ${clocks.clock.format(at)}`
     },
+    when(at, now) {
+      if (!known(at)) return unknown
+      if (clocks.day.format(at) === clocks.day.format(now)) return clocks.clock.format(at)
+      if (Math.abs(now - at) < 6 * 86_400_000) return clocks.weekday.format(at)
+      return clocks.year.format(at) === clocks.year.format(now) ? `${clocks.inYear.format(at)} ${clocks.clock.format(at)}` : clocks.date.format(at)
+    },
+    date: (at) => (known(at) ? clocks.date.format(at) : unknown),
     span(ms) {
       if (!known(ms)) return unknown
       const seconds = Math.max(0, Math.round(ms / 1000))

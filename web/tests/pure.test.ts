@@ -6,12 +6,18 @@ import type { Edge, Finding, Hold, Instance, Point, ShopState } from '../src/api
 import { gather } from '../src/charts/gather'
 import { apart, fittingSpan, placeMarks, roundAbove, timeTicks, unknownSpans, withGaps } from '../src/charts/geometry'
 import { formatFor } from '../src/format'
-import { findingText, LANGUAGES, verdictText } from '../src/messages'
-import { lastMinute, serving, worthSaying } from '../src/summary'
+import { findingText, verdictText } from '../src/messages'
+import { de as german } from '../src/messages/de'
+import { en as english } from '../src/messages/en'
+import { frame as germanFrame } from '../src/messages/frame.de'
+import { frame as englishFrame } from '../src/messages/frame.en'
+import { readable, say, type Sayings } from '../src/messages/readable'
+import { lastMinute, mistakesIn, serving, worthSaying } from '../src/summary'
 
 const plain = (text: string) => text.replace(/[\u00a0\u202f]/g, ' ')
 const en = formatFor('en-GB', 'Europe/Berlin', 'EUR', 'unknown')
 const de = formatFor('de-DE', 'Europe/Berlin', 'EUR', 'unbekannt')
+const LANGUAGES = { en: english, de: german }
 const NOON = Date.UTC(2026, 10, 21, 11, 2, 31)
 
 test('numbers are written as people read them, and unknown as unknown', () => {
@@ -132,4 +138,31 @@ test('every code has its sentence in both languages, and an unknown code is show
 test('a failing checkout with unknown worth says no sum', () => {
   const text = verdictText(LANGUAGES.en, { level: 'broken', code: 'checkout_failing', params: { since_ms: NOON, failed: 3 } }, en, NOON)
   assert.equal(text, 'Checkout has been failing since 12:02. 3 checkouts failed so far.')
+})
+
+test('every code of the further pages has its sentence in both languages, and an unknown one stays readable', () => {
+  const params = { instance: 'app-1', release: 'v2', before: 'v1', within_ms: 60_000, what: 'run_logs', older_than_ms: NOON, name: 'night', opens_ms: NOON, until_ms: NOON, reason: 'r', id: '7', max_wait_ms: 30_000, sequence: 3, run: '7', state: 'done', level: 'Broken', to: 'anna', channel: 'ntfy', owner: 'Anna', action: 'restart', path: '/' }
+  for (const [format, words] of [[en, englishFrame], [de, germanFrame]] as const) {
+    const tables: Sayings[] = [words.run.title, words.run.act, words.run.condition, words.run.waits, words.run.warning, words.incidents.kind, words.ledger.kind]
+    for (const table of tables) {
+      for (const code of Object.keys(table)) {
+        const text = say(table, { code, params }, format, NOON)
+        assert.ok(text && !/undefined|NaN|null|\?/.test(text), `${code}: ${text}`)
+      }
+    }
+    for (const part of ['title', 'act', 'condition', 'waits', 'warning'] as const) {
+      assert.deepEqual(Object.keys(words.run[part]).sort(), Object.keys(englishFrame.run[part]).sort(), `${part} knows the same codes in both languages`)
+    }
+    assert.deepEqual(Object.keys(words.incidents.kind).sort(), Object.keys(englishFrame.incidents.kind).sort())
+    assert.deepEqual(Object.keys(words.ledger.kind).sort(), Object.keys(englishFrame.ledger.kind).sort())
+    assert.deepEqual(Object.keys(words.incidents.code).sort(), Object.keys(words === englishFrame ? english.finding : german.finding).sort(), 'every finding has a name')
+  }
+  assert.equal(readable({ code: 'brand_new', params: { shop: 'lamps' } }), 'Brand new (shop lamps)')
+  assert.equal(say({}, { code: 'brand_new', params: {} }, en, NOON), 'Brand new')
+})
+
+test('mistakes of a configuration find their lines', () => {
+  assert.deepEqual(mistakesIn(['storewarden.toml:7:3: unknown key `hots`', 'no shop', 'line 4: a colon: too many']), [
+    { line: 7, text: 'unknown key `hots`' }, { line: null, text: 'no shop' }, { line: 4, text: 'line 4: a colon: too many' },
+  ])
 })

@@ -2,6 +2,8 @@
 
 import type { Mark } from '../api/types'
 
+export type Tone = 'accent' | 'soft' | 'faint' | 'broken'
+export interface Line { label: string; tone: Tone; /** Still growing: drawn lighter. */ partial?: boolean }
 export type Values = (number | null)[]
 
 /** What a chart draws: one row of times, and as many rows of values. `null` is unknown. */
@@ -92,4 +94,13 @@ export function apart(ys: number[], least: number, bottom: number): number[] {
     limit = out[i]! - least
   }
   return out
+}
+
+const LETTER_PX = 6.4
+
+/** Left of the plot stands the scale, right of it the names of lines, where there are several. */
+export const GUTTER = 40
+export function endsWidth(lines: Line[]): number {
+  const named = lines.filter((line) => !line.partial)
+  return named.length > 1 ? 8 + Math.ceil(Math.max(...named.map((line) => line.label.length)) * LETTER_PX) : 0
 }

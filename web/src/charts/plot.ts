@@ -2,10 +2,7 @@
 // Knows canvas and uPlot; does not know what the numbers mean.
 
 import uPlot from 'uplot'
-import { apart, roundAbove, timeTicks, unknownSpans, type Rows } from './geometry'
-
-export type Tone = 'accent' | 'soft' | 'faint' | 'broken'
-export interface Line { label: string; tone: Tone; /** Still growing: drawn lighter. */ partial?: boolean }
+import { apart, endsWidth, GUTTER, roundAbove, timeTicks, unknownSpans, type Line, type Rows, type Tone } from './geometry'
 
 export interface Look {
   kind: 'bars' | 'line' | 'area'
@@ -21,17 +18,8 @@ export interface Look {
   onZoom: (from_ms: number, to_ms: number) => void
 }
 
-
 const TONES: Record<Tone, string> = { accent: '--accent', soft: '--soft', faint: '--faint', broken: '--broken' }
 const FONT_PX = 11
-const LETTER_PX = 6.4
-
-/** Left of the plot stands the scale, right of it the names of lines, where there are several. */
-export const GUTTER = 40
-export function endsWidth(lines: Line[]): number {
-  const named = lines.filter((line) => !line.partial)
-  return named.length > 1 ? 8 + Math.ceil(Math.max(...named.map((line) => line.label.length)) * LETTER_PX) : 0
-}
 
 /** `light-dark()` is resolved by the browser only on a real property, so a probe wears the token. */
 function inkOf(host: HTMLElement, token: string): string {

@@ -1,10 +1,14 @@
-// Where the reader is: a page and a shop, both in the address, so that a link shows the same thing to another person.
+// Where the reader is: a page, one thing on it, and a shop, all in the address, so that a link shows the same to another person.
 
-export type Page = 'overview' | 'shop'
-const PATHS: Record<Page, string> = { overview: '/', shop: '/shop' }
+export type Page = 'overview' | 'shop' | 'changes' | 'incidents' | 'people' | 'settings' | 'ledger'
+export const PAGES: Page[] = ['overview', 'shop', 'changes', 'incidents', 'people', 'settings', 'ledger']
+
+const pathOf = (page: Page, id?: string | null) => (page === 'overview' ? '/' : `/${page}${id ? `/${encodeURIComponent(id)}` : ''}`)
 
 class Route {
   page = $state<Page>('overview')
+  /** The run or incident that is shown; null for the list of them. */
+  id = $state<string | null>(null)
   shop = $state<string | null>(null)
 
   constructor() {
@@ -13,16 +17,38 @@ class Route {
   }
 
   #read() {
-    this.page = location.pathname.replace(/\/+$/, '') === PATHS.shop ? 'shop' : 'overview'
+    const [first, second] = location.pathname.split('/').filter(Boolean)
+    this.page = PAGES.find((page) => page === first) ?? 'overview'
+    this.id = second ? decodeURIComponent(second) : null
     this.shop = new URLSearchParams(location.search).get('shop')
   }
 
-  href(page: Page, shop = this.shop): string {
-    return PATHS[page] + (shop === null ? '' : `?shop=${encodeURIComponent(shop)}`)
+  href(page: Page, id: string | null = null, shop = this.shop): string {
+    return pathOf(page, id) + (shop === null ? '' : `?shop=${encodeURIComponent(shop)}`)
   }
 
   go(page: Page, anchor?: string) {
-    this.#push(this.href(page))
+    this.#enter(this.href(page), anchor)
+  }
+
+  /** Shows one run or incident. */
+  open(page: Page, id: string) {
+    this.#enter(this.href(page, id))
+  }
+
+  /** For links: the browser's own ways of opening stay (another tab, another window). */
+  follow(event: MouseEvent, page: Page, id: string | null = null) {
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.button !== 0) return
+    event.preventDefault()
+    this.#enter(this.href(page, id))
+  }
+
+  show(shop: string) {
+    this.#push(this.href(this.page, this.id, shop))
+  }
+
+  #enter(href: string, anchor?: string) {
+    this.#push(href)
     requestAnimationFrame(() => {
       // Readers by ear begin where the new page begins.
       document.getElementById('main')?.focus({ preventScroll: true })
@@ -30,10 +56,6 @@ class Route {
       if (target) target.scrollIntoView({ block: 'start' })
       else scrollTo(0, 0)
     })
-  }
-
-  show(shop: string) {
-    this.#push(this.href(this.page, shop))
   }
 
   #push(href: string) {

@@ -1,6 +1,6 @@
 // What a person chose for this browser: language and appearance. Kept in the browser, nowhere else.
 
-import { isLanguage, LANGUAGES, type Language } from '../messages'
+import { isLanguage, LANGUAGES, type FrameMessages, type Language, type Messages } from '../messages'
 
 export type Theme = 'system' | 'light' | 'dark'
 
@@ -24,10 +24,10 @@ class Settings {
   #language = $state<Language>('en')
   #theme = $state<Theme>('system')
   #systemDark = $state(false)
+  #words = $state.raw<Messages>()
+  #frame = $state.raw<FrameMessages>()
 
   constructor() {
-    const language = recall('language') ?? navigator.language.slice(0, 2)
-    this.language = isLanguage(language) ? language : 'en'
     const theme = recall('theme')
     if (theme === 'light' || theme === 'dark') this.theme = theme
     const dark = matchMedia('(prefers-color-scheme: dark)')
@@ -38,13 +38,29 @@ class Settings {
   get language() {
     return this.#language
   }
-  set language(language: Language) {
+  async chooseLanguage(language: Language) {
+    remember('language', language)
+    await this.#speak(language)
+  }
+
+  /** The words that the first page needs: awaited before anything is shown. */
+  async begin() {
+    const language = recall('language') ?? navigator.language.slice(0, 2)
+    await this.#speak(isLanguage(language) ? language : 'en')
+  }
+
+  /** The words of the further pages: awaited with the page. */
+  async beginFrame() {
+    this.#frame ??= await LANGUAGES[this.#language].frame()
+  }
+
+  async #speak(language: Language) {
+    const source = LANGUAGES[language]
+    const [words, frame] = await Promise.all([source.words(), this.#frame ? source.frame() : undefined])
+    this.#words = words
+    this.#frame = frame
     this.#language = language
     document.documentElement.lang = language
-  }
-  chooseLanguage(language: Language) {
-    this.language = language
-    remember('language', language)
   }
 
   get theme() {
@@ -64,8 +80,13 @@ class Settings {
   get dark() {
     return this.#theme === 'dark' || (this.#theme === 'system' && this.#systemDark)
   }
-  get m() {
-    return LANGUAGES[this.#language]
+  get m(): Messages {
+    if (!this.#words) throw new Error('words are asked for before they are here')
+    return this.#words
+  }
+  get frame(): FrameMessages {
+    if (!this.#frame) throw new Error('words of a further page are asked for before the page')
+    return this.#frame
   }
 }
 

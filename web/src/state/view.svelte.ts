@@ -25,6 +25,10 @@ class View {
   get m() {
     return settings.m
   }
+  /** The words of the further pages, there once one of those is shown. */
+  get frame() {
+    return settings.frame
+  }
   get format(): Format {
     return this.#format
   }
