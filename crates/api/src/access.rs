@@ -18,6 +18,11 @@ pub(crate) fn new_secret() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; SECRET_BYTES]>())
 }
 
+/// A name for something that is listed: random, and opens nothing.
+pub(crate) fn new_id() -> String {
+    rand::random::<[u8; 6]>().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The SHA-256 of a secret, which is all that we keep of it.
 pub(crate) fn hash(secret: &str) -> TokenHash {
     Sha256::digest(secret.as_bytes()).into()

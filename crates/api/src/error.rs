@@ -15,6 +15,27 @@ pub enum ApiError {
     Unauthenticated,
     #[error("this needs the permission `{0}`, which you do not have there")]
     Forbidden(kernel::Permission),
+    #[error("set up a second factor first: your role asks for one")]
+    SecondFactorMissing,
+    #[error("this concerns a person who has signed in, and you are a program")]
+    NobodySignedIn,
+    #[error("a link for another person is made on the machine; here, invite them")]
+    LinkForAnother,
+    /// Which of name, password and code it is, nobody is told.
+    #[error("name, password or code is wrong")]
+    Wrong,
+    #[error("the code of the second factor is needed as well")]
+    SecondFactorNeeded,
+    #[error("too many tries; wait a while")]
+    Throttled { retry_after_ms: i64 },
+    #[error("this invitation was used, replaced, or has run out; ask for another")]
+    InvitationIsUsed,
+    /// What was asked for cannot be, whatever is there.
+    #[error("{message}")]
+    Refused { code: &'static str, message: String },
+    /// What was asked for does not fit what is there.
+    #[error("{message}")]
+    Conflict { code: &'static str, message: String },
     #[error("this request came from another site")]
     CrossOrigin,
     #[error("`{0}` is not a name of this machine's Storewarden")]
@@ -51,6 +72,9 @@ pub(crate) struct ErrorDetail {
     /// Line by line, where there is more to say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) details: Vec<String>,
+    /// How long to wait before trying again, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_after_ms: Option<i64>,
 }
 
 impl ApiError {
@@ -58,6 +82,15 @@ impl ApiError {
         match self {
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::SecondFactorMissing => (StatusCode::FORBIDDEN, "second_factor_missing"),
+            Self::NobodySignedIn => (StatusCode::FORBIDDEN, "nobody_signed_in"),
+            Self::LinkForAnother => (StatusCode::FORBIDDEN, "link_for_another"),
+            Self::Wrong => (StatusCode::UNAUTHORIZED, "wrong"),
+            Self::SecondFactorNeeded => (StatusCode::UNAUTHORIZED, "second_factor_needed"),
+            Self::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, "throttled"),
+            Self::InvitationIsUsed => (StatusCode::NOT_FOUND, "invitation"),
+            Self::Refused { code, .. } => (StatusCode::UNPROCESSABLE_ENTITY, code),
+            Self::Conflict { code, .. } => (StatusCode::CONFLICT, code),
             Self::CrossOrigin => (StatusCode::FORBIDDEN, "cross_origin"),
             Self::Host(_) => (StatusCode::MISDIRECTED_REQUEST, "host"),
             Self::NotFound { .. } | Self::NoSuchPath => (StatusCode::NOT_FOUND, "not_found"),
@@ -78,11 +111,15 @@ impl IntoResponse for ApiError {
             tracing::warn!(error = ?self, "a request to the API failed");
         }
         let message = self.to_string();
+        let retry_after_ms = match &self {
+            Self::Throttled { retry_after_ms } => Some(*retry_after_ms),
+            _ => None,
+        };
         let details = match self {
             Self::Configuration { details, .. } => details,
             _ => Vec::new(),
         };
-        let error = ErrorDetail { code: code.to_owned(), message, details };
+        let error = ErrorDetail { code: code.to_owned(), message, details, retry_after_ms };
         (status, Json(ErrorBody { error })).into_response()
     }
 }

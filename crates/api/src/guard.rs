@@ -3,7 +3,8 @@
 
 use crate::{
     ApiError, ApiState, access,
-    caller::Caller,
+    caller::{self, Caller},
+    cookies,
     permissions::{self, At, Need},
 };
 use axum::{
@@ -11,22 +12,23 @@ use axum::{
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, Uri,
         header::{
-            AUTHORIZATION, CONTENT_SECURITY_POLICY, COOKIE, HOST, ORIGIN, REFERRER_POLICY,
+            AUTHORIZATION, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY,
             X_CONTENT_TYPE_OPTIONS,
         },
     },
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use kernel::{Actor, Grant, Place, Rights, Role, ShopId};
+use kernel::{Place, ShopId};
 use std::net::IpAddr;
 
-/// The cookie that holds a session's secret.
-pub(crate) const SESSION_COOKIE: &str = "storewarden_session";
-
 /// Scripts, styles and data from here alone; no other page may frame us.
-const CONTENT_POLICY: &str = "default-src 'self'; img-src 'self' data:; \
+const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self'; img-src 'self' data:; \
     object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Where a connection came from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
@@ -60,10 +62,10 @@ pub(crate) async fn callers(
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let caller = caller(&state, request.headers()).await?;
+    let caller = who(&state, request.headers()).await?;
     let (mut parts, body) = request.into_parts();
-    let reads = matches!(parts.method, Method::GET | Method::HEAD);
-    if !reads && caller.session.is_some() && !same_origin(&parts.headers, &parts.uri) {
+    let is_browser = caller.session().is_some();
+    if !reads(&parts.method) && is_browser && !same_origin(&parts.headers, &parts.uri) {
         return Err(ApiError::CrossOrigin);
     }
     let path = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
@@ -76,9 +78,27 @@ pub(crate) async fn callers(
     Ok(next.run(Request::from_parts(parts, body)).await)
 }
 
+/// Lets strangers through, but nothing that another site has a browser send: it could sign somebody
+/// in as another.
+pub(crate) async fn strangers(request: Request, next: Next) -> Result<Response, ApiError> {
+    let headers = request.headers();
+    let is_browser = headers.contains_key(FETCH_SITE) || headers.contains_key(ORIGIN);
+    if !reads(request.method()) && is_browser && !same_origin(headers, request.uri()) {
+        return Err(ApiError::CrossOrigin);
+    }
+    Ok(next.run(request).await)
+}
+
+fn reads(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
 fn allow(need: Need, caller: &Caller, shop: Option<&str>) -> Result<(), ApiError> {
+    let lacks_factor = caller.session().is_some_and(|session| session.lacks_second_factor);
     match need {
         Need::Nothing | Need::SignedIn => Ok(()),
+        Need::Oneself => caller.oneself().map(|_| ()),
+        Need::Permission(..) if lacks_factor => Err(ApiError::SecondFactorMissing),
         Need::Permission(permission, At::Machine) => caller.may_everywhere(permission),
         Need::Permission(permission, At::Somewhere) => {
             let allowed = caller.rights.may(permission, Place::Somewhere);
@@ -92,37 +112,21 @@ fn allow(need: Need, caller: &Caller, shop: Option<&str>) -> Result<(), ApiError
     }
 }
 
-async fn caller(state: &ApiState, headers: &HeaderMap) -> Result<Caller, ApiError> {
+async fn who(state: &ApiState, headers: &HeaderMap) -> Result<Caller, ApiError> {
     if let Some(value) = headers.get(AUTHORIZATION) {
         let secret = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
-        let known = secret.is_some_and(|secret| state.token.is(secret.trim()));
-        if !known {
-            return Err(ApiError::Unauthenticated);
-        }
-        return Ok(Caller { actor: Actor::CommandLine, rights: Rights::Everything, session: None });
+        let caller = match secret {
+            Some(secret) => caller::of_bearer(state, secret.trim()).await?,
+            None => None,
+        };
+        return caller.ok_or(ApiError::Unauthenticated);
     }
-    for secret in session_secrets(headers) {
-        let hash = access::hash(secret);
-        if state.store.session_valid(hash, now_ms()).await? {
-            let everything = Grant { role: Role::Owner, shop: None };
-            return Ok(Caller {
-                actor: Actor::Person("owner".to_owned()),
-                rights: Rights::Granted(vec![everything]),
-                session: Some(hash),
-            });
+    for secret in cookies::secrets(headers) {
+        if let Some(caller) = caller::of_session(state, access::hash(secret)).await? {
+            return Ok(caller);
         }
     }
     Err(ApiError::Unauthenticated)
-}
-
-/// The values of every session cookie: another program on this machine may have set one of the same
-/// name, for cookies do not know ports.
-fn session_secrets(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    cookies.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| {
-        let (name, value) = cookie.trim().split_once('=')?;
-        (name == SESSION_COOKIE).then_some(value)
-    })
 }
 
 /// Whether a page of ours sent it: the browser says so, or its origin is the host it called.

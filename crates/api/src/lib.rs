@@ -1,24 +1,37 @@
 //! The HTTP API of control, and the user interface that is embedded in it.
 //!
-//! Serves what [`watch`] knows as JSON and as a live stream, lets people in by one-time links, and
-//! hands what they ask for to control as [`Command`]s. It decides nothing and keeps nothing but the
-//! last ten minutes of ticks. HTTP statuses are chosen here and nowhere else.
+//! Serves what [`watch`] knows as JSON and as a live stream, lets people in and says who may do what
+//! (permissions.rs), and hands what they ask for to control as [`Command`]s. It decides nothing else
+//! and keeps nothing but the last ten minutes of ticks. HTTP statuses are chosen here and nowhere else.
 
 mod access;
+mod body;
 mod caller;
+mod cookies;
+mod entrance;
 mod error;
 mod guard;
+mod ledger;
 mod machine;
+mod me;
 mod pages;
+mod password;
+mod people;
 mod permissions;
 mod router;
+mod second_factor;
 mod server;
+mod sessions;
 mod shops;
 mod sign_in;
 mod stream;
+mod throttle;
+mod tokens;
 
 pub use access::{Token, TokenError};
+pub use entrance::Entrance;
 pub use error::ApiError;
+pub use permissions::{At, Endpoint, Need, endpoints};
 pub use router::{openapi, router};
 pub use server::serve;
 pub use stream::Stream;
@@ -41,6 +54,8 @@ pub struct ApiState {
     pub token: Token,
     /// Host names besides addresses and `localhost` under which this API may be called.
     pub names: Arc<[String]>,
+    /// What everybody passes who signs in.
+    pub entrance: Arc<Entrance>,
 }
 
 /// What control is asked to do.

@@ -12,22 +12,27 @@
 //! - [`somewhere`]: a list, or a thing whose shop only its record knows. **The handler takes
 //!   [`Caller`](crate::caller::Caller) and narrows**: `caller.sees(&shop)` for each row of a list,
 //!   `caller.may(permission, &shop)?` for one thing.
-//! - [`SIGNED_IN`]: anybody who proved who they are. [`ANYBODY`]: strangers too.
+//! - [`SIGNED_IN`]: anybody who proved who they are. [`ONESELF`]: a person in a browser, about
+//!   themselves. [`ANYBODY`]: strangers too.
 
 use axum::http::Method;
-use kernel::Permission::{self, ChangeConfiguration, ManagePeople, Operate, See};
+use kernel::Permission::{self, ChangeConfiguration, ManagePeople, Operate, See, SeePeople};
 
 /// What a route wants of whoever asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Need {
+pub enum Need {
+    /// Strangers too.
     Nothing,
+    /// Anybody who proved who they are.
     SignedIn,
+    /// A person in a browser.
+    Oneself,
     Permission(Permission, At),
 }
 
 /// Where the permission is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum At {
+pub enum At {
     /// At the shop of the path.
     Shop,
     /// At all shops and the machine.
@@ -38,14 +43,15 @@ pub(crate) enum At {
 
 /// A route as the router knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Endpoint {
-    pub(crate) method: &'static str,
-    pub(crate) path: &'static str,
-    pub(crate) need: Need,
+pub struct Endpoint {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub need: Need,
 }
 
 const ANYBODY: Need = Need::Nothing;
 const SIGNED_IN: Need = Need::SignedIn;
+const ONESELF: Need = Need::Oneself;
 
 const fn shop(permission: Permission) -> Need {
     Need::Permission(permission, At::Shop)
@@ -64,20 +70,47 @@ const fn to(method: &'static str, path: &'static str, need: Need) -> Endpoint {
 }
 
 /// Every route, by path.
-pub(crate) const ENDPOINTS: &[Endpoint] = &[
+const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/api/v1/health", ANYBODY),
+    to("POST", "/api/v1/invitations/accept", ANYBODY),
+    to("POST", "/api/v1/invitations/look", ANYBODY),
+    to("GET", "/api/v1/me", SIGNED_IN),
+    to("POST", "/api/v1/me/password", ONESELF),
+    to("POST", "/api/v1/me/recovery-codes", ONESELF),
+    to("POST", "/api/v1/me/second-factor/begin", ONESELF),
+    to("POST", "/api/v1/me/second-factor/confirm", ONESELF),
+    to("POST", "/api/v1/me/second-factor/remove", ONESELF),
     to("GET", "/api/v1/openapi.json", SIGNED_IN),
+    to("GET", "/api/v1/people", machine(SeePeople)),
+    to("POST", "/api/v1/people", machine(ManagePeople)),
+    to("DELETE", "/api/v1/people/{id}", machine(ManagePeople)),
+    to("PATCH", "/api/v1/people/{id}", machine(ManagePeople)),
+    to("POST", "/api/v1/people/{id}/invite", machine(ManagePeople)),
+    to("POST", "/api/v1/people/{id}/reset", machine(ManagePeople)),
     to("POST", "/api/v1/reload", machine(ChangeConfiguration)),
+    to("DELETE", "/api/v1/sessions", ONESELF),
+    to("GET", "/api/v1/sessions", ONESELF),
+    to("DELETE", "/api/v1/sessions/{id}", ONESELF),
     to("GET", "/api/v1/shops", somewhere(See)),
     to("GET", "/api/v1/shops/{shop}", shop(See)),
     to("GET", "/api/v1/shops/{shop}/events", shop(See)),
     to("POST", "/api/v1/shops/{shop}/instances/{instance}/drain", shop(Operate)),
     to("POST", "/api/v1/shops/{shop}/instances/{instance}/undrain", shop(Operate)),
+    to("POST", "/api/v1/sign-in", ANYBODY),
     to("POST", "/api/v1/sign-in-links", machine(ManagePeople)),
     to("POST", "/api/v1/sign-out", SIGNED_IN),
     to("GET", "/api/v1/status", somewhere(See)),
+    to("GET", "/api/v1/tokens", machine(SeePeople)),
+    to("POST", "/api/v1/tokens", machine(ManagePeople)),
+    to("DELETE", "/api/v1/tokens/{name}", machine(ManagePeople)),
     to("GET", "/sign-in", ANYBODY),
 ];
+
+/// Every route and what it wants, by path.
+#[must_use]
+pub fn endpoints() -> &'static [Endpoint] {
+    ENDPOINTS
+}
 
 /// What a route wants, by its path as the router has it; `None` for one that is not in the table.
 pub(crate) fn need(method: &Method, path: &str) -> Option<Need> {

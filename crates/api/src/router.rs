@@ -1,7 +1,10 @@
 //! Every address of the API and what stands in front of it; the OpenAPI document comes from the
 //! same list.
 
-use crate::{ApiError, ApiState, guard, machine, pages, shops, sign_in};
+use crate::{
+    ApiError, ApiState, cookies, guard, machine, me, pages, people, sessions, shops, sign_in,
+    tokens,
+};
 use axum::{
     Json, Router,
     extract::DefaultBodyLimit,
@@ -15,7 +18,7 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// No request of this API has a body; a few bytes are let pass and ignored.
+/// Bodies are a few fields; those that are longer are refused.
 const BODY_BYTES: usize = 16 * 1024;
 
 #[derive(OpenApi)]
@@ -31,6 +34,7 @@ const BODY_BYTES: usize = 16 * 1024;
         (name = "shops", description = "What a shop owner looks at"),
         (name = "machine", description = "What the command line looks at"),
         (name = "access", description = "Coming in and going out"),
+        (name = "people", description = "Who may do what"),
     )
 )]
 struct Document;
@@ -41,11 +45,11 @@ struct Access;
 impl Modify for Access {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let components = openapi.components.get_or_insert_default();
-        let cookie = ApiKey::Cookie(ApiKeyValue::new(guard::SESSION_COOKIE));
+        let cookie = ApiKey::Cookie(ApiKeyValue::new(cookies::SESSION_COOKIE));
         components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
-        let bearer = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some("The text of the file `api-token` in the state directory"));
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
+            "A token that was made, or the text of `api-token` in the state directory",
+        ));
         components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
     }
 }
@@ -59,7 +63,10 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 fn open() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(sign_in::open_link))
         .routes(routes!(sign_in::sign_in))
+        .routes(routes!(sign_in::look_at_invitation))
+        .routes(routes!(sign_in::accept_invitation))
         .routes(routes!(machine::health))
 }
 
@@ -70,6 +77,20 @@ fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(machine::reload))
         .routes(routes!(sign_in::make_link))
         .routes(routes!(sign_in::sign_out))
+        .routes(routes!(me::me))
+        .routes(routes!(me::password))
+        .routes(routes!(me::begin_second_factor))
+        .routes(routes!(me::confirm_second_factor))
+        .routes(routes!(me::remove_second_factor))
+        .routes(routes!(me::recovery_codes))
+        .routes(routes!(people::list, people::add))
+        .routes(routes!(people::change, people::remove))
+        .routes(routes!(people::invite))
+        .routes(routes!(people::reset))
+        .routes(routes!(sessions::list, sessions::end_others))
+        .routes(routes!(sessions::end))
+        .routes(routes!(tokens::list, tokens::make))
+        .routes(routes!(tokens::revoke))
         .routes(routes!(shops::list))
         .routes(routes!(shops::one))
         .routes(routes!(shops::events))
@@ -82,7 +103,7 @@ pub fn router(state: ApiState) -> Router {
     let guarded: Router<ApiState> = Router::from(guarded())
         .method_not_allowed_fallback(|| async { ApiError::Method })
         .route_layer(from_fn_with_state(state.clone(), guard::callers));
-    let open: Router<ApiState> = Router::from(open());
+    let open: Router<ApiState> = Router::from(open()).route_layer(from_fn(guard::strangers));
     open.merge(guarded)
         .fallback(get(pages::interface).fallback(pages::interface))
         .layer(from_fn(fresh))

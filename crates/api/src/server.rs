@@ -1,7 +1,10 @@
 //! Connections to the API: few, bounded, ended when control ends.
 
+use crate::guard::Peer;
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{
+    Request, body::Incoming, server::conn::http1, service::Service as _, service::service_fn,
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -32,8 +35,8 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: Receiver<boo
             _ = stop.wait_for(|stop| *stop) => break,
             Some(_) = connections.join_next() => continue,
         };
-        if let Some((stream, permit)) = accepted {
-            connections.spawn(answer(stream, router.clone(), stop.clone(), permit));
+        if let Some((stream, peer, permit)) = accepted {
+            connections.spawn(answer(stream, peer, router.clone(), stop.clone(), permit));
         }
     }
     let ended = async { while connections.join_next().await.is_some() {} };
@@ -45,10 +48,10 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: Receiver<boo
 async fn accept(
     listener: &TcpListener,
     free: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
     let permit = Arc::clone(free).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, permit)),
+        Ok((stream, address)) => Some((stream, Peer(address.ip()), permit)),
         Err(error) => {
             tracing::warn!(%error, "a connection to the API was not accepted");
             tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -59,6 +62,7 @@ async fn accept(
 
 async fn answer(
     stream: TcpStream,
+    peer: Peer,
     router: Router,
     mut stop: Receiver<bool>,
     _place: OwnedSemaphorePermit,
@@ -67,7 +71,11 @@ async fn answer(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "set TCP_NODELAY");
     }
-    let service = TowerToHyperService::new(router);
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.call(request)
+    });
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let connection = server.serve_connection(TokioIo::new(stream), service);

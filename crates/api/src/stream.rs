@@ -1,7 +1,11 @@
 //! Ticks to everybody who watches: each made into bytes once, shared by all, and kept for ten
 //! minutes for those who come back. Who reads too slowly is cut off and comes back.
 
-use crate::{ApiState, caller::Caller, guard::now_ms};
+use crate::{
+    ApiState,
+    caller::{self, Caller},
+    guard::now_ms,
+};
 use ::watch::state::Tick;
 use axum::{
     body::Body,
@@ -28,7 +32,7 @@ const KEPT: usize = 600;
 const BEHIND: usize = 16;
 /// Silence after which a comment is sent, so that nobody on the way takes the line for dead.
 const HEARTBEAT: Duration = Duration::from_secs(10);
-/// How often the session behind a stream is looked at again.
+/// How often it is looked at again whether the reader may still see the shop.
 const RECHECK_MS: i64 = 60_000;
 
 /// Where a reader begins.
@@ -126,6 +130,7 @@ fn frame(event: &str, sequence: u64, data: &impl Serialize) -> Frame {
 struct Reader {
     state: ApiState,
     caller: Caller,
+    shop: ShopId,
     subscription: Subscription,
     checked_ms: i64,
 }
@@ -149,7 +154,7 @@ pub(crate) fn answer(
         subscription.missed.push_front(Frame::from_static(b"retry: 1000\n\n"));
         Some(subscription)
     })?;
-    let reader = Reader { state, caller, subscription, checked_ms: now_ms() };
+    let reader = Reader { state, caller, shop: shop.clone(), subscription, checked_ms: now_ms() };
     let frames = unfold(reader, |mut reader| async move {
         let frame = reader.next().await?;
         Some((Ok::<_, Infallible>(frame), reader))
@@ -175,13 +180,15 @@ impl Reader {
     }
 
     async fn still_signed_in(&mut self) -> bool {
-        let Some(hash) = self.caller.session else { return true };
         let now_ms = now_ms();
         if now_ms - self.checked_ms < RECHECK_MS {
             return true;
         }
         self.checked_ms = now_ms;
         // While the records cannot be read the stream goes on: it was allowed a minute ago.
-        self.state.store.session_valid(hash, now_ms).await.unwrap_or(true)
+        match caller::again(&self.state, &self.caller).await {
+            Ok(now) => now.is_some_and(|caller| caller.sees(&self.shop)),
+            Err(_) => true,
+        }
     }
 }

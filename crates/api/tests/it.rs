@@ -3,8 +3,10 @@
 #[cfg(test)]
 mod it {
     mod access;
+    mod endpoints;
     mod openapi;
     mod pages;
+    mod people;
     mod running;
     mod shops;
     mod stream;

@@ -100,6 +100,10 @@ name_type!(
     /// Somebody who may sign in, by the name under which they do.
     PersonId
 );
+name_type!(
+    /// What a token of a program is called.
+    TokenName
+);
 
 #[cfg(test)]
 mod tests {

@@ -23,7 +23,7 @@ pub mod snapshot;
 pub use actor::{Actor, ActorError};
 pub use finding::{Finding, Level, Params, Value, Verdict};
 pub use histogram::{BUCKETS, Histogram, bucket_of, bucket_upper_bound};
-pub use ids::{IdError, InstanceName, PersonId, ShopId, WindowName};
+pub use ids::{IdError, InstanceName, PersonId, ShopId, TokenName, WindowName};
 pub use incident::{
     Acknowledgement, FindingState, Incident, IncidentFinding, IncidentState, RemedyWish, Silence,
     TimelineEntry, TimelineKind,

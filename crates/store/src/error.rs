@@ -19,6 +19,15 @@ pub enum StoreError {
     /// Nothing of the write was kept. It succeeds again when there is room.
     #[error("write to the store: its disk is full or fails")]
     Full(#[source] Arc<rusqlite::Error>),
+    #[error("read or make the key for secrets `{path}`")]
+    KeyFile { path: PathBuf, source: Arc<io::Error> },
+    #[error("understand the key for secrets `{path}`: expected lines of a number and a key")]
+    Keys { path: PathBuf },
+    #[error("seal the secret `{place}`")]
+    Seal { place: String },
+    /// Its key is not there, or it was not sealed for this place.
+    #[error("open the sealed secret `{place}`: its key is missing, or it was changed")]
+    Unseal { place: String },
     #[error("write to the store")]
     Write(#[source] Arc<rusqlite::Error>),
     #[error("read from the store")]

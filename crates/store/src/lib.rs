@@ -4,24 +4,31 @@
 //! takes whatever has queued up as one transaction, so that many writers share one flush and a
 //! single one waits for no other. Readers have a connection of their own and never wait for it.
 //!
-//! The store knows no shop's database, no clock and no secret in clear: tokens arrive hashed.
-//! Private keys lie in it, so the file is its owner's alone (mode 0600).
+//! The store knows no shop's database and no clock. No secret lies in it in clear: what opens our own
+//! doors is kept as a hash, what must be read again is sealed with a key that lies elsewhere. The file
+//! is its owner's alone all the same (mode 0600).
 
 mod connection;
+mod credentials;
 mod error;
 mod incidents;
 mod ledger;
 mod migrations;
 mod minutes;
 mod operations;
+mod people;
+mod resealing;
 mod runs;
+mod seal;
 mod sign_in;
+mod tokens;
 mod writer;
 
 use connection::Reader;
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 use writer::Writer;
 
+pub use credentials::Credentials;
 pub use error::StoreError;
 pub use incidents::{IncidentChanges, IncidentFilter, IncidentRecord, NoticeOutcome, NoticeRecord};
 pub use ledger::{
@@ -31,8 +38,11 @@ pub use ledger::{
 };
 pub use minutes::{MarkRecord, MinuteRecord};
 pub use operations::StoredCertificate;
+pub use people::{NewPerson, PeopleOutcome, PersonChange, PersonRecord};
 pub use runs::{RunFilter, RunPaging, RunWrite};
-pub use sign_in::TokenHash;
+pub use seal::{KEY_FILE, SealKeys};
+pub use sign_in::{LinkPurpose, NewSession, SessionRecord, SignInMethod, SignedIn, TokenHash};
+pub use tokens::TokenRecord;
 pub use writer::StoreHealth;
 
 /// The name of the database in the state directory.
@@ -43,6 +53,7 @@ pub const FILE_NAME: &str = "storewarden.sqlite";
 pub struct Store {
     writer: Writer,
     reader: Reader,
+    keys: Arc<SealKeys>,
 }
 
 impl Store {
@@ -52,11 +63,20 @@ impl Store {
     /// # Errors
     /// When the file cannot be opened, is no database, or was written by a newer program.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        Self::open_with(directory, SealKeys::open(&directory.join(KEY_FILE))?)
+    }
+
+    /// As [`Store::open`], with keys for secrets that lie elsewhere than in the directory.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_with(directory: &Path, keys: SealKeys) -> Result<Self, StoreError> {
         let path = directory.join(FILE_NAME);
         let mut connection = connection::open_for_writing(&path)?;
         migrations::run(&mut connection)?;
-        let reader = connection::open_for_reading(&path)?;
-        Ok(Self { writer: Writer::start(connection), reader: Reader::new(reader) })
+        resealing::run(&mut connection, &keys)?;
+        let (writer, reader) = (Writer::start(connection), connection::open_for_reading(&path)?);
+        Ok(Self { writer, reader: Reader::new(reader), keys: Arc::new(keys) })
     }
 
     /// Whether the last write succeeded; when it did not, why. It becomes writable again with the

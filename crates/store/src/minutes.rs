@@ -156,7 +156,7 @@ impl Store {
         rows.into_iter().rev().map(to_mark).collect()
     }
 
-    /// Forgets minutes and marks from before `before_ms`, and tokens and sessions that have expired
+    /// Forgets minutes and marks from before `before_ms`, and links and sessions that have expired
     /// by `now_ms`. Returns how many rows went.
     ///
     /// # Errors
@@ -165,11 +165,11 @@ impl Store {
         let write = move |connection: &Connection| {
             let minutes = connection.execute("DELETE FROM minute WHERE at_ms < ?1", [before_ms])?;
             let marks = connection.execute("DELETE FROM mark WHERE at_ms < ?1", [before_ms])?;
-            let tokens = "DELETE FROM sign_in_token WHERE expires_ms <= ?1";
-            let tokens = connection.execute(tokens, [now_ms])?;
+            let links = "DELETE FROM one_time_link WHERE expires_ms <= ?1";
+            let links = connection.execute(links, [now_ms])?;
             let sessions = "DELETE FROM session WHERE expires_ms <= ?1";
             let sessions = connection.execute(sessions, [now_ms])?;
-            Ok(minutes + marks + tokens + sessions)
+            Ok(minutes + marks + links + sessions)
         };
         self.writer.write(write).await
     }

@@ -1,6 +1,6 @@
 //! What control must remember to go on after a restart: snapshot versions, certificates, drains.
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, resealing::place};
 use kernel::{InstanceName, ShopId};
 use rusqlite::{Connection, OptionalExtension};
 use std::fmt;
@@ -26,6 +26,9 @@ impl fmt::Debug for StoredCertificate {
     }
 }
 
+/// Key, chain, sealed private key, end.
+type SealedCertificate = (String, String, Vec<u8>, i64);
+
 impl Store {
     /// A number that was never returned before, greater than all that were; the first is 1.
     ///
@@ -50,42 +53,43 @@ impl Store {
     /// # Errors
     /// [`StoreError::Full`] and the like; the one before stays then.
     pub async fn put_certificate(&self, certificate: StoredCertificate) -> Result<(), StoreError> {
+        let StoredCertificate { host_key, chain_pem, key_pem, not_after_ms } = certificate;
+        let sealed = self.keys.seal(&place("certificate", &host_key), key_pem.as_bytes())?;
         let write = move |connection: &Connection| {
-            let StoredCertificate { host_key, chain_pem, key_pem, not_after_ms } = &certificate;
             connection
                 .execute(
-                    "INSERT INTO certificate (host_key, chain_pem, key_pem, not_after_ms)
-                     VALUES (?1, ?2, ?3, ?4)
+                    "INSERT INTO certificate
+                       (host_key, chain_pem, key_pem, key_sealed, not_after_ms)
+                     VALUES (?1, ?2, '', ?3, ?4)
                      ON CONFLICT (host_key) DO UPDATE SET chain_pem = excluded.chain_pem,
-                       key_pem = excluded.key_pem, not_after_ms = excluded.not_after_ms",
-                    (host_key, chain_pem, key_pem, not_after_ms),
+                       key_sealed = excluded.key_sealed, not_after_ms = excluded.not_after_ms",
+                    (host_key, chain_pem, sealed, not_after_ms),
                 )
                 .map(|_| ())
         };
         self.writer.write(write).await
     }
 
-    /// All certificates, by `host_key`.
+    /// All certificates, by `host_key`. One whose key cannot be opened is as good as none: it is left
+    /// out, and the log says so.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn certificates(&self) -> Result<Vec<StoredCertificate>, StoreError> {
         let select = |connection: &Connection| {
             let mut select = connection.prepare_cached(
-                "SELECT host_key, chain_pem, key_pem, not_after_ms FROM certificate
-                 ORDER BY host_key",
+                "SELECT host_key, chain_pem, key_sealed, not_after_ms FROM certificate
+                 WHERE key_sealed IS NOT NULL ORDER BY host_key",
             )?;
-            let rows = select.query_map([], |row| {
-                Ok(StoredCertificate {
-                    host_key: row.get(0)?,
-                    chain_pem: row.get(1)?,
-                    key_pem: row.get(2)?,
-                    not_after_ms: row.get(3)?,
-                })
-            })?;
-            rows.collect()
+            let rows = select
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+            rows.collect::<Result<Vec<SealedCertificate>, _>>()
         };
-        self.reader.read(select).await
+        let open = |(host_key, chain_pem, sealed, not_after_ms): SealedCertificate| {
+            let key_pem = self.readable(&place("certificate", &host_key), &sealed)?;
+            Some(StoredCertificate { host_key, chain_pem, key_pem, not_after_ms })
+        };
+        Ok(self.reader.read(select).await?.into_iter().filter_map(open).collect())
     }
 
     /// Keeps the credentials of our account at a certificate authority.
@@ -97,29 +101,38 @@ impl Store {
         directory: String,
         credentials: String,
     ) -> Result<(), StoreError> {
+        let sealed = self.keys.seal(&place("acme", &directory), credentials.as_bytes())?;
         let write = move |connection: &Connection| {
             connection
                 .execute(
-                    "INSERT INTO acme_account (directory, credentials) VALUES (?1, ?2)
-                     ON CONFLICT (directory) DO UPDATE SET credentials = excluded.credentials",
-                    (directory, credentials),
+                    "INSERT INTO acme_account (directory, credentials, sealed) VALUES (?1, '', ?2)
+                     ON CONFLICT (directory) DO UPDATE SET sealed = excluded.sealed",
+                    (directory, sealed),
                 )
                 .map(|_| ())
         };
         self.writer.write(write).await
     }
 
-    /// The credentials of our account at an authority, by its directory's address.
+    /// The credentials of our account at an authority, by its directory's address. Those that cannot
+    /// be opened are as good as none.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn acme_account(&self, directory: &str) -> Result<Option<String>, StoreError> {
+        let place = place("acme", directory);
         let directory = directory.to_owned();
         let select = move |connection: &Connection| {
-            let select = "SELECT credentials FROM acme_account WHERE directory = ?1";
+            let select = "SELECT sealed FROM acme_account WHERE directory = ?1";
             connection.query_row(select, [directory], |row| row.get(0)).optional()
         };
-        self.reader.read(select).await
+        let sealed: Option<Option<Vec<u8>>> = self.reader.read(select).await?;
+        Ok(sealed.flatten().and_then(|sealed| self.readable(&place, &sealed)))
+    }
+
+    fn readable(&self, place: &str, sealed: &[u8]) -> Option<String> {
+        let opened = self.keys.unseal_text(place, sealed);
+        opened.inspect_err(|error| tracing::error!(%error, "it counts as lost")).ok()
     }
 
     /// Notes that an instance is drained, or no longer.

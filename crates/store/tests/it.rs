@@ -10,6 +10,8 @@ mod incidents;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod records;
 #[cfg(test)]
 mod runs;

@@ -96,7 +96,8 @@ impl Control {
         let (supervisor, listener) = supervised::adopt()?;
         let start = Start::new(config, state);
         let (configuration, mistakes) = start.configuration()?;
-        let store = Store::open(state).context("open the store")?;
+        let keys = start::seal_keys(state).context("open the key for secrets")?;
+        let store = Store::open_with(state, keys).context("open the store")?;
         let link = ControlLink::bind(&state.join("control.sock"))?;
         let events = link.events();
         let drains = store.drains().await?.into_iter().collect();
@@ -128,6 +129,9 @@ impl Control {
             commands: asked,
             token: Token::open(&state.join(crate::client::TOKEN_FILE))?,
             names: Arc::from(Vec::new()),
+            entrance: Arc::new(api::Entrance::new(
+                !configuration.control.listen.ip().is_loopback(),
+            )),
         };
         let (stop, servers) = serve_until_stopped(listener, api);
         let (wish, wishes) = mpsc::channel(COMMANDS);

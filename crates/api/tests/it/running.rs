@@ -1,6 +1,6 @@
 //! A running API with one shop, and a client that sees every byte.
 
-use api::{ApiState, Command, Rejected, Stream, Token};
+use api::{ApiState, Command, Entrance, Rejected, Stream, Token};
 use kernel::config::parse;
 use std::{
     collections::HashSet,
@@ -11,7 +11,7 @@ use std::{
 use store::Store;
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     sync::{mpsc, watch::Sender},
 };
@@ -64,10 +64,25 @@ impl Answer {
     pub(crate) fn error_code(&self) -> String {
         self.json()["error"]["code"].as_str().expect("an error has a code").to_owned()
     }
+
+    /// The code of an error; of a page, nothing.
+    pub(crate) fn code_or_nothing(&self) -> String {
+        let body: Option<serde_json::Value> = serde_json::from_str(&self.body).ok();
+        let code = body.and_then(|body| body["error"]["code"].as_str().map(ToOwned::to_owned));
+        code.unwrap_or_default()
+    }
 }
 
 impl Running {
     pub(crate) async fn start() -> Self {
+        Self::start_with(Entrance::default()).await
+    }
+
+    pub(crate) async fn start_demanding_second_factors() -> Self {
+        Self::start_with(Entrance::new(true)).await
+    }
+
+    async fn start_with(entrance: Entrance) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let nothing = |_: &str| None;
@@ -82,6 +97,7 @@ impl Running {
             commands,
             token: Token::of(TOKEN),
             names: Arc::from(["warden.example".to_owned()]),
+            entrance: Arc::new(entrance),
         };
         tokio::spawn(control(asked));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -102,13 +118,52 @@ impl Running {
 
     /// Sends a request with these headers and reads the whole answer.
     pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut stream = self.send(method, path, headers).await;
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).await.unwrap();
-        let text = String::from_utf8(bytes).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").expect("an answer has a head");
+        whole(self.send(method, path, headers).await).await
+    }
+
+    /// As [`Running::ask`], but of an answer that is no error only the head is read: it may have no
+    /// end.
+    pub(crate) async fn ask_until_head(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut stream = BufReader::new(self.send(method, path, headers).await);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(stream.read_line(&mut head).await.unwrap() > 0, "cut off: {head}");
+        }
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head: head.to_owned(), body: body.to_owned() }
+        let mut body = String::new();
+        if status >= 400 {
+            stream.read_to_string(&mut body).await.unwrap();
+        }
+        Answer { status, head, body }
+    }
+
+    /// Sends JSON.
+    pub(crate) async fn tell(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &serde_json::Value,
+    ) -> Answer {
+        let body = body.to_string();
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let mut request = format!(
+            "{method} {path} HTTP/1.0\r\nhost: {}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n",
+            self.address,
+            body.len()
+        );
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str(&format!("\r\n{body}"));
+        stream.write_all(request.as_bytes()).await.unwrap();
+        whole(stream).await
     }
 
     pub(crate) async fn send(
@@ -145,6 +200,15 @@ impl Running {
         let cookie = signed_in.header("set-cookie").unwrap();
         cookie.split(';').next().unwrap().to_owned()
     }
+}
+
+async fn whole(mut stream: TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").expect("an answer has a head");
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
 }
 
 /// A control that refuses every configuration and drains every instance.

@@ -14,10 +14,14 @@ use std::{
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
+use store::{KEY_FILE, SealKeys, StoreError};
 
 /// The text of the configuration that was last in force: what a restart goes on from while the file
 /// is not valid. Mode 0600, for the file may hold a password.
 const ACCEPTED_FILE: &str = "accepted.toml";
+
+/// The name of the credential that holds the keys for secrets.
+const CREDENTIAL: &str = "storewarden.key";
 
 /// Where a control reads and writes its files.
 #[derive(Debug)]
@@ -91,6 +95,17 @@ impl Start {
             return vec![root];
         }
         vec![root, self.state.clone()]
+    }
+}
+
+/// The keys that seal secrets: systemd's credential of this name (systemd.exec(5), `LoadCredential=`),
+/// else a file of ours in the state directory.
+pub(super) fn seal_keys(state: &Path) -> Result<SealKeys, StoreError> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let given = credentials.map(|folder| folder.join(CREDENTIAL)).filter(|path| path.exists());
+    match given {
+        Some(path) => SealKeys::read(&path),
+        None => SealKeys::open(&state.join(KEY_FILE)),
     }
 }
 
