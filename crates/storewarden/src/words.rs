@@ -76,6 +76,13 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
         "store_read_only" => {
             format!("Storewarden cannot write its records: {}", text("error"))
         }
+        "ledger_broken" => format!(
+            "The ledger does not hold from record {} on; `storewarden ledger verify` says more",
+            text("sequence")
+        ),
+        "checkpoint_undelivered" => {
+            format!("Checkpoints of the ledger cannot be kept at {}: {}", text("to"), text("error"))
+        }
         "access_log_lossy" => {
             format!("The access log lost {} lines in the last minute", text("dropped"))
         }

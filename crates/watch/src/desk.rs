@@ -271,6 +271,11 @@ impl Desk {
         }
     }
 
+    /// Wishes with the runs that were made of them and whose end nobody told yet, as after a restart.
+    pub async fn remedy_runs(&self) -> Vec<(String, String)> {
+        self.0.state.lock().await.incidents.remedy_runs()
+    }
+
     /// What became of a wish, from whoever carries it out.
     pub async fn remedy_progress(&self, progress: RemedyProgress) {
         let mut state = self.0.state.lock().await;

@@ -209,6 +209,10 @@ impl Incidents {
             .collect()
     }
 
+    pub(crate) fn remedy_runs(&self) -> Vec<(String, String)> {
+        self.remedies.runs()
+    }
+
     /// Carries a change of an alert into the incident that has it.
     fn apply(&mut self, change: &Change, at: Moment, outcome: &mut Outcome) {
         let key = (change.shop.clone(), change.finding.id.clone());

@@ -3,7 +3,7 @@
 //! It never judges a ledger itself (the store does, before it signs) and it gives up on no
 //! destination: what could not be sent is remembered in the store and sent when it can be.
 
-use crate::orders::now_ms;
+use crate::{Watch, orders::now_ms};
 use kernel::config::{DestinationSettings, LedgerSettings};
 use outbound::{
     OutboundError,
@@ -69,7 +69,7 @@ pub struct Failing {
     pub error: String,
     /// Unix milliseconds.
     pub retry_at_ms: i64,
-    failures: u32,
+    pub(crate) failures: u32,
 }
 
 #[derive(Debug)]
@@ -120,9 +120,11 @@ impl LedgerKeeper {
         }
     }
 
-    /// Keeps it until `stop` is true or nobody is left to say so; `settings` may change meanwhile.
+    /// Keeps it until `stop` is true or nobody is left to say so, and tells `watch` how it stands.
+    /// `settings` may change meanwhile.
     pub async fn run(
         mut self,
+        watch: Watch,
         mut settings: watch::Receiver<LedgerSettings>,
         mut stop: watch::Receiver<bool>,
     ) {
@@ -142,6 +144,7 @@ impl LedgerKeeper {
                 _ = stop.wait_for(|stop| *stop) => return,
                 () = self.turn(now_ms()) => {}
             }
+            watch.with(|live| live.ledger(self.standing.borrow().clone()));
         }
     }
 

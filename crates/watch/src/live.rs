@@ -23,6 +23,7 @@ pub(crate) use minutes::{KEPT_MS as MINUTES_KEPT_MS, MINUTE_MS, minute_of};
 
 use crate::{
     judgement::{CertificateEvidence, EdgeEvidence, MachineEvidence, Memory, judge_machine},
+    ledger_keeper::LedgerStanding,
     orders::OrdersReading,
     rules::{Seen, Source},
     state::{
@@ -192,6 +193,11 @@ impl Live {
     /// A route that cannot be told of incidents, and why; `None` when all can.
     pub fn notify_failing(&mut self, failing: Option<(String, String)>) {
         self.machine.notify_failing = failing;
+    }
+
+    /// How it stands with the ledger and its checkpoints.
+    pub fn ledger(&mut self, standing: LedgerStanding) {
+        self.machine.ledger = standing;
     }
 
     /// What the rules look at: the machine's findings and each shop's own, as of the last tick.

@@ -184,11 +184,13 @@ impl Remedies {
         }
     }
 
-    /// Wishes that may not have reached anybody before a restart.
-    #[must_use]
-    pub fn open_wishes(&self) -> Vec<&str> {
-        let asked = self.running.iter().filter(|r| matches!(r.state, State::Asked { .. }));
-        asked.map(|running| running.wish.as_str()).collect()
+    /// Wishes with the runs that were made of them, which go on over a restart.
+    pub(crate) fn runs(&self) -> Vec<(String, String)> {
+        let runs = self.running.iter().filter_map(|running| match &running.state {
+            State::Runs { run } => Some((running.wish.clone(), run.clone())),
+            State::Asked { .. } | State::Verifying { .. } => None,
+        });
+        runs.collect()
     }
 }
 

@@ -99,6 +99,25 @@ impl Verification {
     }
 }
 
+impl LedgerBreak {
+    /// The word that names it in JSON.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "missing",
+            Self::Unexpected => "unexpected",
+            Self::Changed => "changed",
+            Self::Unchained => "unchained",
+            Self::Rewritten { .. } => "rewritten",
+            Self::CutOff { .. } => "cut_off",
+            Self::Unreadable { .. } => "unreadable",
+            Self::OtherStore { .. } => "other_store",
+            Self::Forged => "forged",
+            Self::UnknownKey { .. } => "unknown_key",
+        }
+    }
+}
+
 /// Looks at everything. Must run within a transaction, so that nothing moves meanwhile.
 pub(super) fn verify(
     connection: &Connection,

@@ -1,5 +1,6 @@
 //! All that judgement looks at: plain numbers of the last seconds, made by `live`.
 
+use crate::ledger_keeper::LedgerStanding;
 use kernel::{InstanceName, facts::Health};
 
 /// One shop at one moment.
@@ -142,6 +143,7 @@ pub struct MachineEvidence {
     pub certificates: Vec<CertificateEvidence>,
     /// A route that cannot be told of incidents, and why.
     pub notify_failing: Option<(String, String)>,
+    pub ledger: LedgerStanding,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

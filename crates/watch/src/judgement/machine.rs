@@ -1,6 +1,7 @@
 //! Checks of what concerns the machine: disks, our own records, certificates, configuration.
 
 use super::{CertificateEvidence, MachineEvidence, Sign};
+use crate::ledger_keeper::{DestinationStanding, LedgerStanding};
 use kernel::Level;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -27,8 +28,23 @@ pub(super) fn signs(machine: &MachineEvidence, now_ms: i64) -> Vec<Sign> {
         let sign = Sign::new("notify_failing", Level::Attention).about(route.as_str());
         signs.push(sign.with("route", route.as_str()).with("error", error.as_str()));
     }
+    signs.extend(ledger_signs(&machine.ledger));
     signs.extend(machine.certificates.iter().flat_map(|c| certificate_signs(c, now_ms)));
     signs
+}
+
+fn ledger_signs(ledger: &LedgerStanding) -> Vec<Sign> {
+    let broken = ledger.broken.as_ref().map(|(fault, since_ms)| {
+        let sign = Sign::new("ledger_broken", Level::Broken).since(*since_ms);
+        sign.with("sequence", fault.sequence).with("what", fault.what.code())
+    });
+    let failing = |to: &DestinationStanding| {
+        let failing = to.failing.as_ref()?;
+        let sign = Sign::new("checkpoint_undelivered", Level::Attention).about(to.label.as_str());
+        let sign = sign.with("to", to.label.as_str()).with("error", failing.error.as_str());
+        Some(sign.since(failing.since_ms))
+    };
+    broken.into_iter().chain(ledger.destinations.iter().filter_map(failing)).collect()
 }
 
 /// Raised below 5 % and 10 GB, kept below 7 % and 14 GB; broken below 1 % and 1 GB.

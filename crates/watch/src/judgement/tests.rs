@@ -1,6 +1,7 @@
 //! Judgement as tables: the state of a moment, and what is said of it.
 
 use super::*;
+use crate::ledger_keeper::{DestinationStanding, Failing};
 use kernel::facts::Health;
 
 const MINUTE: i64 = 60_000;
@@ -125,6 +126,18 @@ fn a_moment_is_judged_by_its_worst() {
     let full = || Some("disk full".to_owned());
     check(with(|e| e.machine.store_error = full()), Good, "selling", &["store_read_only"]);
     check(with(|e| e.machine.log_lines_dropped = 7), Good, "selling", &["access_log_lossy"]);
+    let away = |e: &mut Evidence| {
+        let (error, since_ms, retry_at_ms) = ("not mounted".to_owned(), NOW, NOW);
+        let failing = Some(Failing { since_ms, error, retry_at_ms, failures: 1 });
+        let destination =
+            DestinationStanding { label: "/mnt/usb".into(), delivered: None, failing };
+        e.machine.ledger.destinations = vec![destination];
+    };
+    check(with(away), Good, "selling", &["checkpoint_undelivered"]);
+    let what = store::LedgerBreak::Changed;
+    let fault = store::LedgerFault { sequence: 7, what, witness: None };
+    let changed = |e: &mut Evidence| e.machine.ledger.broken = Some((fault, NOW));
+    check(with(changed), Good, "selling", &["ledger_broken"]);
     let (reference, what) = ("r1".to_owned(), "nothing happens".to_owned());
     let report = ReportEvidence { count: 2, at_ms: NOW, reference, what };
     check(with(|e| e.reports = Some(report)), Good, "selling", &["visitor_reports"]);

@@ -1,6 +1,7 @@
 //! Checkpoints by the clock and by number, and destinations that come and go.
 
 use super::*;
+use crate::live::Live;
 use kernel::{Actor, LedgerEntry, Params};
 use outbound::http::ClientOptions;
 use std::{fs, path::Path};
@@ -172,7 +173,8 @@ async fn the_task_follows_its_settings_and_ends_when_told() {
         params: Params::new(),
     };
     store.append_to_ledger(entry).await.unwrap();
-    let task = tokio::spawn(keeper.run(received, stopped));
+    let picture = Watch::new(Live::new(T));
+    let task = tokio::spawn(keeper.run(picture, received, stopped));
     standing.wait_for(|standing| standing.covered == 1).await.unwrap();
     let elsewhere = DestinationSettings::Folder(usb.path().to_owned());
     settings.send(LedgerSettings { checkpoint_ms: 60_000, to: vec![elsewhere] }).unwrap();

@@ -31,7 +31,7 @@ pub struct Rule {
 /// has its own thresholds to raise and to keep a finding; these are on top of them.
 type Line = (&'static str, u32, u32, Source);
 
-const TABLE: [Line; 21] = [
+const TABLE: [Line; 23] = [
     ("all_down", 5, 60, Source::Edge),
     ("instance_down", 30, 120, Source::Edge),
     ("instance_hung", 30, 120, Source::Edge),
@@ -53,6 +53,8 @@ const TABLE: [Line; 21] = [
     ("access_log_lossy", 60, 300, Source::Own),
     ("configuration_rejected", 300, 10, Source::Own),
     ("notify_failing", 0, 60, Source::Own),
+    ("ledger_broken", 0, 60, Source::Own),
+    ("checkpoint_undelivered", 3_600, 60, Source::Own),
 ];
 
 /// Of a code that stands in no table.

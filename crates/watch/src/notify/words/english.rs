@@ -22,6 +22,9 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
         "configuration_rejected" => {
             format!("The configuration was not taken over: {}", text("error"))
         }
+        "checkpoint_undelivered" => {
+            format!("Checkpoints of the ledger cannot be kept at {}: {}", text("to"), text("error"))
+        }
         "disk_nearly_full" => format!(
             "The disk of {} is nearly full: {} left",
             text("path"),
@@ -39,6 +42,10 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
             "Pages have become slow: one in twenty takes longer than {}, usually {}",
             says.seconds("p95_ms"),
             says.seconds("usual_ms")
+        ),
+        "ledger_broken" => format!(
+            "The ledger does not hold: record {} was changed by something else than Storewarden",
+            text("sequence")
         ),
         "memory_leaking" => {
             format!("Memory keeps growing; it is full in about {}", says.span("full_in_ms"))

@@ -20,6 +20,11 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
         "configuration_rejected" => {
             format!("Die Konfiguration wurde nicht übernommen: {}", text("error"))
         }
+        "checkpoint_undelivered" => format!(
+            "Prüfpunkte des Ledgers können nicht abgelegt werden, Ziel {}: {}",
+            text("to"),
+            text("error")
+        ),
         "disk_nearly_full" => format!(
             "Der Datenträger von {} ist fast voll: {} frei",
             text("path"),
@@ -41,6 +46,10 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
             "Seiten sind langsam geworden: Jede zwanzigste braucht länger als {}, sonst {}",
             says.seconds("p95_ms"),
             says.seconds("usual_ms")
+        ),
+        "ledger_broken" => format!(
+            "Das Ledger stimmt nicht mehr: Eintrag {} wurde nicht von Storewarden geändert",
+            text("sequence")
         ),
         "memory_leaking" => {
             format!("Der Speicher wächst stetig; in etwa {} ist er voll", says.span("full_in_ms"))
