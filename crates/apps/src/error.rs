@@ -40,6 +40,13 @@ pub enum AppsError {
     Process(#[source] HostError),
     #[error("wait for a signal")]
     Signals(#[source] io::Error),
+    #[error("act on the instance: epoch {epoch} of this run is void since epoch {last} acted")]
+    Fenced { epoch: u64, last: u64 },
+    #[error("find release `{0}`")]
+    NoRelease(PathBuf),
+    /// Somebody else uses the link for something else.
+    #[error("find the release that runs: `{link}` points to `{target}`, which is no release")]
+    Elsewhere { link: PathBuf, target: PathBuf },
     #[error("find unit `{0}`: systemd does not know it")]
     NoUnit(UnitName),
     #[error("act on unit `{0}`: it is masked")]

@@ -5,10 +5,21 @@
 
 mod driver;
 mod error;
+mod fence;
+mod fleet;
+mod performer;
+mod plans;
 mod process;
+mod releases;
 mod unit;
 
 pub use driver::{Driver, Exit, InstanceState, Life, Means};
 pub use error::AppsError;
+pub use fleet::{Fleet, Seen};
+pub use performer::Instances;
+pub use plans::{
+    InstanceView, PoolView, Refused, Wish, deploy_release, restart_instance, restart_pool,
+};
 pub use process::{KeeperProgram, ProcessDriver, keep};
+pub use releases::{current_release, releases};
 pub use unit::{Systemd, UnitDriver};

@@ -91,12 +91,14 @@ impl ProcessDriver {
 
     pub(crate) async fn stop(&self) -> Result<(), AppsError> {
         let _deed = self.begin_deed()?;
-        self.take_down().await
+        self.take_down(Wanted::Stopped).await
     }
 
+    /// It stays wanted all the while: whoever is interrupted in between leaves one that is brought
+    /// up again.
     pub(crate) async fn restart(&self) -> Result<(), AppsError> {
         let _deed = self.begin_deed()?;
-        self.take_down().await?;
+        self.take_down(Wanted::Running).await?;
         self.bring_up().await
     }
 
@@ -176,8 +178,8 @@ impl ProcessDriver {
         self.start_keeper().await
     }
 
-    async fn take_down(&self) -> Result<(), AppsError> {
-        let order = Order::new(&self.settings, self.address.port(), Wanted::Stopped);
+    async fn take_down(&self, wanted: Wanted) -> Result<(), AppsError> {
+        let order = Order::new(&self.settings, self.address.port(), wanted);
         self.folder.write_order(&order)?;
         let Some(record) = self.folder.record()? else {
             if let Found::Foreign(identity) = self.look(None)? {

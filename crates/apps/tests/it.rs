@@ -3,14 +3,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
+#[path = "it/acts.rs"]
+mod acts;
 #[path = "it/conformance.rs"]
 mod conformance;
 #[path = "it/container.rs"]
 mod container;
+#[path = "it/fleet.rs"]
+mod fleet;
 #[path = "it/processes.rs"]
 mod processes;
 #[path = "it/units.rs"]
 mod units;
+#[path = "it/yard.rs"]
+mod yard;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

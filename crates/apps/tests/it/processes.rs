@@ -4,18 +4,13 @@ use crate::{
     LONG,
     conformance::{Program, Stage, conforms},
     now_ms,
+    yard::Yard,
 };
-use apps::{AppsError, Driver, Exit, InstanceState, KeeperProgram, Life, ProcessDriver, keep};
+use apps::{AppsError, Driver, Exit, InstanceState, Life, keep};
 use host::process::{Identity, Signal, Spawn, with_environment};
 use kernel::config::CommandSettings;
-use serde_json::{Value, json};
-use std::{
-    fs,
-    net::{SocketAddr, TcpListener},
-    path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, Ordering},
-};
-use tempfile::TempDir;
+use serde_json::json;
+use std::{fs, net::TcpListener, path::Path, sync::atomic::Ordering};
 use testkit::{free_port, wait_until};
 
 /// In its role: the keeper of an instance, in a process of its own.
@@ -25,81 +20,6 @@ fn keeper() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     if let Err(error) = runtime.block_on(keep(Path::new(&folder), now_ms)) {
         println!("the keeper ends: {}", error.chain());
-    }
-}
-
-/// A folder of instances. What still runs there is ended with it.
-struct Yard {
-    folder: TempDir,
-    instances: AtomicU32,
-}
-
-impl Yard {
-    fn new() -> Self {
-        Self { folder: testkit::folder(), instances: AtomicU32::new(0) }
-    }
-
-    fn path(&self, instance: &str) -> PathBuf {
-        self.folder.path().join("lamps").join(instance)
-    }
-
-    fn instance(&self, name: &str, address: SocketAddr, command: Vec<String>) -> Driver {
-        let settings = CommandSettings {
-            command,
-            directory: Some(self.folder.path().to_owned()),
-            user: None,
-            environment_file: None,
-            stop_grace_ms: 500,
-        };
-        self.instance_with(name, address, settings)
-    }
-
-    fn instance_with(&self, name: &str, address: SocketAddr, settings: CommandSettings) -> Driver {
-        let keeper = KeeperProgram::new(|folder| {
-            testkit::this_test("processes::keeper", &folder.display().to_string())
-        });
-        Driver::Process(ProcessDriver::new(&self.path(name), address, settings, keeper))
-    }
-
-    fn well(&self, name: &str) -> Driver {
-        self.instance(name, free_port(), Program::Well.command())
-    }
-
-    fn record(&self, name: &str) -> Value {
-        let text = fs::read(self.path(name).join("record.json")).unwrap();
-        serde_json::from_slice(&text).unwrap()
-    }
-
-    fn write_record(&self, name: &str, record: &Value) {
-        fs::write(self.path(name).join("record.json"), record.to_string()).unwrap();
-    }
-
-    fn keeper(&self, name: &str) -> Identity {
-        serde_json::from_value(self.record(name)["keeper"].clone()).unwrap()
-    }
-
-    fn child(&self, name: &str) -> Identity {
-        serde_json::from_value(self.record(name)["phase"]["child"].clone()).unwrap()
-    }
-}
-
-impl Drop for Yard {
-    fn drop(&mut self) {
-        let Ok(instances) = fs::read_dir(self.folder.path().join("lamps")) else { return };
-        for entry in instances.filter_map(Result::ok) {
-            let name = entry.file_name().into_string().unwrap();
-            let Ok(text) = fs::read(self.path(&name).join("record.json")) else { continue };
-            let Ok(record) = serde_json::from_slice::<Value>(&text) else { continue };
-            for left in [&record["keeper"], &record["phase"]["child"]] {
-                if let Ok(left) = serde_json::from_value::<Identity>(left.clone()) {
-                    // Most have ended by now.
-                    let _ = left.signal(Signal::Kill);
-                }
-            }
-            if let Some(group) = record["cgroup"].as_str() {
-                let _ = fs::remove_dir(group);
-            }
-        }
     }
 }
 
