@@ -91,8 +91,8 @@ impl Shop {
     }
 
     async fn perform(&self, act: &Act) -> Result<Params, String> {
-        let done =
-            timeout(LONG, self.instances.perform(act, FENCE, &Quiet)).await.expect(act.code());
+        let done = timeout(LONG, self.instances.perform(act, FENCE, &Quiet)).await;
+        let done = done.unwrap_or_else(|_| panic!("`{}` takes too long", act.code()));
         done.map_err(|failed| failed.message)
     }
 
