@@ -1,5 +1,6 @@
 //! Errors as the world sees them: one shape, a stable code, a sentence.
 
+use ::plan::EngineError;
 use axum::{
     Json,
     http::StatusCode,
@@ -48,6 +49,11 @@ pub enum ApiError {
     Method,
     #[error("{message}")]
     Configuration { message: String, details: Vec<String> },
+    /// A plan that cannot be made, or a run that is not as somebody thinks.
+    #[error("{message}")]
+    NoPlan { message: String, details: Vec<String> },
+    #[error(transparent)]
+    Engine(EngineError),
     #[error("our own records cannot be read or written now")]
     Store(#[from] store::StoreError),
     /// Control is ending, or did not answer in time.
@@ -96,9 +102,37 @@ impl ApiError {
             Self::NotFound { .. } | Self::NoSuchPath => (StatusCode::NOT_FOUND, "not_found"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Configuration { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "configuration"),
+            Self::NoPlan { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
+            Self::Engine(error) => engine_kind(error),
             Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
+        }
+    }
+}
+
+fn engine_kind(error: &EngineError) -> (StatusCode, &'static str) {
+    match error {
+        EngineError::NoRun(_) => (StatusCode::NOT_FOUND, "not_found"),
+        EngineError::NotNow { .. } | EngineError::Contended { .. } => {
+            (StatusCode::CONFLICT, "not_now")
+        }
+        EngineError::Stale { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "stale"),
+        EngineError::Full(_) => (StatusCode::TOO_MANY_REQUESTS, "full"),
+        EngineError::Plan(_)
+        | EngineError::NoWindow(_)
+        | EngineError::TooLong { .. }
+        | EngineError::TimeZone { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
+        EngineError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store"),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
+    }
+}
+
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Store(error) => Self::Store(error),
+            error => Self::Engine(error),
         }
     }
 }
@@ -116,7 +150,7 @@ impl IntoResponse for ApiError {
             _ => None,
         };
         let details = match self {
-            Self::Configuration { details, .. } => details,
+            Self::Configuration { details, .. } | Self::NoPlan { details, .. } => details,
             _ => Vec::new(),
         };
         let error = ErrorDetail { code: code.to_owned(), message, details, retry_after_ms };

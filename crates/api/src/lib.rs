@@ -11,6 +11,7 @@ mod cookies;
 mod entrance;
 mod error;
 mod guard;
+mod incidents;
 mod ledger;
 mod machine;
 mod me;
@@ -19,6 +20,7 @@ mod password;
 mod people;
 mod permissions;
 mod router;
+mod runs;
 mod second_factor;
 mod server;
 mod sessions;
@@ -33,12 +35,14 @@ pub use entrance::Entrance;
 pub use error::ApiError;
 pub use permissions::{At, Endpoint, Need, endpoints};
 pub use router::{openapi, router};
+pub use runs::Previews;
 pub use server::serve;
 pub use stream::Stream;
 
-use ::watch::Watch;
-use kernel::{InstanceName, ShopId};
-use std::sync::Arc;
+use ::plan::Engine;
+use ::watch::{Watch, desk::Desk};
+use kernel::{InstanceName, ShopId, plan::Plan};
+use std::{path::PathBuf, sync::Arc};
 use store::Store;
 use tokio::sync::{mpsc, oneshot};
 
@@ -48,6 +52,12 @@ pub struct ApiState {
     pub watch: Watch,
     pub store: Store,
     pub stream: Arc<Stream>,
+    /// Where incidents are looked after.
+    pub desk: Desk,
+    /// Carries out plans.
+    pub engine: Engine,
+    /// Plans that were shown to somebody.
+    pub previews: Previews,
     /// Where orders to control go.
     pub commands: mpsc::Sender<Command>,
     /// The hash of the token in the state directory, for the command line.
@@ -70,6 +80,44 @@ pub enum Command {
         drain: bool,
         answer: oneshot::Sender<Result<(), String>>,
     },
+    /// Tell what configuration is in force.
+    InForce { answer: oneshot::Sender<InForce> },
+    /// Make a plan, from what is there now. It is not started.
+    Plan { wish: Wished, answer: oneshot::Sender<Result<Plan, Refusal>> },
+}
+
+/// The configuration that is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InForce {
+    /// The file it was read from, which may say something else by now.
+    pub file: PathBuf,
+    pub text: String,
+    /// Of the snapshot that the edge was given.
+    pub version: u64,
+}
+
+/// A plan that somebody wishes for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wished {
+    /// Another process of one instance, drained before.
+    RestartInstance { shop: ShopId, instance: InstanceName, forced: bool },
+    /// Every instance of a shop, one after the other; with a release, of that one.
+    RollingRedeploy { shop: ShopId, release: Option<String> },
+    /// This text as the configuration.
+    ApplyConfiguration { text: String },
+    /// What stands in the configuration file, which somebody has edited.
+    TakeOverFile,
+    /// Our own old records removed.
+    CleanUp,
+}
+
+/// Why a plan was not made; nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What stands in the way, and what would help.
+    pub message: String,
+    /// One line each, where there is more than one thing to mend.
+    pub details: Vec<String>,
 }
 
 /// Why a configuration was not taken over.

@@ -1,6 +1,6 @@
 //! The machine as a whole: is it there, how is it, read the configuration again.
 
-use crate::{ApiError, ApiState, Command, caller::Caller, error::ErrorBody};
+use crate::{ApiError, ApiState, Command, InForce, caller::Caller, error::ErrorBody};
 use ::watch::state::Status;
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,29 @@ pub(crate) async fn reload(State(state): State<ApiState>) -> Result<Json<Reloade
     let rejected =
         |r: crate::Rejected| ApiError::Configuration { message: r.message, details: r.details };
     Ok(Json(Reloaded { version: answer.map_err(rejected)? }))
+}
+
+/// The configuration as it is.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ConfigurationText {
+    /// The file it was read from.
+    path: String,
+    /// The text that is in force, whatever stands in the file by now.
+    text: String,
+    /// Of the snapshot that the edge was given.
+    version: u64,
+}
+
+/// The text of the configuration that is in force. To change it, ask for a plan.
+#[utoipa::path(
+    get, path = "/api/v1/configuration", tag = "machine",
+    responses((status = 200, body = ConfigurationText), (status = 401, body = ErrorBody))
+)]
+pub(crate) async fn configuration(
+    State(state): State<ApiState>,
+) -> Result<Json<ConfigurationText>, ApiError> {
+    let InForce { file, text, version } = ask(&state, |answer| Command::InForce { answer }).await?;
+    Ok(Json(ConfigurationText { path: file.display().to_string(), text, version }))
 }
 
 /// Hands control a command and waits for its answer.

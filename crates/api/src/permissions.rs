@@ -16,7 +16,7 @@
 //!   themselves. [`ANYBODY`]: strangers too.
 
 use axum::http::Method;
-use kernel::Permission::{self, ChangeConfiguration, ManagePeople, Operate, See, SeePeople};
+use kernel::Permission::{self, Acknowledge, ChangeConfiguration, ManagePeople, Operate, See, SeePeople};
 
 /// What a route wants of whoever asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,15 @@ const fn to(method: &'static str, path: &'static str, need: Need) -> Endpoint {
 
 /// Every route, by path.
 const ENDPOINTS: &[Endpoint] = &[
+    to("GET", "/api/v1/configuration", machine(ChangeConfiguration)),
     to("GET", "/api/v1/health", ANYBODY),
+    to("GET", "/api/v1/incidents", somewhere(See)),
+    to("GET", "/api/v1/incidents/{id}", somewhere(See)),
+    to("POST", "/api/v1/incidents/{id}/acknowledge", somewhere(Acknowledge)),
+    to("POST", "/api/v1/incidents/{id}/note", somewhere(Acknowledge)),
+    to("POST", "/api/v1/incidents/{id}/own", somewhere(Acknowledge)),
+    to("POST", "/api/v1/incidents/{id}/reopen", somewhere(Acknowledge)),
+    to("POST", "/api/v1/incidents/{id}/resolve", somewhere(Acknowledge)),
     to("POST", "/api/v1/invitations/accept", ANYBODY),
     to("POST", "/api/v1/invitations/look", ANYBODY),
     to("GET", "/api/v1/me", SIGNED_IN),
@@ -80,6 +88,8 @@ const ENDPOINTS: &[Endpoint] = &[
     to("POST", "/api/v1/me/second-factor/begin", ONESELF),
     to("POST", "/api/v1/me/second-factor/confirm", ONESELF),
     to("POST", "/api/v1/me/second-factor/remove", ONESELF),
+    to("GET", "/api/v1/notify", machine(See)),
+    to("POST", "/api/v1/notify/test", machine(Operate)),
     to("GET", "/api/v1/openapi.json", SIGNED_IN),
     to("GET", "/api/v1/people", machine(SeePeople)),
     to("POST", "/api/v1/people", machine(ManagePeople)),
@@ -87,7 +97,14 @@ const ENDPOINTS: &[Endpoint] = &[
     to("PATCH", "/api/v1/people/{id}", machine(ManagePeople)),
     to("POST", "/api/v1/people/{id}/invite", machine(ManagePeople)),
     to("POST", "/api/v1/people/{id}/reset", machine(ManagePeople)),
+    to("POST", "/api/v1/plans", somewhere(Operate)),
     to("POST", "/api/v1/reload", machine(ChangeConfiguration)),
+    to("GET", "/api/v1/runs", somewhere(See)),
+    to("POST", "/api/v1/runs", somewhere(Operate)),
+    to("GET", "/api/v1/runs/events", somewhere(See)),
+    to("GET", "/api/v1/runs/{run}", somewhere(See)),
+    to("GET", "/api/v1/runs/{run}/log", somewhere(See)),
+    to("POST", "/api/v1/runs/{run}/{deed}", somewhere(See)),
     to("DELETE", "/api/v1/sessions", ONESELF),
     to("GET", "/api/v1/sessions", ONESELF),
     to("DELETE", "/api/v1/sessions/{id}", ONESELF),
@@ -99,6 +116,9 @@ const ENDPOINTS: &[Endpoint] = &[
     to("POST", "/api/v1/sign-in", ANYBODY),
     to("POST", "/api/v1/sign-in-links", machine(ManagePeople)),
     to("POST", "/api/v1/sign-out", SIGNED_IN),
+    to("GET", "/api/v1/silences", somewhere(See)),
+    to("POST", "/api/v1/silences", somewhere(Acknowledge)),
+    to("DELETE", "/api/v1/silences/{id}", somewhere(Acknowledge)),
     to("GET", "/api/v1/status", somewhere(See)),
     to("GET", "/api/v1/tokens", machine(SeePeople)),
     to("POST", "/api/v1/tokens", machine(ManagePeople)),

@@ -2,7 +2,7 @@
 //! same list.
 
 use crate::{
-    ApiError, ApiState, cookies, guard, machine, me, pages, people, sessions, shops, sign_in,
+    ApiError, ApiState, cookies, guard, incidents, machine, me, pages, people, runs, sessions, shops, sign_in,
     tokens,
 };
 use axum::{
@@ -32,6 +32,8 @@ const BODY_BYTES: usize = 16 * 1024;
     modifiers(&Access),
     tags(
         (name = "shops", description = "What a shop owner looks at"),
+        (name = "incidents", description = "What is wrong, who looks after it, who was told"),
+        (name = "changes", description = "Plans and runs: what is to be done, and what was"),
         (name = "machine", description = "What the command line looks at"),
         (name = "access", description = "Coming in and going out"),
         (name = "people", description = "Who may do what"),
@@ -91,11 +93,29 @@ fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(sessions::end))
         .routes(routes!(tokens::list, tokens::make))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(incidents::list))
+        .routes(routes!(incidents::one))
+        .routes(routes!(incidents::acknowledge))
+        .routes(routes!(incidents::own))
+        .routes(routes!(incidents::note))
+        .routes(routes!(incidents::resolve))
+        .routes(routes!(incidents::reopen))
+        .routes(routes!(incidents::silences, incidents::silence))
+        .routes(routes!(incidents::end_silence))
+        .routes(routes!(incidents::routes))
+        .routes(routes!(incidents::test))
         .routes(routes!(shops::list))
         .routes(routes!(shops::one))
         .routes(routes!(shops::events))
         .routes(routes!(shops::drain))
         .routes(routes!(shops::undrain))
+        .routes(routes!(runs::preview))
+        .routes(routes!(runs::list, runs::start))
+        .routes(routes!(runs::events::events))
+        .routes(routes!(runs::one))
+        .routes(routes!(runs::log))
+        .routes(routes!(runs::steer))
+        .routes(routes!(machine::configuration))
 }
 
 /// The whole service: API, sign-in, and the interface for every other address.

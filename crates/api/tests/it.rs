@@ -4,10 +4,13 @@
 mod it {
     mod access;
     mod endpoints;
+    mod handyman;
+    mod incidents;
     mod openapi;
     mod pages;
     mod people;
     mod running;
+    mod runs;
     mod shops;
     mod stream;
 }

@@ -39,6 +39,29 @@ impl Store {
         self.writer.write(move |connection| put_minutes(connection, &shop, &minutes)).await
     }
 
+    /// How many minutes, of all shops, began before this time.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn count_minutes_before(&self, before_ms: i64) -> Result<u64, StoreError> {
+        let count = move |connection: &Connection| {
+            let sql = "SELECT count(*) FROM minute WHERE at_ms < ?1";
+            connection.query_row(sql, [before_ms], |row| row.get::<_, i64>(0))
+        };
+        self.reader.read(count).await.map(i64::unsigned_abs)
+    }
+
+    /// Removes the minutes, of all shops, that began before this time; how many they were.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] and the like; none was removed then.
+    pub async fn remove_minutes_before(&self, before_ms: i64) -> Result<u64, StoreError> {
+        let remove = move |connection: &Connection| {
+            connection.execute("DELETE FROM minute WHERE at_ms < ?1", [before_ms])
+        };
+        self.writer.write(remove).await.map(|removed| removed as u64)
+    }
+
     /// The minutes with `from_ms <= at_ms < to_ms` that something is known of, oldest first.
     ///
     /// # Errors

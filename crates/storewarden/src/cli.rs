@@ -37,6 +37,20 @@ pub(crate) enum Command {
         #[command(flatten)]
         state: State,
     },
+    /// Look at this machine and write a configuration file of what is seen
+    ///
+    /// Listening services, web servers, databases and shops, each with how sure it is. No password
+    /// is copied, and a file that is there is never touched.
+    Init {
+        /// The configuration file to write
+        #[arg(long, value_name = "FILE", default_value = "storewarden.toml")]
+        config: PathBuf,
+        /// Print the file instead of writing it
+        #[arg(long)]
+        print: bool,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Say what a configuration file means, or everything that is wrong with it
     Check {
         /// The configuration file
@@ -66,12 +80,136 @@ pub(crate) enum Command {
         #[command(flatten)]
         json: Json,
     },
+    /// Restart an instance of a shop, or all of them one after the other; no visitor notices
+    ///
+    /// The instance gets no new requests, is restarted, and gets them again when it is healthy.
+    /// What would be done is shown first.
+    Restart {
+        /// The shop's id
+        shop: String,
+        /// The instance; without it all of the shop, one after the other
+        instance: Option<String>,
+        /// Also when no other instance is there to serve meanwhile
+        #[arg(long, requires = "instance")]
+        forced: bool,
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
+    /// Put a release into service, instance by instance; back again when one does not become healthy
+    Deploy {
+        /// The shop's id
+        shop: String,
+        /// A folder in the shop's `deploy.releases`
+        release: String,
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
+    /// Remove our own old records: logs of runs and minutes that are past their time
+    CleanUp {
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
+    /// Look at changes, and decide on them
+    Runs {
+        #[command(subcommand)]
+        command: Option<RunsCommand>,
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        json: Json,
+    },
     /// The data plane; started by `up`
     #[command(hide = true)]
     Edge(crate::edge::Arguments),
     /// The control plane; started by `up`
     #[command(hide = true)]
     Control(ControlArguments),
+}
+
+/// How a change is started.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ChangeOptions {
+    /// Start it without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Only show what would be done
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) preview: bool,
+    /// Do not wait for its end
+    #[arg(long)]
+    pub(crate) detach: bool,
+    #[command(flatten)]
+    pub(crate) state: State,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// What to do with runs.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// List runs, the newest first
+    List {
+        /// Of this shop only
+        #[arg(long)]
+        shop: Option<String>,
+        /// In this state only; `open` are those that are not over
+        #[arg(long = "in", value_name = "STATE")]
+        state: Option<String>,
+    },
+    /// Show a run with its steps and its log
+    Show { run: u64 },
+    /// Print what happens to a run until its end
+    Follow { run: u64 },
+    #[command(flatten)]
+    Steer(Deed),
+}
+
+/// What to do to a run.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Deed {
+    /// Let a run go that waits for a yes
+    Approve { run: u64 },
+    /// Let a run begin outside its window or in a freeze
+    Hurry {
+        run: u64,
+        /// Why; it goes into the ledger
+        #[arg(long)]
+        reason: String,
+    },
+    /// Stop a run; what it did is taken back
+    Cancel { run: u64 },
+    /// Take a run back that is over
+    Undo { run: u64 },
+    /// Have a stuck run look again, or try again what could not be taken back
+    Retry { run: u64 },
+    /// Of a stuck run: I have looked, and the step was done
+    DeclareDone { run: u64 },
+    /// Of a stuck run: I have looked, and the step was not done
+    DeclareNotDone { run: u64 },
+    /// End a stuck run as it stands
+    GiveUp { run: u64 },
+}
+
+impl Default for RunsCommand {
+    fn default() -> Self {
+        Self::List { shop: None, state: None }
+    }
+}
+
+impl Deed {
+    /// The run, what to do to it as the API names it, and why.
+    pub(crate) fn parts(&self) -> (u64, &'static str, &str) {
+        match self {
+            Self::Approve { run } => (*run, "approve", ""),
+            Self::Hurry { run, reason } => (*run, "hurry", reason),
+            Self::Cancel { run } => (*run, "cancel", ""),
+            Self::Undo { run } => (*run, "undo", ""),
+            Self::Retry { run } => (*run, "retry", ""),
+            Self::DeclareDone { run } => (*run, "declare-done", ""),
+            Self::DeclareNotDone { run } => (*run, "declare-not-done", ""),
+            Self::GiveUp { run } => (*run, "give-up", ""),
+        }
+    }
 }
 
 #[derive(Debug, Clone, clap::Args)]

@@ -1,9 +1,9 @@
 //! A request to the API of a running control: one connection, one answer, nothing kept.
 
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fs,
-    io::{self, Read as _, Write as _},
+    io::{self, BufRead, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     time::Duration,
@@ -52,20 +52,78 @@ impl Answer {
 /// # Errors
 /// When no control answers there.
 pub(crate) fn ask(state: &Path, method: &str, path: &str) -> Result<Answer, ClientError> {
+    send(state, method, path, b"")
+}
+
+/// The same with a body.
+///
+/// # Errors
+/// When no control answers there.
+pub(crate) fn ask_with(
+    state: &Path,
+    method: &str,
+    path: &str,
+    body: &impl Serialize,
+) -> Result<Answer, ClientError> {
+    let body = serde_json::to_vec(body).map_err(|_| ClientError::Answer)?;
+    send(state, method, path, &body)
+}
+
+/// Reads a stream of events line by line, from its beginning on. It ends when control does.
+///
+/// # Errors
+/// When no control answers there, or not with a stream.
+pub(crate) fn follow(state: &Path, path: &str) -> Result<impl BufRead, ClientError> {
+    let (address, mut stream) = connect(state)?;
+    let exchange = |source| ClientError::Exchange { address, source };
+    let head = head(state, address, "GET", path, 0)?;
+    // Comments come every ten seconds; a line that is silent for longer is dead.
+    stream.set_read_timeout(Some(2 * ANSWER_TIMEOUT)).map_err(exchange)?;
+    stream.write_all(head.as_bytes()).map_err(exchange)?;
+    let mut lines = BufReader::new(stream);
+    let mut line = String::new();
+    lines.read_line(&mut line).map_err(exchange)?;
+    if line.split(' ').nth(1) != Some("200") {
+        return Err(ClientError::Answer);
+    }
+    while !line.trim_end().is_empty() {
+        line.clear();
+        lines.read_line(&mut line).map_err(exchange)?;
+    }
+    Ok(lines)
+}
+
+fn send(state: &Path, method: &str, path: &str, body: &[u8]) -> Result<Answer, ClientError> {
+    let (address, stream) = connect(state)?;
+    let head = head(state, address, method, path, body.len())?;
+    let answer = exchange(stream, &[head.as_bytes(), body].concat());
+    let bytes = answer.map_err(|source| ClientError::Exchange { address, source })?;
+    parse(&bytes).ok_or(ClientError::Answer)
+}
+
+fn connect(state: &Path) -> Result<(SocketAddr, TcpStream), ClientError> {
     let address_file = state.join(ADDRESS_FILE);
     let address: SocketAddr =
         read(&address_file)?.trim().parse().map_err(|_| ClientError::Address(address_file))?;
-    let token = read(&state.join(TOKEN_FILE))?;
     let connect = |source| ClientError::Connect { address, source };
     let stream = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map_err(connect)?;
-    let head = format!(
-        "{method} {path} HTTP/1.0\r\nhost: {address}\r\nauthorization: Bearer {}\r\n\
-         accept: application/json\r\ncontent-length: 0\r\n\r\n",
-        token.trim()
-    );
-    let answer = exchange(stream, &head);
-    let bytes = answer.map_err(|source| ClientError::Exchange { address, source })?;
-    parse(&bytes).ok_or(ClientError::Answer)
+    Ok((address, stream))
+}
+
+fn head(
+    state: &Path,
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    length: usize,
+) -> Result<String, ClientError> {
+    let token = read(&state.join(TOKEN_FILE))?;
+    let token = token.trim();
+    Ok(format!(
+        "{method} {path} HTTP/1.0\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+         accept: application/json\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n\r\n"
+    ))
 }
 
 fn read(path: &Path) -> Result<String, ClientError> {
@@ -74,10 +132,10 @@ fn read(path: &Path) -> Result<String, ClientError> {
 }
 
 /// HTTP/1.0: the answer is not chunked and ends with the connection.
-fn exchange(mut stream: TcpStream, head: &str) -> io::Result<Vec<u8>> {
+fn exchange(mut stream: TcpStream, request: &[u8]) -> io::Result<Vec<u8>> {
     stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
     stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
-    stream.write_all(head.as_bytes())?;
+    stream.write_all(request)?;
     let mut bytes = Vec::new();
     stream.take(ANSWER_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)

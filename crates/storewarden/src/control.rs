@@ -5,26 +5,31 @@
 //! starts another.
 
 mod certificates;
+mod changes;
 mod link;
 mod publisher;
+mod remedies;
 mod renewal;
 mod start;
 mod supervised;
 
 use ::edge::link::ControlLink;
 use ::watch::{
-    Watch, clock, host_facts,
+    Watch, clock,
+    desk::Desk,
+    host_facts,
     live::{Live, Site},
     orders::OrderReaders,
     state::{MarkKind, Tick},
 };
 use anyhow::Context;
-use api::{ApiState, Command, Rejected, Stream, Token};
+use api::{ApiState, Command, InForce, Previews, Refusal, Rejected, Stream, Token, Wished};
 use certificates::Certificates;
 use kernel::{Params, config::Configuration};
+use plan::Engine;
 use publisher::Publisher;
 use renewal::{Renewal, Wish};
-use start::Start;
+use start::{Beginning, Start};
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use store::Store;
 use tokio::{
@@ -73,17 +78,20 @@ impl Signals {
 /// All that control holds while it runs.
 struct Control {
     start: Start,
-    /// What is in force.
+    /// What is in force, and the text that said so.
     configuration: Configuration,
+    text: String,
     publisher: Publisher,
     certificates: Certificates,
     watch: Watch,
+    desk: Desk,
     readers: OrderReaders,
     wishes: mpsc::Receiver<Wish>,
     commands: mpsc::Receiver<Command>,
     /// The version that an edge holds already.
     edge_versions: mpsc::Receiver<u64>,
     supervisor: supervised::Supervisor,
+    engine: Engine,
     stop: watch::Sender<bool>,
     /// Ended when control ends.
     sources: JoinSet<()>,
@@ -95,7 +103,7 @@ impl Control {
     async fn begin(config: &Path, state: &Path) -> anyhow::Result<(Self, Renewal)> {
         let (supervisor, listener) = supervised::adopt()?;
         let start = Start::new(config, state);
-        let (configuration, mistakes) = start.configuration()?;
+        let Beginning { text, configuration, mistakes } = start.configuration()?;
         let keys = start::seal_keys(state).context("open the key for secrets")?;
         let store = Store::open_with(state, keys).context("open the store")?;
         let link = ControlLink::bind(&state.join("control.sock"))?;
@@ -122,10 +130,17 @@ impl Control {
         let listener = listen(listener, configuration.control.listen)?;
         start.tell_address(listener.local_addr()?);
         let (asked, commands) = mpsc::channel(COMMANDS);
+        let engine = changes::engine(store.clone(), &start, state, asked.clone()).await?;
+        let opened = Desk::open(watch.clone(), store.clone(), &configuration).await;
+        let (desk, wished) = opened.context("go on with incidents")?;
+        sources.spawn(remedies::carry_out(wished, desk.clone(), engine.clone(), asked.clone()));
         let api = ApiState {
             watch: watch.clone(),
             store: store.clone(),
+            desk: desk.clone(),
             stream: Arc::new(Stream::default()),
+            engine: engine.clone(),
+            previews: Previews::default(),
             commands: asked,
             token: Token::open(&state.join(crate::client::TOKEN_FILE))?,
             names: Arc::from(Vec::new()),
@@ -139,14 +154,17 @@ impl Control {
         let control = Self {
             start,
             configuration,
+            text,
             publisher,
             certificates,
             watch,
+            desk,
             readers,
             wishes,
             commands,
             edge_versions,
             supervisor,
+            engine,
             stop,
             sources,
             servers,
@@ -160,6 +178,10 @@ impl Control {
         let renewing = renewal.run();
         tokio::pin!(renewing);
         self.supervisor.say_ready().await?;
+        let unfinished = self.engine.resume_all().await;
+        if unfinished > 0 {
+            tracing::info!(unfinished, "runs go on that were not over");
+        }
         tracing::info!("control is ready");
         loop {
             tokio::select! {
@@ -202,7 +224,20 @@ impl Control {
                 }
                 answer.send(outcome.map_err(|error| format!("{error:#}"))).ok();
             }
+            Command::InForce { answer } => {
+                let (file, text) = (self.start.file().to_owned(), self.text.clone());
+                answer.send(InForce { file, text, version: self.publisher.version() }).ok();
+            }
+            Command::Plan { wish, answer } => {
+                answer.send(self.plan(wish)).ok();
+            }
         }
+    }
+
+    /// Makes the plan that somebody wishes for, from what is in force now.
+    fn plan(&self, wish: Wished) -> Result<kernel::plan::Plan, Refusal> {
+        let (file, text) = (self.start.file(), self.text.as_str());
+        changes::plan(wish, changes::Situation { file, text, now_ms: now_ms() })
     }
 
     /// Reads the file again. A file that is not valid changes nothing but a finding.
@@ -244,7 +279,9 @@ impl Control {
         let failed = |error| Rejected { message: format!("{error:#}"), details: Vec::new() };
         let version = self.try_apply().await.map_err(failed)?;
         self.readers.configure(&self.configuration);
+        self.desk.configure(&self.configuration).await;
         self.start.keep(&text);
+        self.text = text;
         Ok(version)
     }
 
@@ -297,6 +334,7 @@ impl Control {
 
     /// Lets what is in progress end: answers, and what is not written down yet.
     async fn end(mut self) {
+        self.engine.close(END_GRACE).await;
         self.stop.send_replace(true);
         self.sources.shutdown().await;
         let ended = async { while self.servers.join_next().await.is_some() {} };
@@ -325,6 +363,7 @@ fn serve_until_stopped(listener: TcpListener, api: ApiState) -> (watch::Sender<b
     let mut servers = JoinSet::new();
     let stream = Arc::clone(&api.stream);
     let publish = move |ticks: Vec<Tick>| stream.publish(&ticks);
+    servers.spawn(api.desk.clone().run(stopped.clone()));
     servers.spawn(clock::run(api.watch.clone(), api.store.clone(), publish, stopped.clone()));
     servers.spawn(api::serve(listener, api::router(api), stopped));
     (stop, servers)
@@ -346,7 +385,7 @@ fn listen(
     Ok(TcpListener::from_std(listener)?)
 }
 
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
 }

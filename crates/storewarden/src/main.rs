@@ -8,13 +8,16 @@ mod configuration;
 mod control;
 mod edge;
 mod handover;
+mod init;
 mod remote;
+mod runs;
 mod status;
 mod supervisor;
 mod words;
 
 use clap::Parser;
 use cli::{Cli, Command, Exit};
+use serde_json::json;
 use std::{io::IsTerminal as _, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
@@ -45,9 +48,32 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             log_to_stderr();
             control::run(&arguments.config, &arguments.state).map(|()| Exit::Fine)
         }
+        Command::Init { config, print, json } => {
+            init::run(&config, init::Wish { print, json: json.json })
+        }
         Command::Check { file, json } => check::run(&file, json.json),
         Command::Status { state, json } => remote::status(&state.directory, json.json),
         Command::SignIn { state, json } => remote::sign_in(&state.directory, json.json),
+        Command::Restart { shop, instance, forced, options } => {
+            let wish = match instance {
+                Some(instance) => json!({
+                    "kind": "restart_instance", "shop": shop, "instance": instance,
+                    "forced": forced,
+                }),
+                None => json!({ "kind": "rolling_redeploy", "shop": shop }),
+            };
+            runs::change(&options.state.directory, &wish, &options)
+        }
+        Command::Deploy { shop, release, options } => {
+            let wish = json!({ "kind": "rolling_redeploy", "shop": shop, "release": release });
+            runs::change(&options.state.directory, &wish, &options)
+        }
+        Command::CleanUp { options } => {
+            runs::change(&options.state.directory, &json!({ "kind": "clean_up" }), &options)
+        }
+        Command::Runs { command, state, json } => {
+            runs::runs(&state.directory, &command.unwrap_or_default(), json.json)
+        }
         Command::Reload { state, json } => remote::reload(&state.directory, json.json),
     }
 }

@@ -99,7 +99,7 @@ pub(crate) fn reload(state: &Path, json: bool) -> anyhow::Result<Exit> {
     Ok(Exit::Fine)
 }
 
-fn good(answer: Answer) -> anyhow::Result<Answer> {
+pub(crate) fn good(answer: Answer) -> anyhow::Result<Answer> {
     if (200..300).contains(&answer.status) {
         return Ok(answer);
     }
@@ -111,7 +111,7 @@ fn good(answer: Answer) -> anyhow::Result<Answer> {
 }
 
 /// JSON as it came, and a line break.
-fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
     print(&[bytes, b"\n"].concat())
 }
 

@@ -305,6 +305,7 @@ async fn everybody_gets_through_the_doors_of_the_document_and_no_others() {
 async fn ask(running: &Running, who: &Who, line: &Line<'_>, number: usize) -> Outcome {
     let path = line.path.replace("{shop}", HERE).replace("{instance}", "app-9");
     let path = path.replace("{id}", "4711").replace("{name}", "nothing");
+    let path = path.replace("{run}", "4711").replace("{deed}", "approve");
     assert!(!path.contains('{'), "say here what stands for the rest of {path}");
     let headers = who.headers(running, number).await;
     let headers: Vec<(&str, &str)> =

@@ -1,10 +1,15 @@
 //! A running API with one shop, and a client that sees every byte.
 
-use api::{ApiState, Command, Entrance, Rejected, Stream, Token};
+use super::handyman::{Handyman, clean_up};
+use ::plan::{Calendar, Engine, Moments, Settings};
+use api::{
+    ApiState, Command, Entrance, InForce, Previews, Refusal, Rejected, Stream, Token, Wished,
+};
 use kernel::config::parse;
 use std::{
     collections::HashSet,
     net::SocketAddr,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -17,6 +22,7 @@ use tokio::{
 };
 use watch::{
     Watch,
+    desk::Desk,
     live::{Live, Site},
 };
 
@@ -37,8 +43,23 @@ app = [{ address = "127.0.0.1:3001", name = "app-1" }, { address = "127.0.0.1:30
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) state: ApiState,
-    _folder: TempDir,
+    folder: TempDir,
     _stop: Sender<bool>,
+}
+
+/// An engine whose acts leave a file behind, or fail.
+async fn engine(store: Store, folder: &Path) -> Engine {
+    let settings = Settings {
+        logs: folder.join("runs"),
+        at_once: 4,
+        calendar: Calendar::default(),
+        clock: Arc::new(now_ms),
+        moments: Moments::default(),
+    };
+    let performer = Arc::new(Handyman { file: folder.join("done") });
+    let engine = Engine::open(store, vec![performer], settings).await.unwrap();
+    engine.resume_all().await;
+    engine
 }
 
 /// A whole answer.
@@ -90,10 +111,16 @@ impl Running {
         let mut live = Live::new(now_ms());
         live.configure(Site::all(&configuration, &HashSet::new()), 1);
         let (commands, asked) = mpsc::channel(4);
+        let engine = engine(store.clone(), folder.path()).await;
+        let watch = Watch::new(live);
+        let (desk, _) = Desk::open(watch.clone(), store.clone(), &configuration).await.unwrap();
         let state = ApiState {
-            watch: Watch::new(live),
+            watch,
             store,
+            desk,
             stream: Arc::new(Stream::default()),
+            engine,
+            previews: Previews::default(),
             commands,
             token: Token::of(TOKEN),
             names: Arc::from(["warden.example".to_owned()]),
@@ -104,7 +131,12 @@ impl Running {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = tokio::sync::watch::channel(false);
         tokio::spawn(api::serve(listener, api::router(state.clone()), stopped));
-        Self { address, state, _folder: folder, _stop: stop }
+        Self { address, state, folder, _stop: stop }
+    }
+
+    /// The file that the tests' plans remove.
+    pub(crate) fn done_file(&self) -> PathBuf {
+        self.folder.path().join("done")
     }
 
     /// Moves the picture on by a tick and publishes it, as control's clock does.
@@ -222,6 +254,19 @@ async fn control(mut asked: mpsc::Receiver<Command>) {
                 answer.send(Err(Rejected { message, details })).unwrap();
             }
             Command::Drain { answer, .. } => answer.send(Ok(())).unwrap(),
+            Command::Plan { wish: Wished::CleanUp, answer } => {
+                answer.send(Ok(clean_up(now_ms()))).unwrap();
+            }
+            Command::Plan { wish: Wished::ApplyConfiguration { .. }, answer } => {
+                let details = vec!["shop.toml:1:1: that is no configuration".to_owned()];
+                let message = "one mistake in the configuration".to_owned();
+                answer.send(Err(Refusal { message, details })).unwrap();
+            }
+            Command::InForce { answer } => {
+                let (file, text) = ("/etc/shop.toml".into(), CONFIGURATION.to_owned());
+                answer.send(InForce { file, text, version: 1 }).unwrap();
+            }
+            other => panic!("nobody asks this control for {other:?}"),
         }
     }
 }

@@ -30,18 +30,33 @@ pub(super) struct Start {
     state: PathBuf,
 }
 
+/// What a control begins with.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    /// Of the configuration that is in force.
+    pub(super) text: String,
+    pub(super) configuration: Configuration,
+    /// What is wrong with the file, when it is not the one in force.
+    pub(super) mistakes: Option<String>,
+}
+
 impl Start {
     pub(super) fn new(file: &Path, state: &Path) -> Self {
         Self { file: file.to_owned(), state: state.to_owned() }
     }
 
-    /// The configuration to begin with: the file's, else the last one that was in force together
-    /// with what is wrong with the file.
-    pub(super) fn configuration(&self) -> anyhow::Result<(Configuration, Option<String>)> {
+    /// The configuration file.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The configuration to begin with and its text: the file's, else the last one that was in
+    /// force together with what is wrong with the file.
+    pub(super) fn configuration(&self) -> anyhow::Result<Beginning> {
         let mistakes = match self.read() {
             Ok((text, configuration)) => {
                 self.keep(&text);
-                return Ok((configuration, None));
+                return Ok(Beginning { text, configuration, mistakes: None });
             }
             Err(rejected) => rejected,
         };
@@ -50,10 +65,11 @@ impl Start {
             details => details.join("\n"),
         };
         let path = self.state.join(ACCEPTED_FILE);
-        let accepted = fs::read_to_string(&path).ok().and_then(|t| understand(&t, &path).ok());
-        let Some(configuration) = accepted else { bail!("{lines}") };
+        let meaning = |text: String| understand(&text, &path).ok().map(|means| (text, means));
+        let accepted = fs::read_to_string(&path).ok().and_then(meaning);
+        let Some((text, configuration)) = accepted else { bail!("{lines}") };
         tracing::warn!(%lines, "the configuration is not valid; the one before is in force");
-        Ok((configuration, Some(lines)))
+        Ok(Beginning { text, configuration, mistakes: Some(lines) })
     }
 
     /// Reads the file: its text and what it means.
