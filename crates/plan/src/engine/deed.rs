@@ -1,0 +1,304 @@
+//! One act of one step, forwards or back: conditions, intent, act, verification, record; and,
+//! whenever something went wrong in between, a look at what became of it.
+
+use super::{journal::Leave, look::LOOK_LIMIT, progress::StepProgress, worker::Worker};
+use crate::{
+    Moment, Point,
+    machine::{self, Change, Next},
+};
+use kernel::{
+    Actor, Params,
+    plan::{Act, Cause, CauseCode, Failed, Fence, Holds, Intent, Performer, Probe, StepState},
+};
+use std::sync::Arc;
+use tokio::time::{Duration, Instant};
+
+/// Pauses between tries of an act that failed for now: doubled from the first to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LAST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Which act of which step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Deed {
+    step: usize,
+    undo: bool,
+}
+
+/// How a try ended that did not succeed.
+#[derive(Debug)]
+struct Setback {
+    code: CauseCode,
+    failed: Failed,
+}
+
+/// What follows from a look after a setback.
+enum Verdict {
+    Done(Params),
+    Failed { touched: bool },
+    TryAgain,
+    Unknown { why: String },
+}
+
+impl Deed {
+    pub(super) fn forward(step: usize) -> Self {
+        Self { step, undo: false }
+    }
+
+    pub(super) fn back(step: usize) -> Self {
+        Self { step, undo: true }
+    }
+
+    fn finish(self, evidence: Params) -> Change {
+        let Self { step, undo } = self;
+        if undo { Change::FinishUndo { step, evidence } } else { Change::Finish { step, evidence } }
+    }
+
+    fn fail(self, code: CauseCode, message: String, by: Option<Actor>, touched: bool) -> Change {
+        let Self { step, undo } = self;
+        let cause = Cause { code, step: Some(step), message: Some(message), by };
+        if undo { Change::FailUndo { step, cause } } else { Change::Fail { step, cause, touched } }
+    }
+}
+
+impl Worker {
+    /// Does an act that nobody has begun.
+    pub(super) async fn do_new(&mut self, deed: Deed) -> Result<(), Leave> {
+        let Some((act, performer)) = self.act(deed) else {
+            return self.nobody_performs(deed).await;
+        };
+        self.pass(deed, Point::BeforeIntent);
+        if let Some(change) = self.unmet(deed, &act, false).await {
+            return self.change(change).await;
+        }
+        let before = match timed(LOOK_LIMIT, performer.before(&act)).await {
+            Ok(before) => before,
+            Err(setback) => {
+                let message = setback.failed.message;
+                return self.change(deed.fail(setback.code, message, None, false)).await;
+            }
+        };
+        let intent = Intent { at_ms: self.inner.now(), before };
+        let step = deed.step;
+        let intend = if deed.undo {
+            Change::IntendUndo { step, intent: intent.clone() }
+        } else {
+            Change::Intend { step, intent: intent.clone() }
+        };
+        self.change(intend).await?;
+        if !self.is_begun(deed) {
+            // A person was faster.
+            return Ok(());
+        }
+        self.pass(deed, Point::AfterIntent);
+        self.carry_out(deed, &act, &performer, &intent).await
+    }
+
+    /// Looks what became of an act that was intended in another life, and goes on from there.
+    pub(super) async fn resolve(&mut self, deed: Deed) -> Result<(), Leave> {
+        let record = &self.run.steps[deed.step];
+        let intent = if deed.undo { &record.undo_intent } else { &record.intent };
+        let (Some((act, performer)), Some(intent)) = (self.act(deed), intent.clone()) else {
+            return self.nobody_performs(deed).await;
+        };
+        let probe = probe(&performer, &act, &intent).await;
+        let touched = probe == Probe::Partial;
+        match probe {
+            Probe::Unknown { why } => self.change(Change::LoseSight { step: deed.step, why }).await,
+            Probe::Done => match timed(LOOK_LIMIT, performer.verify(&act)).await {
+                Ok(evidence) => self.record(deed, evidence).await,
+                Err(setback) => {
+                    let message = setback.failed.message;
+                    let code = CauseCode::NotVerified;
+                    self.change(deed.fail(code, message, None, true)).await
+                }
+            },
+            Probe::NotDone | Probe::Partial => {
+                if let Some(by) = self.run.cancelled_by.clone().filter(|_| !deed.undo) {
+                    let message = "it was cancelled before it was done".to_owned();
+                    let code = CauseCode::Cancelled;
+                    return self.change(deed.fail(code, message, Some(by), touched)).await;
+                }
+                if let Some(change) = self.unmet(deed, &act, touched).await {
+                    return self.change(change).await;
+                }
+                self.carry_out(deed, &act, &performer, &intent).await
+            }
+        }
+    }
+
+    /// Acts and verifies until it succeeds, fails for good, or the deadline has come.
+    async fn carry_out(
+        &mut self,
+        deed: Deed,
+        act: &Act,
+        performer: &Arc<dyn Performer>,
+        intent: &Intent,
+    ) -> Result<(), Leave> {
+        let timeout = Duration::from_millis(self.run.plan.steps[deed.step].timeout_ms);
+        let deadline = Instant::now() + timeout;
+        let cancelled = (!deed.undo).then(|| self.cancelled.clone());
+        let progress = StepProgress::new(&self.inner, self.run.id, deed.step, cancelled);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let tried =
+                tokio::time::timeout_at(deadline, self.try_once(deed, act, performer, &progress));
+            let setback = match tried.await {
+                Ok(Ok(evidence)) => {
+                    self.inner.board().measured(self.run.id, None);
+                    return self.record(deed, evidence).await;
+                }
+                Ok(Err(setback)) => setback,
+                Err(_) => {
+                    let message = format!("it took longer than {} ms", timeout.as_millis());
+                    Setback { code: CauseCode::TimedOut, failed: Failed::new(message) }
+                }
+            };
+            let stopped_by = self.stopped_by(deed).await?;
+            let may_try_again = setback.failed.retryable
+                && stopped_by.is_none()
+                && Instant::now() + pause < deadline
+                && !self.inner.is_closing();
+            match look_after(performer, act, intent, &setback, may_try_again).await {
+                Verdict::Done(evidence) => return self.record(deed, evidence).await,
+                Verdict::Unknown { why } => {
+                    let why = format!("{}; {why}", setback.failed.message);
+                    return self.change(Change::LoseSight { step: deed.step, why }).await;
+                }
+                Verdict::Failed { touched } => {
+                    let Setback { code, failed } = setback;
+                    let code = if stopped_by.is_some() { CauseCode::Cancelled } else { code };
+                    let change = deed.fail(code, failed.message, stopped_by, touched);
+                    return self.change(change).await;
+                }
+                Verdict::TryAgain => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LAST_PAUSE);
+                }
+            }
+        }
+    }
+
+    async fn try_once(
+        &self,
+        deed: Deed,
+        act: &Act,
+        performer: &Arc<dyn Performer>,
+        progress: &StepProgress,
+    ) -> Result<Params, Setback> {
+        let fence = Fence { run: self.run.id, epoch: self.inner.epoch };
+        let setback = |code| move |failed| Setback { code, failed };
+        let mut evidence = performer
+            .perform(act, fence, progress)
+            .await
+            .map_err(setback(CauseCode::StepFailed))?;
+        self.pass(deed, Point::AfterEffect);
+        evidence.extend(performer.verify(act).await.map_err(setback(CauseCode::NotVerified))?);
+        self.pass(deed, Point::AfterVerify);
+        Ok(evidence)
+    }
+
+    async fn record(&mut self, deed: Deed, evidence: Params) -> Result<(), Leave> {
+        self.change(deed.finish(evidence)).await?;
+        self.pass(deed, Point::AfterRecord);
+        Ok(())
+    }
+
+    /// The change that follows when a condition does not hold, or, on the way forward, is unknown.
+    async fn unmet(&self, deed: Deed, act: &Act, touched: bool) -> Option<Change> {
+        let conditions = self.inner.conditions(act, &[]).await.unwrap_or_default();
+        let stops = |holds| holds == Holds::No || (holds == Holds::Unknown && !deed.undo);
+        let unmet = conditions.into_iter().find(|condition| stops(condition.holds))?;
+        let code = match unmet.holds {
+            Holds::Unknown => CauseCode::ConditionUnknown,
+            _ => CauseCode::ConditionNotMet,
+        };
+        Some(deed.fail(code, unmet.code, None, touched))
+    }
+
+    /// Who cancelled the run, as far as it concerns this deed: nobody cancels an undo.
+    async fn stopped_by(&mut self, deed: Deed) -> Result<Option<Actor>, Leave> {
+        if deed.undo || !*self.cancelled.borrow() {
+            return Ok(None);
+        }
+        if self.run.cancelled_by.is_none() {
+            self.inner.read_again(&mut self.run).await?;
+        }
+        Ok(self.run.cancelled_by.clone())
+    }
+
+    fn act(&self, deed: Deed) -> Option<(Act, Arc<dyn Performer>)> {
+        let step = &self.run.plan.steps[deed.step];
+        let act = if deed.undo { step.undo.act()? } else { &step.act };
+        let performer = self.inner.performer(act.area()).ok()?;
+        Some((act.clone(), Arc::clone(performer)))
+    }
+
+    /// A run of an older program, whose acts this one has nobody for.
+    async fn nobody_performs(&mut self, deed: Deed) -> Result<(), Leave> {
+        let message = "nobody here performs it".to_owned();
+        let begun = matches!(machine::next(&self.run), Next::Resolve(_) | Next::ResolveUndo(_));
+        let change = if begun {
+            Change::LoseSight { step: deed.step, why: message }
+        } else {
+            deed.fail(CauseCode::StepFailed, message, None, false)
+        };
+        self.change(change).await
+    }
+
+    /// Whether the intent of the deed is what is on disk.
+    fn is_begun(&self, deed: Deed) -> bool {
+        let wanted = if deed.undo { StepState::Undoing } else { StepState::Intended };
+        self.run.steps[deed.step].state == wanted
+    }
+
+    fn pass(&self, deed: Deed, point: Point) {
+        let Deed { step, undo } = deed;
+        self.inner.moments.pass(Moment { run: self.run.id, step, point, undo });
+    }
+}
+
+/// What became of an act that did not succeed.
+async fn look_after(
+    performer: &Arc<dyn Performer>,
+    act: &Act,
+    intent: &Intent,
+    setback: &Setback,
+    may_try_again: bool,
+) -> Verdict {
+    match probe(performer, act, intent).await {
+        Probe::Unknown { why } => Verdict::Unknown { why },
+        Probe::Done if setback.code == CauseCode::NotVerified => match may_try_again {
+            true => Verdict::TryAgain,
+            false => Verdict::Failed { touched: true },
+        },
+        Probe::Done => match timed(LOOK_LIMIT, performer.verify(act)).await {
+            Ok(evidence) => Verdict::Done(evidence),
+            Err(_) => Verdict::Failed { touched: true },
+        },
+        Probe::NotDone | Probe::Partial if may_try_again => Verdict::TryAgain,
+        Probe::NotDone => Verdict::Failed { touched: false },
+        Probe::Partial => Verdict::Failed { touched: true },
+    }
+}
+
+async fn probe(performer: &Arc<dyn Performer>, act: &Act, intent: &Intent) -> Probe {
+    let limit = LOOK_LIMIT.as_secs();
+    let why = || format!("looking what became of it took longer than {limit} s");
+    let look = tokio::time::timeout(LOOK_LIMIT, performer.probe(act, intent)).await;
+    look.unwrap_or_else(|_| Probe::Unknown { why: why() })
+}
+
+/// A look, or an error that says that it took too long.
+async fn timed<T>(
+    limit: Duration,
+    look: impl Future<Output = Result<T, Failed>>,
+) -> Result<T, Setback> {
+    match tokio::time::timeout(limit, look).await {
+        Ok(Ok(seen)) => Ok(seen),
+        Ok(Err(failed)) => Err(Setback { code: CauseCode::StepFailed, failed }),
+        Err(_) => {
+            let failed = Failed::new(format!("looking took longer than {} s", limit.as_secs()));
+            Err(Setback { code: CauseCode::TimedOut, failed })
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Plans in English, for the command line and for whoever reads a log. The interface has words of
+//! its own, for the same codes.
+
+use jiff::{Timestamp, Zoned, tz::TimeZone};
+use kernel::{
+    Params, Value,
+    plan::{Act, Condition, Holds, OldData, Preview, StepPreview, Undo, WaitsFor},
+};
+use std::fmt::Write;
+
+/// What an act does, as a sentence without its full stop.
+#[must_use]
+pub fn sentence(act: &Act) -> String {
+    match act {
+        Act::Drain { shop, instance } => {
+            format!("take {instance} of {shop} out: no new requests for it")
+        }
+        Act::Undrain { shop, instance } => format!("give {instance} of {shop} requests again"),
+        Act::Stop { shop, instance } => format!("stop {instance} of {shop}"),
+        Act::Start { shop, instance } => format!("start {instance} of {shop}"),
+        Act::Restart { shop, instance } => format!("restart {instance} of {shop}"),
+        Act::AwaitHealthy { shop, instance, within_ms } => {
+            let within = duration(*within_ms);
+            format!("wait until {instance} of {shop} is healthy, {within} at most")
+        }
+        Act::Deploy { shop, instance, release, before } => match before {
+            Some(before) => {
+                format!("deploy release {release} on {instance} of {shop}, in place of {before}")
+            }
+            None => format!("deploy release {release} on {instance} of {shop}"),
+        },
+        Act::ApplyConfiguration { text_sha256, before_sha256, .. } => {
+            let (new, old) = (digest(text_sha256), digest(before_sha256));
+            format!("apply configuration {new} in place of {old}")
+        }
+        Act::RemoveOldData { what, older_than_ms } => {
+            let what = match what {
+                OldData::RunLogs => "logs of runs",
+                OldData::Minutes => "minutes of shops",
+            };
+            format!("remove {what} older than {}", instant(*older_than_ms))
+        }
+    }
+}
+
+/// A preview as text, lines of at most about a hundred characters. Times are UTC.
+#[must_use]
+pub fn preview_text(preview: &Preview) -> String {
+    let plan = &preview.plan;
+    let mut text = plan.kind.as_str().replace('_', " ");
+    if let Some(shop) = &plan.shop {
+        put(&mut text, format_args!(" of {shop}"));
+    }
+    let (steps, longest) = (counted(plan.steps.len(), "step"), duration(preview.longest_ms));
+    put(&mut text, format_args!(": {steps}, {longest} at most\n"));
+    for (index, step) in preview.steps.iter().enumerate() {
+        put_step(&mut text, index + 1, step);
+    }
+    if !preview.impossible_to_undo.is_empty() {
+        let steps: Vec<String> =
+            preview.impossible_to_undo.iter().map(|step| (step + 1).to_string()).collect();
+        let steps = steps.join(", ");
+        put(&mut text, format_args!("Cannot be undone once done: step {steps}.\n"));
+    }
+    for waits in &preview.waits_for {
+        put(&mut text, format_args!("Waits for {}.\n", waits_for(waits)));
+    }
+    if !preview.stale.is_empty() {
+        let facts = preview.stale.join(", ");
+        put(
+            &mut text,
+            format_args!("Refused: {facts} changed since it was made; make it again.\n"),
+        );
+    }
+    text
+}
+
+fn put_step(text: &mut String, number: usize, step: &StepPreview) {
+    put(text, format_args!("{number:>3}. {}\n", sentence(&step.act)));
+    for condition in &step.conditions {
+        put(text, format_args!("     {}\n", condition_line(condition)));
+    }
+    match &step.undo {
+        Undo::By(act) => put(text, format_args!("     undone by: {}\n", sentence(act))),
+        Undo::NothingToUndo => {}
+        Undo::Impossible { reason } => {
+            let reason = reason.replace('_', " ");
+            put(text, format_args!("     cannot be undone: {reason}\n"));
+        }
+    }
+}
+
+fn condition_line(condition: &Condition) -> String {
+    let code = condition.code.replace('_', " ");
+    let params = params(&condition.params);
+    match condition.holds {
+        Holds::Yes => format!("holds: {code}{params}"),
+        Holds::No => format!("DOES NOT HOLD: {code}{params}"),
+        Holds::Unknown => format!("UNKNOWN: {code}{params}"),
+    }
+}
+
+fn waits_for(waits: &WaitsFor) -> String {
+    match waits {
+        WaitsFor::Approval => "somebody's approval".to_owned(),
+        WaitsFor::Window { window, opens_at_ms } => {
+            format!("window {window}, which it next fits into at {}", instant(*opens_at_ms))
+        }
+        WaitsFor::Freeze { freeze, reason, until_ms } => {
+            format!("the end of freeze {freeze} ({reason}) at {}", instant(*until_ms))
+        }
+        WaitsFor::Never { window } => {
+            format!("window {window}, which does not open long enough as things stand")
+        }
+        WaitsFor::Run { run } => format!("run {run}, which holds what it needs"),
+        WaitsFor::Place => "a place: as many runs act as may".to_owned(),
+    }
+}
+
+fn params(params: &Params) -> String {
+    if params.is_empty() {
+        return String::new();
+    }
+    let value = |value: &Value| match value {
+        Value::Integer(number) => number.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+    };
+    let pairs: Vec<String> =
+        params.iter().map(|(name, of)| format!("{name} {}", value(of))).collect();
+    format!(" ({})", pairs.join(", "))
+}
+
+fn counted(number: usize, of: &str) -> String {
+    if number == 1 { format!("1 {of}") } else { format!("{number} {of}s") }
+}
+
+/// `90 s`, `2 min 30 s`, `3 h`: the two greatest units that are not 0.
+fn duration(milliseconds: u64) -> String {
+    if milliseconds < 1000 {
+        return format!("{milliseconds} ms");
+    }
+    let seconds = milliseconds.div_ceil(1000);
+    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
+    let told: Vec<String> = parts
+        .into_iter()
+        .skip_while(|(number, _)| *number == 0)
+        .take(2)
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, unit)| format!("{number} {unit}"))
+        .collect();
+    told.join(" ")
+}
+
+fn instant(at_ms: i64) -> String {
+    let instant = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::MAX);
+    Zoned::new(instant, TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// Enough of a digest to tell two texts apart.
+fn digest(sha256: &str) -> &str {
+    sha256.get(..12).unwrap_or(sha256)
+}
+
+fn put(text: &mut String, what: std::fmt::Arguments<'_>) {
+    text.write_fmt(what).expect("invariant: a text takes whatever is written");
+}
+
+#[cfg(test)]
+mod tests;

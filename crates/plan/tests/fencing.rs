@@ -1,0 +1,35 @@
+//! Two engines on one store: the younger has the runs, the older writes nothing any more.
+
+use crate::world::{LIMIT, World, anna, engine, open, plan_of, settled, start, until};
+use kernel::plan::RunState;
+use plan::{EngineError, Moments};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_engine_writes_nothing_any_more() {
+    let folder = testkit::folder();
+    let world = World::new(folder.path());
+    let older = engine(&world).await;
+    let id = start(&older, plan_of("good1 gate2 good3")).await;
+    until(&older, id, RunState::Running).await;
+    testkit::wait_until("the gate to be reached", LIMIT, async || {
+        if world.folder.join("at-gate").exists() { Ok(()) } else { Err("not there") }
+    })
+    .await;
+    // The other takes over while the first stands in the middle of a step.
+    let younger = open(&world, Moments::default()).await;
+    for verb in [older.cancel(id, anna()).await, older.undo(id, anna()).await] {
+        assert!(verb.is_err(), "{verb:?}");
+    }
+    let refused = older.start(plan_of("good9"), anna()).await.unwrap_err();
+    assert!(matches!(refused, EngineError::Fenced), "{refused}");
+    world.set("open", "");
+    // It ends its step, finds that the run is not its own, and leaves it.
+    older.close(LIMIT).await;
+    assert_eq!(younger.run(id).await.unwrap().state, RunState::Running);
+    younger.resume_all().await;
+    let run = settled(&younger, id).await;
+    assert_eq!(run.state, RunState::Done);
+    assert_eq!(world.effects(), ["start good1", "start gate2", "start good3"]);
+    let epochs: Vec<u64> = world.fences.lock().unwrap().iter().map(|fence| fence.epoch).collect();
+    assert_eq!(epochs, [1, 1, 2], "the gate was found done, and only the rest was left to do");
+}
