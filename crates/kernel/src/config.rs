@@ -9,6 +9,7 @@ use crate::{
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
 mod alerts;
+mod changes;
 mod explain;
 mod launch;
 mod ledger;
@@ -19,10 +20,13 @@ pub use alerts::{
     AlertSettings, ChannelSettings, Language, MuteWindow, NotifySettings, RemedySettings,
     RuleSettings, Secret, SmtpSecurity, SmtpSettings,
 };
+pub use changes::changes;
 pub use explain::{Explanation, Row, Section, explain};
 pub use launch::{CommandSettings, DeploySettings, Launch, UnitName, UnitNameError};
 pub use ledger::{DestinationSettings, LedgerSettings, S3Settings};
-pub use outer::{ConfigError, ConfigErrors, Known, KnownPlatform, parse};
+pub use outer::{
+    ConfigError, ConfigErrors, Includes, Known, KnownPlatform, Parsed, parse, parse_with,
+};
 pub use pattern::fits_pattern;
 
 /// Everything that was asked for, valid as a whole.
@@ -67,6 +71,28 @@ impl fmt::Display for Listen {
 pub struct ControlSettings {
     /// API and user interface.
     pub listen: SocketAddr,
+    pub second_factor: SecondFactorDemand,
+}
+
+/// Whether owners and operators must set up a second factor before they can do anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondFactorDemand {
+    Always,
+    /// Where control can be reached from elsewhere than this machine.
+    WhenExposed,
+    Never,
+}
+
+impl ControlSettings {
+    /// Whether a second factor is demanded, where it listens.
+    #[must_use]
+    pub fn demands_second_factor(&self) -> bool {
+        match self.second_factor {
+            SecondFactorDemand::Always => true,
+            SecondFactorDemand::WhenExposed => !self.listen.ip().is_loopback(),
+            SecondFactorDemand::Never => false,
+        }
+    }
 }
 
 /// How certificates are ordered (RFC 8555).

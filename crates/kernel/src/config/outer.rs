@@ -4,11 +4,12 @@
 use super::Configuration;
 use crate::snapshot::Check;
 use reader::Reader;
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 mod alerts;
 mod database;
 mod edge;
+mod include;
 mod ledger;
 mod reader;
 mod section;
@@ -16,6 +17,8 @@ mod shop;
 mod syntax;
 mod values;
 mod whole;
+
+pub use include::Includes;
 
 pub(super) use alerts::REPEAT_MS;
 pub(super) use edge::{CONTROL, LETS_ENCRYPT, RENEW_DAYS, default_settings as default_edge};
@@ -33,7 +36,8 @@ const VERSION: u64 = 1;
 pub struct Known<'a> {
     /// The platforms there are files for.
     pub platforms: &'a [KnownPlatform],
-    /// The value of a variable of the environment, for `${NAME}` in the file.
+    /// What `${NAME}` in the file stands for: a variable of the environment by its name, the text of
+    /// a file by `file:/PATH`, a credential of systemd by `credential:NAME`.
     pub environment: &'a dyn Fn(&str) -> Option<String>,
 }
 
@@ -54,6 +58,8 @@ impl fmt::Debug for Known<'_> {
 /// One thing wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
+    /// The included file that it stands in; `None`: the file itself.
+    pub file: Option<PathBuf>,
     /// 1-based.
     pub line: usize,
     /// 1-based, in characters.
@@ -76,7 +82,10 @@ impl fmt::Display for ConfigError {
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_slice() {
-            [one] => write!(f, "one mistake in the configuration, in line {}", one.line),
+            [one] => {
+                write!(f, "one mistake in the configuration, in line {}", one.line)?;
+                one.file.as_ref().map_or(Ok(()), |file| write!(f, " of {}", file.display()))
+            }
             all => write!(f, "{} mistakes in the configuration", all.len()),
         }
     }
@@ -84,19 +93,38 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// Reads a configuration file's text.
+/// A valid file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed {
+    pub configuration: Configuration,
+    /// What is allowed and should yet be otherwise.
+    pub warnings: Vec<ConfigError>,
+}
+
+/// Reads a configuration file's text, which includes nothing.
 ///
 /// # Errors
 /// Every mistake in the text with its line, column and mend.
 pub fn parse(text: &str, known: Known<'_>) -> Result<Configuration, ConfigErrors> {
-    let syntax = syntax::parse(text);
-    let reader = Reader::new(text, known, !syntax.mistakes.is_empty());
-    for mistake in syntax.mistakes {
+    parse_with(text, known, Includes::none()).map(|parsed| parsed.configuration)
+}
+
+/// Reads a configuration file's text and the files that it includes.
+///
+/// # Errors
+/// Every mistake in all of them with its file, line, column and mend.
+pub fn parse_with(
+    text: &str,
+    known: Known<'_>,
+    includes: Includes<'_>,
+) -> Result<Parsed, ConfigErrors> {
+    let gathered = include::gather(text, includes);
+    let reader = Reader::new(&gathered.sources, known, gathered.partial);
+    for mistake in gathered.mistakes {
         reader.wrong(mistake.at, mistake.wrong);
     }
-    let configuration =
-        syntax.document.as_ref().and_then(|document| whole::read(&reader, document.as_table()));
-    reader.finish(configuration)
+    let whole = gathered.table.as_ref().and_then(|table| whole::read(&reader, table));
+    reader.finish(whole).map(|(configuration, warnings)| Parsed { configuration, warnings })
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn no_text_makes_it_panic() {
         bolero::check!().with_type::<(String, String)>().for_each(|(pattern, name)| {
-            fits_pattern(pattern, name);
+            let _fits = fits_pattern(pattern, name);
         });
     }
 }

@@ -172,9 +172,15 @@ fn channel(section: &Section<'_>) -> Option<ChannelSettings> {
 }
 
 fn url(section: &Section<'_>, key: &str, text: &Text<'_>) -> Option<Secret> {
+    let at = text.at.clone();
     section.checked(key, text, |text| {
-        let url = database::variable(text, section.reader.known.environment)?
-            .unwrap_or_else(|| text.to_owned());
+        let given = database::variable(text, section.reader.known.environment)?;
+        if given.is_none() && key == "slack" {
+            let message = "`slack` stands here in clear, and whoever knows it can write there";
+            let mend = "write `slack = \"${NAME}\"` and set NAME in Storewarden's environment";
+            section.reader.warn(&at, Wrong::new(message, mend));
+        }
+        let url = given.unwrap_or_else(|| text.to_owned());
         let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
         let whole = rest.is_some_and(|rest| !rest.is_empty());
         if whole && !url.contains(char::is_whitespace) {

@@ -1,6 +1,7 @@
 //! Where a shop's database is, and how its password stays out of the file.
 //!
-//! `${NAME}` stands for a variable of the environment: the whole address, or a part of it.
+//! `${NAME}` stands for a variable of the environment, `${file:/PATH}` for what a file holds,
+//! `${credential:NAME}` for what systemd gave us: the whole address, or a part of it.
 
 use super::reader::Wrong;
 use crate::config::{DatabaseKind, DatabaseUrl};
@@ -36,13 +37,35 @@ fn whole_reference(text: &str) -> Option<&str> {
     (!name.contains(['{', '}', '$'])).then_some(name)
 }
 
+/// What a reference stands for: a variable, `file:/PATH` or `credential:NAME`.
 fn lookup(name: &str, environment: Environment<'_>) -> Result<String, Wrong> {
+    let found = || environment(name).filter(|value| !value.is_empty());
+    if let Some(path) = name.strip_prefix("file:") {
+        if !path.starts_with('/') {
+            let message = format!("refers to `${{{name}}}`, which is no whole path");
+            return Err(Wrong::new(message, "write `${file:/etc/storewarden/password}`"));
+        }
+        let mend = "make it readable for the user whom Storewarden runs as, with the text in it";
+        let message = format!("needs the file {path}, which is empty or cannot be read");
+        return found().ok_or_else(|| Wrong::new(message, mend));
+    }
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if let Some(credential) = name.strip_prefix("credential:") {
+        let in_name = |byte: u8| fits(byte) || byte == b'-' || byte == b'.';
+        if credential.is_empty() || !credential.bytes().all(in_name) || credential.starts_with('.')
+        {
+            let message = format!("refers to `${{{name}}}`, which is no credential's name");
+            return Err(Wrong::new(message, "write `${credential:NAME}`, as in the systemd unit"));
+        }
+        let message = format!("needs systemd's credential `{credential}`, which is not there");
+        let mend = format!("add `LoadCredential={credential}:/PATH` to Storewarden's systemd unit");
+        return found().ok_or_else(|| Wrong::new(message, mend));
+    }
     if name.is_empty() || !name.bytes().all(fits) {
         let message = format!("refers to `${{{name}}}`, which is no variable's name");
         return Err(Wrong::new(message, "write `${NAME}` with letters, digits and `_`"));
     }
-    environment(name).filter(|value| !value.is_empty()).ok_or_else(|| {
+    found().ok_or_else(|| {
         Wrong::new(
             format!("needs the variable `{name}` of the environment, which is not set"),
             format!(
@@ -174,6 +197,8 @@ mod tests {
             "PASSWORD" => Some("p@ss/w:rd".to_owned()),
             "WHOLE" => Some("postgres://shop:secret@10.0.0.5/shop".to_owned()),
             "BROKEN" => Some("secret".to_owned()),
+            "file:/run/whole" => environment("WHOLE"),
+            "credential:shop-password" => environment("PASSWORD"),
             _ => None,
         }
     }
@@ -194,6 +219,8 @@ mod tests {
         check("mysql://u:${PASSWORD}@h/x", DatabaseKind::MySql, encoded);
         let whole = "postgres://shop:secret@10.0.0.5/shop";
         check("${WHOLE}", DatabaseKind::Postgres, whole);
+        check("${file:/run/whole}", DatabaseKind::Postgres, whole);
+        check("mysql://u:${credential:shop-password}@h/x", DatabaseKind::MySql, encoded);
         let socket = "postgres://shop@/shop?host=/run/postgresql";
         check(socket, DatabaseKind::Postgres, socket);
     }
@@ -217,6 +244,10 @@ mod tests {
         check("mysql://u:${NOT_SET}@h/x", "`NOT_SET`");
         check("${a b}", "no variable's name");
         check("mysql://u:${PASSWORD@h/x", "without its `}`");
+        check("${file:shop}", "no whole path");
+        check("${file:/gone}", "the file /gone, which is empty or cannot be read");
+        check("${credential:gone}", "`LoadCredential=gone:/PATH`");
+        check("${credential:../x}", "no credential's name");
         check("${BROKEN}", "the variable `BROKEN`");
         check("oracle://h/x", "begins with `oracle:`");
         check("postgres:h/x", "lacks `//`");

@@ -6,7 +6,7 @@ use super::{
     values,
 };
 use crate::{
-    config::{AcmeSettings, ControlSettings, EdgeSettings, Listen},
+    config::{AcmeSettings, ControlSettings, EdgeSettings, Listen, SecondFactorDemand},
     snapshot::Limits,
 };
 use std::{net::SocketAddr, ops::Range, path::PathBuf};
@@ -19,6 +19,12 @@ const DRAIN_MS: u64 = 30_000;
 pub(in crate::config) const RENEW_DAYS: u32 = 30;
 pub(in crate::config) const CONTROL: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7780);
+pub(in crate::config) const SECOND_FACTOR: SecondFactorDemand = SecondFactorDemand::WhenExposed;
+pub(in crate::config) const SECOND_FACTORS: [(&str, SecondFactorDemand); 3] = [
+    ("always", SecondFactorDemand::Always),
+    ("when-exposed", SecondFactorDemand::WhenExposed),
+    ("never", SecondFactorDemand::Never),
+];
 
 const MS: u64 = 1;
 const SECOND: u64 = 1_000 * MS;
@@ -103,8 +109,9 @@ pub(super) fn control(section: Section<'_>) -> (ControlSettings, Option<Range<us
     let text = section.text("listen");
     let at = text.as_ref().map(|text| text.at.clone());
     let listen = text.and_then(|text| section.checked("listen", &text, values::address));
+    let second_factor = section.choice("second_factor", SECOND_FACTOR, &SECOND_FACTORS);
     section.finish();
-    (ControlSettings { listen: listen.unwrap_or(CONTROL) }, at)
+    (ControlSettings { listen: listen.unwrap_or(CONTROL), second_factor }, at)
 }
 
 pub(super) fn acme(section: Section<'_>) -> Option<AcmeSettings> {

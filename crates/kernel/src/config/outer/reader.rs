@@ -1,7 +1,7 @@
 //! Where mistakes are collected: every one gets its line and column, none stops the reading.
 
-use super::{ConfigError, ConfigErrors, Known};
-use std::{cell::RefCell, ops::Range};
+use super::{ConfigError, ConfigErrors, Known, include::Sources};
+use std::{cell::RefCell, ops::Range, path::Path};
 
 /// What is wrong, and how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,24 +16,36 @@ impl Wrong {
     }
 }
 
-/// One reading of one file.
+/// One reading of a file with what it includes.
 pub(super) struct Reader<'a> {
-    text: &'a str,
+    sources: &'a Sources,
     pub(super) known: Known<'a>,
     /// Parts of the file were unreadable: what is missing may stand there.
     partial: bool,
     errors: RefCell<Vec<ConfigError>>,
+    warnings: RefCell<Vec<ConfigError>>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(text: &'a str, known: Known<'a>, partial: bool) -> Self {
-        Self { text, known, partial, errors: RefCell::default() }
+    pub(super) fn new(sources: &'a Sources, known: Known<'a>, partial: bool) -> Self {
+        let (errors, warnings) = (RefCell::default(), RefCell::default());
+        Self { sources, known, partial, errors, warnings }
     }
 
     pub(super) fn wrong(&self, at: Range<usize>, wrong: Wrong) {
-        let (line, column) = position(self.text, at.start);
+        self.errors.borrow_mut().push(self.placed(&at, wrong));
+    }
+
+    /// What is allowed and should yet be otherwise.
+    pub(super) fn warn(&self, at: &Range<usize>, wrong: Wrong) {
+        self.warnings.borrow_mut().push(self.placed(at, wrong));
+    }
+
+    fn placed(&self, at: &Range<usize>, wrong: Wrong) -> ConfigError {
+        let (file, text, within) = self.sources.find(at.start);
+        let (line, column) = position(text, within);
         let Wrong { message, mend } = wrong;
-        self.errors.borrow_mut().push(ConfigError { line, column, message, mend });
+        ConfigError { file: file.map(Path::to_owned), line, column, message, mend }
     }
 
     /// Something that must stand in the file and does not.
@@ -44,17 +56,24 @@ impl<'a> Reader<'a> {
     }
 
     /// The line of a place in the file, to point at another mistake's other half.
-    pub(super) fn line(&self, at: &Range<usize>) -> usize {
-        position(self.text, at.start).0
+    pub(super) fn line(&self, at: &Range<usize>) -> String {
+        let (file, text, within) = self.sources.find(at.start);
+        let line = position(text, within).0;
+        file.map_or_else(|| line.to_string(), |file| format!("{line} of {}", file.display()))
     }
 
-    /// The configuration when nothing at all is wrong.
-    pub(super) fn finish<T>(self, whole: Option<T>) -> Result<T, ConfigErrors> {
+    /// The configuration when nothing at all is wrong, with the warnings.
+    pub(super) fn finish<T>(self, whole: Option<T>) -> Result<(T, Vec<ConfigError>), ConfigErrors> {
         let mut errors = self.errors.into_inner();
+        let place = |error: &ConfigError| (error.file.clone(), error.line, error.column);
         match whole {
-            Some(whole) if errors.is_empty() => Ok(whole),
+            Some(whole) if errors.is_empty() => {
+                let mut warnings = self.warnings.into_inner();
+                warnings.sort_by_key(place);
+                Ok((whole, warnings))
+            }
             _ => {
-                errors.sort_by_key(|error| (error.line, error.column));
+                errors.sort_by_key(place);
                 errors.dedup();
                 assert!(!errors.is_empty(), "invariant: what cannot be read was said to be wrong");
                 Err(ConfigErrors(errors))
@@ -64,7 +83,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Line and column, 1-based, of a byte; places past the end are the end of the last line.
-fn position(text: &str, byte: usize) -> (usize, usize) {
+pub(super) fn position(text: &str, byte: usize) -> (usize, usize) {
     let text_end = text.trim_end_matches(['\n', '\r']).len();
     let mut end = byte.min(text.len());
     while !text.is_char_boundary(end) {

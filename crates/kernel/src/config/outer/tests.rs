@@ -11,6 +11,7 @@ use Text::{AfterHead, Whole};
 mod alert_mistakes;
 mod edge_mistakes;
 mod file_mistakes;
+mod includes;
 mod ledger;
 mod shop_mistakes;
 

@@ -20,6 +20,8 @@ const FIVE_LINES: &str = "a shop is four lines: `[shop.lamps]`, `platform = \"ge
 /// What could be read. It is whole when nothing was found wrong.
 pub(super) fn read(reader: &Reader<'_>, table: &Table) -> Option<Configuration> {
     let root = Section::new(reader, "the file".to_owned(), 0..0, table);
+    // Read already, with all that it names.
+    root.item("include");
     let version_is_ours = version(&root);
     let edge = edge::edge(root.section("edge"));
     let (control, control_at) = edge::control(root.section("control"));
