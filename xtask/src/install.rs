@@ -72,6 +72,19 @@ pub(crate) const OPENSSL: Need = Need {
     service: None,
     present: || find_program("openssl").is_some(),
 };
+/// Containers need root: whoever is not tests without them, and needs neither.
+pub(crate) const DEBOOTSTRAP: Need = Need {
+    package: "debootstrap",
+    purpose: "makes the small Debian in which units of systemd are tried, once, in a cache folder",
+    service: None,
+    present: || !is_root() || find_program("debootstrap").is_some(),
+};
+pub(crate) const NSPAWN: Need = Need {
+    package: "systemd-container",
+    purpose: "runs that Debian in a container while tests need it",
+    service: None,
+    present: || !is_root() || find_program("systemd-nspawn").is_some(),
+};
 
 /// Debian keeps initdb out of the `PATH`, in a folder by version.
 pub(crate) fn has_postgresql() -> bool {
@@ -151,11 +164,14 @@ fn quiet(before: &[&str], service: &str) -> anyhow::Result<()> {
 /// The words before `apt-get` that give it the right to install; none where there is no way.
 fn privileged_apt() -> Option<Vec<&'static str>> {
     find_program("apt-get")?;
-    let user = process::output(&mut process::command("id", &["-u"])).ok()?;
-    if user.trim() == "0" {
+    if is_root() {
         return Some(Vec::new());
     }
     find_program("sudo").map(|_| vec!["sudo"])
+}
+
+fn is_root() -> bool {
+    process::output(&mut process::command("id", &["-u"])).is_ok_and(|user| user.trim() == "0")
 }
 
 /// What pip is asked for: only what S3 needs, not the hundreds of megabytes of everything.

@@ -40,7 +40,13 @@ const STEPS: [Step; 7] = [
     Step {
         name: "tests",
         about: "every test of every crate, with real databases, a certificate authority and whole programs",
-        needs: &[&install::POSTGRESQL, &install::MARIADB, &install::PEBBLE],
+        needs: &[
+            &install::POSTGRESQL,
+            &install::MARIADB,
+            &install::PEBBLE,
+            &install::DEBOOTSTRAP,
+            &install::NSPAWN,
+        ],
         run: tests,
     },
     Step {
