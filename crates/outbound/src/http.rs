@@ -68,8 +68,10 @@ pub struct Response {
 
 /// A handle; clones share the same connections.
 #[derive(Clone)]
-pub struct Client {
-    inner: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    client: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     body_limit_bytes: usize,
 }
 
@@ -95,12 +97,12 @@ impl Client {
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        let inner = legacy::Client::builder(TokioExecutor::new())
+        let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .build(connector);
-        Ok(Self { inner, body_limit_bytes: options.body_limit_bytes })
+        Ok(Self(Arc::new(Inner { client, body_limit_bytes: options.body_limit_bytes })))
     }
 
     /// Sends a request, once, and reads the whole answer.
@@ -131,8 +133,8 @@ impl Client {
         *message.headers_mut() = headers;
         message.headers_mut().entry(USER_AGENT).or_insert(AGENT);
         let reach = |source| OutboundError::Reach { place: place.to_owned(), source };
-        let (head, body) = self.inner.request(message).await.map_err(reach)?.into_parts();
-        let limit_bytes = self.body_limit_bytes;
+        let (head, body) = self.0.client.request(message).await.map_err(reach)?.into_parts();
+        let limit_bytes = self.0.body_limit_bytes;
         let body = Limited::new(body, limit_bytes).collect().await.map_err(|source| {
             let place = place.to_owned();
             if source.is::<LengthLimitError>() {
