@@ -1,0 +1,121 @@
+//! Rows of one series out of everything that may hold some, later written ones first in right.
+
+use crate::{
+    block::Row,
+    error::{SeriesError, Unreadable},
+    part::Part,
+};
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// Counts what could not be read, and says so once for each part.
+#[derive(Debug, Default)]
+pub(crate) struct DamageCount(AtomicU64);
+
+impl DamageCount {
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, damaged: u64) {
+        self.0.fetch_add(damaged, Ordering::Relaxed);
+    }
+
+    /// What was read; `None` when it is damaged, which is counted.
+    ///
+    /// # Errors
+    /// When the disk failed.
+    pub(crate) fn sift<T>(
+        &self,
+        part: &Part,
+        read: Result<T, Unreadable>,
+    ) -> Result<Option<T>, SeriesError> {
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(Unreadable::Damaged(damage)) => {
+                self.add(1);
+                if part.note_damage() {
+                    tracing::error!(part = %part.path.display(), %damage, "a part of the metrics store is damaged: the rest of it is served");
+                }
+                Ok(None)
+            }
+            Err(Unreadable::Failed(error)) => {
+                Err(SeriesError::file("read part", &part.path)(error))
+            }
+        }
+    }
+}
+
+/// Rows as they are gathered, from old sources to new ones.
+#[derive(Debug)]
+pub(crate) struct Gathered<R> {
+    rows: Vec<R>,
+    limit: usize,
+}
+
+impl<R: Row> Gathered<R> {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { rows: Vec::new(), limit }
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        rows: impl IntoIterator<Item = R>,
+        range: &Range<i64>,
+    ) -> Result<(), SeriesError> {
+        self.rows.extend(rows.into_iter().filter(|row| range.contains(&row.at_ms())));
+        // A row may come several times before they are put in order, but not often.
+        if self.rows.len() > self.limit.saturating_mul(2) {
+            return Err(SeriesError::ReadTooLarge { limit: self.limit });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn add_part(
+        &mut self,
+        part: &Part,
+        id: u32,
+        range: &Range<i64>,
+        damage: &DamageCount,
+    ) -> Result<(), SeriesError> {
+        if part.footer.until_ms < range.start || part.footer.from_ms >= range.end {
+            return Ok(());
+        }
+        for entry in damage.sift(part, part.entries(id))?.unwrap_or_default() {
+            if entry.span.until_ms < range.start || entry.span.from_ms >= range.end {
+                continue;
+            }
+            if let Some(rows) = damage.sift(part, part.rows::<R>(&entry))? {
+                self.add(rows, range)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// In order of time; of several rows at one time, the one that came last.
+    pub(crate) fn in_order(self) -> Result<Vec<R>, SeriesError> {
+        let rows = in_order(self.rows);
+        if rows.len() > self.limit {
+            return Err(SeriesError::ReadTooLarge { limit: self.limit });
+        }
+        Ok(rows)
+    }
+}
+
+/// Sorts rows by time; of several at one time, the last one stays.
+pub(crate) fn in_order<R: Row>(mut rows: Vec<R>) -> Vec<R> {
+    if rows.is_sorted_by(|one, next| one.at_ms() < next.at_ms()) {
+        return rows;
+    }
+    rows.sort_by_key(Row::at_ms);
+    let mut kept: Vec<R> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match kept.last_mut() {
+            Some(last) if last.at_ms() == row.at_ms() => *last = row,
+            _ => kept.push(row),
+        }
+    }
+    kept
+}
