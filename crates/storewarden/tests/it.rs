@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod init;
+#[cfg(test)]
 mod stand;
 #[cfg(test)]
 mod supervision;
