@@ -144,9 +144,7 @@ impl Control {
             commands: asked,
             token: Token::open(&state.join(crate::client::TOKEN_FILE))?,
             names: Arc::from(Vec::new()),
-            entrance: Arc::new(api::Entrance::new(
-                !configuration.control.listen.ip().is_loopback(),
-            )),
+            entrance: Arc::new(api::Entrance::new(configuration.control.demands_second_factor())),
         };
         let (stop, servers) = serve_until_stopped(listener, api);
         let (wish, wishes) = mpsc::channel(COMMANDS);

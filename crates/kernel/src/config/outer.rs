@@ -21,7 +21,10 @@ mod whole;
 pub use include::Includes;
 
 pub(super) use alerts::REPEAT_MS;
-pub(super) use edge::{CONTROL, LETS_ENCRYPT, RENEW_DAYS, default_settings as default_edge};
+pub(super) use edge::{
+    CONTROL, LETS_ENCRYPT, RENEW_DAYS, SECOND_FACTOR, SECOND_FACTORS,
+    default_settings as default_edge,
+};
 pub(super) use ledger::CHECKPOINT_MS;
 pub(super) use shop::{
     BALANCE, BALANCES, COLOUR, EJECT_AFTER, EJECT_FOR_MS, SLOW_START_MS, TIME_ZONE,

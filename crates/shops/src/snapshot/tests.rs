@@ -3,7 +3,7 @@
 use super::*;
 use kernel::{
     Currency,
-    config::{CertificateSource, ControlSettings, EdgeSettings, Listen},
+    config::{CertificateSource, ControlSettings, EdgeSettings, Listen, SecondFactorDemand},
     snapshot::{Balance, CacheLimits, Check, Hold, Limits, Timeouts},
 };
 
@@ -24,7 +24,7 @@ fn configuration() -> Configuration {
             drain_ms: 1,
             access_log: None,
         },
-        control: ControlSettings { listen: address },
+        control: ControlSettings { listen: address, second_factor: SecondFactorDemand::Never },
         acme: None,
         alerts: kernel::config::AlertSettings::default(),
         ledger: kernel::config::LedgerSettings { checkpoint_ms: 1, to: Vec::new() },

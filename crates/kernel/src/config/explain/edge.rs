@@ -2,7 +2,9 @@
 
 use super::{Rows, Section, bytes, ms, number};
 use crate::{
-    config::{AcmeSettings, Configuration, EdgeSettings, outer},
+    config::{
+        AcmeSettings, Configuration, ControlSettings, EdgeSettings, SecondFactorDemand, outer,
+    },
     snapshot::Limits,
 };
 
@@ -61,10 +63,16 @@ fn limits(limits: &Limits) -> Section {
 }
 
 fn control(configuration: &Configuration) -> Section {
-    let listen = configuration.control.listen;
+    let ControlSettings { listen, second_factor } = &configuration.control;
     let mut rows = Rows::default();
     let meaning = "user interface and API";
-    rows.add("listen", &listen, &outer::CONTROL, ToString::to_string, meaning);
+    rows.add("listen", listen, &outer::CONTROL, ToString::to_string, meaning);
+    let word = |demand: &SecondFactorDemand| {
+        let named = outer::SECOND_FACTORS.iter().find(|(_, known)| known == demand);
+        named.map_or_else(String::new, |(word, _)| (*word).to_owned())
+    };
+    let meaning = "owners and operators must have one";
+    rows.add("second_factor", second_factor, &outer::SECOND_FACTOR, word, meaning);
     rows.section("[control]", "")
 }
 

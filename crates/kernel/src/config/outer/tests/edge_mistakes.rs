@@ -138,7 +138,7 @@ listen = "[::]:80"
 port = 7780
 ",
         ),
-        &["7:1: [control] has no key `port`; there is only `listen`"],
+        &["7:1: [control] has no key `port`; there are `listen` and `second_factor`"],
     ),
     (
         AfterHead(
