@@ -17,9 +17,7 @@ pub use driver::{Driver, Exit, InstanceState, Life, Means};
 pub use error::AppsError;
 pub use fleet::{Fleet, Seen};
 pub use performer::Instances;
-pub use plans::{
-    InstanceView, PoolView, Refused, Wish, deploy_release, restart_instance, restart_pool,
-};
+pub use plans::{InstanceView, PoolView, Refused, Wish, restart_instance, rolling_redeploy};
 pub use process::{KeeperProgram, ProcessDriver, keep};
 pub use releases::{current_release, releases};
 pub use unit::{Systemd, UnitDriver};

@@ -37,7 +37,7 @@ const USUAL_START_MS: u64 = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Wish {
     /// Also when nobody serves meanwhile: requests are held until it is back.
-    pub force: bool,
+    pub forced: bool,
     pub purpose: Purpose,
 }
 
@@ -63,56 +63,36 @@ pub fn restart_instance(
     Ok(plan)
 }
 
-/// Restarts all instances of a shop, one after the other.
+/// Has all instances of a shop run a release, one after the other; without one, the release that
+/// runs, so that they are restarted only. When one does not become well, all go back to the release
+/// before.
 ///
 /// # Errors
-/// As of [`restart_instance`], for any of them.
-pub fn restart_pool(
+/// As of [`restart_instance`], for any of them. With a release also when the shop has no `deploy`,
+/// there is no such release, it runs already, or none runs that one could go back to.
+pub fn rolling_redeploy(
     configuration: &Configuration,
     view: &PoolView,
     shop: &ShopId,
+    release: Option<&str>,
     wish: Wish,
     now_ms: i64,
 ) -> Result<Plan, Refused> {
     let maker = Maker::new(configuration, view, shop, wish)?;
-    let steps = maker.steps(&maker.all(), &Deed::Restart)?;
-    Ok(maker.plan("restart_pool", steps, now_ms))
-}
-
-/// Has all instances of a shop run another release, one after the other; when one does not become
-/// well with it, all go back to the release before.
-///
-/// # Errors
-/// As of [`restart_pool`], and when the shop has no `deploy`, there is no such release, or it runs
-/// already. Without a release that runs now there would be no way back: refused too.
-pub fn deploy_release(
-    configuration: &Configuration,
-    view: &PoolView,
-    shop: &ShopId,
-    release: &str,
-    wish: Wish,
-    now_ms: i64,
-) -> Result<Plan, Refused> {
-    let maker = Maker::new(configuration, view, shop, wish)?;
-    if maker.shop.deploy.is_none() {
-        return Err(Refused::NoDeploy { shop: shop.clone() });
-    }
-    let is_there = view.releases.iter().any(|known| known == release);
-    if !is_release_name(release) || !is_there {
-        return Err(Refused::NoRelease { shop: shop.clone(), release: release.to_owned() });
-    }
-    let Some(before) = view.current_release.clone() else {
-        return Err(Refused::NoWayBack { shop: shop.clone() });
+    let deed = match release {
+        None => Deed::Restart,
+        Some(release) => {
+            let before = maker.before(release)?;
+            Deed::Deploy { release: release.to_owned(), before }
+        }
     };
-    if before == release {
-        return Err(Refused::RunsAlready { shop: shop.clone(), release: before });
-    }
-    let deed = Deed::Deploy { release: release.to_owned(), before: before.clone() };
     let steps = maker.steps(&maker.all(), &deed)?;
-    let mut plan = maker.plan("deploy_release", steps, now_ms);
-    plan.params.insert("release".to_owned(), release.into());
-    plan.params.insert("before".to_owned(), before.as_str().into());
-    plan.facts.push(PlanFact { name: release_fact(shop), version: before });
+    let mut plan = maker.plan("rolling_redeploy", steps, now_ms);
+    if let Deed::Deploy { release, before } = deed {
+        plan.params.insert("release".to_owned(), release.into());
+        plan.params.insert("before".to_owned(), before.as_str().into());
+        plan.facts.push(PlanFact { name: release_fact(shop), version: before });
+    }
     Ok(plan)
 }
 
@@ -162,6 +142,25 @@ impl<'a> Maker<'a> {
         Ok(Self { configuration, shop: settings, view, wish })
     }
 
+    /// The release that runs now, to which a failed one goes back.
+    fn before(&self, release: &str) -> Result<String, Refused> {
+        let shop = || self.shop.id.clone();
+        if self.shop.deploy.is_none() {
+            return Err(Refused::NoDeploy { shop: shop() });
+        }
+        let is_there = self.view.releases.iter().any(|known| known == release);
+        if !is_release_name(release) || !is_there {
+            return Err(Refused::NoRelease { shop: shop(), release: release.to_owned() });
+        }
+        match &self.view.current_release {
+            None => Err(Refused::NoWayBack { shop: shop() }),
+            Some(before) if before == release => {
+                Err(Refused::RunsAlready { shop: shop(), release: before.clone() })
+            }
+            Some(before) => Ok(before.clone()),
+        }
+    }
+
     /// Every instance, those that are not well first.
     fn all(&self) -> Vec<&'a InstanceSettings> {
         let mut all: Vec<&InstanceSettings> = self.shop.instances.iter().collect();
@@ -202,7 +201,7 @@ impl<'a> Maker<'a> {
         if self.shop.instances.iter().any(|other| serves(&other)) {
             return Ok(self.view.is_well(name));
         }
-        if self.wish.force || !self.view.is_well(name) {
+        if self.wish.forced || !self.view.is_well(name) {
             return Ok(false);
         }
         Err(self.last_one(name))

@@ -15,9 +15,9 @@ impl<F: Fleet> Instances<F> {
         let found = fleet::shop_of(&configuration, shop)
             .and_then(|shop| Some((shop, fleet::instance_of(shop, name)?)));
         let Some((settings, instance)) = found else {
-            return vec![condition("instance_configured", act, Holds::No)];
+            return vec![condition("instance_known", act, Holds::No)];
         };
-        let launch = || condition("can_be_started", act, known(instance.launch.is_some()));
+        let launch = || condition("instance_managed", act, known(instance.launch.is_some()));
         match act {
             Act::Drain { .. } => {
                 let holds = self.others_serve(settings, name, after).await;

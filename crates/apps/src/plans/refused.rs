@@ -47,7 +47,7 @@ impl Refused {
         }
     }
 
-    /// Whether a wish with `force` would be granted.
+    /// Whether it would be granted when it is forced.
     #[must_use]
     pub fn can_be_forced(&self) -> bool {
         matches!(self, Self::LastOne { .. })
