@@ -7,7 +7,10 @@ use crate::{
     state::{Mark, MarkKind, Minute, Tick},
 };
 use kernel::ShopId;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 use store::{MarkRecord, MinuteRecord, Store};
 use tokio::sync::watch::Receiver;
 
@@ -20,6 +23,9 @@ const KEPT_MS: i64 = 400 * 24 * 60 * 60 * 1000;
 /// How often old records are looked for, in ticks.
 const TICKS_PER_PRUNE: u64 = 6 * 60 * 60;
 
+/// A clock that differs by so much from one that only grows has jumped, rather than been corrected.
+const JUMP_MS: i64 = 2_000;
+
 /// Moves the picture on until `stop` is true, then writes down what is left. `publish` gets every
 /// second's ticks and must not wait.
 pub async fn run(
@@ -31,12 +37,21 @@ pub async fn run(
     let mut seconds = tokio::time::interval(Duration::from_secs(1));
     seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut count: u64 = 0;
+    let mut before = (Instant::now(), now_ms());
     loop {
         tokio::select! {
             _ = seconds.tick() => {}
             _ = stop.wait_for(|stop| *stop) => break,
         }
         count += 1;
+        let now = (Instant::now(), now_ms());
+        let passed_ms = i64::try_from((now.0 - before.0).as_millis()).unwrap_or(i64::MAX);
+        let jump_ms = now.1 - before.1 - passed_ms;
+        before = now;
+        if jump_ms.abs() >= JUMP_MS {
+            tracing::warn!(jump_ms, "the machine's clock jumped");
+            watch.with(|live| live.clock_jumped(jump_ms, now.1));
+        }
         let health = store.health();
         watch.with(|live| {
             live.store_error(health.last_error.filter(|_| !health.writable));

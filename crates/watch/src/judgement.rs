@@ -7,6 +7,7 @@
 mod evidence;
 mod machine;
 mod traffic;
+mod trends;
 mod verdict;
 
 #[cfg(test)]
@@ -106,14 +107,17 @@ pub fn judge(before: &Memory, evidence: &Evidence) -> (Memory, Judgement) {
     let mut memory = before.clone();
     let checkout_stood = memory.standing.contains_key(traffic::CHECKOUT_ERRORS);
     let mut signs = machine::signs(&evidence.machine, evidence.now_ms);
+    signs.extend(trends::machine_signs(&evidence.machine, evidence.now_ms));
     signs.extend(traffic::edge_sign(evidence));
     if evidence.edge == EdgeEvidence::Reporting {
         signs.extend(traffic::signs(evidence));
+        signs.extend(trends::latency_sign(evidence));
         memory.count_checkouts(checkout_stood, &evidence.checkout);
         let counted = (memory.checkouts_failed, memory.checkouts);
         signs.extend(traffic::checkout_sign(evidence, counted));
     }
     signs.extend(traffic::orders_sign(evidence));
+    signs.extend(trends::orders_stopped_sign(evidence));
     signs.extend(traffic::reports_sign(evidence));
     memory.settle(signs, evidence.now_ms);
     let findings = memory.findings();
@@ -131,6 +135,7 @@ pub fn judge_machine(
 ) -> (Memory, Vec<Finding>) {
     let mut memory = before.clone();
     let mut signs = machine::signs(machine, now_ms);
+    signs.extend(trends::machine_signs(machine, now_ms));
     signs.extend(traffic::edge_away(edge));
     memory.settle(signs, now_ms);
     let findings = memory.findings();

@@ -7,7 +7,9 @@
 
 mod difference;
 mod edges;
+mod latency;
 mod marks;
+mod memory;
 mod minutes;
 mod reports;
 mod shop;
@@ -24,7 +26,7 @@ pub(crate) use minutes::{KEPT_MS as MINUTES_KEPT_MS, MINUTE_MS, minute_of};
 use crate::{
     judgement::{CertificateEvidence, EdgeEvidence, MachineEvidence, Memory, judge_machine},
     ledger_keeper::LedgerStanding,
-    orders::OrdersReading,
+    orders::{OrdersReading, usual::UsualOrders},
     rules::{Seen, Source},
     state::{
         Disk, Host, Instance, Mark, MarkKind, Minute, ShopNow, ShopState, ShopStatus, ShopSummary,
@@ -34,8 +36,14 @@ use crate::{
 use difference::{Counts, shop_facts};
 use edges::Edges;
 use host::facts::HostSample;
-use kernel::{Finding, InstanceName, Params, ShopId, facts::Facts, link::Hello};
+use jiff::tz::TimeZone;
+use kernel::{
+    Finding, InstanceName, Params, ShopId,
+    facts::{Facts, Health},
+    link::Hello,
+};
 use marks::Marks;
+use memory::MemoryTrend;
 use shop::{Around, MINUTES, ShopLive};
 use std::sync::Arc;
 
@@ -52,6 +60,7 @@ pub struct Live {
     host: Option<HostSample>,
     host_now: Host,
     machine: MachineEvidence,
+    memory_trend: MemoryTrend,
     /// Why the store cannot be written.
     store_error: Option<String>,
     machine_memory: Memory,
@@ -69,6 +78,17 @@ pub struct Unsaved {
     pub marks: Vec<(Option<ShopId>, Mark)>,
 }
 
+/// What an edge reports of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InstanceReport {
+    pub health: Health,
+    /// Unix milliseconds of its last change.
+    pub health_since_ms: i64,
+    pub in_flight: u64,
+    /// Unix milliseconds of the report.
+    pub at_ms: i64,
+}
+
 impl Live {
     /// Nothing known yet. Sequences begin at the second of `now_ms`, so that a reader who comes
     /// back after a restart never mistakes an old sequence for a new one.
@@ -82,6 +102,7 @@ impl Live {
             host: None,
             host_now: Host::default(),
             machine: MachineEvidence::default(),
+            memory_trend: MemoryTrend::default(),
             store_error: None,
             machine_memory: Memory::default(),
             machine_findings: Vec::new(),
@@ -190,6 +211,23 @@ impl Live {
         self.machine.certificates = certificates;
     }
 
+    /// The machine's clock jumped by so much; `now_ms` is what it says since.
+    pub fn clock_jumped(&mut self, jump_ms: i64, now_ms: i64) {
+        self.machine.clock_jump = Some((jump_ms, now_ms));
+    }
+
+    /// Every shop with its time zone.
+    pub(crate) fn zones(&self) -> Vec<(ShopId, TimeZone)> {
+        self.shops.iter().map(|shop| (shop.site.id.clone(), shop.site.zone.clone())).collect()
+    }
+
+    /// What past weeks say of a shop's orders.
+    pub(crate) fn usual_orders(&mut self, shop: &ShopId, usual: UsualOrders) {
+        if let Some(shop) = self.shop_mut(shop) {
+            shop.usual_orders(usual);
+        }
+    }
+
     /// A route that cannot be told of incidents, and why; `None` when all can.
     pub fn notify_failing(&mut self, failing: Option<(String, String)>) {
         self.machine.notify_failing = failing;
@@ -241,6 +279,9 @@ impl Live {
         self.sequence += 1;
         self.host_now = host_state(self.host.as_ref(), now_ms);
         self.machine.disks = disks(&self.host_now);
+        let Host { memory_used_bytes, memory_total_bytes, .. } = self.host_now;
+        self.memory_trend.tick(memory_used_bytes, memory_total_bytes);
+        self.machine.memory_full_in_ms = self.memory_trend.full_in_ms();
         // Both write to the state directory: the same trouble from two sides.
         let edge_error = || self.edges.snapshot_error(now_ms);
         self.machine.store_error = self.store_error.clone().or_else(edge_error);
@@ -313,6 +354,28 @@ impl Live {
         let shop = self.shop(shop)?;
         let instance = shop.site.instances.iter().find(|instance| instance.name == *name)?;
         Some(shop.instance(instance, &self.around()))
+    }
+
+    /// What the edge said of an instance last, in its own words; `None` while it does not report,
+    /// or not of this one.
+    pub fn report(&self, shop: &ShopId, name: &InstanceName) -> Option<InstanceReport> {
+        let at_ms = self.edges.reported_at_ms(self.now_ms)?;
+        let gauges = self.edges.instance(shop, name, self.now_ms)?;
+        Some(InstanceReport {
+            health: gauges.health,
+            health_since_ms: gauges.health_since_ms,
+            in_flight: gauges.in_flight,
+            at_ms,
+        })
+    }
+
+    /// Requests a second that the edge sent to a shop's instances lately; `None`: unknown.
+    pub fn requests_per_second(&self, shop: &ShopId) -> Option<f64> {
+        self.edges.reported_at_ms(self.now_ms)?;
+        let around = self.around();
+        let shop = self.shop(shop)?;
+        let rates = shop.site.instances.iter().map(|instance| shop.instance(instance, &around));
+        Some(rates.map(|instance| instance.requests_per_second).sum())
     }
 
     /// What must be written down. Minutes only when `minutes` asks for them.

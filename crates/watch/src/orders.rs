@@ -4,6 +4,7 @@
 //! order placed. Which rows count how is [`book`]'s; how a database is asked is `databases`'.
 
 mod book;
+pub mod usual;
 
 use crate::{
     Watch, WatchError,

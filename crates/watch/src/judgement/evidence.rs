@@ -61,6 +61,10 @@ pub struct TrafficEvidence {
     /// In the last ten seconds, images and files aside.
     pub pages: u64,
     pub p95_ms: Option<f64>,
+    /// Over the last minute; `None` with too few pages to say.
+    pub p95_minute_ms: Option<f64>,
+    /// Over the minutes before; `None` until enough were seen.
+    pub p95_usual_ms: Option<f64>,
     /// Whether any request was seen since the edge started.
     pub any_ever: bool,
 }
@@ -118,6 +122,10 @@ pub struct OrdersEvidence {
     pub mean_minor: Option<i64>,
     /// Time between two orders over the last day.
     pub mean_gap_ms: Option<i64>,
+    /// Orders to be expected since the last one, by how many of the requests before became orders.
+    pub expected_by_traffic: Option<f64>,
+    /// The same by the hours of past weeks; `None` without enough of them.
+    pub expected_by_history: Option<f64>,
 }
 
 /// The newest report of a visitor, and how many came. Free text from outside.
@@ -141,6 +149,10 @@ pub struct MachineEvidence {
     /// Why the configuration file was not taken over.
     pub configuration_error: Option<String>,
     pub certificates: Vec<CertificateEvidence>,
+    /// How long until the memory is full, when it only grows.
+    pub memory_full_in_ms: Option<i64>,
+    /// By how much the clock jumped, and when, by the clock after it.
+    pub clock_jump: Option<(i64, i64)>,
     /// A route that cannot be told of incidents, and why.
     pub notify_failing: Option<(String, String)>,
     pub ledger: LedgerStanding,

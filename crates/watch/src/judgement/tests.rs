@@ -5,7 +5,7 @@ use crate::ledger_keeper::{DestinationStanding, Failing};
 use kernel::facts::Health;
 
 const MINUTE: i64 = 60_000;
-const NOW: i64 = 1_000 * MINUTE;
+pub(super) const NOW: i64 = 1_000 * MINUTE;
 
 /// A shop that sells: two instances up, orders coming in.
 fn calm() -> Evidence {
@@ -21,6 +21,8 @@ fn calm() -> Evidence {
             errors_long: 0,
             pages: 200,
             p95_ms: Some(120.0),
+            p95_minute_ms: None,
+            p95_usual_ms: None,
             any_ever: true,
         },
         checkout: CheckoutEvidence::default(),
@@ -47,7 +49,7 @@ fn instance(name: &str, health: Health) -> InstanceEvidence {
     }
 }
 
-fn with(change: impl FnOnce(&mut Evidence)) -> Evidence {
+pub(super) fn with(change: impl FnOnce(&mut Evidence)) -> Evidence {
     let mut evidence = calm();
     change(&mut evidence);
     evidence
@@ -290,4 +292,14 @@ fn a_finding_keeps_its_beginning() {
     // only when it had ended.
     let (_, second) = judge(&memory, &later);
     assert_eq!(first.findings[0].since_ms, second.findings[0].since_ms);
+}
+
+#[test]
+fn an_instance_that_takes_connections_and_says_nothing_hangs() {
+    let evidence = with(|e| {
+        e.instances[0].health = Health::Down;
+        e.instances[0].last_error = Some("no answer to the health check within 2s".into());
+    });
+    let (_, judgement) = judge(&Memory::default(), &evidence);
+    assert_eq!(codes(&judgement), ["instance_down", "instance_hung"]);
 }

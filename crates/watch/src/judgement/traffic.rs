@@ -10,6 +10,9 @@ pub(super) const ERRORS_UP: &str = "errors_up";
 pub(super) const HOLDING: &str = "holding";
 pub(super) const ORDERS_UNREADABLE: &str = "orders_unreadable";
 
+/// How the edge says that an instance takes connections and gives no answer.
+const SILENT: &str = "no answer to the health check";
+
 /// Waiting comes and goes within a second; its finding stays this long after the last sign.
 const HOLDING_OUTLASTS_MS: i64 = 2_000;
 /// A few queued requests are what a queue is for.
@@ -95,6 +98,11 @@ fn instance_signs(evidence: &Evidence) -> Vec<Sign> {
         let sign = Sign::new(INSTANCE_DOWN, Level::Attention).about(name).with("instance", name);
         let sign = sign.with("error", error.unwrap_or("unknown"));
         signs.push(sign.since(instance.health_since_ms));
+        if error.is_some_and(|error| error.starts_with(SILENT)) {
+            let sign = Sign::new("instance_hung", Level::Attention).about(name);
+            let sign = sign.with("instance", name).with("error", error.unwrap_or_default());
+            signs.push(sign.since(instance.health_since_ms));
+        }
     }
     signs
 }

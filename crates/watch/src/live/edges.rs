@@ -169,6 +169,11 @@ impl Edges {
         !self.fresh(now_ms).is_empty()
     }
 
+    /// When the newest report was made; `None` while no edge reports.
+    pub(crate) fn reported_at_ms(&self, now_ms: i64) -> Option<i64> {
+        self.fresh(now_ms).iter().map(|(_, facts)| facts.at_ms).max()
+    }
+
     /// Why an edge cannot keep its snapshot on disk.
     pub(crate) fn snapshot_error(&self, now_ms: i64) -> Option<String> {
         self.fresh(now_ms).iter().find_map(|(_, facts)| facts.snapshot_error.clone())

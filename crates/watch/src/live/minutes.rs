@@ -8,6 +8,10 @@ pub(crate) const MINUTE_MS: i64 = 60_000;
 pub(crate) const KEPT_MS: i64 = 26 * 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
+/// Fewer orders or requests of a day say nothing of how many requests become orders.
+const EXPECTED_ORDERS: u64 = 10;
+const EXPECTED_REQUESTS: u64 = 100;
+
 #[derive(Debug, Default)]
 pub(crate) struct Minutes {
     minutes: BTreeMap<i64, Minute>,
@@ -139,6 +143,21 @@ impl Minutes {
         self.minutes.values().rev().find(sold).map(|minute| minute.at_ms)
     }
 
+    /// How many orders were to be expected since the last one, if as many of the requests became
+    /// orders as in the day before it; `None` where too little is known.
+    pub(crate) fn expected_orders(&self, last_order_ms: i64, now_ms: i64) -> Option<f64> {
+        let last = minute_of(last_order_ms);
+        let before = self.minutes.range(last - DAY_MS..=last);
+        let known = before.filter_map(|(_, minute)| Some((minute.orders?, minute.requests?)));
+        let (orders, requests) = known.fold((0, 0), |sum, m| (sum.0 + m.0, sum.1 + m.1));
+        if orders < EXPECTED_ORDERS || requests < EXPECTED_REQUESTS {
+            return None;
+        }
+        let since = self.minutes.range(last + MINUTE_MS..=now_ms.max(last + MINUTE_MS));
+        let since: u64 = since.filter_map(|(_, minute)| minute.requests).sum();
+        Some(orders as f64 / requests as f64 * since as f64)
+    }
+
     /// The mean order's value and the usual time between two, over the last day.
     pub(crate) fn mean_order(&self, now_ms: i64) -> Option<(i64, i64)> {
         let from = minute_of(now_ms - DAY_MS);
@@ -216,6 +235,24 @@ mod tests {
         assert_eq!(minutes.take_changed().len(), 0);
         minutes.add_traffic(2, 1, 0);
         assert_eq!(minutes.take_changed()[0].requests, Some(1));
+    }
+
+    #[test]
+    fn orders_are_expected_of_requests_as_in_the_day_before() {
+        let mut minutes = Minutes::default();
+        for n in 0..100 {
+            minutes.add_traffic(n * MINUTE_MS, 50, 0);
+            minutes.set_orders(n * MINUTE_MS, u64::from(n % 5 == 0), 100);
+        }
+        let last_ms = 95 * MINUTE_MS;
+        assert_eq!(minutes.expected_orders(last_ms, 100 * MINUTE_MS).map(f64::round), Some(1.0));
+        // Nobody comes any more.
+        assert_eq!(minutes.expected_orders(last_ms, 400 * MINUTE_MS).map(f64::round), Some(1.0));
+        for n in 100..200 {
+            minutes.add_traffic(n * MINUTE_MS, 50, 0);
+        }
+        assert_eq!(minutes.expected_orders(last_ms, 199 * MINUTE_MS).map(f64::round), Some(22.0));
+        assert_eq!(minutes.expected_orders(5 * MINUTE_MS, 199 * MINUTE_MS), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{
     difference::Counts,
     edges::Edges,
+    latency,
     marks::Marks,
     minutes::Minutes,
     reports::Reports,
@@ -15,7 +16,7 @@ use crate::{
         CheckoutEvidence, EdgeEvidence, Evidence, HoldEvidence, InstanceEvidence, Judgement,
         MachineEvidence, Memory, OrdersEvidence, ReportEvidence, Streak, TrafficEvidence, judge,
     },
-    orders::OrdersReading,
+    orders::{OrdersReading, usual::UsualOrders},
     state::{Cache, Host, Instance, Mark, Minute, Orders, Point, RouteClassNow, ShopNow},
 };
 use jiff::{Timestamp, ToSpan};
@@ -50,6 +51,8 @@ pub(crate) struct ShopLive {
     any_ever: bool,
     orders: Orders,
     orders_error: Option<String>,
+    usual_p95_ms: latency::Usual,
+    usual_orders: Option<UsualOrders>,
     memory: Memory,
     judgement: Judgement,
     /// The day in the shop's zone: from, until.
@@ -88,6 +91,8 @@ impl ShopLive {
             any_ever: false,
             orders: Orders::default(),
             orders_error: None,
+            usual_p95_ms: latency::Usual::default(),
+            usual_orders: None,
             memory: Memory::default(),
             judgement: Judgement { findings: vec![], verdict },
             day: (0, 0),
@@ -142,6 +147,8 @@ impl ShopLive {
             }
             self.points.push_back(point);
         }
+        let is_slow = self.judgement.findings.iter().any(|found| found.code == "latency_up");
+        self.usual_p95_ms.look(&self.points, now_ms, is_slow);
         let evidence = self.evidence(around);
         self.note_changes(&evidence);
         let (memory, judgement) = judge(&self.memory, &evidence);
@@ -235,6 +242,7 @@ impl ShopLive {
         let hold = around.edges.hold(&self.site.id, now_ms);
         let timings = self.window.short().map(|(counts, _)| page_timings(&counts));
         let mean = self.minutes.mean_order(now_ms);
+        let (usual, last_order_ms) = (self.usual_orders.as_ref(), self.orders.last_order_ms);
         Evidence {
             now_ms,
             edge: around.edges.evidence(now_ms),
@@ -252,6 +260,8 @@ impl ShopLive {
                 errors_long: long.errors,
                 pages: timings.as_ref().map_or(0, kernel::Histogram::count),
                 p95_ms: timings.and_then(|timings| timings.quantile_ms(0.95)),
+                p95_minute_ms: latency::recent(&self.points, now_ms),
+                p95_usual_ms: self.usual_p95_ms.value(),
                 any_ever: self.any_ever,
             },
             checkout: CheckoutEvidence {
@@ -265,9 +275,12 @@ impl ShopLive {
                 source: self.site.orders,
                 error: self.orders_error.clone(),
                 last_hour: self.orders.last_hour,
-                last_order_ms: self.orders.last_order_ms,
+                last_order_ms,
                 mean_minor: mean.map(|(minor, _)| minor),
                 mean_gap_ms: mean.map(|(_, gap_ms)| gap_ms),
+                expected_by_traffic: last_order_ms
+                    .and_then(|last_ms| self.minutes.expected_orders(last_ms, now_ms)),
+                expected_by_history: usual.and_then(|usual| usual.between(last_order_ms?, now_ms)),
             },
             reports: self.reports.recent(now_ms).map(|(count, newest)| ReportEvidence {
                 count,
@@ -355,6 +368,11 @@ impl ShopLive {
             failing.params.extend(costs.map(|(name, value)| (name.clone(), value.clone())));
         }
         findings
+    }
+
+    /// What past weeks say of orders.
+    pub(crate) fn usual_orders(&mut self, usual: UsualOrders) {
+        self.usual_orders = Some(usual);
     }
 
     /// Whether nobody knows how many orders come in.

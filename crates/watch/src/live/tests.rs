@@ -18,7 +18,7 @@ fn site() -> Site {
         platform: "sample".into(),
         currency: "EUR".into(),
         time_zone: "UTC".into(),
-        zone: jiff::tz::TimeZone::UTC,
+        zone: TimeZone::UTC,
         hosts: vec!["lamps.example".into()],
         addresses: vec!["http://127.0.0.1:8080/".into()],
         instances: vec![site::SiteInstance {
