@@ -34,7 +34,7 @@ use std::{
 use store::{RunWrite, Store};
 use tokio::{
     sync::{Notify, broadcast, watch},
-    task::JoinSet,
+    task::{JoinError, JoinHandle, JoinSet},
 };
 
 /// Reads the clock: unix milliseconds.
@@ -79,8 +79,8 @@ struct Inner {
     nudge: Notify,
     events: broadcast::Sender<RunEvent>,
     closing: watch::Sender<bool>,
-    /// The dispatcher and the workers.
-    tasks: tokio::sync::Mutex<JoinSet<()>>,
+    /// The task that lets runs begin, and owns those that work on them.
+    dispatcher: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Engine {
@@ -119,17 +119,20 @@ impl Engine {
             nudge: Notify::new(),
             events: broadcast::Sender::new(EVENTS),
             closing: watch::Sender::new(false),
-            tasks: tokio::sync::Mutex::new(JoinSet::new()),
+            dispatcher: Mutex::new(None),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Lets runs begin and go on: those that were interrupted first. Once, when the performers are
-    /// ready to act; returns how many runs are not over.
-    pub async fn resume_all(&self) -> usize {
+    /// Lets runs begin and go on until [`Engine::close`]: those that were interrupted first. To be
+    /// called once, on a runtime, when the performers are ready to act. Returns how many runs are
+    /// not over.
+    pub fn resume_all(&self) -> usize {
         let unfinished = self.inner.board().len();
-        let inner = Arc::clone(&self.inner);
-        self.inner.tasks.lock().await.spawn(dispatch(inner));
+        let mut dispatcher = self.inner.dispatcher();
+        if dispatcher.is_none() {
+            *dispatcher = Some(tokio::spawn(dispatch(Arc::clone(&self.inner))));
+        }
         unfinished
     }
 
@@ -293,10 +296,22 @@ impl Engine {
     /// What is cut off then, the next engine resolves.
     pub async fn close(&self, patience: Duration) {
         self.inner.closing.send_replace(true);
-        let mut tasks = self.inner.tasks.lock().await;
-        let all_ended = async { while tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(patience, all_ended).await.is_err() {
-            tasks.shutdown().await;
+        let dispatcher = self.inner.dispatcher().take();
+        let Some(mut dispatcher) = dispatcher else {
+            return;
+        };
+        let ended = match tokio::time::timeout(patience, &mut dispatcher).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                // The workers end with it.
+                dispatcher.abort();
+                dispatcher.await
+            }
+        };
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            tracing::error!(%error, "the task that lets runs begin has failed");
         }
     }
 
@@ -338,6 +353,10 @@ impl Inner {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn dispatcher(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn is_closing(&self) -> bool {
         *self.closing.borrow()
     }
@@ -362,19 +381,18 @@ impl Inner {
 /// Lets runs begin as soon as they may, until the engine closes.
 async fn dispatch(inner: Arc<Inner>) {
     let mut closing = inner.closing.subscribe();
+    let mut workers = JoinSet::new();
     while !inner.is_closing() {
         let now_ms = inner.now();
         let decided = inner.board().choose(now_ms);
         for (run, waits) in decided.waits {
             inner.tell(run, RunHappening::Waits { waits });
         }
-        if !decided.begin.is_empty() {
-            let mut tasks = inner.tasks.lock().await;
-            // What has ended is forgotten, so that the set does not grow.
-            while tasks.try_join_next().is_some() {}
-            for begun in decided.begin {
-                tasks.spawn(worker::work(Arc::clone(&inner), begun));
-            }
+        for begun in decided.begin {
+            workers.spawn(worker::work(Arc::clone(&inner), begun));
+        }
+        while let Some(ended) = workers.try_join_next() {
+            note_end(ended);
         }
         let until_next = decided.look_again_at_ms.map_or(LOOK_EVERY, |at_ms| {
             Duration::from_millis(u64::try_from(at_ms - now_ms).unwrap_or(0)).min(LOOK_EVERY)
@@ -384,6 +402,16 @@ async fn dispatch(inner: Arc<Inner>) {
             () = tokio::time::sleep(until_next) => {}
             _ = closing.wait_for(|closing| *closing) => {}
         }
+    }
+    while let Some(ended) = workers.join_next().await {
+        note_end(ended);
+    }
+}
+
+/// A worker that panicked leaves its run as it stands, held, for the next engine to resolve.
+fn note_end(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "the task that worked on a run has failed");
     }
 }
 

@@ -42,6 +42,10 @@ pub(crate) enum Change {
     },
     /// It was cancelled and stands between two steps.
     TurnBack,
+    /// An engine that ended left the step, or its undoing, begun; this one goes on with it.
+    Resume {
+        step: usize,
+    },
     /// Whether the step, or its undoing, was done cannot be told.
     LoseSight {
         step: usize,
@@ -182,7 +186,7 @@ fn may_follow(run: &Run, change: &Change) -> bool {
             matches!(next(run), Next::Do(next) | Next::Resolve(next) if next == *step)
         }
         Change::TurnBack => next(run) == Next::TurnBack,
-        Change::LoseSight { step, .. } => {
+        Change::Resume { step } | Change::LoseSight { step, .. } => {
             matches!(next(run), Next::Resolve(next) | Next::ResolveUndo(next) if next == *step)
         }
         Change::AskUndo { .. } => match run.state {
@@ -250,6 +254,7 @@ fn carry_out_step(run: &mut Run, change: Change, at_ms: i64) -> Option<usize> {
     match change {
         Change::Intend { step, intent } => {
             run.steps[step].intent = Some(intent);
+            run.steps[step].resumed = 0;
             run.steps[step].state = StepState::Intended;
             Some(step)
         }
@@ -267,6 +272,10 @@ fn carry_out_step(run: &mut Run, change: Change, at_ms: i64) -> Option<usize> {
             leave(run, cause);
             Some(step)
         }
+        Change::Resume { step } => {
+            run.steps[step].resumed += 1;
+            Some(step)
+        }
         Change::LoseSight { step, why } => {
             let record = &mut run.steps[step];
             record.state = StepState::Unknown;
@@ -278,6 +287,7 @@ fn carry_out_step(run: &mut Run, change: Change, at_ms: i64) -> Option<usize> {
         }
         Change::IntendUndo { step, intent } => {
             run.steps[step].undo_intent = Some(intent);
+            run.steps[step].resumed = 0;
             run.steps[step].state = StepState::Undoing;
             Some(step)
         }
@@ -392,6 +402,7 @@ fn retry(run: &mut Run) -> Option<usize> {
         return None;
     };
     let is_undo = is_stuck_in_undo(run);
+    run.steps[step].resumed = 0;
     run.steps[step].state = if is_undo { StepState::Undoing } else { StepState::Intended };
     run.state = if is_undo { RunState::Undoing } else { RunState::Running };
     Some(step)

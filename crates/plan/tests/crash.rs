@@ -1,7 +1,7 @@
 //! An engine that dies at every moment of every step, forwards and in undo: whoever comes after it
 //! brings the run to the same end, with every effect once.
 
-use crate::world::{LIMIT, World, engine, open, plan_of, settled, start, steps_of};
+use crate::world::{LIMIT, World, anna, engine, open, plan_of, settled, start, steps_of, until};
 use kernel::plan::{RunId, RunState};
 use plan::{Moments, Point};
 use std::{os::unix::process::ExitStatusExt, path::Path};
@@ -29,7 +29,7 @@ async fn live_until_it_dies(role: &str) {
     if engine.run(RunId(1)).await.is_err() {
         start(&engine, plan_of(plan)).await;
     }
-    engine.resume_all().await;
+    engine.resume_all();
     settled(&engine, RunId(1)).await;
     engine.close(LIMIT).await;
 }
@@ -85,6 +85,31 @@ async fn whoever_comes_after_a_crash_ends_the_run_with_every_effect_once() {
         check(FORWARDS, &[&format!("in:start {part}")]).await;
         check(BACK, &[&format!("in:stop {part}")]).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_ends_whoever_does_it_is_left_to_a_person() {
+    let folder = testkit::folder();
+    die(folder.path(), FORWARDS, "1:after_intent").await;
+    for _ in 0..5 {
+        // The moment before the next intent never comes: the step is done again and again.
+        die(folder.path(), FORWARDS, "1:after_effect").await;
+        forget_effect(folder.path());
+    }
+    let world = World::new(folder.path());
+    let engine = engine(&world).await;
+    let run = settled(&engine, RunId(1)).await;
+    assert_eq!((run.state, steps_of(&run).as_str()), (RunState::Stuck, "d?p"));
+    assert_eq!(run.cause.unwrap().message.unwrap(), "5 times the program ended in it");
+    // A person has mended what it was.
+    engine.retry(RunId(1), anna()).await.unwrap();
+    assert_eq!(steps_of(&until(&engine, RunId(1), RunState::Done).await), "ddd");
+    engine.close(LIMIT).await;
+}
+
+/// As if the act had not come so far.
+fn forget_effect(folder: &Path) {
+    std::fs::write(folder.join("effects"), "start good1\n").unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

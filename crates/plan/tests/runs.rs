@@ -107,6 +107,22 @@ async fn cancelling_stops_in_the_step_where_it_can_and_takes_back_what_was_done(
     assert_eq!(world.effects(), ["start good1", "stop good1"]);
 }
 
+#[tokio::test]
+async fn cancelling_ends_the_tries_of_a_step_that_fails_for_now() {
+    let folder = testkit::folder();
+    let world = World::new(folder.path());
+    let engine = engine(&world).await;
+    let id = start(&engine, plan_of("good1 never2")).await;
+    testkit::wait_until("a try", LIMIT, async || {
+        let log = engine.log(id).await.unwrap();
+        if log.contains("start never2") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    engine.cancel(id, anna()).await.unwrap();
+    let run = until(&engine, id, RunState::Undone).await;
+    assert_eq!((steps_of(&run).as_str(), run.cause.unwrap().code), ("uf", CauseCode::Cancelled));
+}
+
 async fn at_gate(world: &World) {
     testkit::wait_until("the gate to be reached", LIMIT, async || {
         if world.folder.join("at-gate").exists() { Ok(()) } else { Err("not there") }

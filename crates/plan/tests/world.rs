@@ -29,7 +29,8 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 pub(crate) const NOON: i64 = 1_795_348_800_000;
 
 /// Instances do as their names begin: `good`, `fails`, `breaks` (half done, then fails), `halves`
-/// (in two parts), `flaky` (fails twice for now), `hangs` (done, but never returns), `stalls` (not
+/// (in two parts), `flaky` (fails twice for now), `never` (always),
+/// `hangs` (done, but never returns), `stalls` (not
 /// done, never returns), `dark` (nobody can tell, until there is light), `unverified`, `closed` and
 /// `murky` (conditions), `gate` (waits for the gate, or for being cancelled).
 #[derive(Clone)]
@@ -104,6 +105,7 @@ impl World {
             "flaky" if self.tries.fetch_add(1, Ordering::Relaxed) < 2 => {
                 return Err(Failed::for_now("not yet"));
             }
+            "never" => return Err(Failed::for_now("not yet, and never")),
             "stalls" => std::future::pending::<()>().await,
             "gate" => self.wait_at_gate(progress).await?,
             _ => {}
@@ -253,7 +255,7 @@ pub(crate) async fn open_with(world: &World, moments: Moments, calendar: Calenda
 
 pub(crate) async fn engine(world: &World) -> Engine {
     let engine = open(world, Moments::default()).await;
-    engine.resume_all().await;
+    engine.resume_all();
     engine
 }
 

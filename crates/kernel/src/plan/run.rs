@@ -107,6 +107,9 @@ pub struct StepRecord {
     pub undo_evidence: Params,
     /// What went wrong with it, for a person.
     pub message: Option<String>,
+    /// How often an engine found it, or its undoing, begun by one that had ended in it. A step that
+    /// ends whoever touches it must not do so for ever.
+    pub resumed: u32,
 }
 
 /// A person's word that a run need not wait for its window or a freeze.
@@ -286,6 +289,7 @@ impl StepRecord {
             undo_ended_at_ms: None,
             undo_evidence: Params::new(),
             message: None,
+            resumed: 0,
         }
     }
 }

@@ -8,7 +8,9 @@ use crate::{
 };
 use kernel::{
     Actor, Params,
-    plan::{Act, Cause, CauseCode, Failed, Fence, Holds, Intent, Performer, Probe, StepState},
+    plan::{
+        Act, Cause, CauseCode, Failed, Fence, Holds, Intent, Performer, Probe, Progress, StepState,
+    },
 };
 use std::sync::Arc;
 use tokio::time::{Duration, Instant};
@@ -16,6 +18,8 @@ use tokio::time::{Duration, Instant};
 /// Pauses between tries of an act that failed for now: doubled from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(10);
+/// Engines that may end in one step before a person must look.
+const MAX_RESUMED: u32 = 5;
 
 /// Which act of which step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +99,15 @@ impl Worker {
 
     /// Looks what became of an act that was intended in another life, and goes on from there.
     pub(super) async fn resolve(&mut self, deed: Deed) -> Result<(), Leave> {
+        self.change(Change::Resume { step: deed.step }).await?;
+        if !self.is_begun(deed) {
+            return Ok(());
+        }
         let record = &self.run.steps[deed.step];
+        if record.resumed > MAX_RESUMED {
+            let why = format!("{MAX_RESUMED} times the program ended in it");
+            return self.change(Change::LoseSight { step: deed.step, why }).await;
+        }
         let intent = if deed.undo { &record.undo_intent } else { &record.intent };
         let (Some((act, performer)), Some(intent)) = (self.act(deed), intent.clone()) else {
             return self.nobody_performs(deed).await;
@@ -153,12 +165,25 @@ impl Worker {
                     Setback { code: CauseCode::TimedOut, failed: Failed::new(message) }
                 }
             };
-            let stopped_by = self.stopped_by(deed).await?;
+            let mut stopped_by = self.stopped_by(deed).await?;
             let may_try_again = setback.failed.retryable
                 && stopped_by.is_none()
                 && Instant::now() + pause < deadline
                 && !self.inner.is_closing();
-            match look_after(performer, act, intent, &setback, may_try_again).await {
+            let mut verdict = look_after(performer, act, intent, &setback, may_try_again).await;
+            if matches!(verdict, Verdict::TryAgain) {
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = progress.cancelled() => {}
+                }
+                pause = (pause * 2).min(LAST_PAUSE);
+                if !progress.is_cancelled() {
+                    continue;
+                }
+                stopped_by = self.stopped_by(deed).await?;
+                verdict = look_after(performer, act, intent, &setback, false).await;
+            }
+            match verdict {
                 Verdict::Done(evidence) => return self.record(deed, evidence).await,
                 Verdict::Unknown { why } => {
                     let why = format!("{}; {why}", setback.failed.message);
@@ -170,10 +195,7 @@ impl Worker {
                     let change = deed.fail(code, failed.message, stopped_by, touched);
                     return self.change(change).await;
                 }
-                Verdict::TryAgain => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LAST_PAUSE);
-                }
+                Verdict::TryAgain => {}
             }
         }
     }

@@ -80,11 +80,15 @@ impl Inner {
     /// was faster, `run` is what they left, and the change is made only if it still may follow.
     pub(super) async fn change(&self, run: &mut Run, change: Change) -> Result<(), Leave> {
         let by = run.actor.clone();
-        for _ in 0..CONFLICTS {
+        let mut conflicts = 0;
+        while conflicts < CONFLICTS {
             match self.try_change(run, &change, &by).await {
                 Ok(Ok(RunWrite::Written)) => return Ok(()),
                 Ok(Ok(RunWrite::Fenced)) => return Err(Leave::Fenced),
-                Ok(Ok(RunWrite::Conflict)) => self.read_again(run).await?,
+                Ok(Ok(RunWrite::Conflict)) => {
+                    conflicts += 1;
+                    self.read_again(run).await?;
+                }
                 // A person took the run elsewhere; what comes next follows from the record.
                 Ok(Err(_)) => return Ok(()),
                 Err(error) => {
@@ -194,7 +198,11 @@ fn deed(run: &Run, change: &Change) -> Option<(&'static str, Params)> {
             ("step_declared", Params::from([("as".to_owned(), word.into())]))
         }
         Change::GiveUp { .. } => ("run_given_up", Params::new()),
-        Change::Intend { .. } | Change::IntendUndo { .. } | Change::TurnBack | Change::EndUndo => {
+        Change::Resume { .. }
+        | Change::Intend { .. }
+        | Change::IntendUndo { .. }
+        | Change::TurnBack
+        | Change::EndUndo => {
             return None;
         }
     })

@@ -68,6 +68,7 @@ fn change(word: &str) -> Change {
         "break" => Change::Fail { step, cause: cause(CauseCode::StepFailed), touched: true },
         "stop" => Change::Fail { step, cause: cause(CauseCode::Cancelled), touched: false },
         "turn" => Change::TurnBack,
+        "resume" => Change::Resume { step },
         "lose" => Change::LoseSight { step, why: "dark".into() },
         "undo" => Change::AskUndo { by },
         "back" => Change::IntendUndo { step, intent },
@@ -157,6 +158,9 @@ fn a_run_lives_as_its_changes_say() {
     // An undo that fails, and is tried again.
     check("u", Running, "intend0 finish0 undo back0 unfail0", UndoFailed, "f");
     check("u", Running, "intend0 finish0 undo unfail0 retry back0 undone0 end", Undone, "u");
+    // Another engine goes on with it.
+    check("uu", Running, "intend0 resume0 resume0 finish0", Running, "dp");
+    check("u", Running, "intend0 finish0 undo back0 resume0 undone0 end", Undone, "u");
     // Nobody can tell.
     check("uu", Running, "intend0 lose0", Stuck, "?p");
     check("uu", Running, "intend0 lose0 retry", Running, "ip");
@@ -184,7 +188,7 @@ fn a_change_out_of_turn_is_refused() {
             assert_eq!(run, before);
         }
     };
-    let all_of_steps = "intend0 finish0 fail0 turn lose0 back0 undone0 unfail0 end";
+    let all_of_steps = "intend0 resume0 finish0 fail0 turn lose0 back0 undone0 unfail0 end";
     let persons = "approve undo retry done notdone giveup";
     check("uu", RunState::AwaitingApproval, "", all_of_steps);
     check("uu", RunState::AwaitingApproval, "", "begin refuse undo retry done giveup");
