@@ -19,7 +19,7 @@ use ::watch::{
     desk::Desk,
     host_facts,
     live::{Live, Site},
-    orders::OrderReaders,
+    orders::{OrderReaders, usual},
     state::{MarkKind, Tick},
 };
 use anyhow::Context;
@@ -125,6 +125,7 @@ impl Control {
         let (held, edge_versions) = mpsc::channel(COMMANDS);
         sources.spawn(link::follow(events, watch.clone(), applied, held));
         sources.spawn(host_facts::follow(watch.clone(), start.disks()));
+        sources.spawn(usual::follow(watch.clone(), store.clone()));
         let mut readers = OrderReaders::new(watch.clone(), store.clone());
         readers.configure(&configuration);
         let listener = listen(listener, configuration.control.listen)?;

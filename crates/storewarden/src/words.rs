@@ -53,6 +53,27 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
     let text = |name| says.text(name);
     match finding.code.as_str() {
         "instance_down" => format!("Instance {} is down: {}", text("instance"), text("error")),
+        "instance_hung" => format!("Instance {} runs and does not answer", text("instance")),
+        "latency_up" => {
+            let seconds = |name| says.number(name).unwrap_or(0.0) / 1000.0;
+            let (now, usual) = (seconds("p95_ms"), seconds("usual_ms"));
+            format!("One page in twenty takes longer than {now:.1} s, usually {usual:.1} s")
+        }
+        "orders_stopped" => {
+            let (age, expected) = (says.age("since_ms"), text("expected"));
+            format!("No order for {age}, where {expected} would be usual")
+        }
+        "memory_leaking" => {
+            let left = says.integer("full_in_ms").map_or_else(|| "unknown".to_owned(), age);
+            format!("Memory keeps growing; it is full in about {left}")
+        }
+        "clock_off" => {
+            let jump = says.integer("jump_ms").map_or_else(|| "unknown".to_owned(), age);
+            format!("The machine's clock jumped by {jump}")
+        }
+        "notify_failing" => {
+            format!("{} cannot be told of incidents: {}", text("route"), text("error"))
+        }
         "instance_draining" => format!("Instance {} is draining", text("instance")),
         "all_down" => "No instance answers; visitors are held up to the limits".to_owned(),
         "checkout_errors" => {
