@@ -118,6 +118,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         json: Json,
     },
+    /// Look at what was done, by whom, and whether the record of it holds
+    Ledger {
+        #[command(subcommand)]
+        command: crate::ledger::LedgerCommand,
+    },
     /// The data plane; started by `up`
     #[command(hide = true)]
     Edge(crate::edge::Arguments),
@@ -266,6 +271,9 @@ mod tests {
         let mut text = whole.render_long_help().to_string();
         for command in whole.get_subcommands_mut().filter(|command| !command.is_hide_set()) {
             write!(text, "\n\n{}", command.render_long_help()).unwrap();
+            for below in command.get_subcommands_mut() {
+                write!(text, "\n\n{}", below.render_long_help()).unwrap();
+            }
         }
         let text = format!("{}\n", text.trim_end());
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/help.txt");

@@ -9,6 +9,7 @@ mod control;
 mod edge;
 mod handover;
 mod init;
+mod ledger;
 mod remote;
 mod runs;
 mod status;
@@ -74,6 +75,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Runs { command, state, json } => {
             runs::runs(&state.directory, &command.unwrap_or_default(), json.json)
         }
+        Command::Ledger { command } => ledger::run(command),
         Command::Reload { state, json } => remote::reload(&state.directory, json.json),
     }
 }

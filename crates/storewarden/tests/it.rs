@@ -7,6 +7,8 @@ mod commands;
 #[cfg(test)]
 mod init;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod stand;
 #[cfg(test)]
 mod supervision;
