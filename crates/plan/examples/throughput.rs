@@ -6,8 +6,8 @@
 use kernel::{
     Actor, Params,
     plan::{
-        Act, Approval, Area, Condition, OnFailure, Pending, Plan, Purpose, RunHappening, RunState,
-        Step, Undo,
+        Act, Approval, Area, Condition, OnFailure, Pending, Plan, Purpose, RunEvent, RunHappening,
+        RunState, Step, Undo,
     },
 };
 use plan::{
@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use store::Store;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Semaphore, broadcast::Receiver};
 
 const STEPS: usize = 10;
 /// Runs that are started and not over.
@@ -92,23 +92,27 @@ fn cpu_seconds() -> f64 {
     (ticks(11) + ticks(12)) / TICKS
 }
 
+/// Starts plans, as many ahead as may be, until all are done.
 async fn run_all(engine: &Engine, plans: usize) {
-    let mut events = engine.subscribe();
-    let (mut started, mut done) = (0, 0);
+    let ahead = Arc::new(Semaphore::new(AHEAD));
+    let watching = tokio::spawn(watch(engine.subscribe(), plans, Arc::clone(&ahead)));
+    for number in 0..plans {
+        ahead.acquire().await.expect("it is never closed").forget();
+        engine.start(plan(number), Actor::CommandLine).await.expect("the plan starts");
+    }
+    watching.await.expect("all are done");
+}
+
+async fn watch(mut events: Receiver<RunEvent>, plans: usize, ahead: Arc<Semaphore>) {
+    let mut done = 0;
     while done < plans {
-        while started < plans && started - done < AHEAD {
-            engine.start(plan(started), Actor::CommandLine).await.expect("the plan starts");
-            started += 1;
-        }
-        match events.recv().await {
-            Ok(event) => {
-                if let RunHappening::State { state, .. } = event.what {
-                    assert!(!state.needs_a_person(), "{state}");
-                    done += usize::from(state == RunState::Done);
-                }
-            }
-            Err(RecvError::Lagged(missed)) => panic!("{missed} events were missed"),
-            Err(RecvError::Closed) => panic!("the engine is gone"),
+        let event = events.recv().await.expect("no event is missed");
+        if let RunHappening::State { state, .. } = event.what
+            && state.is_over()
+        {
+            assert_eq!(state, RunState::Done);
+            done += 1;
+            ahead.add_permits(1);
         }
     }
 }
@@ -129,7 +133,7 @@ async fn main() {
     };
     let store = Store::open(folder.path()).expect("a store");
     let engine = Engine::open(store, vec![Arc::new(Nothing)], settings).await.expect("an engine");
-    engine.resume_all();
+    engine.resume_all().await;
     let (begin, cpu) = (Instant::now(), cpu_seconds());
     run_all(&engine, plans).await;
     let (seconds, cpu) = (begin.elapsed().as_secs_f64(), cpu_seconds() - cpu);

@@ -125,9 +125,9 @@ impl Engine {
     }
 
     /// Lets runs begin and go on until [`Engine::close`]: those that were interrupted first. To be
-    /// called once, on a runtime, when the performers are ready to act. Returns how many runs are
-    /// not over.
-    pub fn resume_all(&self) -> usize {
+    /// called once, when the performers are ready to act. Returns how many runs are not over.
+    // Asynchronous, for it needs a runtime: elsewhere it should not compile.
+    pub async fn resume_all(&self) -> usize {
         let unfinished = self.inner.board().len();
         let mut dispatcher = self.inner.dispatcher();
         if dispatcher.is_none() {

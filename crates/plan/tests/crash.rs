@@ -29,7 +29,7 @@ async fn live_until_it_dies(role: &str) {
     if engine.run(RunId(1)).await.is_err() {
         start(&engine, plan_of(plan)).await;
     }
-    engine.resume_all();
+    engine.resume_all().await;
     settled(&engine, RunId(1)).await;
     engine.close(LIMIT).await;
 }

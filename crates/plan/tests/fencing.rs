@@ -26,7 +26,7 @@ async fn an_older_engine_writes_nothing_any_more() {
     // It ends its step, finds that the run is not its own, and leaves it.
     older.close(LIMIT).await;
     assert_eq!(younger.run(id).await.unwrap().state, RunState::Running);
-    younger.resume_all();
+    younger.resume_all().await;
     let run = settled(&younger, id).await;
     assert_eq!(run.state, RunState::Done);
     assert_eq!(world.effects(), ["start good1", "start gate2", "start good3"]);

@@ -47,7 +47,7 @@ async fn a_run_waits_for_its_window_over_a_restart() {
     let folder = testkit::folder();
     let world = World::new(folder.path());
     let first = open_with(&world, Moments::default(), nightly()).await;
-    first.resume_all();
+    first.resume_all().await;
     let mut plan = plan_of("good1");
     plan.window = Some("nightly".parse().unwrap());
     let id = start(&first, plan.clone()).await;
@@ -58,7 +58,7 @@ async fn a_run_waits_for_its_window_over_a_restart() {
     assert_eq!(preview.waits_for, [window]);
     first.close(LIMIT).await;
     let second = open_with(&world, Moments::default(), nightly()).await;
-    assert_eq!(second.resume_all(), 1);
+    assert_eq!(second.resume_all().await, 1);
     waits_for(&second, id).await;
     assert!(world.effects().is_empty());
     world.now_ms.store(opens_at_ms, Ordering::Relaxed);
@@ -76,7 +76,7 @@ async fn a_person_may_hurry_a_run_with_a_reason() {
     let freeze = Freeze::read("sale".into(), "Black Friday".into(), times, "UTC".into(), None);
     let calendar = Calendar::new(Vec::new(), vec![freeze.unwrap()]).unwrap();
     let engine = open_with(&world, Moments::default(), calendar).await;
-    engine.resume_all();
+    engine.resume_all().await;
     let id = start(&engine, plan_of("good1")).await;
     assert!(matches!(waits_for(&engine, id).await[..], [WaitsFor::Freeze { .. }]));
     engine.hurry(id, anna(), "the shop is down".into()).await.unwrap();

@@ -255,7 +255,7 @@ pub(crate) async fn open_with(world: &World, moments: Moments, calendar: Calenda
 
 pub(crate) async fn engine(world: &World) -> Engine {
     let engine = open(world, Moments::default()).await;
-    engine.resume_all();
+    engine.resume_all().await;
     engine
 }
 
