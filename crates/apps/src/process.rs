@@ -195,7 +195,8 @@ impl ProcessDriver {
         }
         if let Some(group) = record.cgroup.as_deref().and_then(Cgroup::at) {
             let path = group.path().to_owned();
-            group.kill().map_err(|source| AppsError::Write { path, source })?;
+            let ended = group.end(keeper::REMAINS_WAIT).await;
+            ended.map_err(|source| AppsError::Write { path, source })?;
         }
         self.folder.write_record(&Record { phase: Phase::Stopped, ..record })
     }

@@ -4,7 +4,9 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
+use tokio::time::sleep;
 
 /// A group of our own below the one we are in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +71,27 @@ impl Cgroup {
         match fs::write(self.path.join("cgroup.kill"), "1") {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             done => done,
+        }
+    }
+
+    /// Kills whatever is in it and removes it, once all of that is gone; gives up after `limit`.
+    ///
+    /// # Errors
+    /// As of [`Cgroup::kill`] and [`Cgroup::remove`]. One that is gone already is no error.
+    pub async fn end(&self, limit: Duration) -> io::Result<()> {
+        const EVERY: Duration = Duration::from_millis(5);
+        let ends = Instant::now() + limit;
+        if self.path.exists() {
+            self.kill()?;
+        }
+        loop {
+            match self.remove() {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(error) if Instant::now() >= ends => return Err(error),
+                // Killed processes are in it until their parents have heard of it.
+                Err(_) => sleep(EVERY).await,
+            }
         }
     }
 

@@ -94,11 +94,10 @@ async fn what_was_started_in_a_group_is_killed_with_it() {
     group.enter().unwrap();
     let mut process = Spawn::new("/bin/sh").args(["-c", script]).start().unwrap();
     group.leave().unwrap();
-    group.kill().unwrap();
-    assert!(!process.wait().await.unwrap().success());
-    let begins = tokio::time::Instant::now();
-    while let Err(error) = group.remove() {
-        assert!(begins.elapsed() < LONG, "{error}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let ended = group.end(LONG);
+    let (killed, ended) = tokio::join!(process.wait(), ended);
+    assert!(!killed.unwrap().success());
+    ended.unwrap();
+    assert!(!group.path().exists());
+    group.end(LONG).await.unwrap();
 }

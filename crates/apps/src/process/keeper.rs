@@ -33,6 +33,8 @@ use tracing::{info, warn};
 /// What the keeper says to whoever started it when the command runs; anything else says why not.
 pub(super) const RUNS: &str = "runs";
 
+/// What is killed is gone by then.
+pub(super) const REMAINS_WAIT: Duration = Duration::from_secs(3);
 const LOG_CHECK: Duration = Duration::from_secs(60);
 
 /// Keeps the instance of a folder until it is told to end (SIGTERM), as its order says. Its
@@ -269,8 +271,11 @@ impl<N: Fn() -> i64> Keeper<N> {
     async fn end(&self, mut child: Child) -> Result<(), AppsError> {
         info!(child = %child.identity(), "stops the command, as it is wanted");
         child.stop(Duration::from_millis(self.order.stop_grace_ms)).await?;
-        self.end_remains();
-        self.remove_group();
+        if let Some(group) = &self.cgroup
+            && let Err(error) = group.end(REMAINS_WAIT).await
+        {
+            warn!(%error, "what the command left behind may go on");
+        }
         self.write(Phase::Stopped)
     }
 
@@ -281,15 +286,6 @@ impl<N: Fn() -> i64> Keeper<N> {
             && let Err(error) = group.kill()
         {
             warn!(%error, "what the command left behind may go on");
-        }
-    }
-
-    fn remove_group(&self) {
-        if let Some(group) = &self.cgroup
-            && let Err(error) = group.remove()
-        {
-            // What was killed is on its way out; an empty group that stays does no harm.
-            info!(%error, "the group of the command stays for now");
         }
     }
 

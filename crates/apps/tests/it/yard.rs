@@ -5,7 +5,13 @@ use apps::{Driver, KeeperProgram, ProcessDriver};
 use host::process::{Identity, Signal};
 use kernel::config::CommandSettings;
 use serde_json::Value;
-use std::{fs, net::SocketAddr, path::PathBuf, sync::atomic::AtomicU32};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::atomic::AtomicU32,
+    time::{Duration, Instant},
+};
 use tempfile::TempDir;
 use testkit::free_port;
 
@@ -88,7 +94,14 @@ impl Drop for Yard {
                 }
             }
             if let Some(group) = record["cgroup"].as_str() {
-                let _ = fs::remove_dir(group);
+                let begins = Instant::now();
+                while fs::remove_dir(group).is_err() && Path::new(group).exists() {
+                    // Nobody can be told; what is left is an empty group.
+                    if begins.elapsed() > Duration::from_secs(2) {
+                        break;
+                    }
+                    std::thread::sleep(Duration::from_millis(5));
+                }
             }
         }
     }
