@@ -5,6 +5,7 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const STEP_MS = 1500
+const PERMISSIONS = ['see', 'operate', 'approve', 'change_configuration', 'acknowledge', 'read_ledger', 'see_people', 'manage_people']
 
 const CONFIGURATION = `# Lampenladen: five lines put a shop behind Storewarden.
 [shop.lampenladen]
@@ -42,7 +43,7 @@ const NOTHING = { kind: 'nothing_to_undo', act: null, reason: null }
 const IMPOSSIBLE = { kind: 'impossible', act: null, reason: 'data_is_gone' }
 
 function step(index, act, undo, { conditions = [], timeout_ms = 60_000 } = {}) {
-  return { index, act, conditions, undo, timeout_ms, state: 'planned', started_ms: null, ended_ms: null, error: null, evidence: {}, progress: null }
+  return { index, act, sentence: act.code, conditions, undo, timeout_ms, state: 'planned', started_ms: null, ended_ms: null, error: null, evidence: {} }
 }
 
 function restartSteps(shop, instance, begin = 0) {
@@ -88,9 +89,12 @@ export class Frame {
     this.configuration = CONFIGURATION
     this.version = 12
     this.number = 40
-    this.me = { id: 'anna', name: 'Anna Berg', roles: [{ role: 'owner', shop: null }], permissions: ['see', 'operate', 'approve', 'change_configuration', 'acknowledge', 'read_ledger', 'see_people', 'manage_people'], second_factor: true, session: 's1' }
+    this.me = {
+      actor: 'person:anna', id: 'anna', name: 'Anna Berg', email: 'anna@lampenladen.example', grants: [{ role: 'owner', shop: null }], permissions: PERMISSIONS, shops: { [shop]: PERMISSIONS },
+      has_password: true, second_factor: { active: true, missing: false, recovery_codes: 9 }, session: { id: 's1', method: 'second_factor', created_ms: now, expires_ms: now + 12 * HOUR },
+    }
     this.people = []
-    this.sessions = [{ id: 's1', person: 'anna', created_ms: now - 2 * DAY, last_seen_ms: now, agent: 'Mozilla/5.0 (X11; Linux x86_64) Chrome/130.0', address: '127.0.0.1', current: true }]
+    this.sessions = [{ id: 's1', person: 'anna', created_ms: now - 2 * HOUR, seen_ms: now, expires_ms: now + 10 * HOUR, browser: 'Mozilla/5.0 (X11; Linux x86_64) Chrome/130.0', method: 'second_factor', is_current: true }]
     this.tokens = []
     if (scenario !== 'nothing') this.#year(scenario)
     this.append('storewarden', 'control_started', null, {})
@@ -120,21 +124,21 @@ export class Frame {
 
   // Changes -----------------------------------------------------------------
 
-  plan({ kind, shop, params }) {
-    const made = { id: `plan-${++this.number}`, kind, shop: shop ?? null, waits_for: [], needs_approval: false, warnings: [], made_at_ms: Date.now(), text: '' }
-    if (kind === 'restart_instance') Object.assign(made, { title: message(kind, { instance: params.instance }), steps: restartSteps(shop, params.instance) })
+  plan({ kind, shop, instance, release, text, forced }) {
+    const made = { id: `plan-${++this.number}`, kind, shop: shop ?? null, waits_for: [], needs_approval: false, may_start: true, difference: null, warnings: [], made_at_ms: Date.now(), longest_ms: 300_000, text: '' }
+    if (kind === 'restart_instance') Object.assign(made, { title: message(kind, { instance }), steps: forced ? restartSteps(shop, instance).slice(1, 3) : restartSteps(shop, instance) })
     else if (kind === 'rolling_redeploy') {
       const steps = ['app-1', 'app-2'].flatMap((instance, i) => {
         const [drain, , healthy, undrain] = restartSteps(shop, instance, i * 4)
-        const deploy = step(i * 4 + 1, message('deploy', { shop, instance, release: params.release, before: '2026.11.2' }), by('deploy', { shop, instance, release: '2026.11.2' }), { timeout_ms: 300_000, conditions: [{ code: 'release_present', params: { release: params.release }, holds: 'yes' }] })
+        const deploy = step(i * 4 + 1, message('deploy', { shop, instance, release, before: '2026.11.2' }), by('deploy', { shop, instance, release: '2026.11.2' }), { timeout_ms: 300_000, conditions: [{ code: 'release_present', params: { release }, holds: 'yes' }] })
         return [drain, deploy, healthy, undrain]
       })
-      Object.assign(made, { title: message(kind, { release: params.release }), steps, needs_approval: true, waits_for: [message('approval'), message('window', { name: 'night', opens_ms: Date.now() + 2 * DAY })] })
+      Object.assign(made, { title: message(kind, { release }), steps, needs_approval: true, waits_for: [message('approval'), message('window', { name: 'night', opens_ms: Date.now() + 2 * DAY })] })
     } else if (kind === 'apply_configuration') {
-      const lines = String(params.text).split('\n')
+      const lines = String(text).split('\n')
       const wrong = lines.flatMap((line, i) => (/^hots\b/.test(line) ? [`storewarden.toml:${i + 1}:1: unknown key \`hots\`, did you mean \`hosts\`?`] : []))
       if (wrong.length > 0) throw new Refused(422, 'refused', 'the configuration has a mistake', wrong)
-      Object.assign(made, { title: message(kind), steps: [step(0, message('apply_configuration'), by('apply_configuration'), { conditions: [{ code: 'configuration_unchanged', params: {}, holds: 'yes' }] })], difference: difference(this.configuration, params.text), wanted: params.text })
+      Object.assign(made, { title: message(kind), steps: [step(0, message('apply_configuration'), by('apply_configuration'), { conditions: [{ code: 'file_as_before', params: {}, holds: 'yes' }] })], difference: difference(this.configuration, text), wanted: text })
     } else if (kind === 'clean_up') {
       Object.assign(made, { title: message(kind), steps: ['run_logs', 'minutes'].map((what, i) => step(i, message('remove_old_data', { what, older_than_ms: Date.now() - 90 * DAY }), IMPOSSIBLE)) })
     } else throw new Refused(422, 'refused', `there is no plan of kind ${kind}`)
@@ -142,11 +146,11 @@ export class Frame {
     return made
   }
 
-  start({ preview, reason }) {
+  start({ preview }) {
     const made = this.previews.get(preview)
-    if (!made) throw new Refused(409, 'stale', 'this plan is too old: make it again')
+    if (!made) throw new Refused(404, 'not_found', 'there is no such preview')
     this.previews.delete(preview)
-    const run = this.#run(made.kind, made.title, 'person:anna', structuredClone(made.steps), { shop: made.shop, reason: reason ?? null, waits_for: made.waits_for, wanted: made.wanted })
+    const run = this.#run(made.kind, made.title, 'person:anna', structuredClone(made.steps), { shop: made.shop, waits_for: made.waits_for, difference: made.difference, wanted: made.wanted })
     run.state = made.needs_approval ? 'awaiting_approval' : 'running'
     run.started_ms = made.needs_approval ? null : Date.now()
     this.append('person:anna', 'run_started', run.id, { kind: made.kind })
@@ -154,19 +158,20 @@ export class Frame {
   }
 
   #run(kind, title, actor, steps, more = {}) {
-    const run = { id: String(++this.number), kind, title, shop: this.shop, state: 'running', actor, approved_by: null, created_ms: Date.now(), started_ms: Date.now(), ended_ms: null, waits_for: [], steps, reason: null, may: [], ...more }
+    const run = { id: String(++this.number), kind, title, shop: this.shop, state: 'running', actor, approved_by: null, created_ms: Date.now(), started_ms: Date.now(), ended_ms: null, waits_for: [], steps, cause: null, difference: null, ...more }
     this.runs.unshift(run)
     return run
   }
 
   #may(run) {
     const acted = run.steps.some((one) => one.state === 'done')
-    return { awaiting_approval: ['approve', 'cancel'], waiting: ['cancel'], running: ['cancel'], done: acted && run.undoable !== false ? ['undo'] : [], failed: ['undo'], stuck: ['retry', 'declare_done', 'undo'] }[run.state] ?? []
+    return { awaiting_approval: ['approve', 'cancel'], waiting: ['hurry', 'cancel'], running: ['cancel'], done: acted && run.undoable !== false ? ['undo'] : [], failed: ['undo'], stuck: ['retry', 'declare_done', 'declare_not_done', 'give_up'] }[run.state] ?? []
   }
 
   view(run, whole = true) {
     const { wanted: _, undoable: __, ...rest } = run
-    return { ...rest, may: this.#may(run), steps: whole ? run.steps : [] }
+    const done_steps = run.steps.filter((one) => one.state === 'done').length
+    return { ...rest, done_steps, all_steps: run.steps.length, may: whole ? this.#may(run) : [], steps: whole ? run.steps.map(({ progress: _, ...one }) => one) : [] }
   }
 
   #told(run) {
@@ -179,16 +184,16 @@ export class Frame {
     for (const listener of this.listeners) listener('line', { run: run.id, at_ms: Date.now(), text })
   }
 
-  decide(run, decision, reason) {
+  decide(run, decision) {
     if (decision === 'approve') Object.assign(run, { state: 'running', approved_by: 'person:anna', started_ms: Date.now(), waits_for: [] })
     else if (decision === 'cancel') run.state = run.steps.some((one) => one.state === 'done') ? 'undoing' : 'cancelled'
     else if (decision === 'undo') Object.assign(run, { state: 'undoing', ended_ms: null })
-    else if (decision === 'retry' || decision === 'declare-done') {
-      Object.assign(run, { state: 'running', ended_ms: null, reason: null })
-      for (const one of run.steps) if (one.state === 'unknown') one.state = decision === 'retry' ? 'planned' : 'done'
+    else if (decision === 'give-up') Object.assign(run, { state: 'failed', ended_ms: Date.now(), cause: { code: 'given_up', step: null, message: null, by: 'person:anna' } })
+    else {
+      Object.assign(run, { state: 'running', frozen: false, ended_ms: null, cause: null })
+      for (const one of run.steps) if (one.state === 'unknown') one.state = decision === 'declare-done' ? 'done' : 'planned'
     }
     if (run.state === 'cancelled') run.ended_ms = Date.now()
-    if (reason) run.reason = reason
     this.append('person:anna', decision === 'approve' ? 'run_approved' : decision === 'cancel' ? 'run_cancelled' : 'run_undone', run.id, {})
     return this.#told(run)
   }
@@ -204,19 +209,19 @@ export class Frame {
 
   #forward(run, world) {
     const now = Date.now()
-    const under = run.steps.find((one) => one.state === 'acting')
+    const under = run.steps.find((one) => one.state === 'intended')
     if (under) {
-      under.progress = under.act.code === 'remove_old_data' ? { done: Math.min(9000, (under.progress?.done ?? 0) + 4200), total: 9000, unit: 'records', per_second: 4200 } : null
+      under.progress = under.act.code === 'remove_old_data' ? { done: Math.min(9000, (under.progress?.done ?? 0) + 4200), total: 9000, unit: 'records', per_second: 4200 } : undefined
       if (under.progress) for (const listener of this.listeners) listener('progress', { run: run.id, step: under.index, ...under.progress })
       if (now - under.started_ms < STEP_MS) return
-      Object.assign(under, { state: 'done', ended_ms: now, progress: null, evidence: under.act.code === 'restart' ? { pid_before: 48211, pid: 50302 } : {} })
+      Object.assign(under, { state: 'done', ended_ms: now, progress: undefined, evidence: under.act.code === 'restart' ? { pid_before: 48211, pid: 50302 } : {} })
       this.#line(run, `${under.act.code} ${under.act.params.instance ?? ''}: done`)
       if (under.act.code === 'drain' || under.act.code === 'undrain') world?.[under.act.code](under.act.params.instance)
       if (run.wanted) Object.assign(this, { configuration: run.wanted, version: this.version + 1 })
     }
     const next = run.steps.find((one) => one.state === 'planned')
     if (next) {
-      Object.assign(next, { state: 'acting', started_ms: now })
+      Object.assign(next, { state: 'intended', started_ms: now })
       this.#line(run, `${next.act.code} ${next.act.params.instance ?? ''}: begins`)
     } else {
       Object.assign(run, { state: 'done', ended_ms: now })
@@ -226,7 +231,7 @@ export class Frame {
   }
 
   #back(run) {
-    const last = run.steps.findLast((one) => ['done', 'acting', 'failed'].includes(one.state))
+    const last = run.steps.findLast((one) => ['done', 'intended', 'failed'].includes(one.state))
     if (last) Object.assign(last, { state: last.undo.kind === 'impossible' ? 'skipped' : 'undone', ended_ms: Date.now() })
     else Object.assign(run, { state: 'undone', ended_ms: Date.now() })
     this.#told(run)
@@ -236,24 +241,24 @@ export class Frame {
 
   #incident(code, level, params, opened_ms, more = {}) {
     const incident = {
-      id: String(this.incidents.length + 1), shop: this.shop, code, params, level, state: 'open', opened_ms, resolved_ms: null, owner: null, acknowledged_by: null, acknowledged_until_ms: null,
-      findings: [{ id: `${code}:1`, code, level, params, since_ms: opened_ms }], lost_minor: null, currency: 'EUR', ...more,
+      id: this.incidents.length + 1, shop: this.shop, cause: code, code, params, level, state: 'open', opened_ms, resolved_ms: null, owner: null, acknowledged: null, resolution: null,
+      findings: [{ id: `${code}:1`, shop: this.shop, code, level, params, since_ms: opened_ms, state: more.state === 'resolved' ? 'gone' : 'firing' }], lost_minor: null, currency: 'EUR', ...more,
     }
     incident.timeline = more.timeline ?? [
-      { at_ms: opened_ms, kind: 'opened', actor: 'storewarden', params: {}, text: null },
-      { at_ms: opened_ms + 4_000, kind: 'notified', actor: 'storewarden', params: { to: 'Anna', channel: 'e-mail' }, text: null },
+      { at_ms: opened_ms, kind: 'opened', by: 'storewarden', params: { code } },
+      { at_ms: opened_ms + 4_000, kind: 'notified', by: 'storewarden', params: { route: 'Anna' } },
     ]
     this.incidents.unshift(incident)
     return incident
   }
 
-  act(incident, deed, { until_ms = null, owner, text = null }) {
-    const entry = (kind, params = {}) => incident.timeline.push({ at_ms: Date.now(), kind, actor: 'person:anna', params, text })
-    if (deed === 'acknowledge') Object.assign(incident, { state: 'acknowledged', acknowledged_by: 'person:anna', acknowledged_until_ms: until_ms }), entry('acknowledged')
-    else if (deed === 'own') Object.assign(incident, { owner }), entry('owner', { owner })
+  act(incident, deed, { until_ms = null, owner, text }) {
+    const entry = (kind, params = {}) => incident.timeline.push({ at_ms: Date.now(), kind, by: 'person:anna', params: { ...params, ...(text ? { text } : {}) } })
+    if (deed === 'acknowledge') Object.assign(incident, { state: 'acknowledged', acknowledged: { by: 'person:anna', at_ms: Date.now(), until_ms } }), entry('acknowledged')
+    else if (deed === 'own') Object.assign(incident, { owner }), entry('owned', { owner })
     else if (deed === 'note') entry('note')
-    else if (deed === 'resolve') Object.assign(incident, { state: 'resolved', resolved_ms: Date.now() }), entry('resolved')
-    else if (deed === 'reopen') Object.assign(incident, { state: 'open', resolved_ms: null, acknowledged_by: null }), entry('reopened')
+    else if (deed === 'resolve') Object.assign(incident, { state: 'resolved', resolved_ms: Date.now(), resolution: text }), entry('resolved')
+    else if (deed === 'reopen') Object.assign(incident, { state: 'open', resolved_ms: null, acknowledged: null }), entry('reopened')
     this.append('person:anna', `incident_${{ acknowledge: 'acknowledged', own: 'owned', note: 'noted', resolve: 'resolved', reopen: 'reopened' }[deed]}`, incident.id, {})
     return incident
   }
@@ -262,21 +267,21 @@ export class Frame {
 
   #year(scenario) {
     const { now, shop } = this
-    this.me.second_factor = scenario !== 'two'
+    this.me.second_factor.active = scenario !== 'two'
     this.people = [
-      { id: 'anna', name: 'Anna Berg', email: 'anna@lampenladen.example', roles: [{ role: 'owner', shop: null }], second_factor: this.me.second_factor, joined: true, last_seen_ms: now },
-      { id: 'ben', name: 'Ben Okafor', email: 'ben@agentur.example', roles: [{ role: 'operator', shop }, { role: 'developer', shop: null }], second_factor: true, joined: true, last_seen_ms: now - 5 * HOUR },
-      { id: 'chris', name: 'Chris Lindqvist', email: 'chris@agentur.example', roles: [{ role: 'developer', shop }], second_factor: scenario === 'calm', joined: true, last_seen_ms: now - 3 * DAY },
-      { id: 'dora', name: 'Dora Nagy', email: null, roles: [{ role: 'auditor', shop: null }], second_factor: false, joined: false, last_seen_ms: null },
+      { id: 'anna', name: 'Anna Berg', email: 'anna@lampenladen.example', grants: [{ role: 'owner', shop: null }], has_password: true, has_second_factor: this.me.second_factor.active, recovery_codes: 10, created_ms: now - 60 * DAY, seen_ms: now },
+      { id: 'ben', name: 'Ben Okafor', email: 'ben@agentur.example', grants: [{ role: 'operator', shop }, { role: 'developer', shop: null }], has_password: true, has_second_factor: true, recovery_codes: 10, created_ms: now - 60 * DAY, seen_ms: now - 5 * HOUR },
+      { id: 'chris', name: 'Chris Lindqvist', email: 'chris@agentur.example', grants: [{ role: 'developer', shop }], has_password: true, has_second_factor: scenario === 'calm', recovery_codes: 10, created_ms: now - 60 * DAY, seen_ms: now - 3 * DAY },
+      { id: 'dora', name: 'Dora Nagy', email: null, grants: [{ role: 'auditor', shop: null }], has_password: false, has_second_factor: false, recovery_codes: 10, created_ms: now - 60 * DAY, seen_ms: null },
     ]
-    this.sessions.push({ id: 's2', person: 'anna', created_ms: now - 9 * DAY, last_seen_ms: now - 5 * HOUR, agent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Safari/604.1', address: '203.0.113.7', current: false })
-    this.tokens = [{ id: 't1', name: 'deploy', permissions: ['see', 'operate'], shops: [shop], created_ms: now - 20 * DAY, expires_ms: now + 70 * DAY, last_used_ms: now - 5 * HOUR }]
+    this.sessions.push({ id: 's2', person: 'anna', created_ms: now - 9 * HOUR, seen_ms: now - 5 * HOUR, expires_ms: now + HOUR, browser: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Safari/604.1', method: 'password', is_current: false })
+    this.tokens = [{ name: 'deploy', permissions: ['see', 'operate'], shops: [shop], made_by: 'person:anna', created_ms: now - 20 * DAY, expires_ms: now + 70 * DAY, has_expired: false, used_ms: now - 5 * HOUR }]
     this.channels = [
-      { name: 'Anna', kind: 'email', to: 'anna@lampenladen.example', last_at_ms: now - 2 * DAY, last_ok: true, last_error: null, waiting: 0 },
-      { name: 'on-call', kind: 'ntfy', to: 'https://ntfy.example/lampen', last_at_ms: now - 2 * DAY, last_ok: scenario !== 'checkout', last_error: scenario === 'checkout' ? 'connection refused by ntfy.example' : null, waiting: scenario === 'checkout' ? 2 : 0 },
-      { name: 'agency', kind: 'slack', to: '#lampenladen', last_at_ms: null, last_ok: null, last_error: null, waiting: 0 },
+      { name: 'Anna', kind: 'email', waiting: 0, error: null, last: { at_ms: now - 2 * DAY, sent: true, error: null } },
+      { name: 'on-call', kind: 'ntfy', waiting: scenario === 'checkout' ? 2 : 0, error: scenario === 'checkout' ? 'connection refused by ntfy.example' : null, last: { at_ms: now - 2 * DAY, sent: true, error: null } },
+      { name: 'agency', kind: 'slack', waiting: 0, error: null, last: null },
     ]
-    if (scenario === 'calm') this.silences = [{ id: '1', shop, code: 'slow', until_ms: now + 6 * HOUR, reason: 'Search index is being rebuilt', actor: 'person:ben' }]
+    if (scenario === 'calm') this.silences = [{ id: 1, shop, code: 'slow', from_ms: now - HOUR, until_ms: now + 6 * HOUR, comment: 'Search index is being rebuilt', by: 'person:ben' }]
     const past = (days, code, level, params, minutes, more = {}) =>
       this.#incident(code, level, params, now - days * DAY, { state: 'resolved', resolved_ms: now - days * DAY + minutes * MINUTE, owner: 'Ben Okafor', ...more })
     past(61, 'certificate_ending', 'attention', { host: 'www.lampenladen.example', ends_ms: now - 50 * DAY }, 12)
@@ -285,19 +290,19 @@ export class Frame {
     past(2, 'instance_down', 'attention', { instance: 'app-1', error: 'connection refused' }, 4, {
       owner: null,
       timeline: [
-        { at_ms: now - 2 * DAY, kind: 'opened', actor: 'storewarden', params: {}, text: null },
-        { at_ms: now - 2 * DAY + 4_000, kind: 'notified', actor: 'storewarden', params: { to: 'Anna', channel: 'e-mail' }, text: null },
-        { at_ms: now - 2 * DAY + 9_000, kind: 'remedy_started', actor: 'storewarden', params: { action: 'restart_instance' }, text: null },
-        { at_ms: now - 2 * DAY + 70_000, kind: 'remedy_ended', actor: 'storewarden', params: { state: 'done' }, text: null },
-        { at_ms: now - 2 * DAY + 4 * MINUTE, kind: 'resolved', actor: 'storewarden', params: {}, text: null },
+        { at_ms: now - 2 * DAY, kind: 'opened', by: 'storewarden', params: {} },
+        { at_ms: now - 2 * DAY + 4_000, kind: 'notified', by: 'storewarden', params: { route: 'Anna' } },
+        { at_ms: now - 2 * DAY + 9_000, kind: 'remedy_started', by: 'storewarden', params: { action: 'restart_instance', run: 43 } },
+        { at_ms: now - 2 * DAY + 70_000, kind: 'remedy_ended', by: 'storewarden', params: { run: 43 } },
+        { at_ms: now - 2 * DAY + 4 * MINUTE, kind: 'resolved', by: 'storewarden', params: {} },
       ],
     })
     this.#ended('apply_configuration', {}, 'person:anna', 9 * DAY, [step(0, message('apply_configuration'), by('apply_configuration'))])
     this.#ended('rolling_redeploy', { release: '2026.11.2' }, 'token:deploy', 4 * DAY, [...restartSteps(shop, 'app-1'), ...restartSteps(shop, 'app-2', 4)], { approved_by: 'person:ben' })
     this.#ended('restart_instance', { instance: 'app-1' }, 'storewarden', 2 * DAY, restartSteps(shop, 'app-1'))
-    const failed = this.#ended('rolling_redeploy', { release: '2026.11.3' }, 'person:ben', 5 * HOUR, restartSteps(shop, 'app-1'), { state: 'undone', reason: 'app-1 did not answer its checks within 120 s' })
+    const failed = this.#ended('rolling_redeploy', { release: '2026.11.3' }, 'person:ben', 5 * HOUR, restartSteps(shop, 'app-1'), { state: 'undone', cause: { code: 'step_failed', step: 2, message: 'app-1 did not answer its checks within 120 s', by: null } })
     failed.steps.forEach((one, i) => Object.assign(one, { state: ['undone', 'undone', 'failed', 'skipped'][i], error: i === 2 ? 'GET /health answered 500 (12 times in 120 s)' : null }))
-    for (const [days, actor, kind, subject] of [[61, 'person:anna', 'signed_in', null], [40, 'person:anna', 'person_invited', 'person:ben'], [20, 'person:anna', 'token_created', 'deploy'], [12, 'person:ben', 'incident_acknowledged', '3'], [9, 'person:anna', 'run_started', '41'], [4, 'person:ben', 'run_approved', '42'], [2, 'storewarden', 'remedy_started', '43'], [0.2, 'person:ben', 'signed_in', null]]) this.append(actor, kind, subject, {}, now - days * DAY)
+    for (const [days, actor, kind, subject] of [[61, 'person:anna', 'signed_in', null], [40, 'person:anna', 'person_invited', 'person:ben'], [20, 'person:anna', 'token_created', 'deploy'], [12, 'person:ben', 'incident_acknowledged', '3'], [9, 'person:anna', 'run_started', 'run:41'], [4, 'person:ben', 'run_approved', 'run:42'], [2, 'storewarden', 'remedy_started', 'run:43'], [0.2, 'person:ben', 'signed_in', null]]) this.append(actor, kind, subject, {}, now - days * DAY)
     for (let i = 0; i < 120; i++) this.append(i % 3 ? 'person:anna' : 'person:ben', i % 5 ? 'signed_in' : 'incident_noted', null, {}, now - 4 * HOUR + i * MINUTE)
     this.append('person:chris', 'sign_in_failed', null, {}, now - 30 * MINUTE)
     this.#present(scenario)
@@ -318,22 +323,22 @@ export class Frame {
       this.#incident('checkout_errors', 'broken', { failed: 23, total: 25 }, now - 240_000, {
         lost_minor: 114_540,
         timeline: [
-          { at_ms: now - 240_000, kind: 'opened', actor: 'storewarden', params: {}, text: null },
-          { at_ms: now - 236_000, kind: 'notified', actor: 'storewarden', params: { to: 'Anna', channel: 'e-mail' }, text: null },
-          { at_ms: now - 235_000, kind: 'notify_failed', actor: 'storewarden', params: { to: 'on-call' }, text: 'connection refused by ntfy.example' },
-          { at_ms: now - 90_000, kind: 'note', actor: 'person:ben', params: {}, text: 'Payment provider reports trouble on its status page. Asking them.' },
+          { at_ms: now - 240_000, kind: 'opened', by: 'storewarden', params: {} },
+          { at_ms: now - 236_000, kind: 'notified', by: 'storewarden', params: { route: 'Anna' } },
+          { at_ms: now - 235_000, kind: 'notify_failed', by: 'storewarden', params: { route: 'on-call', error: 'connection refused by ntfy.example' } },
+          { at_ms: now - 90_000, kind: 'note', by: 'person:ben', params: { text: 'Payment provider reports trouble on its status page. Asking them.' } },
         ],
       })
-      const run = this.#run('rolling_redeploy', message('rolling_redeploy', { release: '2026.11.3' }), 'person:ben', restartSteps(shop, 'app-1'), { state: 'awaiting_approval', started_ms: null, waits_for: [message('approval')], reason: 'Goes back to the payment module of last week' })
+      const run = this.#run('rolling_redeploy', message('rolling_redeploy', { release: '2026.11.3' }), 'person:ben', restartSteps(shop, 'app-1'), { state: 'awaiting_approval', started_ms: null, waits_for: [message('approval')] })
       run.created_ms = now - 60_000
     }
     if (scenario === 'instance') {
       this.#incident('instance_down', 'attention', { instance: 'app-2', error: 'connection refused' }, now - 95_000)
-      this.#incident('errors_up', 'attention', { share: 0.031 }, now - 60_000, { state: 'acknowledged', acknowledged_by: 'person:ben', acknowledged_until_ms: now + 3 * HOUR, lost_minor: 12_400 })
-      const stuck = this.#run('restart_instance', message('restart_instance', { instance: 'app-2' }), 'storewarden', restartSteps(shop, 'app-2'), { state: 'stuck', reason: 'whether app-2 was restarted can’t be told: its process is gone', frozen: true })
+      this.#incident('errors_up', 'attention', { share: 0.031 }, now - 60_000, { state: 'acknowledged', acknowledged: { by: 'person:ben', at_ms: now - 50_000, until_ms: now + 3 * HOUR }, lost_minor: 12_400 })
+      const stuck = this.#run('restart_instance', message('restart_instance', { instance: 'app-2' }), 'storewarden', restartSteps(shop, 'app-2'), { state: 'stuck', cause: { code: 'unknown', step: 1, message: 'no process with the pid that was written down', by: null }, frozen: true })
       stuck.steps.forEach((one, i) => Object.assign(one, i === 0 ? { state: 'done', started_ms: now - 80_000, ended_ms: now - 79_000 } : i === 1 ? { state: 'unknown', started_ms: now - 79_000, error: 'no process with the pid that was written down' } : {}))
     }
-    if (scenario === 'holding') this.#incident('all_down', 'broken', {}, now - 18_000, { lost_minor: 9_900, findings: ['app-1', 'app-2'].map((instance) => ({ id: `instance_down:${instance}`, code: 'instance_down', level: 'broken', params: { instance, error: 'connection refused' }, since_ms: now - 18_000 })) })
+    if (scenario === 'holding') this.#incident('all_down', 'broken', {}, now - 18_000, { lost_minor: 9_900, findings: ['app-1', 'app-2'].map((instance) => ({ id: `instance_down:${instance}`, code: 'instance_down', level: 'broken', params: { instance, error: 'connection refused' }, shop, since_ms: now - 18_000, state: 'firing' })) })
     if (scenario === 'disk') {
       this.broken = true
       this.#incident('brand_new_code', 'unknown', { mount: '/var' }, now - 20 * MINUTE)

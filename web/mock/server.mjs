@@ -50,7 +50,7 @@ function json(response, status, body) {
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
   response.end(JSON.stringify(body))
 }
-const failure = (response, status, code, message, details) => json(response, status, { error: { code, message, ...(details ? { details } : {}) } })
+const failure = (response, status, code, message, more) => json(response, status, { error: { code, message, ...more } })
 
 function events(request, response, world) {
   if (Date.now() < cutUntil) return failure(response, 503, 'unavailable', 'cut on purpose')
@@ -104,6 +104,16 @@ async function signIn(request, response) {
   return json(response, 200, {})
 }
 
+/** Whoever is invited is Dora. */
+async function invitation(request, response, path) {
+  let text = ''
+  for await (const part of request) text += part
+  if (!JSON.parse(text).token.startsWith('of-')) return failure(response, 404, 'invitation', 'this invitation was used, replaced, or has run out')
+  if (path.endsWith('/look')) return json(response, 200, { id: 'dora', name: 'Dora Nagy' })
+  response.setHeader('set-cookie', 'storewarden_session=mock; Path=/; HttpOnly; SameSite=Strict')
+  return json(response, 200, { person: 'dora' })
+}
+
 async function frameRoute(request, response, url, frame) {
   try {
     const answer = await frameApi(frame, request, url)
@@ -113,7 +123,7 @@ async function frameRoute(request, response, url, frame) {
     response.end()
   } catch (error) {
     if (!(error instanceof Refused)) throw error
-    failure(response, error.status, error.code, error.message, error.details)
+    failure(response, error.status, error.code, error.message, { details: error.details ?? [] })
   }
 }
 
@@ -121,6 +131,7 @@ function api(request, response, url, cookie) {
   const path = url.pathname
   if (path === '/api/v1/health') return json(response, 200, { ok: true, version: '0.1.0' })
   if (path === '/api/v1/sign-in') return signIn(request, response)
+  if (path.startsWith('/api/v1/invitations/')) return invitation(request, response, path)
   if (cookie.storewarden_session !== 'mock') return failure(response, 401, 'unauthenticated', 'sign in first')
   const scenario = cookie.scenario in SCENARIOS ? cookie.scenario : 'calm'
   const list = worldsOf(scenario)

@@ -1,7 +1,7 @@
 // The only place that talks HTTP. Knows paths and the error shape; keeps nothing.
 
-import type { Channel, ConfigurationView, Decision, Incident, Ledger, Me, Permission, Person, PlanWish, Preview, Grant, Run, SecondFactorOffer, SessionView, Silence, Token } from './frame'
-import type { ApiError, Instance, Params, Reloaded, ShopState, ShopSummary } from './types'
+import type { Channel, ConfigurationView, Decision, Grant, Incident, Invitation, Ledger, Me, Permission, Person, PlanWish, Preview, Run, SecondFactorOffer, SessionView, Silence, Token } from './frame'
+import type { ApiError, Instance, Reloaded, ShopState, ShopSummary } from './types'
 
 const BASE = '/api/v1'
 
@@ -11,15 +11,14 @@ export class Failure extends Error {
   readonly code: string
   /** One a mistake, where there are several. */
   readonly details: string[]
-  /** Figures that belong to it, such as `retry_after_ms`. */
-  readonly params: Params
+  readonly retry_after_ms: number | null
 
-  constructor(status: number, error: Omit<ApiError, 'details'> & { details?: unknown }) {
+  constructor(status: number, error: ApiError) {
     super(error.message)
     this.status = status
     this.code = error.code
-    this.details = Array.isArray(error.details) ? error.details.map(String) : []
-    this.params = error.details && !Array.isArray(error.details) ? (error.details as Params) : {}
+    this.details = error.details ?? []
+    this.retry_after_ms = error.retry_after_ms ?? null
   }
 
   /** The server is older than this page, or the thing is not there. */
@@ -69,45 +68,48 @@ export const api = {
   reload: () => call<Reloaded>('POST', '/reload'),
   signIn: (name: string, password: string, code?: string) => call<unknown>('POST', '/sign-in', { name, password, ...(code ? { code } : {}) }),
   signOut: () => call<undefined>('POST', '/sign-out'),
+  lookAtInvitation: (token: string) => call<{ id: string; name: string }>('POST', '/invitations/look', { token }),
+  acceptInvitation: (token: string, password: string) => call<unknown>('POST', '/invitations/accept', { token, password }),
 
   plan: (wish: PlanWish) => call<Preview>('POST', '/plans', wish),
-  start: (preview: string, reason: string) => call<Run>('POST', '/runs', { preview, ...(reason ? { reason } : {}) }),
+  start: (preview: string) => call<Run>('POST', '/runs', { preview }),
   runs: (asked: Asked) => call<{ runs: Run[]; next: string | null }>('GET', `/runs${query(asked)}`),
   run: (run: string) => call<Run>('GET', `/runs/${part(run)}`),
   runLog: (run: string, from: number) => call<{ text: string; next: number }>('GET', `/runs/${part(run)}/log${query({ from })}`),
-  decide: (run: string, decision: Decision, reason: string) => call<Run>('POST', `/runs/${part(run)}/${decision.replace('_', '-')}`, reason ? { reason } : {}),
+  decide: (run: string, decision: Decision, reason: string) => call<Run>('POST', `/runs/${part(run)}/${decision.replaceAll('_', '-')}`, reason ? { reason } : {}),
   runEvents: () => new EventSource(`${BASE}/runs/events`),
   configuration: () => call<ConfigurationView>('GET', '/configuration'),
 
-  incidents: (asked: Asked) => call<{ incidents: Incident[]; next: string | null }>('GET', `/incidents${query(asked)}`),
+  incidents: (asked: Asked) => call<{ incidents: Incident[]; next: number | null }>('GET', `/incidents${query(asked)}`),
   incident: (id: string) => call<Incident>('GET', `/incidents/${part(id)}`),
-  acknowledge: (id: string, until_ms: number | null) => call<Incident>('POST', `/incidents/${part(id)}/acknowledge`, until_ms === null ? {} : { until_ms }),
-  own: (id: string, owner: string) => call<Incident>('POST', `/incidents/${part(id)}/own`, { owner }),
-  note: (id: string, text: string) => call<Incident>('POST', `/incidents/${part(id)}/note`, { text }),
-  resolve: (id: string, text: string) => call<Incident>('POST', `/incidents/${part(id)}/resolve`, { text }),
-  reopen: (id: string) => call<Incident>('POST', `/incidents/${part(id)}/reopen`, {}),
+  acknowledge: (id: number, until_ms: number | null) => call<Incident>('POST', `/incidents/${id}/acknowledge`, { until_ms }),
+  own: (id: number, owner: string) => call<Incident>('POST', `/incidents/${id}/own`, { owner }),
+  note: (id: number, text: string) => call<Incident>('POST', `/incidents/${id}/note`, { text }),
+  resolve: (id: number, text: string) => call<Incident>('POST', `/incidents/${id}/resolve`, { text }),
+  reopen: (id: number) => call<Incident>('POST', `/incidents/${id}/reopen`),
   silences: () => call<{ silences: Silence[] }>('GET', '/silences'),
-  silence: (silence: Omit<Silence, 'id' | 'actor'>) => call<Silence>('POST', '/silences', silence),
-  endSilence: (id: string) => call<undefined>('DELETE', `/silences/${part(id)}`),
-  channels: () => call<{ channels: Channel[] }>('GET', '/notify'),
-  testChannel: (name: string) => call<Channel>('POST', '/notify/test', { name }),
+  silence: (silence: Pick<Silence, 'shop' | 'code' | 'until_ms' | 'comment'>) => call<Silence>('POST', '/silences', silence),
+  endSilence: (id: number) => call<unknown>('DELETE', `/silences/${id}`),
+  channels: () => call<{ routes: Channel[] }>('GET', '/notify'),
+  testChannel: (route: string) => call<unknown>('POST', '/notify/test', { route }),
 
   me: () => call<Me>('GET', '/me'),
   people: () => call<{ people: Person[] }>('GET', '/people'),
-  addPerson: (person: { name: string; email: string | null; roles: Grant[] }) => call<Person>('POST', '/people', person),
-  changePerson: (id: string, change: { name?: string; email?: string | null; roles?: Grant[] }) => call<Person>('PATCH', `/people/${part(id)}`, change),
+  addPerson: (person: { id: string; name: string; email: string | null; grants: Grant[] }) => call<{ person: Person; invitation: Invitation }>('POST', '/people', person),
+  changePerson: (id: string, change: { name?: string; email?: string | null; grants?: Grant[] }) => call<Person>('PATCH', `/people/${part(id)}`, change),
   removePerson: (id: string) => call<undefined>('DELETE', `/people/${part(id)}`),
-  invite: (id: string) => call<{ url: string; expires_ms?: number }>('POST', `/people/${part(id)}/invite`),
+  invite: (id: string) => call<Invitation>('POST', `/people/${part(id)}/invite`),
+  reset: (id: string) => call<Invitation>('POST', `/people/${part(id)}/reset`),
   sessions: () => call<{ sessions: SessionView[] }>('GET', '/sessions'),
   endSession: (id: string) => call<undefined>('DELETE', `/sessions/${part(id)}`),
-  password: (current: string, password: string) => call<undefined>('POST', '/me/password', { current, password }),
-  beginSecondFactor: () => call<SecondFactorOffer>('POST', '/me/second-factor/begin', {}),
-  confirmSecondFactor: (code: string) => call<{ recovery_codes: string[] } | undefined>('POST', '/me/second-factor/confirm', { code }),
-  removeSecondFactor: (password: string) => call<undefined>('POST', '/me/second-factor/remove', { password }),
-  recoveryCodes: () => call<{ recovery_codes: string[] }>('POST', '/me/recovery-codes', {}),
+  password: (current: string | null, fresh: string) => call<undefined>('POST', '/me/password', { current, new: fresh }),
+  beginSecondFactor: (password: string | null) => call<SecondFactorOffer>('POST', '/me/second-factor/begin', { password }),
+  confirmSecondFactor: (code: string) => call<{ recovery_codes: string[] }>('POST', '/me/second-factor/confirm', { code }),
+  removeSecondFactor: (password: string | null) => call<undefined>('POST', '/me/second-factor/remove', { password }),
+  recoveryCodes: (password: string | null) => call<{ recovery_codes: string[] }>('POST', '/me/recovery-codes', { password }),
   tokens: () => call<{ tokens: Token[] }>('GET', '/tokens'),
-  makeToken: (token: { name: string; permissions: Permission[]; shops: string[] | null; expires_ms: number | null }) => call<Token & { token: string }>('POST', '/tokens', token),
-  endToken: (id: string) => call<undefined>('DELETE', `/tokens/${part(id)}`),
+  makeToken: (token: { name: string; permissions: Permission[]; shops: string[] | null; days: number }) => call<{ token: string }>('POST', '/tokens', token),
+  endToken: (name: string) => call<undefined>('DELETE', `/tokens/${part(name)}`),
 
   ledger: (asked: Asked) => call<Ledger>('GET', `/ledger${query(asked)}`),
 }

@@ -1,129 +1,50 @@
-// The API's values of the frame: changes, incidents, people, ledger. `null` is unknown and must be shown as unknown.
-// Times are unix milliseconds, money is in minor units.
+// The API's values of the frame: changes, incidents, people. From `schema.ts` as in `types.ts`, with what the document
+// leaves open: parameters, and the words of states. The ledger's are written out: its route is not in the document yet.
 
-import type { Finding, Params } from './types'
+import type { components } from './schema'
+import type { But, Level, Params, Whole } from './types'
+
+type Schemas = components['schemas']
 
 /** A text by its code; the words are ours, the parameters the server's. */
-export interface Message { code: string; params: Params }
+export type Message = But<Schemas['Message'], { params: Params }>
 
 export type RunState = 'awaiting_approval' | 'waiting' | 'running' | 'done' | 'failed' | 'cancelled' | 'undoing' | 'undone' | 'undo_failed' | 'stuck'
-export type StepState = 'planned' | 'intended' | 'acting' | 'done' | 'failed' | 'undoing' | 'undone' | 'skipped' | 'unknown'
-export type Decision = 'approve' | 'cancel' | 'undo' | 'retry' | 'declare_done'
+export type StepState = 'planned' | 'intended' | 'done' | 'failed' | 'undoing' | 'undone' | 'skipped' | 'unknown'
+export type Decision = 'approve' | 'hurry' | 'cancel' | 'undo' | 'retry' | 'declare_done' | 'declare_not_done' | 'give_up'
 
-export interface Condition { code: string; params: Params; holds: 'yes' | 'no' | 'unknown' }
-export interface Undo { kind: 'by' | 'nothing_to_undo' | 'impossible'; act?: Message | null; reason?: string | null }
+export type Condition = But<Schemas['ConditionView'], { params: Params; holds: 'yes' | 'no' | 'unknown' }>
+export type Undo = But<Whole<Schemas['UndoView']>, { kind: 'by' | 'nothing_to_undo' | 'impossible'; act: Message | null }>
 export interface Progress { done: number; total: number | null; unit: string; per_second: number | null }
-export interface StepView {
-  index: number
-  act: Message
-  conditions: Condition[]
-  undo: Undo
-  timeout_ms: number
-  state: StepState
-  started_ms: number | null
-  ended_ms: number | null
-  error: string | null
-  evidence: Params
-  progress: Progress | null
-}
+/** Progress is told live only, and kept here beside its step. */
+export type StepView = But<Whole<Schemas['StepView']>, { act: Message; conditions: Condition[]; undo: Undo; state: StepState; evidence: Params }> & { progress?: Progress }
 
 /** A plan before it is started; `id` starts it. */
-export interface Preview {
-  id: string
-  kind: string
-  title: Message
-  shop: string | null
-  steps: StepView[]
-  waits_for: Message[]
-  needs_approval: boolean
-  /** Unified; for a change of the configuration. */
-  difference?: string | null
-  warnings: Message[]
-  made_at_ms: number
-  text: string
-}
-
-export interface Run {
-  id: string
-  kind: string
-  title: Message
-  shop: string | null
-  state: RunState
-  actor: string
-  approved_by: string | null
-  created_ms: number
-  started_ms: number | null
-  ended_ms: number | null
-  waits_for: Message[]
-  /** Empty in a list. */
-  steps: StepView[]
-  reason: string | null
-  may: Decision[]
-}
+export type Preview = But<Whole<Schemas['PreviewView']>, { title: Message; steps: StepView[]; waits_for: Message[]; warnings: Message[] }>
+export type Run = But<Whole<Schemas['RunView']>, { title: Message; state: RunState; steps: StepView[]; waits_for: Message[]; may: Decision[] }>
 export interface RunProgress extends Progress { run: string; step: number }
-export interface RunLine { run: string; at_ms: number; text: string }
-export interface PlanWish { kind: string; shop?: string; params: Params }
+export interface RunLine { run: string; step: number; at_ms: number; text: string }
+export type PlanWish = Schemas['WishBody']
+export type ConfigurationView = Schemas['ConfigurationText']
 
-export interface ConfigurationView { path: string; text: string; version: number | string; findings: Finding[] }
-
-export type IncidentState = 'open' | 'acknowledged' | 'resolved'
-export type TimelineKind =
-  | 'opened' | 'joined' | 'severity' | 'no_data' | 'flapping' | 'cleared' | 'notified' | 'notify_failed' | 'escalated' | 'acknowledged'
-  | 'acknowledgement_ended' | 'owner' | 'note' | 'remedy_started' | 'remedy_ended' | 'remedy_failed' | 'remedy_limited' | 'resolved' | 'reopened'
-export interface TimelineEntry { at_ms: number; kind: TimelineKind; actor: string; params: Params; text: string | null }
-export interface Incident {
-  id: string
-  shop: string | null
-  code: string
-  params: Params
-  level: 'attention' | 'broken' | 'unknown'
-  state: IncidentState
-  opened_ms: number
-  resolved_ms: number | null
-  owner: string | null
-  acknowledged_by: string | null
-  acknowledged_until_ms: number | null
-  findings: Finding[]
-  lost_minor: number | null
-  currency: string | null
-  timeline?: TimelineEntry[]
-}
-export interface Silence { id: string; shop: string | null; code: string | null; until_ms: number; reason: string; actor: string }
-export interface Channel {
-  name: string
-  kind: 'email' | 'webhook' | 'slack' | 'ntfy'
-  to: string
-  last_at_ms: number | null
-  last_ok: boolean | null
-  last_error: string | null
-  waiting: number
-}
+export type IncidentState = Schemas['IncidentState']
+export type TimelineEntry = But<Schemas['TimelineEntry'], { params: Params }>
+export type IncidentFinding = But<Whole<Schemas['IncidentFinding']>, { level: Level; params: Params }>
+/** The timeline comes with one incident, not in a list. */
+export type Incident = But<Whole<Schemas['IncidentView']>, { level: Level; params: Params; findings: IncidentFinding[]; acknowledged: Whole<Schemas['Acknowledged']> | null }> & { timeline?: TimelineEntry[] }
+export type Silence = Whole<Schemas['Silence']>
+export type Channel = But<Whole<Schemas['NotifyRoute']>, { last: Whole<Schemas['LastNotice']> | null }>
 
 export type Role = 'owner' | 'operator' | 'developer' | 'client' | 'auditor'
 export type Permission = 'see' | 'operate' | 'approve' | 'change_configuration' | 'acknowledge' | 'read_ledger' | 'see_people' | 'manage_people'
 /** A role at one shop; `null` is every shop and the machine. */
 export interface Grant { role: Role; shop: string | null }
-export interface Me {
-  id: string
-  name: string
-  roles: Grant[]
-  permissions: Permission[]
-  second_factor: boolean
-  session: string | null
-}
-export interface Person {
-  id: string
-  name: string
-  email: string | null
-  roles: Grant[]
-  second_factor: boolean
-  /** Whether they ever set a password: until then their invitation is open. */
-  joined: boolean
-  last_seen_ms: number | null
-}
-export interface SessionView { id: string; person: string; created_ms: number; last_seen_ms: number | null; agent: string | null; address: string | null; current: boolean }
-export interface Token { id: string; name: string; permissions: Permission[]; shops: string[] | null; created_ms: number; expires_ms: number | null; last_used_ms: number | null }
-export interface SecondFactorOffer { uri: string; secret: string; svg?: string | null }
+export type Me = But<Whole<Schemas['Me']>, { grants: Grant[]; permissions: Permission[]; shops: Record<string, Permission[]>; session: Schemas['SessionOf'] | null }>
+export type Person = But<Whole<Schemas['Person']>, { grants: Grant[] }>
+export type Invitation = Schemas['Invitation']
+export type SessionView = Whole<Schemas['SessionRow']>
+export type Token = But<Whole<Schemas['TokenRow']>, { permissions: Permission[]; shops: string[] | null }>
+export type SecondFactorOffer = Whole<Schemas['Begun']>
 
 export interface LedgerRecord { sequence: number; at_ms: number; actor: string; shop: string | null; kind: string; subject: string | null; params: Params; hash: string }
 export interface Verified { ok: boolean | null; through_sequence: number; checked_ms: number | null; message: Message }

@@ -6,8 +6,8 @@ import type { components } from './schema'
 type Schemas = components['schemas']
 
 /** The server always writes every field, null where it knows nothing; the document calls those fields optional. */
-type Whole<T> = T extends (infer Item)[] ? Whole<Item>[] : T extends object ? { [Key in keyof T]-?: Whole<Exclude<T[Key], undefined>> } : T
-type But<T, Changes> = Omit<T, keyof Changes> & Changes
+export type Whole<T> = T extends (infer Item)[] ? Whole<Item>[] : T extends object ? { [Key in keyof T]-?: Whole<Exclude<T[Key], undefined>> } : T
+export type But<T, Changes> = Omit<T, keyof Changes> & Changes
 
 export type Level = Schemas['Level']
 /** Numbers and texts, never formatted yet. The document leaves their type open. */

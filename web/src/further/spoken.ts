@@ -1,6 +1,6 @@
 // Sentences of the frame's codes in the language that is shown: titles, steps, waits, people.
 
-import type { Condition, Message, Run, RunState, StepState, StepView } from '../api/frame'
+import type { Condition, Message, Run, RunState, StepState } from '../api/frame'
 import type { Level } from '../api/types'
 import { findingText } from '../messages'
 import { readable, say } from '../messages/readable'
@@ -38,7 +38,7 @@ export const RUN_TONES: Record<RunState, Tone> = {
   undoing: 'running', undone: 'attention', undo_failed: 'broken', stuck: 'broken',
 }
 export const STEP_TONES: Record<StepState, Tone> = {
-  planned: 'waiting', intended: 'running', acting: 'running', done: 'good', failed: 'broken', undoing: 'running', undone: 'ended', skipped: 'ended', unknown: 'unknown',
+  planned: 'waiting', intended: 'running', done: 'good', failed: 'broken', undoing: 'running', undone: 'ended', skipped: 'ended', unknown: 'unknown',
 }
 
 /** A state that a newer server knows and this page does not is unknown, never good. */
@@ -48,9 +48,13 @@ export const stepTone = (state: StepState): Tone => STEP_TONES[state] ?? 'unknow
 export const isOver = (run: Run) => ['done', 'failed', 'cancelled', 'undone', 'undo_failed'].includes(run.state)
 
 /** `step 2 of 4`, of the one that is under way or comes next. */
-export function whereabouts(steps: StepView[]): string {
-  const words = view.frame.run
-  if (steps.length === 0) return words.state.running.toLowerCase()
-  const at = steps.findIndex((step) => !['done', 'skipped'].includes(step.state))
-  return words.at(view.format.count((at < 0 ? steps.length - 1 : at) + 1), view.format.count(steps.length))
+export function whereabouts({ done_steps, all_steps }: Run): string {
+  return view.frame.run.at(view.format.count(Math.min(done_steps + 1, all_steps)), view.format.count(all_steps))
+}
+
+/** Why a run is not, or did not end, as planned. */
+export function causeText({ cause }: Run): string | null {
+  if (!cause) return null
+  const said = say(view.frame.run.cause, { code: cause.code, params: cause.by ? { by: actorText(cause.by) } : {} }, view.format, view.now_ms)
+  return cause.message ? `${said} ${cause.message}` : said
 }

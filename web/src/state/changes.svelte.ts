@@ -1,4 +1,4 @@
-// The live line of all runs. EventSource resumes by itself with Last-Event-ID; what was missed for longer is read anew.
+// The live line of all runs. EventSource comes back by itself after a cut; what was missed meanwhile is read anew.
 
 import { untrack } from 'svelte'
 import { api } from '../api/client'
@@ -11,7 +11,7 @@ export interface Listener {
   run(run: Run): void
   progress?(progress: RunProgress): void
   line?(line: RunLine): void
-  /** The line was cut and is back: what is shown must be read again. */
+  /** Something was missed: what is shown must be read again. */
   back(): void
 }
 
@@ -45,10 +45,14 @@ class Changes {
     on<Run>('run', (listener, run) => listener.run(run))
     on<RunProgress>('progress', (listener, progress) => listener.progress?.(progress))
     on<RunLine>('line', (listener, line) => listener.line?.(line))
+    const back = () => {
+      for (const listener of this.#listeners) listener.back()
+    }
+    source.addEventListener('reset', back)
     source.addEventListener('open', () => {
       const was = this.line
       this.line = 'live'
-      if (was === 'cut') for (const listener of this.#listeners) listener.back()
+      if (was === 'cut') back()
     })
     source.addEventListener('error', () => {
       this.line = 'cut'

@@ -7,7 +7,7 @@ import type { Minute, Point, ShopState, ShopSummary, Tick } from '../api/types'
 
 export type Line = 'connecting' | 'live' | 'cut'
 /** Why there is nothing to show at all. */
-export type Trouble = { kind: 'signed_out' } | { kind: 'unreachable'; message: string } | { kind: 'no_shops' }
+export type Trouble = { kind: 'signed_out' } | { kind: 'second_factor_missing' } | { kind: 'unreachable'; message: string } | { kind: 'no_shops' }
 
 const KEEP_POINTS = 1800
 const KEEP_MINUTES = 180
@@ -73,10 +73,11 @@ class Feed {
   }
 
   #failed(error: unknown) {
-    if (error instanceof Failure && error.status === 401) {
+    const out = error instanceof Failure && error.status === 401
+    if (out || (error instanceof Failure && error.code === 'second_factor_missing')) {
       this.stop()
       this.state = null
-      this.trouble = { kind: 'signed_out' }
+      this.trouble = { kind: out ? 'signed_out' : 'second_factor_missing' }
       return
     }
     // With a state in hand the figures stay, marked stale: more use than an empty page.

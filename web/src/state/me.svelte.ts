@@ -17,13 +17,22 @@ class Myself {
     }
   }
 
-  may(permission: Permission): boolean {
+  /** At this shop; without one, anywhere at all. */
+  may(permission: Permission, shop?: string | null): boolean {
+    const { who } = this
+    if (who === null || who.permissions.includes(permission)) return true
+    const places = typeof shop === 'string' ? [who.shops[shop] ?? []] : Object.values(who.shops)
+    return places.some((permissions) => permissions.includes(permission))
+  }
+
+  /** At every shop and on the machine. */
+  mayEverywhere(permission: Permission): boolean {
     return this.who === null || this.who.permissions.includes(permission)
   }
 
   /** Asks once what people are called, where one may know. */
   async beginNames() {
-    if (this.#names || !this.may('see_people')) return
+    if (this.#names || !this.mayEverywhere('see_people')) return
     this.#names = new Map()
     try {
       this.#names = new Map((await api.people()).people.map(({ id, name }) => [id, name]))

@@ -1,7 +1,6 @@
 // How much waits for a person on the other pages: the counts beside their names in the head of every page.
 
 import { api } from '../api/client'
-import type { RunState } from '../api/frame'
 
 const EVERY_MS = 15_000
 const COUNTED = 100
@@ -12,10 +11,9 @@ class Needs {
   decisions = $state<number | null>(null)
 
   async again() {
-    const runs = async (state: RunState) => (await api.runs({ state, limit: COUNTED })).runs.length
-    const [open, approvals, stuck] = await Promise.allSettled([api.incidents({ state: 'open', limit: COUNTED }), runs('awaiting_approval'), runs('stuck')])
-    this.incidents = open.status === 'fulfilled' ? open.value.incidents.length : null
-    this.decisions = approvals.status === 'fulfilled' && stuck.status === 'fulfilled' ? approvals.value + stuck.value : null
+    const [incidents, runs] = await Promise.allSettled([api.incidents({ state: 'open', limit: COUNTED }), api.runs({ state: 'open', limit: COUNTED })])
+    this.incidents = incidents.status === 'fulfilled' ? incidents.value.incidents.length : null
+    this.decisions = runs.status === 'fulfilled' ? runs.value.runs.filter(({ state }) => state === 'awaiting_approval' || state === 'stuck').length : null
   }
 
   keep(): () => void {

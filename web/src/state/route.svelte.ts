@@ -1,7 +1,8 @@
 // Where the reader is: a page, one thing on it, and a shop, all in the address, so that a link shows the same to another person.
 
-export type Page = 'overview' | 'shop' | 'changes' | 'incidents' | 'people' | 'settings' | 'ledger'
-export const PAGES: Page[] = ['overview', 'shop', 'changes', 'incidents', 'people', 'settings', 'ledger']
+export type Page = 'overview' | 'shop' | 'changes' | 'incidents' | 'people' | 'settings' | 'ledger' | 'invitation'
+/** Those that one goes to; an invitation is opened by its link only. */
+export const PAGES: Exclude<Page, 'invitation'>[] = ['overview', 'shop', 'changes', 'incidents', 'people', 'settings', 'ledger']
 
 const pathOf = (page: Page, id?: string | null) => (page === 'overview' ? '/' : `/${page}${id ? `/${encodeURIComponent(id)}` : ''}`)
 
@@ -18,7 +19,7 @@ class Route {
 
   #read() {
     const [first, second] = location.pathname.split('/').filter(Boolean)
-    this.page = PAGES.find((page) => page === first) ?? 'overview'
+    this.page = first === 'invitation' ? first : (PAGES.find((page) => page === first) ?? 'overview')
     this.id = second ? decodeURIComponent(second) : null
     this.shop = new URLSearchParams(location.search).get('shop')
   }
