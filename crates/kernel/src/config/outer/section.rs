@@ -1,6 +1,8 @@
 //! Walks one table of the file: every key is asked for by name and type, and what nobody asked for
 //! is unknown.
 
+#[cfg(test)]
+use super::tests::schema::{Asked, heard};
 use super::{
     reader::{Reader, Wrong},
     values,
@@ -69,6 +71,8 @@ impl<'a> Section<'a> {
 
     /// Whatever stands behind a key.
     pub(super) fn item(&self, key: &'static str) -> Option<&'a Item> {
+        #[cfg(test)]
+        heard(&self.name, key, Asked::Anything);
         let mut asked = self.asked.borrow_mut();
         if !asked.contains(&key) {
             asked.push(key);
@@ -117,6 +121,8 @@ impl<'a> Section<'a> {
         } else {
             format!("[{inner}.{key}]")
         };
+        #[cfg(test)]
+        heard(&self.name, key, Asked::Table(name.clone()));
         let empty = |at: Range<usize>| Section {
             reader: self.reader,
             name: name.clone(),
@@ -136,6 +142,8 @@ impl<'a> Section<'a> {
 
     /// Every table of a list of them, such as `[[notify]]`.
     pub(super) fn tables(&self, key: &'static str) -> Vec<Section<'a>> {
+        #[cfg(test)]
+        heard(&self.name, key, Asked::Tables(format!("[[{key}]]")));
         let Some(item) = self.item(key) else { return Vec::new() };
         let Some(tables) = item.as_array_of_tables() else {
             let mend = format!("write `[[{key}]]` on a line of its own, once for each");
@@ -154,6 +162,8 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn text(&self, key: &'static str) -> Option<Text<'a>> {
+        #[cfg(test)]
+        heard(&self.name, key, Asked::Text);
         let item = self.item(key)?;
         let text = item.as_str().map(|value| Text { value, at: self.place(item) });
         if text.is_none() {
@@ -164,6 +174,8 @@ impl<'a> Section<'a> {
 
     /// A list of texts, or one text alone.
     pub(super) fn texts(&self, key: &'static str, example: &str) -> Option<Vec<Text<'a>>> {
+        #[cfg(test)]
+        heard(&self.name, key, Asked::Texts);
         let item = self.item(key)?;
         let mend = || format!("write `{key} = {example}`");
         if let Some(value) = item.as_str() {
@@ -186,6 +198,8 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {
+        #[cfg(test)]
+        heard(&self.name, key, Asked::Boolean);
         let item = self.item(key)?;
         if item.as_bool().is_none() {
             let mend = format!("write `{key} = true` or `{key} = false`, without quotes");
@@ -200,6 +214,8 @@ impl<'a> Section<'a> {
         default: u32,
         range: RangeInclusive<u32>,
     ) -> u32 {
+        #[cfg(test)]
+        heard(&self.name, key, Asked::Number(default, range.clone()));
         let Some(item) = self.item(key) else { return default };
         let (low, high) = (*range.start(), *range.end());
         let example = if range.contains(&default) { default } else { low };
@@ -226,6 +242,8 @@ impl<'a> Section<'a> {
         default_ms: u64,
         range: RangeInclusive<u64>,
     ) -> u64 {
+        #[cfg(test)]
+        heard(&self.name, key, Asked::Duration(default_ms));
         let unit = Unit {
             wanted: "a duration such as \"30s\"",
             help: "write a number and its unit (ms, s, m, h, d)",
@@ -238,6 +256,8 @@ impl<'a> Section<'a> {
 
     /// A size in bytes.
     pub(super) fn size(&self, key: &'static str, default: u64, range: RangeInclusive<u64>) -> u64 {
+        #[cfg(test)]
+        heard(&self.name, key, Asked::Size(default));
         let unit = Unit {
             wanted: "a size such as \"64MiB\"",
             help: "write a number and its unit (B, KiB, MiB, GiB)",
@@ -291,6 +311,8 @@ impl<'a> Section<'a> {
         default: T,
         choices: &[(&'static str, T)],
     ) -> T {
+        #[cfg(test)]
+        heard(&self.name, key, Asked::Choice(choices.iter().map(|(word, _)| *word).collect()));
         let Some(text) = self.text(key) else { return default };
         if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text.value) {
             return *choice;
