@@ -56,7 +56,7 @@ pub struct LedgerStanding {
 pub struct DestinationStanding {
     /// For people; without secrets.
     pub label: String,
-    /// The last record of the last checkpoint that it has got since control started.
+    /// The last record of the last checkpoint that it has got; `None` before that is known.
     pub delivered: Option<u64>,
     pub failing: Option<Failing>,
 }
@@ -151,10 +151,13 @@ impl LedgerKeeper {
     /// Does what is to be done by now.
     pub async fn turn(&mut self, now_ms: i64) {
         if let Err(error) = self.cover(now_ms).await {
-            tracing::warn!(%error, "no checkpoint of the ledger could be made; it is tried again");
+            // The store has said so itself, once, and is a finding.
+            tracing::debug!(%error, "no checkpoint of the ledger could be made; it is tried again");
         }
-        for delivery in &mut self.deliveries {
-            delivery.deliver(&self.store, &self.client, now_ms).await;
+        let covered = self.standing.borrow().covered;
+        let behind = |delivery: &&mut Delivery| delivery.delivered.unwrap_or(0) < covered;
+        for delivery in self.deliveries.iter_mut().filter(behind) {
+            delivery.deliver(&self.store, &self.client, covered, now_ms).await;
         }
         let destinations = self.deliveries.iter().map(Delivery::standing).collect();
         self.standing.send_if_modified(|standing| {
@@ -212,8 +215,8 @@ fn note(
 }
 
 impl Delivery {
-    /// Sends what this destination has not got, oldest first, until one fails.
-    async fn deliver(&mut self, store: &Store, client: &Client, now_ms: i64) {
+    /// Sends what this destination has not got up to `covered`, oldest first, until one fails.
+    async fn deliver(&mut self, store: &Store, client: &Client, covered: u64, now_ms: i64) {
         if self.failing.as_ref().is_some_and(|failing| now_ms < failing.retry_at_ms) {
             return;
         }
@@ -221,10 +224,14 @@ impl Delivery {
         let waiting = match store.undelivered_checkpoints(id.clone(), BATCH).await {
             Ok(waiting) => waiting,
             Err(error) => {
-                tracing::warn!(%error, "what has still to be sent cannot be read");
+                tracing::debug!(%error, "what has still to be sent cannot be read");
                 return;
             }
         };
+        if waiting.is_empty() {
+            // It has got everything already, from us before a restart.
+            self.delivered = Some(covered);
+        }
         for checkpoint in waiting {
             let sequence = checkpoint.sequence;
             if let Err(error) = self.destination.put(client, copy(&checkpoint), now_ms).await {
@@ -233,7 +240,7 @@ impl Delivery {
             }
             if let Err(error) = store.note_delivery(id.clone(), sequence, now_ms).await {
                 // It will be sent once more, which does no harm.
-                tracing::warn!(%error, "a delivered checkpoint could not be noted");
+                tracing::debug!(%error, "a delivered checkpoint could not be noted");
                 return;
             }
             if self.failing.take().is_some() {

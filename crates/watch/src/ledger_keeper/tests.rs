@@ -131,6 +131,10 @@ async fn a_destination_that_is_away_is_asked_less_and_less_and_gets_all_when_it_
     assert_eq!(kept.last().unwrap().checkpoint.sequence, 10);
     let id = scene.keeper.deliveries[0].destination.id();
     assert!(store.undelivered_checkpoints(id, 9).await.unwrap().is_empty());
+    // Another life of control knows what this one has sent.
+    scene.keeper.deliveries[0].delivered = None;
+    assert_eq!(scene.turn(now_ms).await, (10, Some(10)));
+    assert_eq!(scene.witnesses().len(), kept.len());
 }
 
 #[tokio::test]
