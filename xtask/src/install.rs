@@ -86,6 +86,13 @@ pub(crate) const NSPAWN: Need = Need {
     present: || !is_root() || find_program("systemd-nspawn").is_some(),
 };
 
+pub(crate) const VICTORIA_METRICS: Need = Need {
+    package: "victoria-metrics",
+    purpose: "the metrics store that ours is measured against",
+    service: Some("victoria-metrics"),
+    present: || find_program("victoria-metrics").is_some(),
+};
+
 /// Debian keeps initdb out of the `PATH`, in a folder by version.
 pub(crate) fn has_postgresql() -> bool {
     let versions = std::fs::read_dir("/usr/lib/postgresql");
@@ -170,7 +177,7 @@ fn privileged_apt() -> Option<Vec<&'static str>> {
     find_program("sudo").map(|_| vec!["sudo"])
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     process::output(&mut process::command("id", &["-u"])).is_ok_and(|user| user.trim() == "0")
 }
 

@@ -146,6 +146,9 @@ fn tests(workspace: &Workspace) -> anyhow::Result<()> {
         ["test", "--workspace", "--locked", "--lib", "--bins", "--tests", "--no-fail-fast"];
     let has_nextest = process::find_program("cargo-nextest").is_some();
     let arguments: &[&str] = if has_nextest { &with_nextest } else { &without };
+    if !install::is_root() {
+        println!("Skipped for want of root: units of systemd, which are tried in a container.");
+    }
     // Whole-program tests start what cargo built; it must be there before the first of them runs.
     programs(workspace)?;
     install::ensure_moto(workspace)?;

@@ -203,10 +203,9 @@ impl<F: Fleet> Instances<F> {
                 Err(Failed::for_now("it is drained still"))
             }
             Act::Undrain { .. } => Ok(self.serves_again(&target).await),
-            Act::AwaitHealthy { .. } => match self.well(&target).await {
-                Ok(evidence) => Ok(evidence),
-                Err(why) => Err(Failed::for_now(why)),
-            },
+            Act::AwaitHealthy { .. } => {
+                self.well(&target).await.map_err(|not_well| Failed::for_now(not_well.why))
+            }
             Act::Deploy { release, .. } => {
                 let current = current_release(target.deploy()?).map_err(failed)?;
                 if current.as_deref() != Some(release.as_str()) {
@@ -233,15 +232,6 @@ impl<F: Fleet> Instances<F> {
     /// Waits a while for the edge to send requests there. That it does not is no failure of having
     /// let it: its checks decide.
     async fn serves_again(&self, target: &Target) -> Params {
-        if let Some(driver) = &target.driver {
-            let state = driver.state((self.now_ms)()).await;
-            if matches!(
-                state,
-                InstanceState::Stopped | InstanceState::Failed { retries: false, .. }
-            ) {
-                return evidence(&state);
-            }
-        }
         let within = Duration::from_millis(UNDRAIN_WAIT_MS);
         match self.await_well(target, within, None).await {
             Ok(evidence) => evidence,

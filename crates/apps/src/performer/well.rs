@@ -14,6 +14,25 @@ use tokio::time::{Instant, sleep, sleep_until};
 /// How often the instance's own state is looked at meanwhile.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// What speaks against an instance being well.
+pub(super) struct NotWell {
+    pub(super) why: String,
+    /// It has ended, and nobody brings it back.
+    for_good: bool,
+}
+
+impl NotWell {
+    fn yet(why: &str) -> Self {
+        Self { why: why.to_owned(), for_good: false }
+    }
+
+    fn as_of(state: &InstanceState) -> Self {
+        let for_good =
+            matches!(state, InstanceState::Failed { retries: false, .. } | InstanceState::Stopped);
+        Self { why: told(state), for_good }
+    }
+}
+
 impl<F: Fleet> Instances<F> {
     /// Waits until it is well. Fails at once when it has ended and nobody brings it back.
     pub(super) async fn await_well(
@@ -29,11 +48,9 @@ impl<F: Fleet> Instances<F> {
             seen.mark_unchanged();
             let why = match self.well(target).await {
                 Ok(evidence) => return Ok(evidence),
-                Err(why) => why,
+                Err(NotWell { why, for_good: true }) => return Err(Failed::new(why)),
+                Err(NotWell { why, for_good: false }) => why,
             };
-            if let Some(ended) = self.ended_for_good(target).await {
-                return Err(Failed::new(ended));
-            }
             if let Some(progress) = progress.filter(|_| why != said) {
                 progress.line(&why);
             }
@@ -57,38 +74,31 @@ impl<F: Fleet> Instances<F> {
     }
 
     /// Whether it is well now: evidence, or what speaks against it.
-    pub(super) async fn well(&self, target: &Target) -> Result<Params, String> {
+    pub(super) async fn well(&self, target: &Target) -> Result<Params, NotWell> {
         let since_ms = match &target.driver {
             None => None,
             Some(driver) => match driver.state((self.now_ms)()).await {
                 InstanceState::Running { since_ms, .. } => Some(since_ms),
-                state => return Err(told(&state)),
+                state => return Err(NotWell::as_of(&state)),
             },
         };
         let seen = *self.fleet.seen(&target.shop.id, &target.instance.name).borrow();
-        let Some(seen) = seen else { return Err("the edge does not report of it".to_owned()) };
+        let seen = seen.ok_or_else(|| NotWell::yet("the edge does not report of it"))?;
         if !seen.is_well() {
-            let what = match seen.health {
+            return Err(NotWell::yet(match seen.health {
                 Health::Unknown => "the edge has not checked it yet",
                 _ => "its checks do not succeed",
-            };
-            return Err(what.to_owned());
+            }));
         }
         if since_ms.is_some_and(|since_ms| !seen.is_of_life(since_ms, settle_ms(&target.shop))) {
-            return Err("it was well before its start; its checks have yet to be seen".to_owned());
+            let why = "it was well before its start; its checks have yet to be seen";
+            return Err(NotWell::yet(why));
         }
         let mut evidence = Params::from([("well_at_ms".to_owned(), seen.at_ms.into())]);
         if let Some(since_ms) = since_ms {
             evidence.insert("since_ms".to_owned(), since_ms.into());
         }
         Ok(evidence)
-    }
-
-    async fn ended_for_good(&self, target: &Target) -> Option<String> {
-        let state = target.driver.as_ref()?.state((self.now_ms)()).await;
-        let gone =
-            matches!(state, InstanceState::Failed { retries: false, .. } | InstanceState::Stopped);
-        gone.then(|| told(&state))
     }
 }
 
