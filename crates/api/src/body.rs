@@ -3,15 +3,17 @@
 use crate::ApiError;
 use axum::{
     Json,
+    body::Bytes,
     extract::{FromRequest, Request, rejection::JsonRejection},
-    http::header::CONTENT_TYPE,
 };
 use serde::de::DeserializeOwned;
+
+const UNREAD: &str = "the body could not be read";
 
 /// A body that must be there.
 pub(crate) struct Body<T>(pub(crate) T);
 
-/// A body that may be missing: a request without one means every default.
+/// A body that may be missing or empty, which means every default.
 pub(crate) struct OptionalBody<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
@@ -29,9 +31,14 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalB
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        if !request.headers().contains_key(CONTENT_TYPE) {
+        let (parts, body) = request.into_parts();
+        let read = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
+        let unread = |_| ApiError::Refused { code: "body", message: UNREAD.to_owned() };
+        let bytes = read.map_err(unread)?;
+        if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
+        let request = Request::from_parts(parts, bytes.into());
         Body::from_request(request, state).await.map(|Body(body)| Self(body))
     }
 }
@@ -44,7 +51,7 @@ fn refuse(rejection: &JsonRejection) -> ApiError {
         }
         JsonRejection::JsonSyntaxError(_) => "the body is not JSON",
         JsonRejection::MissingJsonContentType(_) => "the body must be `application/json`",
-        _ => "the body could not be read",
+        _ => UNREAD,
     };
     ApiError::Refused { code: "body", message: message.to_owned() }
 }

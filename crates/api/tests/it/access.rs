@@ -1,11 +1,14 @@
 //! Who comes in, and who does not.
 
-use super::running::Running;
+use super::running::{Running, TOKEN};
 
 #[tokio::test]
 async fn a_link_opens_once_and_makes_a_session_that_can_be_ended() {
     let running = Running::start().await;
-    let link = running.ask_as_machine("POST", "/api/v1/sign-in-links").await;
+    // A body that is announced and then empty is none.
+    let bearer = format!("Bearer {TOKEN}");
+    let empty = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let link = running.ask("POST", "/api/v1/sign-in-links", &empty).await;
     let url = link.json()["url"].as_str().unwrap().to_owned();
     let path = &url[url.find("/sign-in").unwrap()..];
     let first = running.ask("GET", path, &[]).await;
