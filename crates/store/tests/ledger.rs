@@ -12,7 +12,7 @@ use store::{
     CheckpointOutcome, FILE_NAME, LedgerFile, LedgerFilter, LedgerKey, LedgerPaging, LedgerRecord,
     Store,
 };
-use testkit::process::Signal;
+use testkit::process::{Signal, Spawn, run_to_end};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const ALL: LedgerPaging = LedgerPaging::OldestFirst { after: 0 };
@@ -223,6 +223,48 @@ async fn a_destination_gets_what_it_missed_and_nothing_twice() {
     assert_eq!((missing("early").await, missing("late").await), (vec![1, 2, 3], vec![3]));
     let (last, records) = store.ledger_progress().await.unwrap();
     assert_eq!((last.unwrap().sequence, records), (3, 3));
+}
+
+/// The script that docs/formats/ledger.md gives to whoever would rather not believe us.
+#[tokio::test]
+async fn the_format_as_it_is_written_down_says_the_same() {
+    let document = include_str!("../../../docs/formats/ledger.md");
+    let (_, rest) = document.split_once("```python\n").expect("a script");
+    let (script, _) = rest.split_once("```").expect("its end");
+    let folder = testkit::folder();
+    let store = Store::open(folder.path()).unwrap();
+    let mut last = None;
+    for number in 0..3 {
+        let told = LedgerEntry {
+            shop: (number == 1).then(|| "lamps".parse().unwrap()),
+            subject: (number == 2).then(|| "run:ä".to_owned()),
+            params: Params::from([("p95".to_owned(), Value::from(0.25))]),
+            ..entry(number, anna(), "run_started")
+        };
+        last = Some(store.append_to_ledger(told).await.unwrap());
+    }
+    let path = folder.path().join("verify.py");
+    fs::write(&path, script).unwrap();
+    let check = || {
+        let python = Spawn::new("python3").arg(&path).arg(folder.path().join(FILE_NAME));
+        run_to_end(python, LIMIT)
+    };
+    let said = match check() {
+        Ok(output) => String::from_utf8(output.stdout).unwrap(),
+        Err(error) => {
+            // Where there is no Python, its search fails and nothing else can.
+            assert!(run_to_end(Spawn::new("python3").arg("--version"), LIMIT).is_err(), "{error}");
+            eprintln!("NOT TESTED: the script of docs/formats/ledger.md, for there is no python3");
+            return;
+        }
+    };
+    assert_eq!(said, format!("3 records hold; the last has the hash {}\n", last.unwrap().hash));
+    let other = rusqlite::Connection::open(folder.path().join(FILE_NAME)).unwrap();
+    let change =
+        "DROP TRIGGER ledger_is_never_updated; UPDATE ledger SET at_ms = 9 WHERE sequence = 2";
+    other.execute_batch(change).unwrap();
+    let error = check().unwrap_err().to_string();
+    assert!(error.contains("record 2 does not hold"), "{error}");
 }
 
 /// `LEDGER_RECORDS=1000000 cargo nextest run -p store --no-capture many_records` measures.
