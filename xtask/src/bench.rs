@@ -1,3 +1,5 @@
+//! `cargo xtask bench`: of the edge here, of the metrics store in `series`.
+//!
 //! `cargo xtask bench edge`: the edge beside Debian's nginx, in alternating rounds on pinned cores.
 //!
 //! What counts is processor time for the same number of requests: unlike throughput, it hardly depends on how busy the
@@ -9,6 +11,7 @@ mod load;
 mod machine;
 mod report;
 mod rest;
+mod series;
 
 use std::path::Path;
 use std::time::Duration;
@@ -84,6 +87,9 @@ impl Options {
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<()> {
+    if arguments.first().is_some_and(|what| what == "series") {
+        return series::run(workspace, arguments);
+    }
     let options = read_options(arguments)?;
     install::ensure(&[&install::NGINX, &install::WRK, &install::H2LOAD, &install::OPENSSL])?;
     raise_file_limit(arguments)?;
@@ -122,7 +128,10 @@ fn read_options(arguments: &[String]) -> Result<Options, Refusal> {
     let refuse = |reason: &str| Refusal(format!("{reason}\n{USAGE}"));
     let Some(("edge", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest))
     else {
-        return Err(refuse("What is measured? There is: edge"));
+        return Err(refuse(&format!(
+            "What is measured? There is: edge, series\n{}",
+            series::USAGE
+        )));
     };
     let mut options = Options {
         rounds: 7,

@@ -31,6 +31,8 @@ The workshop of Storewarden.
   cargo xtask tidy                                 the rules of the house that no compiler knows
   cargo xtask bench edge [--rounds 7] [--requests 100000] [--only CASE]
                                                    the edge beside nginx; writes docs/BENCHMARKS.md
+  cargo xtask bench series [--rounds 5] [--hours 9] [--only CASE]
+                                                   the metrics store beside VictoriaMetrics; writes docs/BENCHMARKS.md
   cargo xtask pictures [SECONDS]                   docs/pictures anew, from a demo that has sold for a while
   cargo xtask ui                                   the user interface with live reload, against the demo that runs
 

@@ -42,17 +42,22 @@ fn available() -> anyhow::Result<usize> {
 
 /// One line about the machine and the programs, for the report.
 pub(super) fn description() -> anyhow::Result<String> {
+    let nginx =
+        crate::process::command("nginx", &["-v"]).output().context("ask nginx for its version")?;
+    let nginx = String::from_utf8_lossy(&nginx.stderr).trim().replace("nginx version: ", "");
+    let wrk = load::version("wrk").split(" [").next().unwrap_or("wrk").to_owned();
+    let h2load = load::version("h2load");
+    Ok(format!("{}; {nginx}; {wrk}; {h2load}", computer()?))
+}
+
+/// The cores and the kernel.
+pub(super) fn computer() -> anyhow::Result<String> {
     let read = |path: &str| std::fs::read_to_string(path).with_context(|| format!("read {path}"));
     let processor = read("/proc/cpuinfo")?;
     let processor =
         processor.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown");
     let processor = processor.trim_start_matches([' ', '\t', ':']);
     let kernel = read("/proc/sys/kernel/osrelease")?;
-    let nginx =
-        crate::process::command("nginx", &["-v"]).output().context("ask nginx for its version")?;
-    let nginx = String::from_utf8_lossy(&nginx.stderr).trim().replace("nginx version: ", "");
-    let wrk = load::version("wrk").split(" [").next().unwrap_or("wrk").to_owned();
-    let h2load = load::version("h2load");
     let cores = available()?;
-    Ok(format!("{cores} cores of {processor}; Linux {}; {nginx}; {wrk}; {h2load}", kernel.trim()))
+    Ok(format!("{cores} cores of {processor}; Linux {}", kernel.trim()))
 }

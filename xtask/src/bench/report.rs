@@ -7,8 +7,7 @@ use anyhow::Context;
 use super::load::Run;
 use super::rest::Rest;
 
-const BEGIN: &str = "<!-- written by `cargo xtask bench edge`: begin -->";
-const END: &str = "<!-- written by `cargo xtask bench edge`: end -->";
+const MARK: &str = "cargo xtask bench edge";
 
 /// One run of one contender.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -80,7 +79,7 @@ impl Report {
     pub(super) fn write(&self, path: &Path) -> anyhow::Result<()> {
         let before =
             std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-        let after = between_marks(&before, &self.text())
+        let after = between(MARK, &before, &self.text())
             .with_context(|| format!("find the two marks in {}", path.display()))?;
         std::fs::write(path, after).with_context(|| format!("write {}", path.display()))
     }
@@ -122,10 +121,13 @@ pub(super) fn median(mut numbers: Vec<f64>) -> f64 {
     }
 }
 
-fn between_marks(text: &str, new: &str) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", new.trim()))
+/// The text with something new between the two marks that name the command which wrote it.
+pub(super) fn between(command: &str, text: &str, new: &str) -> Option<String> {
+    let [begin, end] =
+        ["begin", "end"].map(|which| format!("<!-- written by `{command}`: {which} -->"));
+    let (before, rest) = text.split_once(&begin)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}\n\n{}\n\n{end}{after}", new.trim()))
 }
 
 #[cfg(test)]
@@ -160,9 +162,13 @@ mod tests {
 
     #[test]
     fn only_what_stands_between_the_marks_is_replaced() {
-        let text = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
-        let expect = format!("before\n{BEGIN}\n\nnew\n\n{END}\nafter\n");
-        assert_eq!(between_marks(&text, "new\n").as_deref(), Some(expect.as_str()));
-        assert_eq!(between_marks("no marks", "new"), None);
+        let text = |inside: &str| {
+            format!(
+                "before\n<!-- written by `{MARK}`: begin -->\n{inside}\n<!-- written by `{MARK}`: end -->\nafter\n"
+            )
+        };
+        assert_eq!(between(MARK, &text("old"), "new\n"), Some(text("\nnew\n")));
+        assert_eq!(between(MARK, "no marks", "new"), None);
+        assert_eq!(between("another command", &text("old"), "new"), None);
     }
 }
