@@ -56,7 +56,7 @@ impl Performer for Nothing {
     }
 }
 
-/// Plans for different shops, so that none waits for another.
+/// Plans for different shops, so that none waits for another but behind itself.
 fn plan(number: usize) -> Plan {
     let shop = format!("shop-{}", number % AHEAD);
     let step = |index: usize| {

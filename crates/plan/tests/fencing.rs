@@ -11,10 +11,7 @@ async fn an_older_engine_writes_nothing_any_more() {
     let older = engine(&world).await;
     let id = start(&older, plan_of("good1 gate2 good3")).await;
     until(&older, id, RunState::Running).await;
-    testkit::wait_until("the gate to be reached", LIMIT, async || {
-        if world.folder.join("at-gate").exists() { Ok(()) } else { Err("not there") }
-    })
-    .await;
+    world.at_gate().await;
     // The other takes over while the first stands in the middle of a step.
     let younger = open(&world, Moments::default()).await;
     for verb in [older.cancel(id, anna()).await, older.undo(id, anna()).await] {

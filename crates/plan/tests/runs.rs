@@ -98,7 +98,7 @@ async fn cancelling_stops_in_the_step_where_it_can_and_takes_back_what_was_done(
     let world = World::new(folder.path());
     let engine = engine(&world).await;
     let id = start(&engine, plan_of("good1 gate2 good3")).await;
-    at_gate(&world).await;
+    world.at_gate().await;
     engine.cancel(id, anna()).await.unwrap();
     let run = until(&engine, id, RunState::Undone).await;
     assert_eq!(steps_of(&run), "ufs");
@@ -121,13 +121,6 @@ async fn cancelling_ends_the_tries_of_a_step_that_fails_for_now() {
     engine.cancel(id, anna()).await.unwrap();
     let run = until(&engine, id, RunState::Undone).await;
     assert_eq!((steps_of(&run).as_str(), run.cause.unwrap().code), ("uf", CauseCode::Cancelled));
-}
-
-async fn at_gate(world: &World) {
-    testkit::wait_until("the gate to be reached", LIMIT, async || {
-        if world.folder.join("at-gate").exists() { Ok(()) } else { Err("not there") }
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -262,7 +255,7 @@ async fn a_clock_that_goes_back_confuses_nobody() {
     let world = World::new(folder.path());
     let engine = engine(&world).await;
     let id = start(&engine, plan_of("good1 gate2 good3")).await;
-    at_gate(&world).await;
+    world.at_gate().await;
     world.now_ms.fetch_sub(3_600_000, Ordering::Relaxed);
     world.set("open", "");
     let run = settled(&engine, id).await;

@@ -64,6 +64,14 @@ impl World {
         fs::write(self.folder.join(name), text).unwrap();
     }
 
+    /// Waits until a step stands at the gate.
+    pub(crate) async fn at_gate(&self) {
+        testkit::wait_until("the gate to be reached", LIMIT, async || {
+            if self.is_set("at-gate") { Ok(()) } else { Err("nobody is there") }
+        })
+        .await;
+    }
+
     fn is_set(&self, name: &str) -> bool {
         self.folder.join(name).exists()
     }
