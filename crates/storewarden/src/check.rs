@@ -1,38 +1,64 @@
-//! `storewarden check`: what a configuration means, or everything that is wrong with it.
+//! `storewarden check`: what a configuration means, or everything that is wrong with it; and what it
+//! would change.
 
-use crate::{cli::Exit, configuration, remote::print};
-use kernel::config::explain;
-use serde_json::json;
+mod running;
+
+use crate::{
+    cli::Exit,
+    configuration::{self, Mistakes},
+    remote::print,
+};
+use kernel::config::{Configuration, Known, explain};
+use serde_json::{Value, json};
 use std::path::Path;
 
-pub(crate) fn run(file: &Path, as_json: bool) -> anyhow::Result<Exit> {
-    match configuration::load(file)?.meaning {
-        Ok(configuration) => {
-            let environment = |name: &str| std::env::var(name).ok();
-            let explanation = explain(&configuration, shops::known(&environment));
-            if as_json {
-                print(format!("{}\n", serde_json::to_string_pretty(&explanation)?).as_bytes())?;
-            } else {
-                print(explanation.to_string().as_bytes())?;
-            }
-            Ok(Exit::Fine)
-        }
-        Err(mistakes) => {
-            if as_json {
-                let error = json!({
-                    "code": "configuration",
-                    "message": mistakes.message,
-                    "details": mistakes.details,
-                });
-                let text = serde_json::to_string_pretty(&json!({ "error": error }))?;
-                print(format!("{text}\n").as_bytes())?;
-            } else {
-                for line in &mistakes.details {
-                    eprintln!("{line}");
-                }
-                eprintln!("storewarden: {}", mistakes.message);
-            }
-            Ok(Exit::Configuration)
-        }
+/// `running`: the state directory of what the file is held against.
+pub(crate) fn run(file: &Path, running: Option<&Path>, as_json: bool) -> anyhow::Result<Exit> {
+    let loaded = configuration::load(file)?;
+    let configuration = match loaded.meaning {
+        Ok(configuration) => configuration,
+        Err(mistakes) => return refuse(&mistakes, as_json),
+    };
+    let known = shops::known(&configuration::reference);
+    match running {
+        None => said(&configuration, loaded.warnings, known, as_json),
+        Some(state) => running::compare(file, &loaded.text, &configuration, state, known, as_json),
     }
+}
+
+fn said(
+    configuration: &Configuration,
+    warnings: Vec<String>,
+    known: Known<'_>,
+    as_json: bool,
+) -> anyhow::Result<Exit> {
+    let mut explanation = explain(configuration, known);
+    explanation.notes.extend(warnings);
+    if as_json {
+        print_json(&serde_json::to_value(&explanation)?)?;
+    } else {
+        print(explanation.to_string().as_bytes())?;
+    }
+    Ok(Exit::Fine)
+}
+
+fn refuse(mistakes: &Mistakes, as_json: bool) -> anyhow::Result<Exit> {
+    if as_json {
+        let error = json!({
+            "code": "configuration",
+            "message": mistakes.message,
+            "details": mistakes.details,
+        });
+        print_json(&json!({ "error": error }))?;
+    } else {
+        for line in &mistakes.details {
+            eprintln!("{line}");
+        }
+        eprintln!("storewarden: {}", mistakes.message);
+    }
+    Ok(Exit::Configuration)
+}
+
+fn print_json(value: &Value) -> anyhow::Result<()> {
+    print(format!("{}\n", serde_json::to_string_pretty(value)?).as_bytes())
 }

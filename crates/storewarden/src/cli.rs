@@ -56,6 +56,11 @@ pub(crate) enum Command {
         /// The configuration file
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// Say how it differs from what is in force, and what that means
+        #[arg(long)]
+        against_running: bool,
+        #[command(flatten)]
+        state: State,
         #[command(flatten)]
         json: Json,
     },

@@ -1,8 +1,22 @@
 //! Reading the configuration file: from a path to a value, or to lines that say what is wrong.
+//!
+//! What a file includes becomes part of its text, each behind a line with its name: so that one text
+//! is all that was in force, to be kept, compared and put back.
 
 use anyhow::Context;
-use kernel::config::{Configuration, parse};
-use std::path::Path;
+use kernel::config::{ConfigError, Configuration, Includes, parse_with};
+use std::{
+    cell::RefCell,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+mod included;
+
+/// A secret is a line, not a file of any length.
+const LONGEST_SECRET: u64 = 64 * 1024;
+/// Where systemd puts credentials (systemd.exec(5): `LoadCredential=`).
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// Why a file is of no use: one line each, with place and mend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,29 +25,81 @@ pub(crate) struct Mistakes {
     pub(crate) details: Vec<String>,
 }
 
-/// A file's text and what it means.
+/// A file's text, with all that it includes, and what it means.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) text: String,
     pub(crate) meaning: Result<Configuration, Mistakes>,
+    /// What should be otherwise, a line each.
+    pub(crate) warnings: Vec<String>,
 }
 
-/// Reads a configuration file; `${NAME}` in it is taken from the environment.
+/// Reads a configuration file; `${NAME}` in it is taken from the environment, a file or systemd.
 ///
 /// # Errors
 /// When the file cannot be read at all.
 pub(crate) fn load(path: &Path) -> anyhow::Result<Loaded> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("read the configuration file `{}`", path.display()))?;
-    let meaning = understand(&text, path);
-    Ok(Loaded { text, meaning })
+    Ok(read(&text, path))
 }
 
-/// What the text of a file means; `path` stands before each mistake.
+/// What a text means that [`load`] gave, or a file's own; `path` stands before each mistake, and
+/// what is included lies beside it unless it is part of the text.
 pub(crate) fn understand(text: &str, path: &Path) -> Result<Configuration, Mistakes> {
-    let environment = |name: &str| std::env::var(name).ok();
-    parse(text, shops::known(&environment)).map_err(|errors| Mistakes {
-        message: errors.to_string(),
-        details: errors.0.iter().map(|error| format!("{}:{error}", path.display())).collect(),
-    })
+    read(text, path).meaning
 }
+
+fn read(text: &str, path: &Path) -> Loaded {
+    let (own, parts) = included::split(text);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let found: RefCell<Vec<(PathBuf, String)>> = RefCell::default();
+    let matching = |pattern: &Path| {
+        if !parts.is_empty() {
+            return Ok(included::among(&parts, pattern));
+        }
+        let files = included::on_disk(folder, pattern)?;
+        found.borrow_mut().extend(files.iter().cloned());
+        Ok(files)
+    };
+    let name = path.file_name().map(Path::new).unwrap_or(Path::new(""));
+    let known = shops::known(&reference);
+    let parsed = parse_with(own, known, Includes { name, matching: &matching });
+    let line = |error: &ConfigError| {
+        let file = error.file.as_ref().map_or_else(|| path.to_owned(), |file| folder.join(file));
+        format!("{}:{error}", file.display())
+    };
+    let text =
+        if parts.is_empty() { included::join(own, &found.borrow()) } else { text.to_owned() };
+    match parsed {
+        Ok(parsed) => {
+            let warnings = parsed.warnings.iter().map(line).collect();
+            Loaded { text, meaning: Ok(parsed.configuration), warnings }
+        }
+        Err(errors) => {
+            let details = errors.0.iter().map(line).collect();
+            let mistakes = Mistakes { message: errors.to_string(), details };
+            Loaded { text, meaning: Err(mistakes), warnings: Vec::new() }
+        }
+    }
+}
+
+/// What `${…}` stands for; `None` for what is not there or may not be read.
+pub(crate) fn reference(name: &str) -> Option<String> {
+    let path = match name.split_once(':') {
+        Some(("file", path)) => PathBuf::from(path),
+        Some(("credential", name)) => PathBuf::from(std::env::var_os(CREDENTIALS)?).join(name),
+        _ => return std::env::var(name).ok(),
+    };
+    secret(&path).ok()
+}
+
+/// The text of a file without the line end that editors put behind it.
+fn secret(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(LONGEST_SECRET).read_to_string(&mut text)?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,7 @@ use kernel::{Params, config::Configuration};
 use plan::Engine;
 use publisher::Publisher;
 use renewal::{Renewal, Wish};
+pub(crate) use start::ACCEPTED_FILE;
 use start::{Beginning, Start};
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use store::Store;

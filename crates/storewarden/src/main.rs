@@ -52,7 +52,10 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Init { config, print, json } => {
             init::run(&config, init::Wish { print, json: json.json })
         }
-        Command::Check { file, json } => check::run(&file, json.json),
+        Command::Check { file, against_running, state, json } => {
+            let running = against_running.then_some(state.directory.as_path());
+            check::run(&file, running, json.json)
+        }
         Command::Status { state, json } => remote::status(&state.directory, json.json),
         Command::SignIn { state, json } => remote::sign_in(&state.directory, json.json),
         Command::Restart { shop, instance, forced, options } => {

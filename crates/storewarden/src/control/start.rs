@@ -18,7 +18,7 @@ use store::{KEY_FILE, SealKeys, StoreError};
 
 /// The text of the configuration that was last in force: what a restart goes on from while the file
 /// is not valid. Mode 0600, for the file may hold a password.
-const ACCEPTED_FILE: &str = "accepted.toml";
+pub(crate) const ACCEPTED_FILE: &str = "accepted.toml";
 
 /// The name of the credential that holds the keys for secrets.
 const CREDENTIAL: &str = "storewarden.key";

@@ -1,0 +1,77 @@
+//! Files on disk, and the one text that stands for them afterwards.
+
+use super::*;
+use std::fs;
+
+const SHOP: &str =
+    "[shop.NAME]\nplatform = \"generic\"\nhosts = \"NAME.example\"\napp = \"127.0.0.1:PORT\"\n";
+
+fn shop(name: &str, port: u16) -> String {
+    SHOP.replace("NAME", name).replace("PORT", &port.to_string())
+}
+
+fn ids(meaning: &Result<Configuration, Mistakes>) -> Vec<String> {
+    let meaning = meaning.as_ref().unwrap_or_else(|mistakes| panic!("{:#?}", mistakes.details));
+    meaning.shops.iter().map(|shop| shop.id.to_string()).collect()
+}
+
+#[test]
+fn a_text_with_all_that_it_includes_means_the_same_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("storewarden.toml");
+    fs::create_dir(folder.path().join("shops")).unwrap();
+    fs::write(&path, "version = 1\ninclude = [\"shops/*.toml\", \"none/*.toml\"]").unwrap();
+    fs::write(folder.path().join("shops/b.toml"), shop("b", 3002)).unwrap();
+    fs::write(folder.path().join("shops/a.toml"), shop("a", 3001)).unwrap();
+    fs::write(folder.path().join("shops/a.toml.old"), "no TOML").unwrap();
+    let loaded = load(&path).unwrap();
+    assert_eq!(ids(&loaded.meaning), ["a", "b"]);
+    let elsewhere = Path::new("/nowhere/accepted.toml");
+    assert_eq!(ids(&understand(&loaded.text, elsewhere).map_err(|m| m)), ["a", "b"]);
+    // Put back into the file, it is whole by itself and stays as it is.
+    fs::write(&path, &loaded.text).unwrap();
+    fs::write(folder.path().join("shops/a.toml"), "broken").unwrap();
+    let again = load(&path).unwrap();
+    assert_eq!(
+        (ids(&again.meaning), again.text),
+        (vec!["a".to_owned(), "b".to_owned()], loaded.text)
+    );
+}
+
+#[test]
+fn mistakes_name_the_file_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("storewarden.toml");
+    fs::write(&path, "version = 1\ninclude = \"a.toml\"\n").unwrap();
+    fs::write(folder.path().join("a.toml"), shop("a", 3001).replace("hosts", "hots")).unwrap();
+    let mistakes = load(&path).unwrap().meaning.unwrap_err();
+    let file = folder.path().join("a.toml");
+    let expect = format!("{}:3:1: [shop.a] has no key `hots`; is `hosts` meant?", file.display());
+    assert!(mistakes.details.contains(&expect), "{:#?}", mistakes.details);
+}
+
+#[test]
+fn secrets_come_from_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("password");
+    fs::write(&path, "p@ss word\n").unwrap();
+    assert_eq!(reference(&format!("file:{}", path.display())).as_deref(), Some("p@ss word"));
+    assert_eq!(reference("file:/nowhere/at/all"), None);
+    assert_eq!(reference("NO_SUCH_VARIABLE_OF_STOREWARDEN"), None);
+    assert_eq!(reference("PATH"), std::env::var("PATH").ok());
+}
+
+#[test]
+fn texts_are_joined_and_split() {
+    let check = |own: &str, files: &[(&str, &str)]| {
+        let files: Vec<(PathBuf, String)> =
+            files.iter().map(|(path, text)| (path.into(), (*text).to_owned())).collect();
+        let whole = included::join(own, &files);
+        let (first, rest) = included::split(&whole);
+        assert_eq!((first.trim_end(), rest), (own.trim_end(), files), "{whole}");
+    };
+    check("", &[]);
+    check("a = 1", &[]);
+    check("a = 1\n", &[("b", "c\n")]);
+    check("a = 1", &[("b/c.toml", ""), ("d", "e\nf\n")]);
+}
