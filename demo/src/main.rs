@@ -1,7 +1,10 @@
 //! The command line of the demonstration. No logic: it reads arguments and calls the library.
 
 use std::{
-    net::SocketAddr, os::unix::process::parent_id, path::PathBuf, process::ExitCode, time::Duration,
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, Result};
@@ -10,6 +13,7 @@ use demo::{
     customers::{Customers, Kind, Options},
     stage::{DatabaseKind, StageOptions},
 };
+use host::process::Identity;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -30,6 +34,9 @@ struct Arguments {
 enum Command {
     /// Serve one instance of the sample shop.
     Shop(ShopArguments),
+    /// Keeps one instance; started by the stage
+    #[command(hide = true)]
+    Keep { folder: PathBuf },
     /// Set the stage: the shop behind Storewarden, with customers and a guide.
     Run(RunArguments),
     /// Send generated customers to a shop, and print what happened to them.
@@ -55,9 +62,9 @@ struct ShopArguments {
     /// Milliseconds that each dynamic page costs beside its queries.
     #[arg(long, default_value_t = 4)]
     work_ms: u64,
-    /// Stop when the process that started this one has gone.
-    #[arg(long)]
-    stop_with_parent: bool,
+    /// Stop when this process has gone: nobody is there any more who wants a shop.
+    #[arg(long, value_name = "PID")]
+    stop_with: Option<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -157,6 +164,7 @@ struct AskArguments {
 async fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Shop(arguments) => serve_shop(arguments).await,
+        Command::Keep { folder } => apps::keep(&folder, now_ms).await.map_err(Into::into),
         Command::Run(arguments) => run(arguments).await,
         Command::Customers(arguments) => send_customers(arguments).await,
         Command::Ask(arguments) => ask(arguments).await,
@@ -218,7 +226,7 @@ async fn serve_shop(arguments: ShopArguments) -> Result<()> {
     println!("{} on http://{}", arguments.name, listener.local_addr()?);
     let mut end = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let orphaned = until_orphaned(arguments.stop_with_parent);
+    let orphaned = until_gone(arguments.stop_with);
     let stop = async move {
         tokio::select! { _ = end.recv() => {}, _ = interrupt.recv() => {}, () = orphaned => {} }
     };
@@ -232,12 +240,16 @@ async fn serve_shop(arguments: ShopArguments) -> Result<()> {
 }
 
 /// A director that was killed could not stop its instances; they notice that they are alone.
-async fn until_orphaned(matters: bool) {
-    if !matters {
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+async fn until_gone(pid: Option<u32>) {
+    let Some(Ok(Some(process))) = pid.map(Identity::of) else {
         return std::future::pending().await;
-    }
-    let parent = parent_id();
-    while parent_id() == parent {
+    };
+    while process.is_running().unwrap_or(true) {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }

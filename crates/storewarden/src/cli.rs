@@ -1,5 +1,6 @@
 //! The command line: what can be said, and what each command's exit code means.
 
+use crate::people::{TokenCommand, UserCommand};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -123,6 +124,16 @@ pub(crate) enum Command {
         #[command(flatten)]
         json: Json,
     },
+    /// Say who may sign in, and what they may do
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+    /// Make tokens for programs, and end them
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
     /// Look at what was done, by whom, and whether the record of it holds
     Ledger {
         #[command(subcommand)]
@@ -131,6 +142,12 @@ pub(crate) enum Command {
     /// The data plane; started by `up`
     #[command(hide = true)]
     Edge(crate::edge::Arguments),
+    /// Keeps one instance of a shop; started by control
+    #[command(hide = true)]
+    Keep {
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
     /// The control plane; started by `up`
     #[command(hide = true)]
     Control(ControlArguments),
@@ -276,8 +293,8 @@ mod tests {
         let mut text = whole.render_long_help().to_string();
         for command in whole.get_subcommands_mut().filter(|command| !command.is_hide_set()) {
             write!(text, "\n\n{}", command.render_long_help()).unwrap();
-            for below in command.get_subcommands_mut() {
-                write!(text, "\n\n{}", below.render_long_help()).unwrap();
+            for deed in command.get_subcommands_mut() {
+                write!(text, "\n\n{}", deed.render_long_help()).unwrap();
             }
         }
         let text = format!("{}\n", text.trim_end());

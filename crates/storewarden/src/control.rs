@@ -6,6 +6,7 @@
 
 mod certificates;
 mod changes;
+mod fleet;
 mod link;
 mod publisher;
 mod remedies;
@@ -24,8 +25,11 @@ use ::watch::{
 };
 use anyhow::Context;
 use api::{ApiState, Command, InForce, Previews, Refusal, Rejected, Stream, Token, Wished};
+use apps::Instances;
 use certificates::Certificates;
-use kernel::{Params, config::Configuration};
+use changes::Situation;
+use fleet::{Pools, Sightings};
+use kernel::{Params, config::Configuration, plan::Plan};
 use plan::Engine;
 use publisher::Publisher;
 use renewal::{Renewal, Wish};
@@ -36,7 +40,7 @@ use store::Store;
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
 
@@ -93,6 +97,9 @@ struct Control {
     edge_versions: mpsc::Receiver<u64>,
     supervisor: supervised::Supervisor,
     engine: Engine,
+    instances: Arc<Instances<Pools>>,
+    /// The configuration for those who look at it from aside.
+    shared: watch::Sender<Arc<Configuration>>,
     stop: watch::Sender<bool>,
     /// Ended when control ends.
     sources: JoinSet<()>,
@@ -132,7 +139,13 @@ impl Control {
         let listener = listen(listener, configuration.control.listen)?;
         start.tell_address(listener.local_addr()?);
         let (asked, commands) = mpsc::channel(COMMANDS);
-        let engine = changes::engine(store.clone(), &start, state, asked.clone()).await?;
+        let (shared, known) = watch::channel(Arc::new(configuration.clone()));
+        let pools = Pools::new(known, watch.clone(), store.clone(), asked.clone());
+        let sightings = pools.sightings();
+        let instances = Arc::new(Instances::new(changes::means(state)?, pools, now_ms));
+        let performer = Arc::clone(&instances);
+        let engine =
+            changes::engine(store.clone(), &start, state, asked.clone(), performer).await?;
         let opened = Desk::open(watch.clone(), store.clone(), &configuration).await;
         let (desk, wished) = opened.context("go on with incidents")?;
         sources.spawn(remedies::carry_out(wished, desk.clone(), engine.clone(), asked.clone()));
@@ -148,7 +161,7 @@ impl Control {
             names: Arc::from(Vec::new()),
             entrance: Arc::new(api::Entrance::new(configuration.control.demands_second_factor())),
         };
-        let (stop, servers) = serve_until_stopped(listener, api);
+        let (stop, servers) = serve_until_stopped(listener, api, sightings);
         let (wish, wishes) = mpsc::channel(COMMANDS);
         let renewal = Renewal::new(store, wish, versions);
         let control = Self {
@@ -165,6 +178,8 @@ impl Control {
             edge_versions,
             supervisor,
             engine,
+            instances,
+            shared,
             stop,
             sources,
             servers,
@@ -178,6 +193,7 @@ impl Control {
         let renewing = renewal.run();
         tokio::pin!(renewing);
         self.supervisor.say_ready().await?;
+        self.resume_instances();
         let unfinished = self.engine.resume_all().await;
         if unfinished > 0 {
             tracing::info!(unfinished, "runs go on that were not over");
@@ -229,15 +245,42 @@ impl Control {
                 answer.send(InForce { file, text, version: self.publisher.version() }).ok();
             }
             Command::Plan { wish, answer } => {
-                answer.send(self.plan(wish)).ok();
+                self.make_plan(wish, answer);
             }
         }
     }
 
-    /// Makes the plan that somebody wishes for, from what is in force now.
-    fn plan(&self, wish: Wished) -> Result<kernel::plan::Plan, Refusal> {
-        let (file, text) = (self.start.file(), self.text.as_str());
-        changes::plan(wish, changes::Situation { file, text, now_ms: now_ms() })
+    /// Makes the plan that somebody wishes for, from what is in force now. Looking at instances may
+    /// take a while, which is not to be anybody else's.
+    fn make_plan(&mut self, wish: Wished, answer: oneshot::Sender<Result<Plan, Refusal>>) {
+        let (file, text) = (self.start.file().to_owned(), self.text.clone());
+        let (configuration, instances) = (self.configuration.clone(), Arc::clone(&self.instances));
+        self.sources.spawn(async move {
+            let pool = match changes::shop_of(&wish) {
+                Some(shop) => instances.view(shop).await,
+                None => None,
+            };
+            let situation = Situation {
+                file: &file,
+                text: &text,
+                configuration: &configuration,
+                pool: pool.as_ref(),
+                now_ms: now_ms(),
+            };
+            // Whoever asked may have left.
+            answer.send(changes::plan(wish, situation)).ok();
+        });
+    }
+
+    /// Brings about what was wanted last of the instances that we start.
+    fn resume_instances(&mut self) {
+        let instances = Arc::clone(&self.instances);
+        self.sources.spawn(async move {
+            for (shop, instance, error) in instances.resume().await {
+                let error = error.chain();
+                tracing::error!(%shop, %instance, %error, "an instance was not started");
+            }
+        });
     }
 
     /// Reads the file again. A file that is not valid changes nothing but a finding.
@@ -280,6 +323,8 @@ impl Control {
         let version = self.try_apply().await.map_err(failed)?;
         self.readers.configure(&self.configuration);
         self.desk.configure(&self.configuration).await;
+        self.shared.send_replace(Arc::new(self.configuration.clone()));
+        self.resume_instances();
         self.start.keep(&text);
         self.text = text;
         Ok(version)
@@ -358,11 +403,16 @@ async fn remembered(store: &Store, sites: Vec<Site>) -> Watch {
 }
 
 /// Starts the clock and the API. Both end when the sender says so.
-fn serve_until_stopped(listener: TcpListener, api: ApiState) -> (watch::Sender<bool>, JoinSet<()>) {
+fn serve_until_stopped(
+    listener: TcpListener,
+    api: ApiState,
+    sightings: Sightings,
+) -> (watch::Sender<bool>, JoinSet<()>) {
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
     let stream = Arc::clone(&api.stream);
     let publish = move |ticks: Vec<Tick>| stream.publish(&ticks);
+    servers.spawn(sightings.follow(api.watch.clone(), stopped.clone()));
     servers.spawn(api.desk.clone().run(stopped.clone()));
     servers.spawn(clock::run(api.watch.clone(), api.store.clone(), publish, stopped.clone()));
     servers.spawn(api::serve(listener, api::router(api), stopped));

@@ -10,6 +10,7 @@ mod edge;
 mod handover;
 mod init;
 mod ledger;
+mod people;
 mod remote;
 mod runs;
 mod status;
@@ -45,6 +46,12 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             log_to_stderr();
             edge::run(arguments)
         }
+        Command::Keep { folder } => {
+            log_to_stderr();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(apps::keep(&folder, control::now_ms))?;
+            Ok(Exit::Fine)
+        }
         Command::Control(arguments) => {
             log_to_stderr();
             control::run(&arguments.config, &arguments.state).map(|()| Exit::Fine)
@@ -78,6 +85,8 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Runs { command, state, json } => {
             runs::runs(&state.directory, &command.unwrap_or_default(), json.json)
         }
+        Command::User { command } => people::user(command),
+        Command::Token { command } => people::token(command),
         Command::Ledger { command } => ledger::run(command),
         Command::Reload { state, json } => remote::reload(&state.directory, json.json),
     }

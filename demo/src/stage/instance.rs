@@ -1,9 +1,11 @@
 //! One app server of the shop: a process that is started, asked, killed and started again.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use host::process::{Process, Signal, Spawn};
+use apps::{Driver, InstanceState, KeeperProgram, Life, ProcessDriver};
+use host::process::{Signal, Spawn, signal};
+use kernel::config::CommandSettings;
 use serde::Serialize;
 use tokio::{
     sync::Mutex,
@@ -14,8 +16,8 @@ use crate::{customers::Client, shop::Fault};
 
 /// How long an instance may take to answer for the first time; Node on a busy machine needs it.
 const START_WAIT: Duration = Duration::from_secs(90);
-/// How long it may take to end after it was asked to.
-const STOP_WAIT: Duration = Duration::from_secs(12);
+/// Lines of its log in a message.
+const LOG_LINES: usize = 25;
 const HEALTH_WAIT: Duration = Duration::from_secs(4);
 
 /// Whether an instance is there.
@@ -33,39 +35,40 @@ pub enum Presence {
 
 #[derive(Debug, Default)]
 struct State {
-    process: Option<Process>,
-    /// When it was seen to have ended without being asked to.
+    /// When it was killed, until it is started again.
     died_at: Option<Instant>,
     restart_at: Option<Instant>,
     fault: Fault,
+    /// The life that was asked for these faults.
+    faulty: Option<Life>,
 }
 
-/// An instance of the shop. Dropped, its process is killed.
+/// An instance of the shop, in the keeping of Storewarden's keepers, whoever starts it. Dropped, it
+/// is ended.
+#[derive(Debug)]
 pub struct Instance {
     name: String,
     address: SocketAddr,
-    log: PathBuf,
-    command: Box<dyn Fn() -> Spawn + Send + Sync>,
+    settings: CommandSettings,
+    driver: Driver,
     state: Mutex<State>,
 }
 
-impl fmt::Debug for Instance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Instance")
-            .field("name", &self.name)
-            .field("address", &self.address)
-            .finish()
-    }
-}
-
 impl Instance {
+    /// `instances` is the folder in which each has its own; `keeper` is the program that keeps it.
     pub(super) fn new(
         name: String,
         address: SocketAddr,
-        log: PathBuf,
-        command: impl Fn() -> Spawn + Send + Sync + 'static,
+        settings: CommandSettings,
+        instances: &Path,
+        keeper: &Path,
     ) -> Self {
-        Self { name, address, log, command: Box::new(command), state: Mutex::default() }
+        let keeper = keeper.to_owned();
+        let keeper = KeeperProgram::new(move |folder| Spawn::new(&keeper).arg("keep").arg(folder));
+        let folder = instances.join(&name);
+        let driver = ProcessDriver::new(&folder, address, settings.clone(), keeper);
+        let driver = Driver::Process(driver);
+        Self { name, address, settings, driver, state: Mutex::default() }
     }
 
     #[must_use]
@@ -78,6 +81,11 @@ impl Instance {
         self.address
     }
 
+    /// How it is started, as Storewarden's configuration says it.
+    pub(super) fn settings(&self) -> &CommandSettings {
+        &self.settings
+    }
+
     /// Starts it, unless it runs, and waits until it says that it is well.
     ///
     /// # Errors
@@ -86,13 +94,12 @@ impl Instance {
         self.begin().await?;
         let deadline = Instant::now() + START_WAIT;
         while !self.is_well().await {
-            let has_ended = match &mut self.state.lock().await.process {
-                Some(process) => timeout(Duration::ZERO, process.wait()).await.is_ok(),
-                None => true,
-            };
+            let state = self.driver.state(now_ms()).await;
+            let has_ended = matches!(state, InstanceState::Stopped | InstanceState::Failed { .. });
             if has_ended || Instant::now() > deadline {
                 let why = if has_ended { "ended" } else { "is not well" };
-                bail!("{} {why} after its start:\n{}", self.name, log_end(&self.log));
+                let log = self.driver.log_tail(LOG_LINES).await?.join("\n");
+                bail!("{} {why} after its start:\n{log}", self.name);
             }
             sleep(Duration::from_millis(40)).await;
         }
@@ -103,51 +110,46 @@ impl Instance {
 
     /// Starts it, unless it runs, and does not wait.
     pub(super) async fn begin(&self) -> Result<()> {
-        self.spawn(&mut *self.state.lock().await)
+        let mut state = self.state.lock().await;
+        self.driver.start().await.with_context(|| format!("start {}", self.name))?;
+        state.died_at = None;
+        state.restart_at = None;
+        Ok(())
     }
 
     /// Asks it to end, and waits until it has. It stays down.
     ///
     /// # Errors
-    /// When it can't be signalled.
+    /// When it can't be ended.
     pub async fn stop(&self) -> Result<()> {
-        self.end(Signal::Terminate).await
+        let mut state = self.state.lock().await;
+        state.died_at = None;
+        state.restart_at = None;
+        self.driver.stop().await.with_context(|| format!("end {}", self.name))
     }
 
-    /// Kills it at once, without a word. It counts as died.
+    /// Kills it at once, without a word, and as a machine that is gone: its keeper does not bring
+    /// it back. It counts as died.
     ///
     /// # Errors
     /// When it can't be signalled.
     pub async fn kill(&self) -> Result<()> {
-        self.end(Signal::Kill).await?;
+        if let Presence::Running { pid } = self.presence().await {
+            signal(pid, Signal::Kill).with_context(|| format!("kill {}", self.name))?;
+        }
+        self.stop().await?;
         self.state.lock().await.died_at = Some(Instant::now());
         Ok(())
     }
 
-    async fn end(&self, signal: Signal) -> Result<()> {
-        let mut state = self.state.lock().await;
-        state.died_at = None;
-        state.restart_at = None;
-        if let Some(mut process) = state.process.take() {
-            process
-                .stop_with(signal, STOP_WAIT)
-                .await
-                .with_context(|| format!("end {}", self.name))?;
-        }
-        Ok(())
-    }
-
-    /// Looks whether it has died, and starts it when it has been down for `restart_after`.
+    /// Starts it when it was killed so long ago. One that its keeper brought back gets its faults
+    /// again.
     pub(super) async fn tend(&self, restart_after: Option<Duration>) -> Result<()> {
         let mut state = self.state.lock().await;
-        if let Some(process) = &mut state.process
-            && timeout(Duration::ZERO, process.wait()).await.is_ok()
-        {
-            state.process = None;
-            state.died_at = Some(Instant::now());
-        }
         let (Some(died_at), Some(restart_after)) = (state.died_at, restart_after) else {
-            return Ok(());
+            let fault = state.fault;
+            drop(state);
+            return self.mend_fault(fault).await;
         };
         let restart_at = died_at + restart_after;
         state.restart_at = Some(restart_at);
@@ -158,11 +160,28 @@ impl Instance {
         self.start().await
     }
 
+    /// Another life than the one that was asked for faults: it has none of them.
+    async fn mend_fault(&self, fault: Fault) -> Result<()> {
+        if fault == Fault::default() {
+            return Ok(());
+        }
+        let life = self.driver.state(now_ms()).await.life().cloned();
+        let is_new = life.is_some() && life != self.state.lock().await.faulty;
+        if is_new && self.is_well().await {
+            return self.set_fault(Fault { leak_mb_per_request: 0, ..fault }).await;
+        }
+        Ok(())
+    }
+
     pub async fn presence(&self) -> Presence {
-        let state = self.state.lock().await;
-        match &state.process {
-            Some(process) => Presence::Running { pid: process.pid() },
-            None => {
+        match self.driver.state(now_ms()).await {
+            InstanceState::Running { pid: Some(pid), .. } => Presence::Running { pid },
+            InstanceState::Failed { again_at_ms: Some(at_ms), .. } => {
+                let left = u64::try_from(at_ms - now_ms()).unwrap_or(0);
+                Presence::Down { restart_in_ms: Some(left) }
+            }
+            _ => {
+                let state = self.state.lock().await;
                 let left = state.restart_at.map(|at| at.saturating_duration_since(Instant::now()));
                 let restart_in_ms = left.and_then(|left| u64::try_from(left.as_millis()).ok());
                 Presence::Down { restart_in_ms }
@@ -177,11 +196,13 @@ impl Instance {
     /// Asks for these faults, now when it runs, and again after each start. The shops that are not
     /// ours have none to give.
     pub(super) async fn set_fault(&self, fault: Fault) -> Result<()> {
+        let life = self.driver.state(now_ms()).await.life().cloned();
         let (changes, runs) = {
             let mut state = self.state.lock().await;
             let changes = state.fault != fault || fault != Fault::default();
             state.fault = fault;
-            (changes, state.process.is_some())
+            state.faulty.clone_from(&life);
+            (changes, life.is_some())
         };
         if !changes || !runs {
             return Ok(());
@@ -193,16 +214,6 @@ impl Instance {
         Ok(())
     }
 
-    fn spawn(&self, state: &mut State) -> Result<()> {
-        if state.process.is_none() {
-            let spawn = (self.command)().output_to(&self.log);
-            state.process = Some(spawn.start().with_context(|| format!("start {}", self.name))?);
-        }
-        state.died_at = None;
-        state.restart_at = None;
-        Ok(())
-    }
-
     async fn is_well(&self) -> bool {
         let mut client = Client::new(self.address, &self.address.to_string());
         let answer = timeout(HEALTH_WAIT, client.request_once("GET", "/health", None)).await;
@@ -211,15 +222,26 @@ impl Instance {
 }
 
 impl Drop for Instance {
+    /// On a thread of its own: whoever drops may be a runtime's. What is stopped already stays so.
     fn drop(&mut self) {
-        if let Some(process) = &mut self.state.get_mut().process {
-            process.end_now(Signal::Kill, Duration::from_secs(2));
-        }
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                let ended = runtime.map(|runtime| runtime.block_on(self.driver.stop()));
+                if !matches!(ended, Ok(Ok(()))) {
+                    eprintln!("error: {} was not ended: {ended:?}", self.name);
+                }
+            });
+        });
     }
 }
 
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
 /// The last lines of a log, for a message; says so when there is none.
-pub(super) fn log_end(path: &std::path::Path) -> String {
+pub(super) fn log_end(path: &Path) -> String {
     match std::fs::read_to_string(path) {
         Ok(log) => {
             let lines: Vec<&str> = log.lines().collect();

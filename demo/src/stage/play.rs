@@ -1,15 +1,16 @@
 //! What is played: which shop, on which database, and how its instances are started.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-use host::process::Spawn;
+use anyhow::{Context as _, Result};
+use kernel::config::CommandSettings;
 use tokio::sync::Mutex;
 
 use super::{
-    Instance, StageOptions,
+    Instance, SHOP, StageOptions,
     database::{self, Engine, Home, Installed, Server, ServerKind},
     ports::free_ports,
+    storewarden,
     vendure::{self, Installation},
 };
 use crate::{customers::Kind, shop};
@@ -22,6 +23,29 @@ pub struct OrderRow {
     /// The cart it was made of; of Vendure, whose carts are its orders, the order's id.
     pub cart: String,
     pub total_minor: i64,
+}
+
+/// How long an instance may take to end after it was asked to.
+pub(super) const STOP_GRACE_MS: u64 = 12_000;
+
+/// Where the stage's instances are kept, and by which program: where Storewarden looks for them.
+#[derive(Debug, Clone)]
+pub(super) struct Keeping<'a> {
+    pub(super) directory: &'a Path,
+    instances: PathBuf,
+    keeper: &'a Path,
+}
+
+impl<'a> Keeping<'a> {
+    fn of(options: &'a StageOptions, directory: &'a Path) -> Self {
+        let instances = storewarden::state(directory).join("instances").join(SHOP);
+        Self { directory, instances, keeper: &options.demo }
+    }
+
+    pub(super) fn instance(&self, name: String, port: u16, settings: CommandSettings) -> Instance {
+        let address = ([127, 0, 0, 1], port).into();
+        Instance::new(name, address, settings, &self.instances, self.keeper)
+    }
 }
 
 /// The shop on the stage, with its database and whatever else it needs.
@@ -45,7 +69,10 @@ impl Play {
             // Only the sample shop's.
             (Engine::Sqlite, _) => Ok(Self::on_sqlite(directory)),
             (Engine::Server(kind), Kind::Sample) => Self::prepare_sample(kind, directory).await,
-            (Engine::Server(kind), Kind::Vendure) => Self::prepare_vendure(kind, directory).await,
+            (Engine::Server(kind), Kind::Vendure) => {
+                let keeping = Keeping::of(options, directory);
+                Self::prepare_vendure(kind, directory, keeping).await
+            }
         }
     }
 
@@ -73,12 +100,16 @@ impl Play {
         Ok(Self::on_server(Kind::Sample, server, home))
     }
 
-    async fn prepare_vendure(kind: ServerKind, directory: &Path) -> Result<Self> {
+    async fn prepare_vendure(
+        kind: ServerKind,
+        directory: &Path,
+        keeping: Keeping<'_>,
+    ) -> Result<Self> {
         let vendure = Installation::prepare().await?;
         let home = Home::in_reach(&directory.join(kind.word()))?;
         let (server, vendure) = vendure.start_database(kind, &home).await?;
-        let (log, port) = (directory.join("worker.log"), free_ports(1)?[0]);
-        let worker = vendure.instance("worker".to_owned(), "worker.js", port, log);
+        let port = free_ports(1)?[0];
+        let worker = vendure.instance("worker".to_owned(), "worker.js", port, &keeping)?;
         let play = Self::on_server(Kind::Vendure, server, home);
         Ok(Self { vendure: Some(vendure), worker: Some(worker), ..play })
     }
@@ -101,26 +132,33 @@ impl Play {
         options: &StageOptions,
         directory: &Path,
     ) -> Result<Vec<Instance>> {
+        let keeping = Keeping::of(options, directory);
         let ports = free_ports(options.instances.max(1))?;
         let instances = ports.into_iter().enumerate().map(|(place, port)| {
             let name = format!("app-{}", place + 1);
-            let log = directory.join(format!("{name}.log"));
             if let Some(vendure) = &self.vendure {
-                return vendure.instance(name, "server.js", port, log);
+                return vendure.instance(name, "server.js", port, &keeping);
             }
-            let arguments = [
+            let program = options.demo.to_str().context("the demo's path is text")?.to_owned();
+            let command = vec![
+                program,
                 "shop".to_owned(),
-                "--stop-with-parent".to_owned(),
+                format!("--stop-with={}", std::process::id()),
                 format!("--port={port}"),
                 format!("--name={name}"),
                 format!("--database={}", self.url),
                 format!("--capacity={}", options.capacity),
             ];
-            let demo = options.demo.clone();
-            let command = move || Spawn::new(&demo).args(&arguments);
-            Instance::new(name, ([127, 0, 0, 1], port).into(), log, command)
+            let settings = CommandSettings {
+                command,
+                directory: None,
+                user: None,
+                environment_file: None,
+                stop_grace_ms: STOP_GRACE_MS,
+            };
+            Ok(keeping.instance(name, port, settings))
         });
-        Ok(instances.collect())
+        instances.collect()
     }
 
     /// Starts the instances and what runs beside them.

@@ -46,6 +46,11 @@ pub struct Storewarden {
     supervisor: Mutex<Option<Process>>,
 }
 
+/// Where a stage's Storewarden keeps what must outlive it.
+pub(super) fn state(directory: &Path) -> PathBuf {
+    directory.join("state")
+}
+
 impl Storewarden {
     pub(super) fn new(
         program: &Path,
@@ -60,7 +65,7 @@ impl Storewarden {
         Ok(Self {
             program: program.to_owned(),
             file,
-            state: directory.join("state"),
+            state: state(directory),
             log: directory.join("storewarden.log"),
             edge,
             control,
@@ -252,7 +257,7 @@ fn write(configuration: &Configuration<'_>, edge: SocketAddr, control: SocketAdd
         .iter()
         .map(|instance| {
             let (name, address) = (instance.name(), instance.address());
-            format!("    {{ name = \"{name}\", address = \"{address}\" }},\n")
+            format!("    {{ name = \"{name}\", address = \"{address}\", {} }},\n", launch(instance))
         })
         .collect();
     let Configuration { platform, database, edge_settings, shop_settings, more_settings, .. } =
@@ -268,6 +273,21 @@ fn write(configuration: &Configuration<'_>, edge: SocketAddr, control: SocketAdd
          app = [\n{}]\ndatabase = \"{database}\"\n{shop_settings}\n{more_settings}\n",
         apps.concat()
     )
+}
+
+/// How Storewarden starts an instance, in its own words.
+fn launch(instance: &Instance) -> String {
+    let settings = instance.settings();
+    let words: Vec<String> = settings.command.iter().map(|word| format!("{word:?}")).collect();
+    let mut text = format!("command = [{}]", words.join(", "));
+    if let Some(directory) = &settings.directory {
+        text.push_str(&format!(", directory = {directory:?}"));
+    }
+    if let Some(file) = &settings.environment_file {
+        text.push_str(&format!(", environment_file = {file:?}"));
+    }
+    text.push_str(&format!(", stop_grace = \"{}s\"", settings.stop_grace_ms / 1000));
+    text
 }
 
 async fn answers(address: SocketAddr, path: &str) -> bool {

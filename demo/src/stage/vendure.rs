@@ -10,11 +10,13 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use host::process::{Spawn, run_to_end};
+use kernel::config::CommandSettings;
 use tokio::task::spawn_blocking;
 
 use super::{
     Instance,
     database::{DATABASE, Home, Server, ServerKind},
+    play::{Keeping, STOP_GRACE_MS},
     ports::free_ports,
 };
 use crate::director::cache_folder;
@@ -140,36 +142,57 @@ impl Running {
     pub(super) fn instance(
         &self,
         name: String,
-        script: &'static str,
+        script: &str,
         port: u16,
-        log: PathBuf,
-    ) -> Instance {
-        let running = self.clone();
-        let command = move || running.node(script, port);
-        Instance::new(name, ([127, 0, 0, 1], port).into(), log, command)
+        keeping: &Keeping<'_>,
+    ) -> Result<Instance> {
+        let environment_file = keeping.directory.join(format!("{name}.env"));
+        let lines = self.environment(port).map(|(name, value)| format!("{name}={value}\n"));
+        fs::write(&environment_file, lines.concat())?;
+        let text = |path: &Path| path.to_str().map(str::to_owned).context("a path that is text");
+        let settings = CommandSettings {
+            command: vec![text(&node()?)?, text(&self.folder.join(script))?],
+            directory: Some(self.folder.clone()),
+            user: None,
+            environment_file: Some(environment_file),
+            stop_grace_ms: STOP_GRACE_MS,
+        };
+        Ok(keeping.instance(name, port, settings))
     }
 
     fn node(&self, script: &str, port: u16) -> Spawn {
+        let spawn = Spawn::new("node").arg(self.folder.join(script)).directory(&self.folder);
+        let environment = self.environment(port);
+        environment.into_iter().fold(spawn, |spawn, (name, value)| spawn.env(name, value))
+    }
+
+    fn environment(&self, port: u16) -> [(&'static str, String); 10] {
         // Who may do everything there, without a password.
         let user = match self.database {
             ServerKind::Postgres => "shop",
             ServerKind::MariaDb => "root",
         };
-        Spawn::new("node")
-            .arg(self.folder.join(script))
-            .directory(&self.folder)
-            .env("NODE_ENV", "production")
-            .env("VENDURE_DISABLE_TELEMETRY", "true")
-            .env("PORT", port.to_string())
-            .env("DB_TYPE", self.database.word())
-            .env("DB_PORT", self.database_port.to_string())
-            .env("DB_NAME", DATABASE)
-            .env("DB_USER", user)
-            .env("ASSETS", self.folder.join("pictures"))
+        [
+            ("NODE_ENV", "production".to_owned()),
+            ("VENDURE_DISABLE_TELEMETRY", "true".to_owned()),
+            ("PORT", port.to_string()),
+            ("DB_TYPE", self.database.word().to_owned()),
+            ("DB_PORT", self.database_port.to_string()),
+            ("DB_NAME", DATABASE.to_owned()),
+            ("DB_USER", user.to_owned()),
+            ("ASSETS", self.folder.join("pictures").display().to_string()),
             // Nothing but samples is behind them, and only this machine reaches it.
-            .env("SUPERADMIN_PASSWORD", "a-sample-shop-on-this-machine")
-            .env("COOKIE_SECRET", "the-same-for-all-instances")
+            ("SUPERADMIN_PASSWORD", "a-sample-shop-on-this-machine".to_owned()),
+            ("COOKIE_SECRET", "the-same-for-all-instances".to_owned()),
+        ]
     }
+}
+
+/// Where Node is: keepers have a `PATH` of their own.
+fn node() -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").context("there is no PATH")?;
+    let mut places = std::env::split_paths(&path).map(|folder| folder.join("node"));
+    places.find(|place| place.is_file()).context("find `node` in the PATH")
 }
 
 /// Changes when one of these files does.

@@ -64,7 +64,7 @@ pub(super) const TABLE: [Row; 17] = [
         ],
     },
     Row { name: "testkit", may_know: &["kernel", "host", "databases"] },
-    Row { name: "demo", may_know: &["kernel", "host", "databases", "shops"] },
+    Row { name: "demo", may_know: &["kernel", "host", "databases", "shops", "apps"] },
     Row { name: "e2e", may_know: &["demo"] },
     Row { name: "xtask", may_know: &[] },
 ];

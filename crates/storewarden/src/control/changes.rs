@@ -4,11 +4,18 @@
 pub(super) mod configuration;
 pub(super) mod records;
 
-use super::start::Start;
+use super::{fleet::Pools, start::Start};
 use ::plan::{Calendar, Engine, Moments, Settings};
+use anyhow::Context;
 use api::{Command, Refusal, Wished};
+use apps::{Instances, KeeperProgram, Means, PoolView, Systemd};
 use configuration::Configurator;
-use kernel::plan::{Approval, Performer, Plan, PlanKind};
+use host::process::Spawn;
+use kernel::{
+    ShopId,
+    config::Configuration,
+    plan::{Approval, Performer, Plan, PlanKind},
+};
 use records::Archivist;
 use std::{path::Path, sync::Arc};
 use store::Store;
@@ -18,14 +25,22 @@ use tokio::sync::mpsc;
 const AT_ONCE: usize = 4;
 /// The folder in the state directory where the logs of runs lie.
 const LOGS: &str = "runs";
+/// The folder in the state directory where instances that we start have theirs.
+const INSTANCES: &str = "instances";
+/// The file in the state directory that tests leave.
+const DIE_AT: &str = "die-at";
 
 /// What is there now, as far as plans are made from it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Situation<'a> {
     /// The configuration file.
     pub(super) file: &'a Path,
-    /// The text that is in force.
+    /// The text that is in force, and what it means.
     pub(super) text: &'a str,
+    pub(super) configuration: &'a Configuration,
+    /// The instances of the shop that the wish is about; `None` when it is about none that is
+    /// known.
+    pub(super) pool: Option<&'a PoolView>,
     pub(super) now_ms: i64,
 }
 
@@ -35,19 +50,40 @@ pub(super) async fn engine(
     start: &Start,
     state: &Path,
     commands: mpsc::Sender<Command>,
+    instances: Arc<Instances<Pools>>,
 ) -> anyhow::Result<Engine> {
     let logs = state.join(LOGS);
     let configurator = Configurator { file: start.file().to_owned(), commands };
     let archivist = Archivist { store: store.clone(), run_logs: logs.clone() };
-    let performers: Vec<Arc<dyn Performer>> = vec![Arc::new(configurator), Arc::new(archivist)];
+    let performers: Vec<Arc<dyn Performer>> =
+        vec![Arc::new(configurator), Arc::new(archivist), instances];
     let settings = Settings {
         logs,
         at_once: AT_ONCE,
         calendar: Calendar::default(),
         clock: Arc::new(super::now_ms),
-        moments: Moments::default(),
+        moments: moments(state)?,
     };
     Ok(Engine::open(store, performers, settings).await?)
+}
+
+/// The drivers of this machine: keepers are processes of this program.
+pub(super) fn means(state: &Path) -> anyhow::Result<Means> {
+    let program = std::env::current_exe().context("find our own program")?;
+    let keeper = KeeperProgram::new(move |folder| Spawn::new(&program).arg("keep").arg(folder));
+    Ok(Means { folder: state.join(INSTANCES), keeper, systemd: Systemd::here() })
+}
+
+/// For tests of programs with debug assertions: a file in the state directory names the moment at
+/// which control is to die as if killed. It is read once, so that the next one goes on.
+fn moments(state: &Path) -> anyhow::Result<Moments> {
+    let file = state.join(DIE_AT);
+    if !cfg!(debug_assertions) || !file.exists() {
+        return Ok(Moments::default());
+    }
+    let text = std::fs::read_to_string(&file).context("read where to die")?;
+    std::fs::remove_file(&file).context("forget where to die")?;
+    Ok(Moments::dying_at(text.trim())?)
 }
 
 /// Makes the plan for a wish.
@@ -55,7 +91,7 @@ pub(super) async fn engine(
 /// # Errors
 /// When it cannot be fulfilled as things are.
 pub(super) fn plan(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
-    let Situation { file, text: before, now_ms } = now;
+    let Situation { file, text: before, configuration, pool, now_ms } = now;
     let read = || {
         std::fs::read_to_string(file).map_err(|error| {
             refuse(format!("the configuration file `{}` cannot be read: {error}", file.display()))
@@ -76,9 +112,38 @@ pub(super) fn plan(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
             configuration::plan(file, &on_disk, wanted, now_ms)
         }
         Wished::CleanUp => Ok(records::plan(now_ms)),
-        Wished::RestartInstance { .. } | Wished::RollingRedeploy { .. } => {
-            Err(refuse("instances cannot be restarted yet"))
+        Wished::RestartInstance { shop, instance, forced } => {
+            let wish = apps::Wish { forced, ..apps::Wish::default() };
+            let view = seen(pool)?;
+            made(apps::restart_instance(configuration, view, &shop, &instance, wish, now_ms))
         }
+        Wished::RollingRedeploy { shop, release } => {
+            let (view, wish, release) = (seen(pool)?, apps::Wish::default(), release.as_deref());
+            made(apps::rolling_redeploy(configuration, view, &shop, release, wish, now_ms))
+        }
+    }
+}
+
+fn seen(pool: Option<&PoolView>) -> Result<&PoolView, Refusal> {
+    pool.ok_or_else(|| refuse("there is no such shop"))
+}
+
+/// A plan of the instances, or why there is none, with the way out where there is one.
+fn made(plan: Result<Plan, apps::Refused>) -> Result<Plan, Refusal> {
+    plan.map_err(|refused| {
+        let mut refusal = refuse(refused.to_string());
+        if refused.can_be_forced() {
+            refusal.details.push("it can be forced: visitors wait until it is back".to_owned());
+        }
+        refusal
+    })
+}
+
+/// The shop whose instances a wish is about.
+pub(super) fn shop_of(wish: &Wished) -> Option<&ShopId> {
+    match wish {
+        Wished::RestartInstance { shop, .. } | Wished::RollingRedeploy { shop, .. } => Some(shop),
+        _ => None,
     }
 }
 

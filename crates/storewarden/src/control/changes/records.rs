@@ -16,8 +16,8 @@ use std::{
 };
 use store::Store;
 
-/// Run logs are kept for three months, minutes for two years and a month: a year beside the last.
-const KEPT: [(OldData, i64); 2] = [(OldData::RunLogs, 92), (OldData::Minutes, 761)];
+/// Run logs are kept for three months, minutes for thirteen.
+const KEPT: [(OldData, i64); 2] = [(OldData::RunLogs, 92), (OldData::Minutes, 396)];
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const TIMEOUT_MS: u64 = 10 * 60_000;
 
