@@ -24,11 +24,17 @@ export async function deeds(session, report, origin) {
     await page.waitForFunction((was) => [...document.querySelectorAll('dl .value')].map((one) => one.textContent).join('|') !== was, before, { timeout: LIVE_WITHIN_MS })
   })
 
-  await report.check('keys: g s and g o go, ? helps, / finds', async () => {
+  await report.check('keys: g and a letter go to each page, ? helps, / finds', async () => {
     await fresh()
     await page.keyboard.press('g')
     await page.keyboard.press('s')
     await page.waitForURL(`${origin}/shop`)
+    for (const [letter, path] of [['c', 'changes'], ['i', 'incidents'], ['p', 'people'], ['e', 'settings'], ['l', 'ledger']]) {
+      await page.keyboard.press('g')
+      await page.keyboard.press(letter)
+      await page.waitForURL(`${origin}/${path}`)
+      await settled(page)
+    }
     await page.keyboard.press('g')
     await page.keyboard.press('o')
     await page.waitForURL(`${origin}/`)

@@ -47,6 +47,7 @@ export async function fits(page) {
 /** Waits until the page shows a state or says why it has none, and until charts have drawn. */
 export async function settled(page) {
   await page.waitForSelector('h1')
+  await page.waitForFunction(() => !document.querySelector('main [aria-busy=true]'))
   await page.evaluate(() => document.fonts.ready)
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
 }

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { frame } from './frame.mjs'
 import { fits, isAccessible, settled } from './look.mjs'
 import { expect } from './report.mjs'
 import { Session } from './session.mjs'
@@ -19,8 +20,8 @@ const STATES = {
   two: { overview: /is selling/, shop: /serve/ },
 }
 
-async function serve() {
-  const child = spawn(process.execPath, [SERVER], { stdio: ['ignore', 'pipe', 'inherit'] })
+async function serve(settings) {
+  const child = spawn(process.execPath, [SERVER, ...settings], { stdio: ['ignore', 'pipe', 'inherit'] })
   for await (const line of createInterface({ input: child.stdout })) return { child, origin: new URL(line).origin }
   throw new Error('the mock server did not start')
 }
@@ -70,11 +71,13 @@ async function cutLine(session, origin) {
   await context.close()
 }
 
-export async function mocked(executable, report) {
-  const { child, origin } = await serve()
+/** `settings` are the mock server's own. */
+export async function mocked(executable, report, settings = []) {
+  const { child, origin } = await serve(settings)
   const session = await Session.open(executable, origin)
   try {
     for (const [scenario, says] of Object.entries(STATES)) await state(session, report, origin, scenario, says)
+    await frame(session, report, origin)
     await report.check('mock: unknown is never shown as 0', () => unknownIsNotZero(session, origin))
     await report.check('mock: a cut line says so, and heals', () => cutLine(session, origin))
     await report.check('mock: the console stayed silent', () => expect(session.errors.length === 0, session.errors.slice(0, 10).join('\n')))

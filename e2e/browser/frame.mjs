@@ -1,0 +1,292 @@
+// The further pages on the mock server: how each looks in every state it can have, and what a person does there.
+
+import { fits, isAccessible, settled } from './look.mjs'
+import { expect } from './report.mjs'
+
+/** A page, the scenario that shows it, and what it must say. */
+const LOOKS = [
+  ['/changes', 'calm', /Nothing is being changed/],
+  ['/changes', 'checkout', /waits for approval/],
+  ['/changes', 'instance', /needs your decision/],
+  ['/changes', 'nothing', /Nothing has been changed yet/],
+  ['/changes/45', 'instance', /nobody can tell/],
+  ['/changes/44', 'calm', /was taken back/],
+  ['/incidents', 'calm', /Nothing is wrong/],
+  ['/incidents', 'checkout', /checkouts failed/],
+  ['/incidents', 'instance', /app-2 is down/],
+  ['/incidents', 'nothing', /Nothing is wrong/],
+  ['/incidents', 'disk', /Brand new code \(mount \/var\)/],
+  ['/incidents/5', 'checkout', /23 of 25 checkouts failed/],
+  ['/incidents/5', 'instance', /app-2 is down/],
+  ['/incidents/4', 'calm', /app-1 is down/],
+  ['/incidents/999', 'calm', /does not offer this page yet/],
+  ['/people', 'calm', /3 people can sign in/],
+  ['/people', 'two', /to 2 shops/],
+  ['/settings', 'calm', /Settings/],
+  ['/settings', 'two', /Settings/],
+  ['/ledger', 'calm', /is unbroken since/],
+  ['/ledger', 'disk', /is broken/],
+  ['/ledger', 'nothing', /not known yet/],
+]
+
+async function looks(session, report, origin) {
+  for (const theme of ['light', 'dark']) {
+    for (const size of ['desk', 'phone']) {
+      for (const language of theme === 'light' ? ['en', 'de'] : ['en']) {
+        const context = await session.context(size, { theme, language, signedIn: false })
+        const page = await session.page(context, { tolerate: (text) => text.includes('404') })
+        // Each page once in the dark: what it says there is said in the light too.
+        const shown = theme === 'light' ? LOOKS : LOOKS.filter(([path], i) => LOOKS.findIndex((one) => one[0] === path) === i)
+        for (const [path, scenario, says] of shown) {
+          await report.check(`mock, ${scenario}, ${path}, ${theme}, ${size}, ${language}`, async () => {
+            await page.goto(`${origin}/sign-in?token=mock&scenario=${scenario}`)
+            await page.goto(origin + path)
+            await settled(page)
+            const sentence = await page.locator('h1').textContent()
+            if (language === 'en') expect(says.test(sentence), `it says “${sentence}”`)
+            await fits(page)
+            if (language === 'en') await isAccessible(page)
+          })
+        }
+        await context.close()
+      }
+    }
+  }
+}
+
+export async function frame(session, report, origin) {
+  await looks(session, report, origin)
+  await deeds(session, report, origin)
+}
+
+async function deeds(session, report, origin) {
+  /** Runs a check on a page of its own; `scenario` is one that no other check changes. */
+  const on = (name, size, scenario, path, run, tolerate = () => false) =>
+    report.check(`mock: ${name}`, async () => {
+      const context = await session.context(size, { signedIn: false })
+      const page = await session.page(context, { tolerate })
+      try {
+        await page.goto(`${origin}/sign-in?token=mock&scenario=${scenario}`)
+        await page.goto(origin + path)
+        await settled(page)
+        await run(page)
+      } finally {
+        await context.close()
+      }
+    })
+  const dialog = (page) => page.locator('dialog[open]')
+  const press = (within, name) => within.getByRole('button', { name }).first().click()
+  const sentence = (page, says) => page.locator('h1', { hasText: says }).waitFor({ timeout: 20_000 })
+
+  await on('a restart is shown before it starts, named by its effect, followed live, and taken back', 'desk', 'two', '/shop', async (page) => {
+    await press(page, /^Restart app-1/)
+    await dialog(page).getByText('Send no new visitors to app-1').waitFor()
+    await isAccessible(page)
+    await fits(page)
+    await press(dialog(page), 'Restart app-1, nobody notices')
+    await page.waitForURL(/\/changes\/\d+$/)
+    await sentence(page, /step 1 of 4/)
+    await sentence(page, /step [34] of 4/)
+    await sentence(page, /Restart app-1: done/)
+    await page.getByText('undrain app-1: done').waitFor()
+    await isAccessible(page)
+    await press(page, /^Take it back/)
+    await press(dialog(page), 'Take it back')
+    await sentence(page, /was taken back/)
+  })
+
+  await on('a change that waits is approved by thumb', 'phone', 'checkout', '/changes', async (page) => {
+    const count = page.locator('nav a[href^="/changes"] .count')
+    expect((await count.textContent()) === '1', 'the head does not count it')
+    await press(page, /^Approve/)
+    await isAccessible(page)
+    await fits(page)
+    await press(dialog(page), 'Approve')
+    await page.locator('h1', { hasText: 'One change is under way' }).waitFor()
+    await count.waitFor({ state: 'detached' })
+  })
+
+  await on('what can’t be taken back is said in red words, and on the button', 'desk', 'holding', '/changes', async (page) => {
+    await press(page, /^Remove old records/)
+    await dialog(page).getByText('2 steps can’t be taken back.').waitFor()
+    expect(await dialog(page).locator('.bad').count() >= 3, 'it is not in red')
+    await isAccessible(page)
+    await press(dialog(page), 'Remove it for good')
+    await sentence(page, /: done/)
+    expect(await page.getByRole('button', { name: /Take it back/ }).count() === 1, 'the mock lets it be asked')
+  })
+
+  await on('a stuck change is decided', 'desk', 'instance', '/changes/45', async (page) => {
+    await press(page, /^It is done, go on/)
+    await isAccessible(page)
+    await press(dialog(page), 'It is done, go on')
+    await sentence(page, /Restart app-2: done/)
+  })
+
+  await on('an incident is acknowledged, taken, noted and closed by thumb', 'phone', 'instance', '/incidents', async (page) => {
+    await press(page, /^I know/)
+    await isAccessible(page)
+    await dialog(page).getByText('an hour from now').click()
+    await press(dialog(page), 'I know')
+    await sentence(page, /somebody looks after each/)
+    await page.getByRole('link', { name: 'Instance app-2 is down' }).click()
+    await sentence(page, /app-2 is down/)
+    await press(page, /^I take it/)
+    await page.getByText('Anna Berg looks after it').first().waitFor()
+    await press(page, 'Note')
+    await isAccessible(page)
+    await dialog(page).getByLabel(/Write down/).fill('Ist der Strom da?')
+    await press(dialog(page), 'Add note')
+    await page.getByText('Ist der Strom da?').waitFor()
+    await press(page, 'It is over')
+    await dialog(page).locator('textarea').fill('The plug.')
+    await press(dialog(page), 'It is over')
+    await page.getByText('It is not over').waitFor()
+    await isAccessible(page)
+    await fits(page)
+  })
+
+  await on('a silence is made and ended, a channel tried', 'desk', 'instance', '/incidents', async (page) => {
+    await press(page, /^Make a silence/)
+    await isAccessible(page)
+    await dialog(page).getByLabel('Of what').selectOption('slow')
+    await dialog(page).getByLabel('Why').fill('Inventory')
+    await press(dialog(page), 'Make a silence')
+    await page.getByText('Inventory').waitFor()
+    await press(page, /^End it/)
+    await page.getByText('Inventory').waitFor({ state: 'detached' })
+    await press(page, 'Send a test to agency')
+    await page.getByText('Sent to agency').waitFor()
+  })
+
+  await on('somebody is invited, gets another role, and is removed', 'desk', 'two', '/people', async (page) => {
+    await press(page, /^Invite somebody/)
+    await dialog(page).getByLabel('Name').fill('Éva Kiss')
+    expect((await dialog(page).getByLabel('Signs in as').inputValue()) === 'eva', 'no short name was offered')
+    await isAccessible(page)
+    await press(dialog(page), 'Make the invitation')
+    await dialog(page).getByText('/invitation#of-eva').waitFor()
+    await isAccessible(page)
+    await press(dialog(page), 'Close')
+    const row = page.locator('tr', { hasText: 'Éva Kiss' })
+    await row.getByRole('button', { name: 'Change Éva Kiss' }).click()
+    await dialog(page).getByLabel('Role').selectOption('auditor')
+    await press(dialog(page), 'Save')
+    await row.getByText('Auditor, every shop').waitFor()
+    await row.getByRole('button', { name: 'Remove Éva Kiss' }).click()
+    await press(dialog(page), 'Remove Éva Kiss')
+    await row.waitFor({ state: 'detached' })
+  })
+
+  await on('an invitation is taken', 'phone', 'two', '/invitation#of-dora', async (page) => {
+    await sentence(page, /Welcome, Dora Nagy/)
+    await fits(page)
+    await isAccessible(page)
+    await page.getByLabel(/12 characters/).fill('a long enough one')
+    await press(page, 'Choose it and sign in')
+    await sentence(page, /is selling/)
+  })
+
+  await on('a mistake in the configuration stands at its line, a good one shows its difference and is put in force', 'desk', 'away', '/settings', async (page) => {
+    const text = page.getByLabel('Text of the configuration')
+    const before = await text.inputValue()
+    await text.fill(before.replace('hosts =', 'hots ='))
+    await press(page, 'Show what would change')
+    await page.getByText('One mistake. Nothing was changed.').waitFor()
+    expect((await page.locator('.numbers .wrong').textContent()) === '5', 'line 5 is not marked')
+    await isAccessible(page)
+    await text.fill(before.replace('Lampenladen"', 'Lampen & Leuchten"'))
+    await press(page, 'Show what would change')
+    await dialog(page).getByText('+name = "Lampen & Leuchten"').waitFor()
+    await isAccessible(page)
+    await fits(page)
+    await press(dialog(page), 'Put it in force')
+    await sentence(page, /: done/)
+  }, (message) => message.includes('422'))
+
+  await on('a second factor is set up, and its recovery codes shown once', 'desk', 'two', '/settings', async (page) => {
+    await press(page, /^Set up a second factor/)
+    await dialog(page).getByLabel('Your password').fill('correct horse')
+    await press(dialog(page), 'Set up a second factor')
+    await dialog(page).locator('img').waitFor()
+    await isAccessible(page)
+    await dialog(page).getByLabel(/six digits/).fill('123 456')
+    await press(dialog(page), 'Confirm')
+    await dialog(page).getByText('Recovery codes').waitFor()
+    expect(await dialog(page).locator('pre span').count() === 10, 'not ten codes')
+    await isAccessible(page)
+    await press(dialog(page), 'Close')
+    await page.getByText('After your password you are asked').waitFor()
+  })
+
+  await on('a token is made, shown once, and revoked', 'desk', 'two', '/settings', async (page) => {
+    await press(page, /^Make a token/)
+    await dialog(page).getByLabel('Name').fill('stock-sync')
+    await isAccessible(page)
+    await press(dialog(page), 'Make it')
+    await dialog(page).getByText('swt_').waitFor()
+    await press(dialog(page), 'Close')
+    await page.getByRole('button', { name: 'Revoke stock-sync' }).click()
+    await page.getByText('stock-sync is void.').waitFor()
+  })
+
+  await on('sign-in asks for the second factor, and makes a guesser wait', 'phone', 'calm', '/', async (page) => {
+    await press(page, 'Sign out')
+    await page.getByLabel('Name or e-mail').fill('anna')
+    for (let i = 0; i < 4; i++) {
+      await page.getByLabel('Password').fill('guess')
+      await press(page, 'Sign in')
+      await page.getByText(i < 3 ? /do not belong together/ : /Too many tries/).waitFor()
+    }
+    await isAccessible(page)
+    await page.locator('.button.primary:not([disabled])').waitFor({ timeout: 10_000 })
+    await page.getByLabel('Password').fill('correct horse')
+    await press(page, 'Sign in')
+    await page.getByLabel('Code').fill('123456')
+    await fits(page)
+    await isAccessible(page)
+    await press(page, 'Sign in')
+    await sentence(page, /is selling/)
+  }, (message) => /401|429/.test(message))
+
+  await on('the ledger is filtered, and goes on to older entries', 'desk', 'calm', '/ledger', async (page) => {
+    const rows = page.locator('tbody tr')
+    const first = await rows.count()
+    await press(page, 'Show older')
+    await page.waitForFunction((was) => document.querySelectorAll('tbody tr').length > was, first)
+    await page.getByLabel('Who').selectOption('person:ben')
+    await page.waitForFunction(() => [...document.querySelectorAll('tbody .who')].every((one) => one.textContent.includes('Ben')))
+    await isAccessible(page)
+  })
+
+  await on('the menu opens, walks by key, and closes', 'phone', 'calm', '/', async (page) => {
+    await press(page, /^More/)
+    await isAccessible(page)
+    await fits(page)
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Escape')
+    await page.locator('#more-pages').waitFor({ state: 'hidden' })
+    await press(page, /^More/)
+    await page.getByRole('link', { name: 'Ledger' }).click()
+    await page.waitForURL(/\/ledger$/)
+  })
+
+  await on('a cut line is said on Changes, and what was missed is read when it is back', 'desk', 'disk', '/changes', async (page) => {
+    await page.evaluate(() => fetch('/mock/cut?seconds=6'))
+    await page.getByText(/line .*cut/i).first().waitFor({ timeout: 8_000 })
+    await page.getByText(/line .*cut/i).first().waitFor({ state: 'detached', timeout: 20_000 })
+  }, (message) => /ERR_|503|Failed to load/.test(message))
+
+  await on('the first page loads less than 60 kB of script before its figures stand', 'desk', 'calm', '/', async (page) => {
+    const { gzipSync } = await import('node:zlib')
+    const sizes = new Map()
+    page.on('response', (response) => response.url().endsWith('.js') && sizes.set(response.url(), response.body()))
+    await page.reload({ waitUntil: 'networkidle' }).catch(() => undefined)
+    await page.waitForSelector('dl .value')
+    const scripts = await Promise.all([...sizes].map(async ([url, body]) => ({ url, size: gzipSync(await body).length })))
+    const needed = scripts.filter(({ url }) => !/\/plot-/.test(url))
+    expect(!scripts.some(({ url }) => /\/(further|frame)/.test(url)), 'a further page was loaded')
+    const sum = needed.reduce((total, { size }) => total + size, 0)
+    expect(sum > 0 && sum < 60_000, `${sum} bytes gzipped: ${needed.map(({ url, size }) => `${url.split('/').at(-1)} ${size}`).join(', ')}`)
+  })
+}
