@@ -9,6 +9,8 @@ mod init;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod stand;
 #[cfg(test)]
 mod supervision;

@@ -82,6 +82,11 @@ pub(crate) struct Stand {
 impl Stand {
     /// Starts all and waits until the shop answers through it.
     pub(crate) async fn up() -> Self {
+        Self::up_with("", &[]).await
+    }
+
+    /// The same, with more said of the shop, and with these variables for the program.
+    pub(crate) async fn up_with(shop: &str, environment: &[(&str, &str)]) -> Self {
         let mut stand = Self {
             shop: Shop::start().await,
             edge: testkit::free_port(),
@@ -90,7 +95,9 @@ impl Stand {
             supervisor: None,
         };
         stand.configure(&[stand.edge]);
-        stand.start();
+        let text = fs::read_to_string(stand.config()).unwrap();
+        fs::write(stand.config(), text + shop).unwrap();
+        stand.start_with(environment);
         stand.until_served(stand.edge).await;
         stand
     }
@@ -113,7 +120,12 @@ impl Stand {
     }
 
     pub(crate) fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    fn start_with(&mut self, environment: &[(&str, &str)]) {
         let spawn = program().args(["up", "--config"]).arg(self.config());
+        let spawn = environment.iter().fold(spawn, |spawn, (name, value)| spawn.env(name, value));
         let state = self.folder.path().join("state");
         let spawn = spawn.arg("--state").arg(state).output_to(self.log_file());
         self.supervisor = Some(spawn.start().unwrap());
