@@ -98,6 +98,14 @@ impl Writer {
                 "visitors still come another way: Storewarden would listen on 127.0.0.1:{port} alone."
             ));
         }
+        if !web_taken && detected.low_ports {
+            self.line("");
+            self.comment(
+                "Visitors come in on ports 80 and 443, which are free. For another place:",
+            );
+            self.comment("[edge]");
+            self.comment(&format!("listen = \"http://127.0.0.1:{port}\""));
+        }
         if taken.contains(&CONTROL_PORT) {
             taken.insert(port);
             let free = (CONTROL_PORT + 1..).find(|port| !taken.contains(port));

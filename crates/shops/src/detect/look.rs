@@ -29,6 +29,9 @@ const NEVER_SHOPS: [&str; 12] = [
     "dnsmasq",
 ];
 
+/// Of hidden listeners, so many are told by their addresses.
+const MOST_NAMED: usize = 8;
+
 /// What stands together: a platform's folder with its processes and sites.
 #[derive(Default)]
 struct Group<'a> {
@@ -61,11 +64,7 @@ pub fn look(machine: &Machine<'_>) -> Detected {
         place(site, &candidates, &mut groups, machine);
     }
     let shops = groups.iter().filter_map(|group| shop(group, machine, &mut notes)).collect();
-    let hidden = machine.listeners.iter().filter(|listener| listener.pid.is_none()).count();
-    if hidden > 0 {
-        let verb = if hidden == 1 { "listener belongs" } else { "listeners belong" };
-        notes.push(format!("{hidden} {verb} to processes that only root may look into"));
-    }
+    notes.extend(hidden(&machine.listeners));
     let mut taken_ports: Vec<u16> =
         machine.listeners.iter().filter_map(|listener| Some(listener.address?.port())).collect();
     taken_ports.sort_unstable();
@@ -73,6 +72,19 @@ pub fn look(machine: &Machine<'_>) -> Detected {
     let low_ports = machine.low_ports;
     let sites = read.sites;
     Detected { web_servers, sites, database_servers, shops, notes, taken_ports, low_ports }
+}
+
+/// Who listens and does not show; more than a few are a number.
+fn hidden(listeners: &[Listener]) -> Option<String> {
+    let hidden = listeners.iter().filter(|listener| listener.pid.is_none());
+    let addresses: Vec<String> =
+        hidden.filter_map(|listener| Some(listener.address?.to_string())).collect();
+    let what = match addresses.as_slice() {
+        [] => return None,
+        few if few.len() <= MOST_NAMED => few.join(", "),
+        many => format!("{} addresses", many.len()),
+    };
+    Some(format!("somebody listens on {what}, and by which process is not visible to this user"))
 }
 
 /// Groups the processes that a platform is recognised in; the others wait for a web server's word.

@@ -84,7 +84,7 @@ impl DetectedShop {
     /// What to call it, for people.
     pub(super) fn title(&self) -> String {
         match &self.platform {
-            Some(platform) => format!("a shop of {}", platform.title),
+            Some(platform) => format!("a shop ({})", platform.title),
             None => "an application of a platform that nothing shows".to_owned(),
         }
     }

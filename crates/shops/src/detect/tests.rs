@@ -150,7 +150,10 @@ fn a_shop_behind_nginx_becomes_a_file_that_says_where_all_was_seen() {
         "behind-nginx.txt",
         &format!("{}\n\n{}\n", sentences.join("\n"), draft.missing.join("\n")),
     );
-    assert_eq!(detected.notes, ["1 listener belongs to processes that only root may look into"]);
+    assert_eq!(
+        detected.notes,
+        ["somebody listens on 127.0.0.1:6000, and by which process is not visible to this user"]
+    );
 }
 
 #[test]
