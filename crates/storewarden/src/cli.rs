@@ -139,16 +139,6 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: crate::ledger::LedgerCommand,
     },
-    /// Say who may sign in, and what they may do
-    User {
-        #[command(subcommand)]
-        command: UserCommand,
-    },
-    /// Make tokens for programs, and end them
-    Token {
-        #[command(subcommand)]
-        command: TokenCommand,
-    },
     /// The data plane; started by `up`
     #[command(hide = true)]
     Edge(crate::edge::Arguments),

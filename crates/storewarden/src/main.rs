@@ -88,8 +88,6 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::User { command } => people::user(command),
         Command::Token { command } => people::token(command),
         Command::Ledger { command } => ledger::run(command),
-        Command::User { command } => people::user(command),
-        Command::Token { command } => people::token(command),
         Command::Reload { state, json } => remote::reload(&state.directory, json.json),
     }
 }
