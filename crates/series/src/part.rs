@@ -216,7 +216,9 @@ const NEWER: Damage = Damage("a newer version wrote it");
 
 fn read_fences(file: &File, footer: &Footer, footer_at: u64) -> Result<Vec<u32>, Unreadable> {
     let pages = footer.entries.div_ceil(PAGE_ENTRIES as u64);
-    let index_bytes = footer.entries.checked_mul(ENTRY_BYTES as u64).map(|all| all + pages * 4);
+    let sums_bytes = pages * 4;
+    let entries_bytes = footer.entries.checked_mul(ENTRY_BYTES as u64);
+    let index_bytes = entries_bytes.and_then(|bytes| bytes.checked_add(sums_bytes));
     let fences_at = index_bytes.and_then(|bytes| bytes.checked_add(footer.index_at));
     let is_possible = fences_at.and_then(|at| at.checked_add(pages * 4)) == Some(footer_at);
     let (true, Some(fences_at), Ok(pages)) = (is_possible, fences_at, usize::try_from(pages))

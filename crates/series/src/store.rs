@@ -60,6 +60,8 @@ struct State {
     rolled_until_ms: Option<i64>,
     /// The earliest sample in memory that came after its time was rolled up.
     late_from_ms: i64,
+    /// When merging or rolling up failed, if it did the last time.
+    failed_ms: Option<i64>,
     /// Whether a part went away, and with it perhaps the last sample of a series.
     may_forget: bool,
     counts: Counts,

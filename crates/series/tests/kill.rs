@@ -14,7 +14,8 @@ use testkit::{process::Signal, wait_until};
 
 const TEST: &str = "kill::what_was_acknowledged_outlives_any_kill";
 const SERIES: u32 = 40;
-const STEP_MS: i64 = 5_000;
+/// So long that many windows of rollups pass.
+const STEP_MS: i64 = 120_000;
 
 /// What sample a series has at a tick; so nothing needs to be told but the tick.
 fn sample(number: u32, tick: i64) -> Sample {

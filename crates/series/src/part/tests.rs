@@ -111,26 +111,75 @@ fn a_part_cut_anywhere_is_damaged() {
 }
 
 #[test]
-fn any_bytes_are_no_part() {
+fn an_index_that_lies_leads_to_nothing_even_if_its_checksums_match() {
     let folder = testkit::folder();
     let path = folder.path().join(NAME.to_string());
-    bolero::check!().with_iterations(300).with_type::<Vec<u8>>().for_each(|bytes| {
-        let mut file = vec![0; HEADER_BYTES];
-        file[..8].copy_from_slice(&frame::preamble(FILE));
-        file.extend(bytes);
-        let footer = Footer {
-            index_at: bytes.first().copied().unwrap_or_default().into(),
-            entries: bytes.last().copied().unwrap_or_default().into(),
-            closing: Closing::default(),
-            from_ms: 0,
-            until_ms: 0,
-            rows: 0,
-            fences_sum: 0,
-        };
-        file.extend(footer.to_bytes());
-        fs::write(&path, &file).unwrap();
-        if let Ok(Opened::Whole(part)) = Part::open(folder.path(), NAME) {
-            assert_eq!(read_all(&part).0, 0);
-        }
+    type Lie = (u32, u32, i64, i64, u16, u8);
+    bolero::check!().with_iterations(500).with_type::<(Vec<u8>, Vec<Lie>)>().for_each(
+        |(blocks, lies)| {
+            let mut file = vec![0; HEADER_BYTES];
+            file[..8].copy_from_slice(&frame::preamble(FILE));
+            file.extend(blocks);
+            let entries: Vec<Entry> = lies
+                .iter()
+                .map(|(id, rows, from_ms, until_ms, offset, length)| {
+                    let (offset, length) = (u64::from(*offset % 300), u32::from(*length));
+                    let begin = usize::try_from(offset).unwrap().min(file.len());
+                    let end = (begin + length as usize).min(file.len());
+                    let sum = crc32c::crc32c(&file[begin..end]);
+                    let (rows, id) = (*rows % 10_000, *id);
+                    let span = Span { rows, from_ms: *from_ms, until_ms: *until_ms };
+                    Entry { id, span, offset, length, sum }
+                })
+                .collect();
+            let index_at = file.len() as u64;
+            let mut fences = Vec::new();
+            for page in entries.chunks(PAGE_ENTRIES) {
+                index::put_page(&mut file, page);
+                fences.extend(page[0].id.to_le_bytes());
+            }
+            file.extend(&fences);
+            let footer = Footer {
+                index_at,
+                entries: entries.len() as u64,
+                closing: Closing::default(),
+                from_ms: 0,
+                until_ms: 0,
+                rows: 0,
+                fences_sum: crc32c::crc32c(&fences),
+            };
+            file.extend(footer.to_bytes());
+            fs::write(&path, &file).unwrap();
+            let Ok(Opened::Whole(part)) = Part::open(folder.path(), NAME) else {
+                panic!("its checksums match")
+            };
+            for page in 0..part.pages() {
+                for entry in part.page(page).unwrap() {
+                    drop(part.rows::<Sample>(&entry));
+                    drop(part.rows::<crate::sample::Rollup>(&entry));
+                }
+            }
+        },
+    );
+}
+
+#[test]
+fn any_bytes_are_a_footer_or_none() {
+    bolero::check!().with_type::<Vec<u8>>().for_each(|bytes| {
+        let mut footer = bytes.clone();
+        footer.resize(FOOTER_BYTES - 24, 0);
+        let mut whole = footer.clone();
+        whole.extend([0; 4]);
+        whole.extend(crc32c::crc32c(&whole).to_le_bytes());
+        whole.extend([0; 8]);
+        whole.extend(END);
+        let read = Footer::from_bytes(&whole).unwrap();
+        assert_eq!(read.to_bytes(), whole);
+        assert!(Footer::from_bytes(&footer).is_err());
+        let path = testkit::folder();
+        let file = path.path().join("footer");
+        fs::write(&file, &whole).unwrap();
+        let file = File::open(&file).unwrap();
+        assert!(read.entries == 0 || read_fences(&file, &read, 0).is_err());
     });
 }

@@ -20,6 +20,8 @@ use std::{
 
 /// A series without any sample is kept as long after somebody asked for it.
 const ASKED_FOR_MS: i64 = 3_600_000;
+/// No merge and no rollup is tried for as long after one failed.
+const PAUSE_MS: i64 = 60_000;
 /// A stream with more samples than this becomes several blocks.
 const MOST_STREAM_ROWS: u32 = 4_096;
 
@@ -55,8 +57,7 @@ impl Series {
         // What makes room first: a full disk must not keep old parts alive.
         let expired = self.expire(now_ms);
         let flushed = self.flush_if_due(now_ms);
-        let merged = self.merge_next();
-        let rolled_up = self.roll_next(now_ms);
+        let (merged, rolled_up) = self.merge_and_roll(now_ms);
         let forgotten = self.forget(now_ms);
         Ok(Maintained {
             expired: expired?,
@@ -75,7 +76,7 @@ impl Series {
     pub fn condense(&self, now_ms: i64) -> Result<(), SeriesError> {
         while self.maintain(now_ms)?.is_worth_another() {}
         let _one_at_a_time = self.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
-        self.flush()?;
+        while self.flush()? {}
         for tier in Tier::ALL {
             let may_grow = |part: &&Arc<Part>| tier.fan_in(part.level).is_some();
             let parts: Vec<Arc<Part>> =
@@ -85,6 +86,21 @@ impl Series {
             }
         }
         Ok(())
+    }
+
+    /// What costs most, and not at once again after it failed: a disk that is full stays so for a while.
+    fn merge_and_roll(
+        &self,
+        now_ms: i64,
+    ) -> (Result<bool, SeriesError>, Result<bool, SeriesError>) {
+        let failed_ms = self.state().failed_ms;
+        if failed_ms.is_some_and(|failed_ms| (failed_ms..failed_ms + PAUSE_MS).contains(&now_ms)) {
+            return (Ok(false), Ok(false));
+        }
+        let outcome = (self.merge_next(), self.roll_next(now_ms));
+        let has_failed = outcome.0.is_err() || outcome.1.is_err();
+        self.state().failed_ms = has_failed.then_some(now_ms);
+        outcome
     }
 
     fn flush_if_due(&self, now_ms: i64) -> Result<bool, SeriesError> {

@@ -44,6 +44,7 @@ impl Series {
             frozen: None,
             parts,
             late_from_ms: i64::MAX,
+            failed_ms: None,
             may_forget: false,
             counts: Counts::default(),
         };
