@@ -2,7 +2,11 @@
 
 // Clippy takes only what is under `cfg(test)` for a test's helper, which may unwrap and print.
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod disk_full;
+#[cfg(test)]
+mod init;
 #[cfg(test)]
 mod must_not_break;
 #[cfg(test)]

@@ -189,7 +189,10 @@ impl Supervisor {
         if self.is_stopping {
             return;
         }
-        let pause = if is_replaced { Duration::ZERO } else { self.control_restarts.pause(ran_for) };
+        let pause = match is_replaced || restarts::are_at_once() {
+            true => Duration::ZERO,
+            false => self.control_restarts.pause(ran_for),
+        };
         if !is_replaced {
             let status = display(status);
             tracing::error!(status, ?pause, "control ended; it is started again");

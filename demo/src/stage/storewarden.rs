@@ -85,6 +85,7 @@ impl Storewarden {
             empty => {
                 let spawn = Spawn::new(&self.program).arg("up").arg("--config").arg(&self.file);
                 let spawn = spawn.arg("--state").arg(&self.state).output_to(&self.log);
+                let spawn = spawn.env("STOREWARDEN_RESTART_AT_ONCE", "1");
                 empty.insert(spawn.start().context("start Storewarden")?)
             }
         };
@@ -136,6 +137,12 @@ impl Storewarden {
         &self.file
     }
 
+    /// Where it keeps what must outlive it.
+    #[must_use]
+    pub fn state_directory(&self) -> &Path {
+        &self.state
+    }
+
     /// The process that a pid file of its state folder names: `supervisor`, `edge` or `control`.
     ///
     /// # Errors
@@ -182,14 +189,21 @@ impl Storewarden {
     /// # Errors
     /// When the token can't be read or no whole answer comes. An answer of any status is an answer.
     pub async fn api(&self, method: &str, path: &str) -> Result<Answer> {
+        // An empty JSON object rather than no body: the API takes JSON only.
+        self.api_with(method, path, (method == "POST").then_some("{}")).await
+    }
+
+    /// The same with a body of JSON.
+    ///
+    /// # Errors
+    /// As [`Storewarden::api`].
+    pub async fn api_with(&self, method: &str, path: &str, body: Option<&str>) -> Result<Answer> {
         let file = self.state.join("api-token");
         let token =
             std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
         let mut client = Client::new(self.control, &self.control.to_string());
         client.always_send("authorization", &format!("Bearer {}", token.trim()));
         let path = format!("/api/v1{path}");
-        // An empty JSON object rather than no body: the API takes JSON only.
-        let body = (method == "POST").then_some("{}");
         Ok(client.request_once(method, &path, body).await?)
     }
 

@@ -62,7 +62,7 @@ pub(super) async fn engine(
         at_once: AT_ONCE,
         calendar: Calendar::default(),
         clock: Arc::new(super::now_ms),
-        moments: moments(state)?,
+        moments: moments(state),
     };
     Ok(Engine::open(store, performers, settings).await?)
 }
@@ -74,16 +74,22 @@ pub(super) fn means(state: &Path) -> anyhow::Result<Means> {
     Ok(Means { folder: state.join(INSTANCES), keeper, systemd: Systemd::here() })
 }
 
-/// For tests of programs with debug assertions: a file in the state directory names the moment at
-/// which control is to die as if killed. It is read once, so that the next one goes on.
-fn moments(state: &Path) -> anyhow::Result<Moments> {
-    let file = state.join(DIE_AT);
-    if !cfg!(debug_assertions) || !file.exists() {
-        return Ok(Moments::default());
+/// For tests of programs with debug assertions: a file in the state directory names the moment
+/// (`STEP:POINT`, with `:undo`) at which control dies as if killed. It is taken away before, so that
+/// the next control goes on.
+fn moments(state: &Path) -> Moments {
+    if !cfg!(debug_assertions) {
+        return Moments::default();
     }
-    let text = std::fs::read_to_string(&file).context("read where to die")?;
-    std::fs::remove_file(&file).context("forget where to die")?;
-    Ok(Moments::dying_at(text.trim())?)
+    let file = state.join(DIE_AT);
+    Moments::watched_by(move |moment| {
+        let undo = if moment.undo { ":undo" } else { "" };
+        let here = format!("{}:{}{undo}", moment.step, moment.point.code());
+        let is_here = std::fs::read_to_string(&file).is_ok_and(|text| text.trim() == here);
+        if is_here && std::fs::remove_file(&file).is_ok() {
+            std::process::abort();
+        }
+    })
 }
 
 /// Makes the plan for a wish.

@@ -7,6 +7,12 @@ const WELL_AFTER: Duration = Duration::from_secs(60);
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// Whether children that end are started again without a pause: in programs with debug assertions
+/// whose test says so, since it ends control dozens of times.
+pub(super) fn are_at_once() -> bool {
+    cfg!(debug_assertions) && std::env::var_os("STOREWARDEN_RESTART_AT_ONCE").is_some()
+}
+
 /// Counts the ends of one child that followed each other closely.
 #[derive(Debug, Default)]
 pub(super) struct Restarts {
