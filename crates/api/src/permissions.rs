@@ -16,7 +16,9 @@
 //!   themselves. [`ANYBODY`]: strangers too.
 
 use axum::http::Method;
-use kernel::Permission::{self, Acknowledge, ChangeConfiguration, ManagePeople, Operate, See, SeePeople};
+use kernel::Permission::{
+    self, Acknowledge, ChangeConfiguration, ManagePeople, Operate, See, SeePeople,
+};
 
 /// What a route wants of whoever asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
