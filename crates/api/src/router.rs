@@ -2,8 +2,8 @@
 //! same list.
 
 use crate::{
-    ApiError, ApiState, cookies, guard, incidents, machine, me, pages, people, runs, sessions, shops, sign_in,
-    tokens,
+    ApiError, ApiState, cookies, guard, incidents, machine, me, pages, people, runs, sessions,
+    shops, sign_in, tokens,
 };
 use axum::{
     Json, Router,
