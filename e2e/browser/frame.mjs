@@ -95,6 +95,23 @@ async function deeds(session, report, origin) {
     await sentence(page, /was taken back/)
   })
 
+  await on('whoever may approve starts what needs it in one go, and may leave it to somebody else', 'desk', 'two', '/changes', async (page) => {
+    await press(page, /^Deploy a release/)
+    await dialog(page).getByLabel(/^Release/).fill('2026.12.1')
+    await press(dialog(page), 'Show the plan')
+    await dialog(page).getByText('It needs an approval.').waitFor()
+    await isAccessible(page)
+    await fits(page)
+    await press(dialog(page), 'Let somebody else approve')
+    await sentence(page, /waits for your yes/)
+    await press(page, /^Approve/)
+    await press(dialog(page), 'Approve')
+    await sentence(page, /step 1 of 8/)
+    await press(page, /^Cancel it/)
+    await press(dialog(page), 'Cancel it')
+    await sentence(page, /taken back|cancelled/)
+  })
+
   await on('a change that waits is approved by thumb', 'phone', 'checkout', '/changes', async (page) => {
     const count = page.locator('nav a[href^="/changes"] .count')
     expect((await count.textContent()) === '1', 'the head does not count it')

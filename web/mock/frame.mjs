@@ -179,9 +179,9 @@ export class Frame {
     return this.view(run)
   }
 
-  #line(run, text) {
-    this.logs.set(run.id, `${this.logs.get(run.id) ?? ''}${new Date().toISOString().slice(11, 19)} ${text}\n`)
-    for (const listener of this.listeners) listener('line', { run: run.id, at_ms: Date.now(), text })
+  #line(run, step, text) {
+    this.logs.set(run.id, `${this.logs.get(run.id) ?? ''}${new Date().toISOString()} ${step} ${text}\n`)
+    for (const listener of this.listeners) listener('line', { run: run.id, step, at_ms: Date.now(), text })
   }
 
   decide(run, decision) {
@@ -215,14 +215,14 @@ export class Frame {
       if (under.progress) for (const listener of this.listeners) listener('progress', { run: run.id, step: under.index, ...under.progress })
       if (now - under.started_ms < STEP_MS) return
       Object.assign(under, { state: 'done', ended_ms: now, progress: undefined, evidence: under.act.code === 'restart' ? { pid_before: 48211, pid: 50302 } : {} })
-      this.#line(run, `${under.act.code} ${under.act.params.instance ?? ''}: done`)
+      this.#line(run, under.index + 1, `${under.act.code} ${under.act.params.instance ?? ''}: done`)
       if (under.act.code === 'drain' || under.act.code === 'undrain') world?.[under.act.code](under.act.params.instance)
       if (run.wanted) Object.assign(this, { configuration: run.wanted, version: this.version + 1 })
     }
     const next = run.steps.find((one) => one.state === 'planned')
     if (next) {
       Object.assign(next, { state: 'intended', started_ms: now })
-      this.#line(run, `${next.act.code} ${next.act.params.instance ?? ''}: begins`)
+      this.#line(run, next.index + 1, `${next.act.code} ${next.act.params.instance ?? ''}: begins`)
     } else {
       Object.assign(run, { state: 'done', ended_ms: now })
       this.append('storewarden', 'run_ended', run.id, { state: 'done' })
@@ -313,7 +313,7 @@ export class Frame {
     let at = started_ms
     for (const one of steps) Object.assign(one, { state: 'done', started_ms: at, ended_ms: (at += 900 + one.index * 2300) })
     const run = this.#run(kind, message(kind, params), actor, steps, { state: 'done', created_ms: started_ms, started_ms, ended_ms: at, ...more })
-    this.logs.set(run.id, steps.map((one) => `${new Date(one.ended_ms).toISOString().slice(11, 19)} ${one.act.code} ${one.act.params.instance ?? ''}: ${one.state}\n`).join(''))
+    this.logs.set(run.id, steps.map((one) => `${new Date(one.ended_ms).toISOString()} ${one.index + 1} ${one.act.code} ${one.act.params.instance ?? ''}: ${one.state}\n`).join(''))
     return run
   }
 

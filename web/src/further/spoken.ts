@@ -9,6 +9,8 @@ import { view } from '../state/view.svelte'
 
 export const titleText = (title: Message) => say(view.frame.run.title, title, view.format, view.now_ms)
 export const actText = (act: Message) => say(view.frame.run.act, act, view.format, view.now_ms)
+/** How a step is taken back, as a sentence without its full stop. */
+export const undoText = (act: Message) => view.frame.run.undo[act.code]?.(act.params, view.format, view.now_ms) ?? view.frame.run.undoBy(actText(act))
 export const conditionText = (condition: Condition) => say(view.frame.run.condition, condition, view.format, view.now_ms)
 export const waitText = (wait: Message) => say(view.frame.run.waits, wait, view.format, view.now_ms)
 export const warningText = (warning: Message) => say(view.frame.run.warning, warning, view.format, view.now_ms)

@@ -1,11 +1,17 @@
 // Die Texte der weiteren Seiten auf Deutsch: Änderungen, Vorfälle, Leute, Einstellungen, Ledger.
 
+import type { RunState } from '../api/frame'
 import type { Params } from '../api/types'
 import type { FrameMessages } from './frame.en'
 
 const text = (value: Params[string] | undefined) => String(value ?? '?')
 const num = (value: Params[string] | undefined) => (value === undefined ? undefined : Number(value))
 const has = (params: Params, name: string) => params[name] !== undefined && params[name] !== ''
+
+const RUN_STATES: Record<RunState, string> = {
+  awaiting_approval: 'Wartet auf Genehmigung', waiting: 'Wartet', running: 'Läuft', done: 'Erledigt', failed: 'Fehlgeschlagen', cancelled: 'Abgebrochen',
+  undoing: 'Wird zurückgenommen', undone: 'Zurückgenommen', undo_failed: 'Nicht zurückzunehmen', stuck: 'Braucht Ihre Entscheidung',
+}
 
 export const frame: FrameMessages = {
   actor: {
@@ -39,10 +45,7 @@ export const frame: FrameMessages = {
   },
 
   run: {
-    state: {
-      awaiting_approval: 'Wartet auf Genehmigung', waiting: 'Wartet', running: 'Läuft', done: 'Erledigt', failed: 'Fehlgeschlagen', cancelled: 'Abgebrochen',
-      undoing: 'Wird zurückgenommen', undone: 'Zurückgenommen', undo_failed: 'Nicht zurückzunehmen', stuck: 'Braucht Ihre Entscheidung',
-    },
+    state: RUN_STATES,
     step: {
       planned: 'Noch zu tun', intended: 'Beginnt gleich', done: 'Erledigt', failed: 'Fehlgeschlagen', undoing: 'Wird zurückgenommen', undone: 'Zurückgenommen',
       skipped: 'Nicht begonnen', unknown: 'Unbekannt',
@@ -66,8 +69,8 @@ export const frame: FrameMessages = {
     },
     condition: {
       another_instance_healthy: (p) => (has(p, 'instance') ? `Eine andere Instanz als ${text(p['instance'])} bedient` : 'Eine andere Instanz bedient'),
-      instance_configured: (p) => `${text(p['instance'])} steht in der Konfiguration`,
-      can_be_started: (p) => `Die Konfiguration sagt, wie ${text(p['instance'])} gestartet wird`,
+      instance_known: (p) => `${text(p['instance'])} steht in der Konfiguration`,
+      instance_managed: (p) => `Die Konfiguration sagt, wie ${text(p['instance'])} gestartet wird`,
       release_present: (p) => `Release ${text(p['release'])} ist da`,
       file_as_before: () => 'Niemand sonst hat die Datei inzwischen geändert',
       old_data_counted: (p, f) => (has(p, 'count') ? `${f.count(num(p['count']))} Aufzeichnungen${has(p, 'bytes') ? `, ${f.bytes(num(p['bytes']))}` : ''}` : 'Wie viel das ist'),
@@ -104,6 +107,12 @@ export const frame: FrameMessages = {
       no_release_before: 'welches Release vorher lief, ist nicht bekannt',
     },
     undoBy: (act) => `Rückweg: ${act}`,
+    undo: {
+      apply_configuration: () => 'Rückweg: den jetzt geltenden Text wieder schreiben',
+      undrain: (p) => `Rückweg: wieder Besucher zu ${text(p['instance'])}`,
+      drain: (p) => `Rückweg: keine neuen Besucher zu ${text(p['instance'])}`,
+      deploy: (p) => `Rückweg: wieder ${text(p['release'])} auf ${text(p['instance'])} einspielen`,
+    },
     cannotUndo: (reason) => `Nicht zurückzunehmen: ${reason}.`,
     cannotUndoPlain: 'Nicht zurückzunehmen.',
     decide: {
@@ -171,7 +180,7 @@ export const frame: FrameMessages = {
     log: 'Protokoll',
     noLog: 'Noch wurde nichts geschrieben.',
     logUnknown: 'Das Protokoll ließ sich nicht lesen.',
-    evidence: 'Was es beweist',
+    evidence: 'Zeigen, was es beweist',
     conditions: 'Was vorher gelten muss',
     conditionUnknown: (what) => `Unbekannt: ${what}`,
     conditionNot: (what) => `Gilt nicht: ${what}`,
@@ -203,6 +212,9 @@ export const frame: FrameMessages = {
     },
     startOther: (title) => `Beginnen: ${title}`,
     started: (title) => `${title}: begonnen.`,
+    asked: (title) => `${title}: wartet auf Genehmigung.`,
+    approves: 'Es braucht eine Genehmigung. Sie dürfen sie geben und stehen dafür im Ledger.',
+    askOther: 'Jemand anderen genehmigen lassen',
   },
 
   changes: {
@@ -288,7 +300,7 @@ export const frame: FrameMessages = {
       cleared: () => 'Ein Befund davon ist fort',
       notified: (p) => `${text(p['route'])} benachrichtigt`,
       notify_failed: (p) => `${text(p['route'])} ließ sich nicht benachrichtigen`,
-      escalated: (p) => `Niemand antwortete: auch ${text(p['route'])} benachrichtigt`,
+      escalated: (p) => (has(p, 'route') ? `Niemand antwortete: auch ${text(p['route'])} benachrichtigt` : 'Niemand antwortete: Weitere werden benachrichtigt'),
       acknowledged: () => 'Bekannt',
       acknowledgement_ended: () => 'Die Kenntnisnahme ist abgelaufen',
       owned: (p) => (has(p, 'owner') ? `${text(p['owner'])} kümmert sich` : 'Niemand Bestimmtes kümmert sich'),
@@ -441,6 +453,7 @@ export const frame: FrameMessages = {
     current: 'Das jetzige Passwort',
     fresh: 'Ein neues, mindestens 12 Zeichen',
     changePassword: 'Passwort ändern',
+    setPassword: 'Passwort wählen',
     passwordChanged: 'Geändert. Andere Browser wurden abgemeldet.',
     second: 'Zweiter Faktor',
     secondOn: 'Eingerichtet. Nach dem Passwort werden Sie nach sechs Ziffern aus Ihrer App gefragt.',
@@ -514,29 +527,41 @@ export const frame: FrameMessages = {
     anybody: 'Alle',
     none: 'Nichts davon steht im Ledger.',
     empty: 'Wer änderte, genehmigte, sich anmeldete und sich kümmerte, steht hier, jeder Eintrag mit dem vorigen versiegelt.',
+    subject: { run: (id) => `Änderung ${id}`, incident: (id) => `Vorfall ${id}`, silence: (id) => `Stille ${id}` },
     proof: 'Auf der Maschine beweist es dies, ohne diese Seite:',
     kind: {
-      run_planned: (p) => `plante Änderung ${text(p['run'])}`,
-      run_created: () => 'wünschte eine Änderung',
-      run_started: () => 'begann eine Änderung',
+      run_started: () => 'wünschte eine Änderung',
+      run_began: () => 'die Änderung begann',
       run_approved: () => 'genehmigte eine Änderung',
+      run_hurried: () => 'ließ eine Änderung sofort beginnen',
+      run_refused: () => 'die Änderung wurde abgelehnt',
       run_cancelled: () => 'brach eine Änderung ab',
-      run_ended: (p) => `Änderung beendet${has(p, 'state') ? `: ${text(p['state'])}` : ''}`,
-      run_undone: () => 'nahm eine Änderung zurück',
+      run_undo_asked: () => 'wollte eine Änderung zurücknehmen',
+      run_retried: () => 'ließ eine Änderung noch einmal versuchen',
+      run_given_up: () => 'beendete eine Änderung, wie sie stand',
+      run_ended: (p) => `die Änderung endete${has(p, 'state') ? `: ${RUN_STATES[text(p['state']) as RunState] ?? text(p['state'])}` : ''}`,
+      step_done: () => 'ein Schritt wurde getan',
+      step_failed: () => 'ein Schritt schlug fehl',
+      step_unknown: () => 'was aus einem Schritt wurde, ist unbekannt',
+      step_undone: () => 'ein Schritt wurde zurückgenommen',
+      step_undo_failed: () => 'ein Schritt ließ sich nicht zurücknehmen',
+      step_declared: () => 'sagte, was aus einem Schritt wurde',
       person_invited: () => 'lud jemanden ein',
       person_added: () => 'fügte jemanden hinzu',
       person_changed: () => 'änderte, was jemand darf',
       person_removed: () => 'entfernte jemanden',
+      credentials_reset: () => 'setzte eine Anmeldung zurück',
       signed_in: () => 'meldete sich an',
-      sign_in_failed: () => 'scheiterte an der Anmeldung',
       signed_out: () => 'meldete sich ab',
-      session_revoked: () => 'meldete einen Browser ab',
+      sign_in_link_made: () => 'machte einen Anmeldelink',
+      session_ended: () => 'meldete einen Browser ab',
+      sessions_ended: () => 'meldete andere Browser ab',
       password_changed: () => 'änderte ein Passwort',
-      second_factor_confirmed: () => 'richtete einen zweiten Faktor ein',
+      second_factor_set_up: () => 'richtete einen zweiten Faktor ein',
       second_factor_removed: () => 'entfernte einen zweiten Faktor',
-      token_created: () => 'machte ein Token',
+      recovery_codes_made: () => 'machte neue Wiederherstellungscodes',
+      token_made: () => 'machte ein Token',
       token_revoked: () => 'widerrief ein Token',
-      incident_opened: () => 'eröffnete einen Vorfall',
       incident_acknowledged: () => 'nahm einen Vorfall zur Kenntnis',
       incident_owned: () => 'übernahm einen Vorfall',
       incident_noted: () => 'schrieb eine Notiz zu einem Vorfall',
@@ -545,10 +570,9 @@ export const frame: FrameMessages = {
       silence_made: () => 'legte eine Stille an',
       silence_ended: () => 'beendete eine Stille',
       remedy_started: () => 'begann eine Abhilfe',
-      remedy_ended: () => 'Abhilfe beendet',
-      configuration_applied: () => 'setzte eine Konfiguration in Kraft',
-      drained: () => 'ließ eine Instanz leerlaufen',
-      undrained: () => 'holte eine Instanz zurück',
+      remedy_ended: () => 'die Abhilfe endete',
+      remedy_failed: () => 'die Abhilfe half nicht',
+      remedy_limited: () => 'keine Abhilfe: Sie lief schon so oft, wie sie darf',
     },
   },
 }

@@ -8,6 +8,11 @@ const text = (value: Params[string] | undefined) => String(value ?? '?')
 const num = (value: Params[string] | undefined) => (value === undefined ? undefined : Number(value))
 const has = (params: Params, name: string) => params[name] !== undefined && params[name] !== ''
 
+const RUN_STATES: Record<RunState, string> = {
+  awaiting_approval: 'Waits for approval', waiting: 'Waits', running: 'Running', done: 'Done', failed: 'Failed', cancelled: 'Cancelled',
+  undoing: 'Being taken back', undone: 'Taken back', undo_failed: 'Could not be taken back', stuck: 'Needs your decision',
+}
+
 export const frame = {
   actor: {
     storewarden: 'Storewarden itself',
@@ -40,10 +45,7 @@ export const frame = {
   },
 
   run: {
-    state: {
-      awaiting_approval: 'Waits for approval', waiting: 'Waits', running: 'Running', done: 'Done', failed: 'Failed', cancelled: 'Cancelled',
-      undoing: 'Being taken back', undone: 'Taken back', undo_failed: 'Could not be taken back', stuck: 'Needs your decision',
-    } satisfies Record<RunState, string>,
+    state: RUN_STATES,
     step: {
       planned: 'To do', intended: 'About to begin', done: 'Done', failed: 'Failed', undoing: 'Being taken back', undone: 'Taken back',
       skipped: 'Not begun', unknown: 'Unknown',
@@ -67,8 +69,8 @@ export const frame = {
     } as Sayings,
     condition: {
       another_instance_healthy: (p) => (has(p, 'instance') ? `Another instance than ${text(p['instance'])} serves` : 'Another instance serves'),
-      instance_configured: (p) => `${text(p['instance'])} is in the configuration`,
-      can_be_started: (p) => `The configuration says how ${text(p['instance'])} is started`,
+      instance_known: (p) => `${text(p['instance'])} is in the configuration`,
+      instance_managed: (p) => `The configuration says how ${text(p['instance'])} is started`,
       release_present: (p) => `Release ${text(p['release'])} is there`,
       file_as_before: () => 'The file was not changed by somebody else meanwhile',
       old_data_counted: (p, f) => (has(p, 'count') ? `${f.count(num(p['count']))} records${has(p, 'bytes') ? `, ${f.bytes(num(p['bytes']))}` : ''}` : 'How much that is'),
@@ -105,6 +107,12 @@ export const frame = {
       no_release_before: 'it is not known which release ran before',
     } as Record<string, string>,
     undoBy: (act: string) => `Taken back by: ${act}`,
+    undo: {
+      apply_configuration: () => 'Taken back by: write the text that is in force now again',
+      undrain: (p) => `Taken back by: send visitors to ${text(p['instance'])} again`,
+      drain: (p) => `Taken back by: send no new visitors to ${text(p['instance'])}`,
+      deploy: (p) => `Taken back by: deploy ${text(p['release'])} to ${text(p['instance'])} again`,
+    } as Sayings,
     cannotUndo: (reason: string) => `Can’t be taken back: ${reason}.`,
     cannotUndoPlain: 'Can’t be taken back.',
     decide: {
@@ -172,7 +180,7 @@ export const frame = {
     log: 'Log',
     noLog: 'Nothing was written yet.',
     logUnknown: 'The log could not be read.',
-    evidence: 'What proves it',
+    evidence: 'Show what proves it',
     conditions: 'What must hold first',
     conditionUnknown: (text: string) => `Unknown: ${text}`,
     conditionNot: (text: string) => `Not so: ${text}`,
@@ -204,6 +212,9 @@ export const frame = {
     } as Record<string, (p: Params, quiet: boolean) => string>,
     startOther: (title: string) => `Start: ${title}`,
     started: (title: string) => `${title}: started.`,
+    asked: (title: string) => `${title}: waits for approval.`,
+    approves: 'It needs an approval. You may give it, and stand in the ledger for it.',
+    askOther: 'Let somebody else approve',
   },
 
   changes: {
@@ -289,7 +300,7 @@ export const frame = {
       cleared: () => 'One finding of it is gone',
       notified: (p) => `Told ${text(p['route'])}`,
       notify_failed: (p) => `Could not tell ${text(p['route'])}`,
-      escalated: (p) => `Nobody answered: told ${text(p['route'])} as well`,
+      escalated: (p) => (has(p, 'route') ? `Nobody answered: told ${text(p['route'])} as well` : 'Nobody answered: more people are told'),
       acknowledged: () => 'Acknowledged',
       acknowledgement_ended: () => 'The acknowledgement ran out',
       owned: (p) => (has(p, 'owner') ? `Looked after by ${text(p['owner'])}` : 'Nobody in particular looks after it'),
@@ -442,6 +453,7 @@ export const frame = {
     current: 'The password now',
     fresh: 'A new one, 12 characters or more',
     changePassword: 'Change the password',
+    setPassword: 'Choose a password',
     passwordChanged: 'Changed. Other browsers were signed out.',
     second: 'Second factor',
     secondOn: 'Set up. After your password you are asked for six digits from your app.',
@@ -515,29 +527,41 @@ export const frame = {
     anybody: 'Anybody',
     none: 'Nothing like that stands in the ledger.',
     empty: 'Who changed, approved, signed in and answered will stand here, each sealed to the one before.',
+    subject: { run: (id) => `change ${id}`, incident: (id) => `incident ${id}`, silence: (id) => `silence ${id}` } as Record<string, (id: string) => string>,
     proof: 'On the machine, this proves it without this page:',
     kind: {
-      run_planned: (p) => `planned change ${text(p['run'])}`,
-      run_created: () => 'asked for a change',
       run_started: () => 'started a change',
+      run_began: () => 'the change began',
       run_approved: () => 'approved a change',
+      run_hurried: () => 'let a change begin at once',
+      run_refused: () => 'the change was refused',
       run_cancelled: () => 'cancelled a change',
-      run_ended: (p) => `change ended${has(p, 'state') ? `: ${text(p['state'])}` : ''}`,
-      run_undone: () => 'took a change back',
+      run_undo_asked: () => 'asked for a change to be taken back',
+      run_retried: () => 'had a change tried again',
+      run_given_up: () => 'ended a stuck change',
+      run_ended: (p) => `the change ended${has(p, 'state') ? `: ${RUN_STATES[text(p['state']) as RunState] ?? text(p['state'])}` : ''}`,
+      step_done: () => 'a step was done',
+      step_failed: () => 'a step failed',
+      step_unknown: () => 'what became of a step is unknown',
+      step_undone: () => 'a step was taken back',
+      step_undo_failed: () => 'a step could not be taken back',
+      step_declared: () => 'said what became of a step',
       person_invited: () => 'invited somebody',
       person_added: () => 'added a person',
       person_changed: () => 'changed what somebody may',
       person_removed: () => 'removed a person',
+      credentials_reset: () => 'reset how somebody signs in',
       signed_in: () => 'signed in',
-      sign_in_failed: () => 'failed to sign in',
       signed_out: () => 'signed out',
-      session_revoked: () => 'signed a browser out',
+      sign_in_link_made: () => 'made a sign-in link',
+      session_ended: () => 'signed a browser out',
+      sessions_ended: () => 'signed other browsers out',
       password_changed: () => 'changed a password',
-      second_factor_confirmed: () => 'set up a second factor',
+      second_factor_set_up: () => 'set up a second factor',
       second_factor_removed: () => 'removed a second factor',
-      token_created: () => 'made a token',
+      recovery_codes_made: () => 'made new recovery codes',
+      token_made: () => 'made a token',
       token_revoked: () => 'revoked a token',
-      incident_opened: () => 'opened an incident',
       incident_acknowledged: () => 'acknowledged an incident',
       incident_owned: () => 'took an incident on',
       incident_noted: () => 'wrote a note to an incident',
@@ -546,10 +570,9 @@ export const frame = {
       silence_made: () => 'made a silence',
       silence_ended: () => 'ended a silence',
       remedy_started: () => 'started a remedy',
-      remedy_ended: () => 'remedy ended',
-      configuration_applied: () => 'put a configuration in force',
-      drained: () => 'drained an instance',
-      undrained: () => 'took an instance back',
+      remedy_ended: () => 'the remedy ended',
+      remedy_failed: () => 'the remedy did not help',
+      remedy_limited: () => 'no remedy: it ran as often as it may',
     } as Sayings,
   },
 }
