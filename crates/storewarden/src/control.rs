@@ -7,6 +7,7 @@
 mod certificates;
 mod changes;
 mod fleet;
+mod ledger;
 mod link;
 mod publisher;
 mod remedies;
@@ -29,7 +30,11 @@ use apps::Instances;
 use certificates::Certificates;
 use changes::Situation;
 use fleet::{Pools, Sightings};
-use kernel::{Params, config::Configuration, plan::Plan};
+use kernel::{
+    Params,
+    config::{Configuration, LedgerSettings},
+    plan::Plan,
+};
 use plan::Engine;
 use publisher::Publisher;
 use renewal::{Renewal, Wish};
@@ -100,6 +105,7 @@ struct Control {
     instances: Arc<Instances<Pools>>,
     /// The configuration for those who look at it from aside.
     shared: watch::Sender<Arc<Configuration>>,
+    ledger: watch::Sender<LedgerSettings>,
     stop: watch::Sender<bool>,
     /// Ended when control ends.
     sources: JoinSet<()>,
@@ -161,7 +167,10 @@ impl Control {
             names: Arc::from(Vec::new()),
             entrance: Arc::new(api::Entrance::new(configuration.control.demands_second_factor())),
         };
-        let (stop, servers) = serve_until_stopped(listener, api, sightings);
+        let (stop, mut servers) = serve_until_stopped(listener, api, sightings);
+        let kept = (&mut servers, stop.subscribe());
+        let ledger =
+            ledger::keep(store.clone(), watch.clone(), &configuration.ledger, state, kept)?;
         let (wish, wishes) = mpsc::channel(COMMANDS);
         let renewal = Renewal::new(store, wish, versions);
         let control = Self {
@@ -180,6 +189,7 @@ impl Control {
             engine,
             instances,
             shared,
+            ledger,
             stop,
             sources,
             servers,
@@ -324,6 +334,7 @@ impl Control {
         self.readers.configure(&self.configuration);
         self.desk.configure(&self.configuration).await;
         self.shared.send_replace(Arc::new(self.configuration.clone()));
+        self.ledger.send_replace(self.configuration.ledger.clone());
         self.resume_instances();
         self.start.keep(&text);
         self.text = text;
