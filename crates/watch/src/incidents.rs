@@ -19,7 +19,7 @@ pub use telling::{Event, Notice};
 
 use crate::{
     remedies::Remedies,
-    rules::{Alert, AlertKey, Alerts, Change, ChangeKind, Rules, Seen},
+    rules::{Alert, AlertKey, Alerts, Change, ChangeKind, Phase, Rules, Seen},
 };
 use grouping::{STORM, Storms};
 use kernel::{
@@ -261,10 +261,15 @@ impl Incidents {
     fn adopt(&mut self, at: Moment, outcome: &mut Outcome) {
         let active: Vec<Alert> = self.alerts.active().cloned().collect();
         let orphans = active.iter().filter(|alert| {
-            let key = alert.key();
-            !self.dismissed.contains(&key)
-                && !self.cases.values().any(|case| case.is_open() && case.holds(&key))
-                && !grouping::is_explained(alert, &active)
+            let (key, cause) = (alert.key(), grouping::cause(&alert.finding.code));
+            let mut open = self.cases.values().filter(|case| case.is_open());
+            // One that is explained opens nothing, but stands in the list of what explains it; one
+            // that is going away is nobody's trouble any more.
+            alert.phase == Phase::Firing
+                && !self.dismissed.contains(&key)
+                && !open.clone().any(|case| case.holds(&key))
+                && (!grouping::is_explained(alert, &active)
+                    || open.any(|case| case.is_of(alert.shop.as_ref(), cause)))
         });
         for alert in orphans.cloned().collect::<Vec<_>>() {
             self.place(&alert, at, outcome);
@@ -274,8 +279,7 @@ impl Incidents {
     fn place(&mut self, alert: &Alert, at: Moment, outcome: &mut Outcome) {
         let (key, cause) = (alert.key(), grouping::cause(&alert.finding.code));
         let has = |case: &&mut Case| case.has(&key);
-        let same =
-            |case: &&mut Case| case.incident.shop == alert.shop && case.incident.cause == cause;
+        let same = |case: &&mut Case| case.is_of(alert.shop.as_ref(), cause);
         let mut open: Vec<&mut Case> =
             self.cases.values_mut().filter(|case| case.is_open()).collect();
         let found = open.iter().position(&has).or_else(|| open.iter().position(&same));

@@ -90,6 +90,10 @@ impl Case {
         })
     }
 
+    pub(super) fn is_of(&self, shop: Option<&ShopId>, cause: &str) -> bool {
+        self.incident.shop.as_ref() == shop && self.incident.cause == cause
+    }
+
     pub(super) fn has(&self, key: &AlertKey) -> bool {
         self.incident.findings.iter().any(|finding| is(finding, key))
     }

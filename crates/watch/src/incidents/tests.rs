@@ -163,7 +163,7 @@ fn one_cause_is_one_incident_and_worse_is_told_at_once() {
     // Errors have their reason already.
     story.expect(&["owner opened 2 checkout_errors", "owner worsened 1 all_down"]);
     let first = &story.incidents.case(1).unwrap().incident;
-    assert_eq!((first.findings.len(), first.level), (2, Level::Broken));
+    assert_eq!((first.findings.len(), first.level), (3, Level::Broken));
     story.lose("lamps", "all_down");
     story.lose("lamps", "checkout_errors");
     story.lose("lamps", "errors_up");
@@ -187,6 +187,19 @@ fn what_another_trouble_explains_is_told_when_that_is_over() {
     story.lose("lamps", "all_down");
     story.wait(200);
     story.expect(&["owner resolved 1 all_down", "owner opened 2 errors_up"]);
+}
+
+#[test]
+fn what_goes_away_together_is_told_as_one_end() {
+    let mut story = Story::new(with_remedy());
+    story.find("lamps", "instance_hung:app-1", Level::Attention);
+    story.find("lamps", "all_down", Level::Broken);
+    story.wait(60);
+    assert_eq!(story.wishes.len(), 1, "what hangs is restarted, though all is down");
+    story.lose("lamps", "all_down");
+    story.lose("lamps", "instance_hung:app-1");
+    story.wait(600);
+    story.expect(&["owner opened 1 all_down", "owner resolved 1 all_down"]);
 }
 
 #[test]
