@@ -170,19 +170,23 @@ impl Writer {
         let hosts: Vec<_> =
             shop.hosts.iter().filter(|host| self.hosts.insert(host.value.clone())).collect();
         if hosts.is_empty() {
+            let names: Vec<&str> = shop.hosts.iter().map(|host| host.value.as_str()).collect();
+            let seen = match names.as_slice() {
+                [] => "No host names were seen".to_owned(),
+                all => format!("{} is another shop's above", all.join(", ")),
+            };
             // Every name, if that is left to give.
             let host = if self.hosts.insert("*".to_owned()) {
-                self.comment(
-                    "No host names were seen. This one takes every name; write the shop's own.",
-                );
+                self.comment(&format!(
+                    "{seen}. This one takes every other name; write the shop's own."
+                ));
                 "*".to_owned()
             } else {
-                self.comment(
-                    "No host names were seen, and this one is made up; write the shop's own.",
-                );
+                self.comment(&format!("{seen}, and this one is made up; write the shop's own."));
                 format!("{id}.example")
             };
-            self.missing.push(format!("{id}: write its host names; none were seen."));
+            self.missing
+                .push(format!("{id}: write its host names; none were seen that are its own."));
             return self.line(&format!("hosts = [{}]", quoted(&host)));
         }
         self.line("hosts = [");
