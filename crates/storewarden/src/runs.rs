@@ -229,10 +229,14 @@ impl Shown {
         for (index, (step, before)) in run.steps.iter().zip(&mut self.steps).enumerate() {
             if step.state != *before {
                 before.clone_from(&step.state);
-                if !self.as_json {
+                // That it is done, the next one says by beginning.
+                if !self.as_json && step.state != "done" {
                     let (number, of) = (index + 1, run.steps.len());
-                    let text = format!("{number}/{of} {}: {}\n", step.sentence, words(&step.state));
-                    print(text.as_bytes())?;
+                    let outcome = match step.state.as_str() {
+                        "intended" => String::new(),
+                        state => format!(": {}", words(state)),
+                    };
+                    print(format!("{number}/{of} {}{outcome}\n", step.sentence).as_bytes())?;
                 }
             }
         }

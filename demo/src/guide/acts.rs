@@ -50,7 +50,7 @@ const fn act(
     Act { id, title, what, look_at, button, undo: None, undo_button: None, fits: Fits::Every }
 }
 
-pub(super) const ACTS: [Act; 9] = [
+pub(super) const ACTS: [Act; 11] = [
     Act {
         undo: Some("start-instance"),
         undo_button: Some("Start it now"),
@@ -72,10 +72,30 @@ pub(super) const ACTS: [Act; 9] = [
     act(
         "redeploy",
         "Deploy a new version",
-        "Drains one instance through Storewarden’s API, stops it, starts it, and then does the same with the other.",
-        "Shop › Instances: one is Draining while the other works, then they change places. Nothing fails, and no cart is lost.",
+        "Storewarden makes a plan and carries it out: each instance is drained, restarted, waited for, and given visitors again, one after the other.",
+        "Changes: the run, step by step, with what would undo each. Shop › Instances: one is Draining while the other works, then they change places. Nothing fails, and no cart is lost.",
         "Redeploy",
     ),
+    Act {
+        fits: Fits::WithStorewarden,
+        ..act(
+            "redeploy-and-die",
+            "Kill Storewarden in the middle of a deploy",
+            "Starts the same deploy, and ends the control process with kill -9 while an instance is restarting.",
+            "Changes: a second later another control has taken the run over. It looks what became of the step, guesses nothing, and goes on to the end.",
+            "Deploy and kill",
+        )
+    },
+    Act {
+        fits: Fits::WithStorewarden,
+        ..act(
+            "propose-change",
+            "Sign a change off",
+            "Proposes a change of the configuration: an address for help on the page that visitors see when the shop is away.",
+            "Changes: the run waits for you, with the difference it makes. Approve it; then take it back with Undo.",
+            "Propose it",
+        )
+    },
     Act {
         undo: Some("mend-checkout"),
         undo_button: Some("Mend the checkout"),
@@ -120,7 +140,7 @@ pub(super) const ACTS: [Act; 9] = [
             "leak",
             "Leak memory",
             "Each page that app-1 makes costs it 5 MB that it never gives back. Past 512 MB it dies, as if the system had run out.",
-            "Overview › Processor and memory: memory climbs. Then app-1 goes down by itself, and the shop goes on with app-2. Turn the customers up to see it sooner.",
+            "Overview › Processor and memory: memory climbs. Then app-1 goes down by itself, the shop goes on with app-2, and Storewarden starts app-1 again. Turn the customers up to see it sooner.",
             "Start the leak",
         )
     },

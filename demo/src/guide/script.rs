@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 use super::{MOST_PER_MINUTE, Prompter, acts::ACTS, lock};
 use crate::{
@@ -11,9 +12,6 @@ use crate::{
 };
 
 const PAUSE: Duration = Duration::from_secs(10);
-/// What a deploy does while an instance is away: fetch, migrate, warm up.
-const DEPLOY: Duration = Duration::from_secs(4);
-const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 const SLOW_QUERY_MS: u64 = 600;
 const LEAK_MB: usize = 5;
 const ERROR_RATE: f64 = 0.2;
@@ -47,6 +45,13 @@ pub(super) async fn perform(
         }
         "stop-both" => return begin(prompter, "stop-both", "The shop is away for ten seconds"),
         "redeploy" => return begin(prompter, "redeploy", "The new version is being deployed"),
+        "redeploy-and-die" => {
+            return begin(prompter, "redeploy-and-die", "The new version is being deployed");
+        }
+        "propose-change" => {
+            let run = storewarden(stage)?.propose_contact().await?;
+            format!("Run {run} waits for your yes, in Changes")
+        }
         "kill-control" => {
             storewarden(stage)?.kill_control()?;
             "Storewarden’s control process was killed".to_owned()
@@ -123,7 +128,8 @@ fn begin(prompter: &Arc<Prompter>, act: &'static str, said: &str) -> Result<Stri
     while tasks.try_join_next().is_some() {}
     tasks.spawn(async move {
         let done = match act {
-            "redeploy" => redeploy(&owned).await,
+            "redeploy" => redeploy(&owned, false).await,
+            "redeploy-and-die" => redeploy(&owned, true).await,
             _ => stop_both(&owned).await,
         };
         if let Err(error) = done {
@@ -145,21 +151,28 @@ async fn stop_both(prompter: &Prompter) -> Result<()> {
     Ok(())
 }
 
-/// One instance after the other: drained, so that nobody is on it, then stopped and started.
-async fn redeploy(prompter: &Prompter) -> Result<()> {
+/// By Storewarden, as a run of its own, with control killed in the middle when that is wanted;
+/// without Storewarden one instance after the other, which visitors notice.
+async fn redeploy(prompter: &Prompter, and_die: bool) -> Result<()> {
     let stage = &prompter.stage;
-    for instance in stage.instances() {
-        if let Some(storewarden) = stage.storewarden() {
-            storewarden.drain(instance.name(), DRAIN_LIMIT).await?;
+    let Some(storewarden) = stage.storewarden() else {
+        for instance in stage.instances() {
+            instance.stop().await?;
+            instance.start().await?;
+            prompter.say(&format!("{} has the new version", instance.name()));
         }
-        instance.stop().await?;
-        tokio::time::sleep(DEPLOY).await;
-        instance.start().await?;
-        if let Some(storewarden) = stage.storewarden() {
-            storewarden.undrain(instance.name()).await?;
-        }
-        prompter.say(&format!("{} has the new version", instance.name()));
+        return Ok(());
+    };
+    let run = storewarden.begin_redeploy().await?;
+    prompter.say(&format!("Run {run} deploys: see Changes"));
+    if and_die {
+        storewarden.run_reaches(&run, |run| run["done_steps"].as_u64() >= Some(1)).await?;
+        storewarden.kill_control()?;
+        prompter.say("Storewarden’s control process was killed");
     }
-    prompter.say("Deployed");
+    let at_rest =
+        |run: &Value| !matches!(run["state"].as_str(), Some("waiting" | "running" | "undoing"));
+    let last = storewarden.run_reaches(&run, at_rest).await?;
+    prompter.say(&format!("Run {run} is {}", last["state"].as_str().unwrap_or("unknown")));
     Ok(())
 }

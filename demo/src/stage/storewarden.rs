@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use host::process::{Process, Signal, Spawn, run_to_end, signal};
+use serde_json::{Value, json};
 use tokio::{
     sync::Mutex,
     task::spawn_blocking,
@@ -20,6 +21,8 @@ use crate::customers::{Answer, Client};
 const START_WAIT: Duration = Duration::from_secs(30);
 const STOP_WAIT: Duration = Duration::from_secs(15);
 const COMMAND_WAIT: Duration = Duration::from_secs(20);
+/// How long a run of the demonstration may take.
+const RUN_WAIT: Duration = Duration::from_secs(300);
 
 /// What its configuration file says of the shop.
 pub(super) struct Configuration<'a> {
@@ -217,42 +220,59 @@ impl Storewarden {
         Ok(())
     }
 
-    /// Lets no new request go to an instance, and waits (at most `limit`) until the running ones
-    /// have ended.
+    /// Begins to redeploy all instances, one after the other; the run's id.
     ///
     /// # Errors
-    /// When the API refuses.
-    pub async fn drain(&self, instance: &str, limit: Duration) -> Result<()> {
-        let path = format!("/shops/{SHOP}/instances/{instance}");
-        let answer = self.api("POST", &format!("{path}/drain")).await?;
-        ensure!(answer.status == 200, "drain {instance}: {}", answer.text());
-        let deadline = Instant::now() + limit;
-        while self.in_flight(instance).await? > 0 && Instant::now() < deadline {
-            sleep(Duration::from_millis(200)).await;
+    /// When it is refused, or does not begin as things are.
+    pub async fn begin_redeploy(&self) -> Result<String> {
+        self.begin(&json!({ "kind": "rolling_redeploy", "shop": SHOP })).await
+    }
+
+    /// Proposes a configuration with an address for help; the id of the run, which waits for a yes.
+    ///
+    /// # Errors
+    /// As [`Storewarden::begin_redeploy`].
+    pub async fn propose_contact(&self) -> Result<String> {
+        let now = self.ask("GET", "/configuration", None).await?;
+        let text = now["text"].as_str().context("the configuration has no text")?;
+        let more = "contact = \"help@lampenladen.example\"\nplatform = ";
+        ensure!(!text.contains("\ncontact = "), "it has one already: take that change back first");
+        let text = text.replacen("platform = ", more, 1);
+        self.begin(&json!({ "kind": "apply_configuration", "text": text })).await
+    }
+
+    /// Previews a plan and starts it; the run's id.
+    async fn begin(&self, wish: &Value) -> Result<String> {
+        let preview = self.ask("POST", "/plans", Some(wish)).await?;
+        ensure!(preview["may_start"] == true, "it cannot begin as things are: {}", preview["text"]);
+        let body = json!({ "preview": preview["id"] });
+        let run = self.ask("POST", "/runs", Some(&body)).await?;
+        run["id"].as_str().map(str::to_owned).context("a run has no id")
+    }
+
+    /// Waits until a run is as wanted, over a restart of control; the run.
+    ///
+    /// # Errors
+    /// When it is not within five minutes.
+    pub async fn run_reaches(&self, run: &str, is_there: impl Fn(&Value) -> bool) -> Result<Value> {
+        let path = format!("/runs/{run}");
+        let deadline = Instant::now() + RUN_WAIT;
+        loop {
+            match self.ask("GET", &path, None).await {
+                Ok(run) if is_there(&run) => return Ok(run),
+                other if Instant::now() > deadline => {
+                    bail!("run {run} does not come to its end: {other:?}")
+                }
+                _ => sleep(Duration::from_millis(200)).await,
+            }
         }
-        Ok(())
     }
 
-    /// Lets requests go to an instance again.
-    ///
-    /// # Errors
-    /// When the API refuses.
-    pub async fn undrain(&self, instance: &str) -> Result<()> {
-        let path = format!("/shops/{SHOP}/instances/{instance}/undrain");
-        let answer = self.api("POST", &path).await?;
-        ensure!(answer.status == 200, "undrain {instance}: {}", answer.text());
-        Ok(())
-    }
-
-    async fn in_flight(&self, instance: &str) -> Result<u64> {
-        let answer = self.api("GET", &format!("/shops/{SHOP}")).await?;
-        ensure!(answer.status == 200, "read the shop's state: {}", answer.text());
-        let shop: serde_json::Value = serde_json::from_slice(&answer.body)?;
-        shop["instances"]
-            .as_array()
-            .and_then(|all| all.iter().find(|one| one["name"] == instance))
-            .and_then(|one| one["in_flight"].as_u64())
-            .with_context(|| format!("find {instance} in the shop's state"))
+    async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        let body = body.map(Value::to_string);
+        let answer = self.api_with(method, path, body.as_deref()).await?;
+        ensure!(answer.status == 200, "{method} {path}: {}", answer.text());
+        Ok(serde_json::from_slice(&answer.body)?)
     }
 }
 
