@@ -32,7 +32,8 @@ pub(super) fn measure(
     command
         .arg(format!("-storageDataPath={}", folder.display()))
         .arg(format!("-httpListenAddr={address}"))
-        .args(["-retentionPeriod=12", "-loggerLevel=ERROR"])
+        // Connections end after two minutes otherwise, in the middle of a round.
+        .args(["-retentionPeriod=12", "-loggerLevel=ERROR", "-http.connTimeout=1h"])
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let mut running = Running::start("VictoriaMetrics", &mut command)?;
