@@ -3,7 +3,7 @@
 
 use crate::trade::{GRACE, LONG, program};
 use anyhow::{Context, Result, ensure};
-use demo::stage::{DatabaseKind, Stage, StageOptions, has_postgres};
+use demo::stage::{DatabaseKind, Instance, Stage, StageOptions, has_postgres};
 use serde_json::Value;
 use std::{
     fs,
@@ -35,7 +35,7 @@ async fn a_shop_behind_nginx_is_found_and_sells_through_the_written_file() -> Re
     };
     let stage = Stage::start(options).await?;
     let folder = testkit::folder();
-    let instances: Vec<SocketAddr> = stage.instances().iter().map(|one| one.address()).collect();
+    let instances: Vec<SocketAddr> = stage.instances().iter().map(Instance::address).collect();
     let mut server = front(&nginx, folder.path(), &instances).await?;
 
     let file = folder.path().join("storewarden.toml");
