@@ -17,3 +17,5 @@ mod model;
 mod rollups;
 #[cfg(test)]
 mod stand;
+#[cfg(test)]
+mod together;
