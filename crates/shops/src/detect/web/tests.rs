@@ -157,7 +157,7 @@ fn a_server_is_asked_for_its_own_configuration() {
     let files = Files { text: &|_| Ok(None), exists: &exists, list: &|_| Vec::new() };
     let check = |kind: Kind, command: &[&str], expect: &str| {
         let command = command.iter().map(|word| (*word).to_owned()).collect();
-        let directory = Some(PathBuf::from("/work"));
+        let directory = Some(PathBuf::from("/srv/www"));
         let listener = Listener { command, directory, ..Listener::default() };
         assert_eq!(
             configuration_file(kind, &listener, files),
@@ -170,7 +170,7 @@ fn a_server_is_asked_for_its_own_configuration() {
     check(Kind::Nginx, &["nginx: master process nginx -c /a.conf"], "/a.conf");
     check(Kind::Nginx, &["nginx: master process /usr/sbin/nginx"], "/etc/nginx/nginx.conf");
     check(Kind::Apache, &["/usr/sbin/apache2", "-k", "start"], "/etc/apache2/apache2.conf");
-    check(Kind::Apache, &["httpd", "-f", "b.conf"], "/work/b.conf");
+    check(Kind::Apache, &["httpd", "-f", "b.conf"], "/srv/www/b.conf");
 }
 
 #[test]
