@@ -100,6 +100,7 @@ impl Drop for Yard {
                     if begins.elapsed() > Duration::from_secs(2) {
                         break;
                     }
+                    // tidy: waits for the kernel to have taken the processes out, with a deadline.
                     std::thread::sleep(Duration::from_millis(5));
                 }
             }
