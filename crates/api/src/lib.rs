@@ -13,6 +13,7 @@ mod error;
 mod guard;
 mod incidents;
 mod ledger;
+mod ledger_page;
 mod machine;
 mod me;
 mod pages;

@@ -13,7 +13,7 @@ use axum::{
     extract::{OriginalUri, Path, State},
     http::{HeaderMap, StatusCode},
 };
-use kernel::{Grant, PersonId, Value};
+use kernel::{Grant, PersonId, Personal, Value};
 use serde::{Deserialize, Deserializer, Serialize};
 use store::{LinkPurpose, NewPerson, PeopleOutcome, PersonChange, PersonRecord};
 use utoipa::ToSchema;
@@ -162,7 +162,8 @@ pub(crate) async fn change(
     find(&state, &id).await.map(Json)
 }
 
-/// Remove somebody, with their sessions.
+/// Remove somebody, with their sessions. What they did stays in the ledger, and who it was is
+/// forgotten there.
 #[utoipa::path(
     delete, path = "/api/v1/people/{id}", tag = "people",
     params(("id" = String, Path, description = "The person's id")),
@@ -180,8 +181,13 @@ pub(crate) async fn remove(
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let id = person_id(&id)?;
+    let email = find(&state, &id).await?.email;
     done(state.store.remove_person(&id).await?, &id)?;
     ledger::note(&state, &caller.actor, "person_removed", ledger::person(&id), []).await?;
+    state.store.forget_in_ledger(Personal::Person(id.to_string())).await?;
+    if let Some(email) = email {
+        state.store.forget_in_ledger(Personal::Mail(email)).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

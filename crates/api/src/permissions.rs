@@ -17,7 +17,7 @@
 
 use axum::http::Method;
 use kernel::Permission::{
-    self, Acknowledge, ChangeConfiguration, ManagePeople, Operate, See, SeePeople,
+    self, Acknowledge, ChangeConfiguration, ManagePeople, Operate, ReadLedger, See, SeePeople,
 };
 
 /// What a route wants of whoever asks.
@@ -84,6 +84,7 @@ const ENDPOINTS: &[Endpoint] = &[
     to("POST", "/api/v1/incidents/{id}/resolve", somewhere(Acknowledge)),
     to("POST", "/api/v1/invitations/accept", ANYBODY),
     to("POST", "/api/v1/invitations/look", ANYBODY),
+    to("GET", "/api/v1/ledger", somewhere(ReadLedger)),
     to("GET", "/api/v1/me", SIGNED_IN),
     to("POST", "/api/v1/me/password", ONESELF),
     to("POST", "/api/v1/me/recovery-codes", ONESELF),

@@ -2,8 +2,8 @@
 //! same list.
 
 use crate::{
-    ApiError, ApiState, cookies, guard, incidents, machine, me, pages, people, runs, sessions,
-    shops, sign_in, tokens,
+    ApiError, ApiState, cookies, guard, incidents, ledger_page, machine, me, pages, people, runs,
+    sessions, shops, sign_in, tokens,
 };
 use axum::{
     Json, Router,
@@ -37,6 +37,7 @@ const BODY_BYTES: usize = 16 * 1024;
         (name = "machine", description = "What the command line looks at"),
         (name = "access", description = "Coming in and going out"),
         (name = "people", description = "Who may do what"),
+        (name = "ledger", description = "What was done, by whom"),
     )
 )]
 struct Document;
@@ -104,6 +105,7 @@ fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(incidents::end_silence))
         .routes(routes!(incidents::routes))
         .routes(routes!(incidents::test))
+        .routes(routes!(ledger_page::page))
         .routes(routes!(shops::list))
         .routes(routes!(shops::one))
         .routes(routes!(shops::events))

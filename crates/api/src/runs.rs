@@ -9,7 +9,7 @@ mod view;
 mod wish;
 
 pub use previews::Previews;
-pub(crate) use view::{LogView, PreviewView, RunView, RunsView};
+pub(crate) use view::{LogView, Message, PreviewView, RunView, RunsView};
 pub(crate) use wish::WishBody;
 
 use crate::{ApiError, ApiState, Command, Refusal, caller::Caller, error::ErrorBody, machine::ask};

@@ -6,6 +6,7 @@ mod it {
     mod endpoints;
     mod handyman;
     mod incidents;
+    mod ledger;
     mod openapi;
     mod pages;
     mod people;

@@ -18,6 +18,7 @@ mod record;
 mod verification;
 
 pub use checkpoint::{Checkpoint, CheckpointError, CheckpointOutcome};
+pub use delivery::{LedgerCopies, LedgerDelivery};
 pub use file::LedgerFile;
 pub use key::{LedgerKey, LedgerKeyError, LedgerPublicKey};
 pub use query::{LedgerFilter, LedgerPage, LedgerPaging};

@@ -32,9 +32,9 @@ pub use credentials::Credentials;
 pub use error::StoreError;
 pub use incidents::{IncidentChanges, IncidentFilter, IncidentRecord, NoticeOutcome, NoticeRecord};
 pub use ledger::{
-    Checkpoint, CheckpointError, CheckpointOutcome, LedgerBreak, LedgerFault, LedgerFile,
-    LedgerFilter, LedgerHash, LedgerKey, LedgerKeyError, LedgerPage, LedgerPaging, LedgerPublicKey,
-    LedgerRecord, Verification, Witness,
+    Checkpoint, CheckpointError, CheckpointOutcome, LedgerBreak, LedgerCopies, LedgerDelivery,
+    LedgerFault, LedgerFile, LedgerFilter, LedgerHash, LedgerKey, LedgerKeyError, LedgerPage,
+    LedgerPaging, LedgerPublicKey, LedgerRecord, Verification, Witness,
 };
 pub use minutes::{MarkRecord, MinuteRecord};
 pub use operations::StoredCertificate;

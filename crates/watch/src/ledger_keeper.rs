@@ -1,7 +1,7 @@
 //! Keeps the ledger beyond dispute: has checkpoints made and sends them off the machine.
 //!
-//! It never judges a ledger itself (the store does, before it signs) and it gives up on no
-//! destination: what could not be sent is remembered in the store and sent when it can be.
+//! It never judges a ledger itself: the store does, the new records before it signs and all of them
+//! at the start and every hour. It gives up on no destination: what could not be sent is remembered in the store and sent when it can be.
 
 use crate::{Watch, orders::now_ms};
 use kernel::config::{DestinationSettings, LedgerSettings};
@@ -19,6 +19,8 @@ use tokio::sync::watch;
 const RECORDS: u64 = 256;
 /// How often it is looked whether there is something to do.
 const TURN: Duration = Duration::from_secs(5);
+/// How often the whole ledger is looked through; in between what is new.
+const WHOLE_MS: i64 = 3_600_000;
 /// Until a destination that failed is tried again; twice as long each time.
 const RETRY_MS: i64 = 30_000;
 const RETRY_LIMIT_MS: i64 = 3_600_000;
@@ -33,7 +35,7 @@ pub struct LedgerKeeper {
     client: Client,
     checkpoint_ms: i64,
     deliveries: Vec<Delivery>,
-    /// When the ledger was last looked through.
+    /// When the ledger's new records were last looked through.
     looked_ms: Option<i64>,
     standing: watch::Sender<LedgerStanding>,
 }
@@ -45,6 +47,10 @@ pub struct LedgerStanding {
     pub covered: u64,
     /// When that checkpoint was made, unix milliseconds.
     pub covered_at_ms: Option<i64>,
+    /// When the whole ledger was last looked through, unix milliseconds; `None`: not yet.
+    pub looked_at_all_ms: Option<i64>,
+    /// When the first record was made, as of then.
+    pub first_at_ms: Option<i64>,
     /// What does not hold, and when that was first seen. No checkpoint is made meanwhile.
     pub broken: Option<(LedgerFault, i64)>,
     /// In the order of the configuration.
@@ -54,6 +60,8 @@ pub struct LedgerStanding {
 /// How it stands with one destination.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DestinationStanding {
+    /// What the store remembers it by; without secrets.
+    pub id: String,
     /// For people; without secrets.
     pub label: String,
     /// The last record of the last checkpoint that it has got; `None` before that is known.
@@ -89,9 +97,15 @@ impl LedgerKeeper {
         settings: &LedgerSettings,
     ) -> Self {
         let (standing, _) = watch::channel(LedgerStanding::default());
-        let (deliveries, looked_ms) = (Vec::new(), None);
-        let mut keeper =
-            Self { store, key, client, checkpoint_ms: 0, deliveries, looked_ms, standing };
+        let mut keeper = Self {
+            store,
+            key,
+            client,
+            checkpoint_ms: 0,
+            deliveries: Vec::new(),
+            looked_ms: None,
+            standing,
+        };
         keeper.configure(settings);
         keeper
     }
@@ -167,21 +181,41 @@ impl LedgerKeeper {
         });
     }
 
-    /// Has a checkpoint made when it is time.
+    /// Has a checkpoint made when it is time, after the whole ledger was looked through when that is.
     async fn cover(&mut self, now_ms: i64) -> Result<(), StoreError> {
         let (last, records) = self.store.ledger_progress().await?;
         let covered = last.as_ref().map_or(0, |last| last.sequence);
-        let passed = self.looked_ms.map(|looked_ms| now_ms - looked_ms);
-        // A clock that went back says nothing of how much time has passed.
-        let late = passed.is_none_or(|passed| !(0..self.checkpoint_ms).contains(&passed));
+        let late = is_late(self.looked_ms, self.checkpoint_ms, now_ms);
         if !late && records.saturating_sub(covered) < RECORDS {
             return Ok(());
         }
-        let outcome = self.store.make_ledger_checkpoint(Arc::clone(&self.key), now_ms).await?;
+        let (was_broken, looked_at_all_ms) = {
+            let standing = self.standing.borrow();
+            (standing.broken.is_some(), standing.looked_at_all_ms)
+        };
+        let mut fault = None;
+        if was_broken || is_late(looked_at_all_ms, WHOLE_MS, now_ms) {
+            let found = self.store.verify_ledger(vec![self.key.public()]).await?;
+            self.standing.send_modify(|standing| {
+                standing.looked_at_all_ms = Some(now_ms);
+                standing.first_at_ms = found.first_at_ms;
+            });
+            fault = found.faults.into_iter().next();
+        }
+        let outcome = match fault {
+            Some(fault) => CheckpointOutcome::Broken(fault),
+            None => self.store.make_ledger_checkpoint(Arc::clone(&self.key), now_ms).await?,
+        };
         self.looked_ms = Some(now_ms);
         self.standing.send_if_modified(|standing| note(standing, last.as_ref(), outcome, now_ms));
         Ok(())
     }
+}
+
+/// Whether it is time again.
+fn is_late(last_ms: Option<i64>, every_ms: i64, now_ms: i64) -> bool {
+    // A clock that went back says nothing of how much time has passed.
+    last_ms.is_none_or(|last_ms| !(0..every_ms).contains(&(now_ms - last_ms)))
 }
 
 /// Takes the outcome in; whether anything is different now.
@@ -267,8 +301,12 @@ impl Delivery {
     }
 
     fn standing(&self) -> DestinationStanding {
-        let (delivered, failing) = (self.delivered, self.failing.clone());
-        DestinationStanding { label: self.destination.label(), delivered, failing }
+        DestinationStanding {
+            id: self.destination.id(),
+            label: self.destination.label(),
+            delivered: self.delivered,
+            failing: self.failing.clone(),
+        }
     }
 }
 

@@ -238,6 +238,12 @@ impl Live {
         self.machine.ledger = standing;
     }
 
+    /// What was said of it last.
+    #[must_use]
+    pub fn ledger_standing(&self) -> &LedgerStanding {
+        &self.machine.ledger
+    }
+
     /// What the rules look at: the machine's findings and each shop's own, as of the last tick.
     #[must_use]
     pub fn seen(&self) -> Vec<Seen> {

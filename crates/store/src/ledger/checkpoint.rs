@@ -216,6 +216,21 @@ pub(super) fn after(
     select.query_map((sequence, limit), |row| from_row(row, store))?.collect()
 }
 
+/// The newest one and those that some destination has got last, newest first.
+pub(super) fn that_matter(
+    connection: &Connection,
+    store: &str,
+) -> Result<Vec<Checkpoint>, rusqlite::Error> {
+    let select = format!(
+        "SELECT {COLUMNS} FROM ledger_checkpoint
+         WHERE sequence = (SELECT max(sequence) FROM ledger_checkpoint)
+            OR sequence IN (SELECT sequence FROM ledger_delivery WHERE at_ms IS NOT NULL)
+         ORDER BY sequence DESC"
+    );
+    let mut select = connection.prepare_cached(&select)?;
+    select.query_map([], |row| from_row(row, store))?.collect()
+}
+
 /// What cannot be a key or a signature becomes one that is never genuine.
 fn from_row(row: &Row<'_>, store: &str) -> Result<Checkpoint, rusqlite::Error> {
     let bytes = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_blob()?.to_vec());

@@ -4,9 +4,31 @@ use super::{
     LedgerFilter, LedgerPage, LedgerPaging, LedgerPublicKey, Verification, Witness, query,
     verification,
 };
-use crate::{FILE_NAME, StoreError, connection};
+use crate::{FILE_NAME, Store, StoreError, connection};
 use rusqlite::{Connection, Transaction};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+impl Store {
+    /// Holds every record and every checkpoint of the store against each other, over a connection of
+    /// its own: nobody who reads waits for it.
+    ///
+    /// # Errors
+    /// When the store cannot be read at all. What is merely wrong stands in the result.
+    pub async fn verify_ledger(
+        &self,
+        keys: Vec<LedgerPublicKey>,
+    ) -> Result<Verification, StoreError> {
+        let path = self.reader.read(|connection| Ok(connection.path().map(PathBuf::from))).await?;
+        let path = path.expect("invariant: a store is a file");
+        let work = move || LedgerFile(connection::open_for_reading(&path)?).verify(&[], &keys);
+        match tokio::task::spawn_blocking(work).await {
+            Ok(result) => result,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The runtime shuts down.
+            Err(_) => Err(StoreError::Closed),
+        }
+    }
+}
 
 /// Reads a ledger without a running control and without changing anything. Blocks its thread.
 #[derive(Debug)]

@@ -131,8 +131,8 @@ fn a_moment_is_judged_by_its_worst() {
     let away = |e: &mut Evidence| {
         let (error, since_ms, retry_at_ms) = ("not mounted".to_owned(), NOW, NOW);
         let failing = Some(Failing { since_ms, error, retry_at_ms, failures: 1 });
-        let destination =
-            DestinationStanding { label: "/mnt/usb".into(), delivered: None, failing };
+        let (id, label) = ("/mnt/usb".to_owned(), "/mnt/usb".to_owned());
+        let destination = DestinationStanding { id, label, delivered: None, failing };
         e.machine.ledger.destinations = vec![destination];
     };
     check(with(away), Good, "selling", &["checkpoint_undelivered"]);
