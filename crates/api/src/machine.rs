@@ -1,8 +1,9 @@
 //! The machine as a whole: is it there, how is it, read the configuration again.
 
-use crate::{ApiError, ApiState, Command, InForce, caller::Caller, error::ErrorBody};
+use crate::{ApiError, ApiState, Command, InForce, Wished, caller::Caller, error::ErrorBody};
 use ::watch::state::Status;
 use axum::{Json, extract::State};
+use kernel::plan::{Plan, RunState};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::{sync::oneshot, time::timeout};
@@ -50,6 +51,9 @@ pub(crate) struct Reloaded {
 }
 
 /// Read the configuration file again.
+///
+/// A file that says something new is taken over by a run, which can be undone and stands in the
+/// ledger; one that does not is read all the same, for the files that it names.
 #[utoipa::path(
     post, path = "/api/v1/reload", tag = "machine",
     responses(
@@ -58,11 +62,35 @@ pub(crate) struct Reloaded {
         (status = 422, body = ErrorBody, description = "The file is not valid; nothing changed"),
     )
 )]
-pub(crate) async fn reload(State(state): State<ApiState>) -> Result<Json<Reloaded>, ApiError> {
+pub(crate) async fn reload(
+    State(state): State<ApiState>,
+    caller: Caller,
+) -> Result<Json<Reloaded>, ApiError> {
+    let wish = Wished::TakeOverFile;
+    if let Ok(plan) = ask(&state, |answer| Command::Plan { wish, answer }).await? {
+        return take_over(&state, plan, caller).await.map(Json);
+    }
+    // What is wrong with the file control says, and remembers as a finding.
     let answer = ask(&state, |answer| Command::Reload { answer }).await?;
     let rejected =
         |r: crate::Rejected| ApiError::Configuration { message: r.message, details: r.details };
     Ok(Json(Reloaded { version: answer.map_err(rejected)? }))
+}
+
+async fn take_over(state: &ApiState, plan: Plan, caller: Caller) -> Result<Reloaded, ApiError> {
+    let id = state.engine.start(plan, caller.actor).await?;
+    let waits = || ApiError::NoPlan {
+        message: format!("run {id} has not taken the file over yet: see it in Changes"),
+        details: Vec::new(),
+    };
+    let run = timeout(PATIENCE, state.engine.settled(id)).await.map_err(|_| waits())??;
+    if run.state != RunState::Done {
+        let cause = run.cause.and_then(|cause| cause.message).unwrap_or_default();
+        let message = format!("run {id} did not take the file over: it is {}", run.state);
+        return Err(ApiError::Configuration { message, details: vec![cause] });
+    }
+    let in_force = ask(state, |answer| Command::InForce { answer }).await?;
+    Ok(Reloaded { version: in_force.version })
 }
 
 /// The configuration as it is.

@@ -262,6 +262,10 @@ async fn control(mut asked: mpsc::Receiver<Command>) {
                 let message = "one mistake in the configuration".to_owned();
                 answer.send(Err(Refusal { message, details })).unwrap();
             }
+            Command::Plan { wish: Wished::TakeOverFile, answer } => {
+                let (message, details) = ("it is not valid".to_owned(), Vec::new());
+                answer.send(Err(Refusal { message, details })).unwrap();
+            }
             Command::InForce { answer } => {
                 let (file, text) = ("/etc/shop.toml".into(), CONFIGURATION.to_owned());
                 answer.send(InForce { file, text, version: 1 }).unwrap();
