@@ -243,7 +243,7 @@ impl Deed {
 pub(crate) struct State {
     /// The state directory, where what must outlive a restart is kept [default:
     /// /var/lib/storewarden for root, else ~/.local/state/storewarden]
-    #[arg(long = "state", value_name = "DIR", default_value_os_t = default_state())]
+    #[arg(long = "state", value_name = "DIR", default_value_os_t = default_state(), global = true)]
     #[arg(hide_default_value = true)]
     pub(crate) directory: PathBuf,
 }
@@ -251,7 +251,7 @@ pub(crate) struct State {
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Json {
     /// Print JSON for programs
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) json: bool,
 }
 

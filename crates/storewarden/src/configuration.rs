@@ -4,7 +4,8 @@
 //! is all that was in force, to be kept, compared and put back.
 
 use anyhow::Context;
-use kernel::config::{ConfigError, Configuration, Includes, parse_with};
+use kernel::config::{ConfigError, Configuration, Includes, PlanSettings, parse_with};
+use plan::{Calendar, EngineError};
 use std::{
     cell::RefCell,
     io::{self, Read as _},
@@ -74,7 +75,15 @@ fn read(text: &str, path: &Path) -> Loaded {
     match parsed {
         Ok(parsed) => {
             let warnings = parsed.warnings.iter().map(line).collect();
-            Loaded { text, meaning: Ok(parsed.configuration), warnings }
+            // Which time zones there are, is known here and not where the file is read.
+            let meaning = match calendar(&parsed.configuration.plan) {
+                Ok(_) => Ok(parsed.configuration),
+                Err(error) => Err(Mistakes {
+                    message: "the configuration has a mistake".to_owned(),
+                    details: vec![format!("{}: {error}", path.display())],
+                }),
+            };
+            Loaded { text, meaning, warnings }
         }
         Err(errors) => {
             let details = errors.0.iter().map(line).collect();
@@ -82,6 +91,14 @@ fn read(text: &str, path: &Path) -> Loaded {
             Loaded { text, meaning: Err(mistakes), warnings: Vec::new() }
         }
     }
+}
+
+/// When changes may be made.
+///
+/// # Errors
+/// The first time zone that nobody knows.
+pub(crate) fn calendar(plan: &PlanSettings) -> Result<Calendar, EngineError> {
+    Calendar::new(plan.windows.clone(), plan.freezes.clone())
 }
 
 /// What `${…}` stands for; `None` for what is not there or may not be read.

@@ -152,6 +152,7 @@ impl Control {
         let performer = Arc::clone(&instances);
         let engine =
             changes::engine(store.clone(), &start, state, asked.clone(), performer).await?;
+        engine.set_calendar(crate::configuration::calendar(&configuration.plan)?);
         let opened = Desk::open(watch.clone(), store.clone(), &configuration).await;
         let (desk, wished) = opened.context("go on with incidents")?;
         sources.spawn(remedies::carry_out(wished, desk.clone(), engine.clone(), asked.clone()));
@@ -334,6 +335,8 @@ impl Control {
         self.readers.configure(&self.configuration);
         self.desk.configure(&self.configuration).await;
         self.shared.send_replace(Arc::new(self.configuration.clone()));
+        let calendar = crate::configuration::calendar(&self.configuration.plan);
+        self.engine.set_calendar(calendar.map_err(|error| failed(error.into()))?);
         self.ledger.send_replace(self.configuration.ledger.clone());
         self.resume_instances();
         self.start.keep(&text);

@@ -75,3 +75,13 @@ fn texts_are_joined_and_split() {
     check("a = 1\n", &[("b", "c\n")]);
     check("a = 1", &[("b/c.toml", ""), ("d", "e\nf\n")]);
 }
+
+#[test]
+fn a_time_zone_that_nobody_knows_is_a_mistake() {
+    let plan = "[[plan.window]]\nname = \"n\"\nwhen = \"03:00-05:00 Europe/Wien\"\n";
+    let text = format!("version = 1\n{}{plan}", shop("a", 3001));
+    let path = Path::new("/etc/storewarden.toml");
+    let details = understand(&text, path).unwrap_err().details;
+    assert!(details[0].contains("`n`") && details[0].contains("Europe/Wien"), "{details:?}");
+    assert!(understand(&text.replace("Wien", "Vienna"), path).is_ok());
+}

@@ -103,14 +103,24 @@ pub(super) fn plan(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
             refuse(format!("the configuration file `{}` cannot be read: {error}", file.display()))
         })
     };
+    let is_one_file = || {
+        if crate::configuration::is_of_several_files(before) {
+            return Err(refuse(
+                "the configuration includes other files: edit those, and have them read again",
+            ));
+        }
+        Ok(())
+    };
     match wish {
         Wished::ApplyConfiguration { text } => {
+            is_one_file()?;
             let on_disk = read()?;
             let (before, approval) = (on_disk.clone(), Approval::Needed);
             let wanted = configuration::Wanted { text, before, approval };
             configuration::plan(file, &on_disk, wanted, now_ms)
         }
         Wished::TakeOverFile => {
+            is_one_file()?;
             // Who edited the file has signed it.
             let on_disk = read()?;
             let (text, before) = (on_disk.clone(), before.to_owned());
