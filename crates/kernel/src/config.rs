@@ -15,6 +15,7 @@ mod launch;
 mod ledger;
 mod outer;
 mod pattern;
+mod plan;
 
 pub use alerts::{
     AlertSettings, ChannelSettings, Language, MuteWindow, NotifySettings, RemedySettings,
@@ -28,6 +29,7 @@ pub use outer::{
     ConfigError, ConfigErrors, Includes, Known, KnownPlatform, Parsed, parse, parse_with,
 };
 pub use pattern::fits_pattern;
+pub use plan::PlanSettings;
 
 /// Everything that was asked for, valid as a whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +41,7 @@ pub struct Configuration {
     pub shops: Vec<ShopSettings>,
     pub alerts: AlertSettings,
     pub ledger: LedgerSettings,
+    pub plan: PlanSettings,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -9,6 +9,7 @@ mod alerts;
 mod edge;
 mod ledger;
 mod notes;
+mod plan;
 mod shop;
 
 /// All that `storewarden check` says of a valid file.
@@ -49,6 +50,7 @@ pub fn explain(configuration: &Configuration, known: Known<'_>) -> Explanation {
         shops.map(|shop| shop::section(shop, configuration, known)).collect();
     sections.extend(edge::sections(configuration));
     sections.extend(alerts::sections(&configuration.alerts));
+    sections.extend(plan::sections(&configuration.plan));
     sections.push(ledger::section(&configuration.ledger));
     Explanation { sections, notes: notes::notes(configuration) }
 }

@@ -11,6 +11,7 @@ mod database;
 mod edge;
 mod include;
 mod ledger;
+mod plan;
 mod reader;
 mod section;
 mod shop;
@@ -26,6 +27,7 @@ pub(super) use edge::{
     default_settings as default_edge,
 };
 pub(super) use ledger::CHECKPOINT_MS;
+pub(super) use plan::OPEN_MS;
 pub(super) use shop::{
     BALANCE, BALANCES, COLOUR, EJECT_AFTER, EJECT_FOR_MS, SLOW_START_MS, TIME_ZONE,
 };

@@ -28,6 +28,7 @@ fn configuration() -> Configuration {
         acme: None,
         alerts: kernel::config::AlertSettings::default(),
         ledger: kernel::config::LedgerSettings { checkpoint_ms: 1, to: Vec::new() },
+        plan: kernel::config::PlanSettings::default(),
         shops: vec![ShopSettings {
             id: "lamps".parse().unwrap(),
             name: "Lamps".into(),

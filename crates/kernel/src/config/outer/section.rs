@@ -113,14 +113,19 @@ impl<'a> Section<'a> {
         table.iter().map(|(key, item)| (key, item, place(key, item))).collect()
     }
 
+    /// What a key of this table is called from the root.
+    fn path(&self, key: &str) -> String {
+        let inner = self.name.trim_matches(['[', ']']);
+        if inner.is_empty() || inner.contains(' ') {
+            key.to_owned()
+        } else {
+            format!("{inner}.{key}")
+        }
+    }
+
     /// A table below this one.
     pub(super) fn section(&self, key: &'static str) -> Section<'a> {
-        let inner = self.name.trim_matches(['[', ']']);
-        let name = if inner.is_empty() || inner.contains(' ') {
-            format!("[{key}]")
-        } else {
-            format!("[{inner}.{key}]")
-        };
+        let name = format!("[{}]", self.path(key));
         #[cfg(test)]
         heard(&self.name, key, Asked::Table(name.clone()));
         let empty = |at: Range<usize>| Section {
@@ -142,17 +147,18 @@ impl<'a> Section<'a> {
 
     /// Every table of a list of them, such as `[[notify]]`.
     pub(super) fn tables(&self, key: &'static str) -> Vec<Section<'a>> {
+        let name = format!("[[{}]]", self.path(key));
         #[cfg(test)]
-        heard(&self.name, key, Asked::Tables(format!("[[{key}]]")));
+        heard(&self.name, key, Asked::Tables(name.clone()));
         let Some(item) = self.item(key) else { return Vec::new() };
         let Some(tables) = item.as_array_of_tables() else {
-            let mend = format!("write `[[{key}]]` on a line of its own, once for each");
+            let mend = format!("write `{name}` on a line of its own, once for each");
             self.mistyped(key, item, "a list of tables", mend);
             return Vec::new();
         };
         let section = |table: &'a toml_edit::Table| {
             let at = table.span().unwrap_or_else(|| self.place(item));
-            Section::new(self.reader, format!("[[{key}]]"), at, table)
+            Section::new(self.reader, name.clone(), at, table)
         };
         tables.iter().map(section).collect()
     }

@@ -329,7 +329,7 @@ fn currency(text: &str) -> Result<Currency, Wrong> {
 }
 
 /// The shape of an IANA name; whether there is such a zone is known where zones are.
-fn time_zone(text: &str) -> Result<String, Wrong> {
+pub(super) fn time_zone(text: &str) -> Result<String, Wrong> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte);
     if text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(fits) {
         return Ok(text.to_owned());

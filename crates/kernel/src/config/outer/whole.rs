@@ -1,7 +1,7 @@
 //! The file as a whole: its version, its tables, and what they have to do with one another.
 
 use super::{
-    VERSION, alerts, edge, ledger,
+    VERSION, alerts, edge, ledger, plan,
     reader::{Reader, Wrong},
     section::{Section, kind},
     shop::{self, Around, Shop},
@@ -43,11 +43,12 @@ pub(super) fn read(reader: &Reader<'_>, table: &Table) -> Option<Configuration> 
     let shops: Vec<_> = shops.into_iter().map(|shop| shop.settings).collect();
     let alerts = alerts::alerts(&root, &shops);
     let ledger = ledger::ledger(root.section("ledger"));
+    let plan = plan::plan(root.section("plan"), &shops);
     // Keys of a newer version are no mistakes of the person.
     if version_is_ours {
         root.finish();
     }
-    Some(Configuration { edge, control, acme, shops, alerts, ledger })
+    Some(Configuration { edge, control, acme, shops, alerts, ledger, plan })
 }
 
 fn version(root: &Section<'_>) -> bool {
