@@ -14,6 +14,8 @@ use std::{
 
 mod included;
 
+pub(crate) use included::is_of_several_files;
+
 /// A secret is a line, not a file of any length.
 const LONGEST_SECRET: u64 = 64 * 1024;
 /// Where systemd puts credentials (systemd.exec(5): `LoadCredential=`).

@@ -10,6 +10,11 @@ use std::{
 
 /// Begins the line that names the file which follows.
 const MARK: &str = "#:included ";
+
+/// Whether this text of a configuration came from more than one file.
+pub(crate) fn is_of_several_files(text: &str) -> bool {
+    text.lines().any(|line| line.starts_with(MARK))
+}
 const LONGEST_FILE: u64 = 4 * 1024 * 1024;
 
 type Files = Vec<(PathBuf, String)>;

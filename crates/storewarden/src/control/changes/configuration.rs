@@ -297,10 +297,8 @@ mod tests {
         let refused = plan(file, BEFORE, wanted(BEFORE.to_owned()), 0).unwrap_err();
         assert_eq!(refused.message, "the configuration is like this already");
         let refused = plan(file, BEFORE, wanted(BEFORE.replace("hosts", "hots")), 0).unwrap_err();
-        assert!(
-            refused.details[0].starts_with("shop.toml:5:1: [shop.lamps] has no key `hots`"),
-            "{refused:?}"
-        );
+        let told = "shop.toml:5:1: [shop.lamps] has no key `hots`";
+        assert!(refused.details.iter().any(|line| line.starts_with(told)), "{refused:?}");
     }
 
     #[tokio::test]
