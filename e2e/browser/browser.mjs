@@ -97,8 +97,10 @@ async function signOut() {
 
 async function pictures(folder) {
   mkdirSync(folder, { recursive: true })
+  const looks = [['', 'desk', 'light'], ['-phone', 'phone', 'light'], ['-dark', 'desk', 'dark'], ['-phone-dark', 'phone', 'dark']]
   for (const [name, path] of Object.entries(PAGES)) {
-    for (const [suffix, size, theme] of [['', 'desk', 'light'], ['-dark', 'desk', 'dark'], ['-phone', 'phone', 'light'], ['-phone-dark', 'phone', 'dark']]) {
+    // The first pages in every look; the others as they are seen by day.
+    for (const [suffix, size, theme] of name === 'overview' || name === 'shop' ? looks : looks.slice(0, 2)) {
       const context = await session.context(size, { theme, sharp: 2 })
       const page = await session.page(context)
       await page.goto(origin + path)

@@ -1,5 +1,5 @@
-// The API's values of the frame: changes, incidents, people. From `schema.ts` as in `types.ts`, with what the document
-// leaves open: parameters, and the words of states. The ledger's are written out: its route is not in the document yet.
+// The API's values of the frame: changes, incidents, people, ledger. From `schema.ts` as in `types.ts`, with what the
+// document leaves open: parameters, and the words of states.
 
 import type { components } from './schema'
 import type { But, Level, Params, Whole } from './types'
@@ -46,7 +46,5 @@ export type SessionView = Whole<Schemas['SessionRow']>
 export type Token = But<Whole<Schemas['TokenRow']>, { permissions: Permission[]; shops: string[] | null }>
 export type SecondFactorOffer = Whole<Schemas['Begun']>
 
-export interface LedgerRecord { sequence: number; at_ms: number; actor: string; shop: string | null; kind: string; subject: string | null; params: Params; hash: string }
-export interface Verified { ok: boolean | null; through_sequence: number; checked_ms: number | null; message: Message }
-export interface Checkpoint { sequence: number; at_ms: number; hash: string; sent: { to: string; at_ms: number | null; error: string | null }[] }
-export interface Ledger { records: LedgerRecord[]; next: string | null; verified: Verified; checkpoints: Checkpoint[] }
+export type LedgerRecord = But<Whole<Schemas['LedgerRecordView']>, { params: Params }>
+export type Ledger = But<Whole<Schemas['LedgerView']>, { records: LedgerRecord[]; verified: But<Whole<Schemas['VerifiedView']>, { message: Message }> }>

@@ -670,6 +670,79 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was done, by whom, and whether that holds. Whoever reads of some shops only is shown
+         *     their records.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Of this shop only */
+                    shop?: string;
+                    /** @description Of this kind only */
+                    kind?: string;
+                    /** @description Done by them only */
+                    actor?: string;
+                    /** @description Older than the record of this sequence */
+                    before?: number;
+                    /** @description 1 to 200; 50 when not given */
+                    limit?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["LedgerView"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -1252,7 +1325,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Remove somebody, with their sessions. */
+        /**
+         * Remove somebody, with their sessions. What they did stays in the ledger, and who it was is
+         *     forgotten there.
+         */
         delete: {
             parameters: {
                 query?: never;
@@ -1571,7 +1647,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Read the configuration file again. */
+        /**
+         * Read the configuration file again.
+         * @description A file that says something new is taken over by a run, which can be undone and stands in the
+         *     ledger; one that does not is read all the same, for the files that it names.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -3006,6 +3086,17 @@ export interface components {
             message?: string | null;
             step?: number | null;
         };
+        CheckpointView: {
+            /** Format: int64 */
+            at_ms: number;
+            hash: string;
+            sent: components["schemas"]["SentView"][];
+            /**
+             * Format: int64
+             * @description Of the last record that it covers.
+             */
+            sequence: number;
+        };
         Code: {
             /** @description Six digits. */
             code: string;
@@ -3250,6 +3341,35 @@ export interface components {
             error?: string | null;
             /** @description The other side took it; else it was given up. */
             sent: boolean;
+        };
+        LedgerRecordView: {
+            /**
+             * @description `person:ID`, `token:NAME`, `storewarden` or `command-line`; `person#…` of somebody who was
+             *     removed.
+             */
+            actor: string;
+            /** Format: int64 */
+            at_ms: number;
+            /** @description Over this record and the hash of the one before. */
+            hash: string;
+            kind: string;
+            params: {
+                [key: string]: unknown;
+            };
+            /** Format: int64 */
+            sequence: number;
+            /** @description `null`: it concerns the machine or all shops. */
+            shop?: string | null;
+            subject?: string | null;
+        };
+        /** @description A page of the ledger, the newest record first. */
+        LedgerView: {
+            /** @description The newest one, and the last that each place has got; the newest first. */
+            checkpoints: components["schemas"]["CheckpointView"][];
+            /** @description What to give as `before` for the next page; `null` on the last one. */
+            next?: string | null;
+            records: components["schemas"]["LedgerRecordView"][];
+            verified: components["schemas"]["VerifiedView"];
         };
         /**
          * @description How bad it is. `unknown` is no kind of good.
@@ -3573,6 +3693,16 @@ export interface components {
              */
             recovery_codes: number;
         };
+        /** @description A checkpoint and a place of the configuration. */
+        SentView: {
+            /**
+             * Format: int64
+             * @description `null`: it has not arrived there.
+             */
+            at_ms?: number | null;
+            error?: string | null;
+            to: string;
+        };
         SessionOf: {
             /** Format: int64 */
             created_ms: number;
@@ -3813,6 +3943,20 @@ export interface components {
             code: string;
             level: components["schemas"]["Level"];
             params: components["schemas"]["Params"];
+        };
+        /** @description Whether it holds, as of the last look at all of it. */
+        VerifiedView: {
+            /** Format: int64 */
+            checked_ms?: number | null;
+            /** @description `ok`, `unknown`, `broken_at` or `truncated`. */
+            message: components["schemas"]["Message"];
+            /** @description `null`: nobody has looked yet. */
+            ok?: boolean | null;
+            /**
+             * Format: int64
+             * @description The last record that a checkpoint covers; 0 when none does.
+             */
+            through_sequence: number;
         };
         /** @description A plan that is wished for. Which of the other fields are needed, the kind says. */
         WishBody: {

@@ -26,6 +26,7 @@ export function actorText(actor: string): string {
   const name = rest.join(':')
   if (kind === 'person') return me.who?.id === name ? words.you : me.nameOf(name)
   if (kind === 'token') return words.token(name)
+  if (actor.startsWith('person#')) return words.removed
   if (actor === 'storewarden') return words.storewarden
   return actor === 'command-line' ? words.commandLine : actor
 }

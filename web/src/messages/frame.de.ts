@@ -19,6 +19,7 @@ export const frame: FrameMessages = {
     commandLine: 'die Befehlszeile',
     token: (name) => `Token ${name}`,
     you: 'Sie',
+    removed: 'jemand, der entfernt wurde',
   },
   fetched: {
     failed: 'Das ließ sich nicht lesen.',
@@ -378,7 +379,7 @@ export const frame: FrameMessages = {
 
   people: {
     sentence: (count, shops) => `${count === 1 ? 'Eine Person kann' : `${count} Leute können`} sich anmelden${shops > 1 ? `, bei ${shops} Shops` : ''}.`,
-    withoutSecond: (count) => (count === 1 ? 'Eine Person davon hat keinen zweiten Faktor.' : `${count} davon haben keinen zweiten Faktor.`),
+    withoutSecond: (count, all) => (all === 1 ? 'Ein zweiter Faktor fehlt.' : count === 1 ? 'Eine Person davon hat keinen zweiten Faktor.' : `${count} davon haben keinen zweiten Faktor.`),
     allSecond: 'Alle haben einen zweiten Faktor.',
     name: 'Name',
     email: 'E-Mail',

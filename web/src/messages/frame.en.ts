@@ -19,6 +19,7 @@ export const frame = {
     commandLine: 'the command line',
     token: (name: string) => `token ${name}`,
     you: 'you',
+    removed: 'somebody who was removed',
   },
   fetched: {
     failed: 'This could not be read.',
@@ -378,7 +379,7 @@ export const frame = {
 
   people: {
     sentence: (count: number, shops: number) => `${count === 1 ? 'One person' : `${count} people`} can sign in${shops > 1 ? `, to ${shops} shops` : ''}.`,
-    withoutSecond: (count: number) => (count === 1 ? 'One of them has no second factor.' : `${count} of them have no second factor.`),
+    withoutSecond: (count: number, all: number): string => (all === 1 ? 'A second factor is missing.' : count === 1 ? 'One of them has no second factor.' : `${count} of them have no second factor.`),
     allSecond: 'Everyone has a second factor.',
     name: 'Name',
     email: 'E-mail',
