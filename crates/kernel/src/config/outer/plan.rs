@@ -85,18 +85,18 @@ fn window(section: Section<'_>) -> Option<Window> {
                 placed(&section, "from", &from, read)
             })
         }
-        (when, _) if section.item("when").is_none() && section.item("rule").is_none() => {
-            let mend = "write `when = \"Tue,Thu 03:00-05:00 Europe/Berlin\"`, or a `rule`";
-            debug_assert!(when.is_none(), "what stands nowhere has no text");
-            section.missing("when", mend);
-            None
-        }
         (Some(_), Some(rule)) => {
             section.wrong(rule.at, "`rule` stands beside `when`", "leave one of them out");
             None
         }
-        // It is no text, which was said.
-        (None, None) => None,
+        (None, None) => {
+            // One that is no text was told already.
+            if section.item("when").is_none() && section.item("rule").is_none() {
+                let mend = "write `when = \"Tue,Thu 03:00-05:00 Europe/Berlin\"`, or a `rule`";
+                section.missing("when", mend);
+            }
+            None
+        }
     };
     section.finish();
     read
