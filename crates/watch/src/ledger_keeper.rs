@@ -1,7 +1,8 @@
 //! Keeps the ledger beyond dispute: has checkpoints made and sends them off the machine.
 //!
 //! It never judges a ledger itself: the store does, the new records before it signs and all of them
-//! at the start and every hour. It gives up on no destination: what could not be sent is remembered in the store and sent when it can be.
+//! at the start and every ten minutes. It gives up on no destination: what could not be sent is
+//! remembered in the store and sent when it can be.
 
 use crate::{Watch, orders::now_ms};
 use kernel::config::{DestinationSettings, LedgerSettings};
@@ -20,7 +21,7 @@ const RECORDS: u64 = 256;
 /// How often it is looked whether there is something to do.
 const TURN: Duration = Duration::from_secs(5);
 /// How often the whole ledger is looked through; in between what is new.
-const WHOLE_MS: i64 = 3_600_000;
+const WHOLE_MS: i64 = 600_000;
 /// Until a destination that failed is tried again; twice as long each time.
 const RETRY_MS: i64 = 30_000;
 const RETRY_LIMIT_MS: i64 = 3_600_000;
