@@ -50,9 +50,9 @@ class Changes {
     }
     source.addEventListener('reset', back)
     source.addEventListener('open', () => {
-      const was = this.line
       this.line = 'live'
-      if (was === 'cut') back()
+      // What was read before the line stood may have changed until then: the first time too.
+      back()
     })
     source.addEventListener('error', () => {
       this.line = 'cut'
