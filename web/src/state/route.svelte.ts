@@ -6,6 +6,15 @@ export const PAGES: Exclude<Page, 'invitation'>[] = ['overview', 'shop', 'change
 
 const pathOf = (page: Page, id?: string | null) => (page === 'overview' ? '/' : `/${page}${id ? `/${encodeURIComponent(id)}` : ''}`)
 
+/** A part of the address as it was meant; as it stands when nobody can have meant it. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
 class Route {
   page = $state<Page>('overview')
   /** The run or incident that is shown; null for the list of them. */
@@ -20,7 +29,7 @@ class Route {
   #read() {
     const [first, second] = location.pathname.split('/').filter(Boolean)
     this.page = first === 'invitation' ? first : (PAGES.find((page) => page === first) ?? 'overview')
-    this.id = second ? decodeURIComponent(second) : null
+    this.id = second ? decoded(second) : null
     this.shop = new URLSearchParams(location.search).get('shop')
   }
 
