@@ -59,5 +59,7 @@ export function whereabouts({ done_steps, all_steps }: Run): string {
 export function causeText({ cause }: Run): string | null {
   if (!cause) return null
   const said = say(view.frame.run.cause, { code: cause.code, params: cause.by ? { by: actorText(cause.by) } : {} }, view.format, view.now_ms)
-  return cause.message ? `${said} ${cause.message}` : said
+  // It begins with who did it, and `you` is small elsewhere.
+  const sentence = said.charAt(0).toUpperCase() + said.slice(1)
+  return cause.message ? `${sentence} ${cause.message}` : sentence
 }

@@ -48,7 +48,7 @@ export const frame: FrameMessages = {
   run: {
     state: RUN_STATES,
     step: {
-      planned: 'Noch zu tun', intended: 'Beginnt gleich', done: 'Erledigt', failed: 'Fehlgeschlagen', undoing: 'Wird zurückgenommen', undone: 'Zurückgenommen',
+      planned: 'Noch zu tun', intended: 'Läuft', done: 'Erledigt', failed: 'Fehlgeschlagen', undoing: 'Wird zurückgenommen', undone: 'Zurückgenommen',
       skipped: 'Nicht begonnen', unknown: 'Unbekannt',
     },
     title: {
@@ -158,8 +158,8 @@ export const frame: FrameMessages = {
     },
     hurryReason: 'Warum es nicht warten kann',
     keepIt: 'Lassen',
-    by: (actor, time) => `Gewünscht von ${actor}, ${time}.`,
-    approvedBy: (actor) => `Genehmigt von ${actor}.`,
+    by: (actor, time) => `Gewünscht: ${actor}, ${time}.`,
+    approvedBy: (actor) => `Genehmigt: ${actor}.`,
     took: (span) => `dauerte ${span}`,
     tookSentence: (span) => `Es dauerte ${span}.`,
     since: (span) => `seit ${span}`,
@@ -355,7 +355,7 @@ export const frame: FrameMessages = {
     hours: (count) => (count === 1 ? '1 Stunde' : `${count} Stunden`),
     days: (count) => (count === 1 ? '1 Tag' : `${count} Tage`),
     channels: 'Wer es erfährt',
-    noChannels: 'Noch erfährt es niemand. Tragen Sie ein `[[notify]]` mit einer Adresse in die Konfiguration ein, dann erfährt es, wer sich um den Shop kümmert, auch unterwegs.',
+    noChannels: 'Noch erfährt es niemand. Tragen Sie ein [[notify]] mit einer Adresse in die Konfiguration ein, dann erfährt es, wer sich um den Shop kümmert, auch unterwegs.',
     channelKind: { email: 'E-Mail', webhook: 'Webhook', slack: 'Slack', ntfy: 'ntfy' },
     test: 'Test senden',
     testNamed: (name) => `Test an ${name} senden`,
@@ -510,7 +510,7 @@ export const frame: FrameMessages = {
     checked: (age) => `Vor ${age} geprüft.`,
     sealed: (through) => `Versiegelt bis Eintrag ${through}.`,
     copies: (where) => `Abschriften seines Siegels liegen bei ${where}.`,
-    noCopies: 'Kein Siegel verlässt diese Maschine. Nennen Sie unter `[ledger]` in der Konfiguration einen Ort, damit niemand alles umschreiben kann.',
+    noCopies: 'Kein Siegel verlässt diese Maschine. Nennen Sie unter [ledger] in der Konfiguration einen Ort, damit niemand alles umschreiben kann.',
     copyFailed: (where, error) => `Keine Abschrift erreichte ${where}: ${error}`,
     verdict: {
       ok: () => '',

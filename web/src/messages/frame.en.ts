@@ -48,7 +48,7 @@ export const frame = {
   run: {
     state: RUN_STATES,
     step: {
-      planned: 'To do', intended: 'About to begin', done: 'Done', failed: 'Failed', undoing: 'Being taken back', undone: 'Taken back',
+      planned: 'To do', intended: 'Running', done: 'Done', failed: 'Failed', undoing: 'Being taken back', undone: 'Taken back',
       skipped: 'Not begun', unknown: 'Unknown',
     } satisfies Record<StepState, string>,
     title: {
@@ -355,7 +355,7 @@ export const frame = {
     hours: (count: number) => (count === 1 ? '1 hour' : `${count} hours`),
     days: (count: number) => (count === 1 ? '1 day' : `${count} days`),
     channels: 'Who is told',
-    noChannels: 'Nobody is told yet. Add a `[[notify]]` with an address to the configuration, and whoever looks after the shop hears of trouble wherever they are.',
+    noChannels: 'Nobody is told yet. Add a [[notify]] with an address to the configuration, and whoever looks after the shop hears of trouble wherever they are.',
     channelKind: { email: 'E-mail', webhook: 'Webhook', slack: 'Slack', ntfy: 'ntfy' } as Record<string, string>,
     test: 'Send a test',
     testNamed: (name: string) => `Send a test to ${name}`,
@@ -510,7 +510,7 @@ export const frame = {
     checked: (age: string) => `Checked ${age} ago.`,
     sealed: (through: string) => `Sealed through entry ${through}.`,
     copies: (where: string) => `Copies of its seal at ${where}.`,
-    noCopies: 'No copy of its seal leaves this machine. Name a place under `[ledger]` in the configuration, so that nobody can rewrite everything.',
+    noCopies: 'No copy of its seal leaves this machine. Name a place under [ledger] in the configuration, so that nobody can rewrite everything.',
     copyFailed: (where: string, error: string) => `No copy reached ${where}: ${error}`,
     verdict: {
       ok: () => '',
