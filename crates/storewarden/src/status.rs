@@ -106,14 +106,15 @@ fn instance_line(instance: &Instance) -> String {
         Health::Draining => "draining",
         Health::Unknown => "unknown",
     };
+    let (name, address) = (instance.name.as_str(), &instance.address);
+    let place = format!("{name:<12} {address:<21} {health}");
+    if instance.health == Health::Unknown {
+        // Nobody reports of it, so that its figures say nothing either.
+        return place;
+    }
     let p95 = instance.p95_ms.map(|p95| format!(", p95 {p95:.0} ms")).unwrap_or_default();
-    format!(
-        "{:<12} {:<21} {health}, {} in flight, {:.1} requests/s{p95}",
-        instance.name.as_str(),
-        instance.address,
-        instance.in_flight,
-        instance.requests_per_second
-    )
+    let (in_flight, per_second) = (instance.in_flight, instance.requests_per_second);
+    format!("{place}, {in_flight} in flight, {per_second:.1} requests/s{p95}")
 }
 
 fn machine_line(status: &Status) -> String {
