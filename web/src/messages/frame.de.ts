@@ -24,8 +24,8 @@ export const frame: FrameMessages = {
   fetched: {
     failed: 'Das ließ sich nicht lesen.',
     detail: (message) => `Was zurückkam: ${message}`,
-    missing: 'Dieses Storewarden kennt die Seite noch nicht.',
-    missingLede: 'Die Seite ist neuer als das Programm, oder es gibt das Gesuchte nicht.',
+    missing: 'Das gibt es hier nicht.',
+    missingLede: 'Es ist weg oder war nie da, oder die Seite ist neuer als das Programm.',
     forbidden: 'Das dürfen Sie nicht sehen.',
     forbiddenLede: 'Ihre Rolle umfasst es nicht. Wem dieses Storewarden gehört, kann das unter Leute ändern.',
     asOf: (age, message) => `Stand vor ${age}; es ließ sich nicht neu lesen: ${message}`,

@@ -24,8 +24,8 @@ export const frame = {
   fetched: {
     failed: 'This could not be read.',
     detail: (message: string) => `What came back: ${message}`,
-    missing: 'This Storewarden does not offer this page yet.',
-    missingLede: 'The page is newer than the program, or there is no such thing.',
+    missing: 'There is no such thing here.',
+    missingLede: 'It is gone or was never there, or the page is newer than the program.',
     forbidden: 'You may not see this.',
     forbiddenLede: 'Your role does not include it. Whoever owns this Storewarden can change that under People.',
     asOf: (age: string, message: string) => `As of ${age} ago; it could not be read again: ${message}`,
