@@ -19,7 +19,7 @@ const LOOKS = [
   ['/incidents/5', 'checkout', /23 of 25 checkouts failed/],
   ['/incidents/5', 'instance', /app-2 is down/],
   ['/incidents/4', 'calm', /app-1 is down/],
-  ['/incidents/999', 'calm', /does not offer this page yet/],
+  ['/incidents/999', 'calm', /There is no such thing here/],
   ['/people', 'calm', /3 people can sign in/],
   ['/people', 'two', /to 2 shops/],
   ['/settings', 'calm', /Settings/],
