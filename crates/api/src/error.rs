@@ -56,6 +56,8 @@ pub enum ApiError {
     Engine(EngineError),
     #[error("our own records cannot be read or written now")]
     Store(#[from] store::StoreError),
+    #[error("the history cannot be read now")]
+    History(#[source] watch::WatchError),
     /// Control is ending, or did not answer in time.
     #[error("Storewarden is busy; try again")]
     Unavailable,
@@ -104,7 +106,7 @@ impl ApiError {
             Self::Configuration { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "configuration"),
             Self::NoPlan { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
             Self::Engine(error) => engine_kind(error),
-            Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store"),
+            Self::Store(_) | Self::History(_) => (StatusCode::SERVICE_UNAVAILABLE, "store"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
         }

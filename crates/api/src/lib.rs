@@ -11,6 +11,7 @@ mod cookies;
 mod entrance;
 mod error;
 mod guard;
+mod history;
 mod incidents;
 mod ledger;
 mod ledger_page;
@@ -41,7 +42,7 @@ pub use server::serve;
 pub use stream::Stream;
 
 use ::plan::Engine;
-use ::watch::{Watch, desk::Desk};
+use ::watch::{Watch, desk::Desk, history::History};
 use kernel::{InstanceName, ShopId, plan::Plan};
 use std::{path::PathBuf, sync::Arc};
 use store::Store;
@@ -52,6 +53,8 @@ use tokio::sync::{mpsc, oneshot};
 pub struct ApiState {
     pub watch: Watch,
     pub store: Store,
+    /// What was measured before the ten minutes that `watch` has.
+    pub history: History,
     pub stream: Arc<Stream>,
     /// Where incidents are looked after.
     pub desk: Desk,

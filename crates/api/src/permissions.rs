@@ -114,6 +114,7 @@ const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/api/v1/shops", somewhere(See)),
     to("GET", "/api/v1/shops/{shop}", shop(See)),
     to("GET", "/api/v1/shops/{shop}/events", shop(See)),
+    to("GET", "/api/v1/shops/{shop}/history", shop(See)),
     to("POST", "/api/v1/shops/{shop}/instances/{instance}/drain", shop(Operate)),
     to("POST", "/api/v1/shops/{shop}/instances/{instance}/undrain", shop(Operate)),
     to("POST", "/api/v1/sign-in", ANYBODY),

@@ -2,8 +2,8 @@
 //! same list.
 
 use crate::{
-    ApiError, ApiState, cookies, guard, incidents, ledger_page, machine, me, pages, people, runs,
-    sessions, shops, sign_in, tokens,
+    ApiError, ApiState, cookies, guard, history, incidents, ledger_page, machine, me, pages,
+    people, runs, sessions, shops, sign_in, tokens,
 };
 use axum::{
     Json, Router,
@@ -109,6 +109,7 @@ fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(shops::list))
         .routes(routes!(shops::one))
         .routes(routes!(shops::events))
+        .routes(routes!(history::of_shop))
         .routes(routes!(shops::drain))
         .routes(routes!(shops::undrain))
         .routes(routes!(runs::preview))

@@ -5,6 +5,7 @@ mod it {
     mod access;
     mod endpoints;
     mod handyman;
+    mod history;
     mod incidents;
     mod ledger;
     mod openapi;

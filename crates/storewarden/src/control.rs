@@ -19,6 +19,7 @@ use ::edge::link::ControlLink;
 use ::watch::{
     Watch, clock,
     desk::Desk,
+    history::History,
     host_facts,
     live::{Live, Site},
     orders::{OrderReaders, usual},
@@ -51,6 +52,8 @@ use tokio::{
 
 /// Commands that may wait; whoever brings one more waits with it.
 const COMMANDS: usize = 16;
+/// The metrics store, in the state directory.
+const HISTORY_FOLDER: &str = "series";
 /// How long what is in progress may take when control ends.
 const END_GRACE: Duration = Duration::from_secs(3);
 
@@ -159,6 +162,7 @@ impl Control {
         let api = ApiState {
             watch: watch.clone(),
             store: store.clone(),
+            history: History::new(state.join(HISTORY_FOLDER), configuration.shops.len()),
             desk: desk.clone(),
             stream: Arc::new(Stream::default()),
             engine: engine.clone(),
@@ -428,6 +432,7 @@ fn serve_until_stopped(
     let publish = move |ticks: Vec<Tick>| stream.publish(&ticks);
     servers.spawn(sightings.follow(api.watch.clone(), stopped.clone()));
     servers.spawn(api.desk.clone().run(stopped.clone()));
+    servers.spawn(api.history.clone().run(api.watch.clone(), stopped.clone()));
     servers.spawn(clock::run(api.watch.clone(), api.store.clone(), publish, stopped.clone()));
     servers.spawn(api::serve(listener, api::router(api), stopped));
     (stop, servers)

@@ -6,6 +6,11 @@ pub enum WatchError {
     Database(#[from] databases::DatabaseError),
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    #[error(transparent)]
+    Series(#[from] series::SeriesError),
+    /// A bug of ours, told where it happened.
+    #[error("read the history")]
+    HistoryBroke(#[source] tokio::task::JoinError),
     #[error("make a client for notices")]
     Outbound(#[from] outbound::OutboundError),
     #[error("send mail: no mail server is configured")]

@@ -8,6 +8,7 @@
 pub mod clock;
 pub mod desk;
 mod error;
+pub mod history;
 pub mod host_facts;
 pub mod incidents;
 pub mod judgement;

@@ -9,6 +9,7 @@ mod difference;
 mod edges;
 mod latency;
 mod marks;
+mod measured;
 mod memory;
 mod minutes;
 mod reports;
@@ -63,6 +64,8 @@ pub struct Live {
     memory_trend: MemoryTrend,
     /// Why the store cannot be written.
     store_error: Option<String>,
+    /// Why the history cannot be kept.
+    history_error: Option<String>,
     machine_memory: Memory,
     machine_findings: Vec<Finding>,
     shops: Vec<ShopLive>,
@@ -104,6 +107,7 @@ impl Live {
             machine: MachineEvidence::default(),
             memory_trend: MemoryTrend::default(),
             store_error: None,
+            history_error: None,
             machine_memory: Memory::default(),
             machine_findings: Vec::new(),
             shops: Vec::new(),
@@ -202,6 +206,11 @@ impl Live {
         self.store_error = error;
     }
 
+    /// Why the history cannot be kept; `None` when it can.
+    pub fn history_error(&mut self, error: Option<String>) {
+        self.history_error = error;
+    }
+
     /// Why the configuration file was not taken over; `None` when it was.
     pub fn configuration_error(&mut self, error: Option<String>) {
         self.machine.configuration_error = error;
@@ -288,9 +297,10 @@ impl Live {
         let Host { memory_used_bytes, memory_total_bytes, .. } = self.host_now;
         self.memory_trend.tick(memory_used_bytes, memory_total_bytes);
         self.machine.memory_full_in_ms = self.memory_trend.full_in_ms();
-        // Both write to the state directory: the same trouble from two sides.
+        // All write to the state directory: the same trouble from three sides.
+        let own_error = self.store_error.as_ref().or(self.history_error.as_ref()).cloned();
         let edge_error = || self.edges.snapshot_error(now_ms);
-        self.machine.store_error = self.store_error.clone().or_else(edge_error);
+        self.machine.store_error = own_error.or_else(edge_error);
         self.machine.log_lines_dropped = self.edges.log_lines_dropped(now_ms);
         let edge = self.edges.evidence(now_ms);
         let (memory, findings) = judge_machine(&self.machine_memory, edge, &self.machine, now_ms);

@@ -2333,6 +2333,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/shops/{shop}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was measured of a shop and its machine over a time, in even steps.
+         * @description Measured is every ten seconds, and kept so for a week; then by the minute for a month, and by ten
+         *     minutes for 13 months. A step is as short as the number of points and that allow. Where nothing is
+         *     known, its numbers are null.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description A day before the end when left out */
+                    from_ms?: number;
+                    /** @description Now when left out, or when later than now */
+                    until_ms?: number;
+                    /** @description At most so many of each series: 1 to 1000, 300 when left out */
+                    points?: number;
+                };
+                header?: never;
+                path: {
+                    /** @description The shop's id */
+                    shop: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ShopHistory"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description No such range, or no such number of points */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description It cannot be read now */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/shops/{shop}/instances/{instance}/drain": {
         parameters: {
             query?: never;
@@ -3186,6 +3270,30 @@ export interface components {
             ok: boolean;
             version: string;
         };
+        /** @description One step. All null: nothing is known of it. */
+        HistoryPoint: {
+            /**
+             * Format: int64
+             * @description Begin of the step.
+             */
+            at_ms: number;
+            /** Format: double */
+            max?: number | null;
+            /** Format: double */
+            mean?: number | null;
+            /** Format: double */
+            min?: number | null;
+        };
+        /** @description One thing that is measured. */
+        HistorySeries: {
+            /** @description As the same thing is called in a shop's points and minutes. */
+            name: string;
+            /** @description One for each step, the oldest first. */
+            points: components["schemas"]["HistoryPoint"][];
+            /** @description The path of a disk; null of all else. */
+            subject?: string | null;
+            unit: components["schemas"]["Unit"];
+        };
         /** @description Requests that wait: held while no instance is healthy, queued while none has a free place. */
         Hold: {
             /** Format: int64 */
@@ -3734,6 +3842,29 @@ export interface components {
         Sessions: {
             sessions: components["schemas"]["SessionRow"][];
         };
+        /**
+         * @description A shop and its machine over a time, in even steps. The times are those that were asked for, widened
+         *     to whole steps.
+         */
+        ShopHistory: {
+            /**
+             * Format: int64
+             * @description Begin of the first step.
+             */
+            from_ms: number;
+            /** @description All that is measured, known or not; last the machine's disks, one series each. */
+            series: components["schemas"]["HistorySeries"][];
+            /**
+             * Format: int64
+             * @description Length of a step.
+             */
+            step_ms: number;
+            /**
+             * Format: int64
+             * @description End of the last step.
+             */
+            until_ms: number;
+        };
         /** @description A shop as it is now, without its history. */
         ShopNow: {
             /** @description Where the edge listens, as URLs. */
@@ -3938,6 +4069,11 @@ export interface components {
             /** @description With `impossible`: why, as a code. */
             reason?: string | null;
         };
+        /**
+         * @description What the numbers of a series count.
+         * @enum {string}
+         */
+        Unit: "per_second" | "ms" | "share" | "count" | "minor" | "bytes";
         /** @description The one sentence about a shop, as a code with parameters. */
         Verdict: {
             code: string;

@@ -23,6 +23,7 @@ use tokio::{
 use watch::{
     Watch,
     desk::Desk,
+    history::History,
     live::{Live, Site},
 };
 
@@ -117,6 +118,7 @@ impl Running {
         let state = ApiState {
             watch,
             store,
+            history: History::new(folder.path().join("series"), 1),
             desk,
             stream: Arc::new(Stream::default()),
             engine,
@@ -137,6 +139,10 @@ impl Running {
     /// The file that the tests' plans remove.
     pub(crate) fn done_file(&self) -> PathBuf {
         self.folder.path().join("done")
+    }
+
+    pub(crate) fn series_folder(&self) -> PathBuf {
+        self.folder.path().join("series")
     }
 
     /// Moves the picture on by a tick and publishes it, as control's clock does.

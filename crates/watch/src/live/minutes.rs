@@ -62,6 +62,11 @@ impl Minutes {
         minute.revenue_minor = Some(revenue_minor);
     }
 
+    /// The minute that begins then; `None`: nothing is known of it.
+    pub(crate) fn known(&self, at_ms: i64) -> Option<&Minute> {
+        self.minutes.get(&at_ms)
+    }
+
     /// Minutes whose traffic must be written down again.
     pub(crate) fn take_changed(&mut self) -> Vec<Minute> {
         let changed = std::mem::take(&mut self.changed);

@@ -1,6 +1,7 @@
 //! The live state fed with frames and orders, second by second.
 
 use super::*;
+use crate::history::STEP_MS;
 use kernel::{
     Histogram, Level, RouteClass,
     facts::{
@@ -280,4 +281,38 @@ fn rings_are_bounded_and_a_reload_keeps_them() {
     assert!(state.minutes.len() <= 180);
     assert_eq!(state.now.sequence, START.unsigned_abs() / 1_000 + 700);
     assert_eq!(live.state(&"other".parse().unwrap()), None);
+}
+
+#[test]
+fn what_is_measured_is_the_mean_of_ten_seconds_and_unknown_is_left_out() {
+    use crate::history::Measurement::{self, Orders, P95, RequestsPerSecond, Revenue, Visitors};
+    let values = |live: &Live, at_ms| -> Vec<(Measurement, f64)> {
+        live.measured(at_ms).into_iter().map(|one| (one.what, one.value)).collect()
+    };
+    let mut live = live();
+    live.tick(START);
+    assert_eq!(values(&live, START), [], "nobody has seen anything");
+    live.edge_connected(&hello(1, START));
+    live.edge_facts(&facts(1, START + 1_000, 10, 0), START + 1_000);
+    live.tick(START + 1_000);
+    live.edge_facts(&facts(1, START + 2_000, 40, 0), START + 2_000);
+    live.tick(START + 2_000);
+    let reading = OrdersReading {
+        at_ms: START + 2_000,
+        minutes: vec![(minute_of(START) - MINUTE_MS, 4, 12_345)],
+        last_minute: Some(4),
+        last_order_ms: None,
+        error: None,
+    };
+    live.orders_read(&"lamps".parse().unwrap(), &reading);
+    // Ten seconds into a minute, the one before is over for long enough.
+    let at_ms = (START + STEP_MS).div_euclid(STEP_MS) * STEP_MS;
+    let measured = values(&live, at_ms);
+    let of = |what| measured.iter().find(|one| one.0 == what).map(|one| one.1);
+    assert_eq!(of(RequestsPerSecond), Some(20.0));
+    assert_eq!((of(Visitors), of(Orders), of(Revenue)), (Some(2.0), Some(4.0), Some(12_345.0)));
+    let p95 = of(P95).expect("there were answers");
+    assert!((0.01..0.04).contains(&p95), "20 ms are kept in seconds: {p95}");
+    assert_eq!(of(Measurement::CpuShare), None);
+    assert_eq!(values(&live, at_ms + 60_000), [], "the picture stands still");
 }

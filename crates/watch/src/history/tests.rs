@@ -1,0 +1,154 @@
+//! The history written, closed, opened again and read.
+
+use super::*;
+use crate::live::Live;
+use std::path::Path;
+
+const BEGIN_MS: i64 = 1_700_000_400_000;
+
+fn lamps() -> ShopId {
+    "lamps".parse().unwrap()
+}
+
+fn requests(at_ms: i64, value: f64) -> Measured {
+    Measured::of_shop(&lamps(), Measurement::RequestsPerSecond, at_ms, value)
+}
+
+fn read(history: &History, asked: Asked) -> ShopHistory {
+    chart::read(&history.series(BEGIN_MS).unwrap(), &lamps(), asked).unwrap()
+}
+
+fn series<'a>(found: &'a ShopHistory, name: &str) -> &'a HistorySeries {
+    found.series.iter().find(|one| one.name == name).unwrap()
+}
+
+fn ten_minutes() -> Asked {
+    Asked { from_ms: BEGIN_MS, until_ms: BEGIN_MS + 600_000, points: 60 }
+}
+
+/// Ten minutes in which the middle two were not seen.
+fn fill(history: &History) {
+    for step in (0..60).filter(|step| !(24..36).contains(step)) {
+        let at_ms = BEGIN_MS + step * STEP_MS;
+        let p95 = Measured::of_shop(&lamps(), Measurement::P95, at_ms, 120.0);
+        let measured = [requests(at_ms, step as f64), p95];
+        history.record(&measured, at_ms).unwrap();
+    }
+}
+
+#[test]
+fn a_history_opened_again_reads_the_same() {
+    let folder = testkit::folder();
+    let before = History::new(folder.path().join("series"), 1);
+    fill(&before);
+    let seen = read(&before, ten_minutes());
+    // Nothing is said to the store: it ends as it would by kill -9, but for its lock.
+    drop(before);
+    let after = History::new(folder.path().join("series"), 1);
+    assert_eq!(read(&after, ten_minutes()), seen);
+    after.maintain(BEGIN_MS + 3_600_000).unwrap();
+    assert_eq!(read(&after, ten_minutes()), seen);
+}
+
+#[test]
+fn what_was_not_seen_is_a_gap_and_never_nothing() {
+    let folder = testkit::folder();
+    let history = History::new(folder.path().to_owned(), 1);
+    fill(&history);
+    let found = read(&history, ten_minutes());
+    assert_eq!((found.from_ms, found.step_ms), (BEGIN_MS, STEP_MS));
+    let requests = &series(&found, "requests_per_second").points;
+    assert_eq!(requests.len(), 60);
+    for (step, point) in requests.iter().enumerate() {
+        let expect = (!(24..36).contains(&step)).then_some(step as f64);
+        assert_eq!((point.min, point.max, point.mean), (expect, expect, expect), "{step}");
+    }
+    let p95 = series(&found, "p95_ms");
+    assert_eq!((p95.unit, p95.points[0].mean), (Unit::Ms, Some(120.0)));
+    assert!(series(&found, "orders").points.iter().all(|point| point.mean.is_none()));
+    assert_eq!(found.series.len(), Measurement::ALL.len() - 1, "no disk is known");
+}
+
+#[test]
+fn a_long_time_comes_in_few_steps_with_the_lowest_and_the_highest() {
+    let folder = testkit::folder();
+    let history = History::new(folder.path().to_owned(), 1);
+    fill(&history);
+    let found = read(&history, Asked { points: 1, ..ten_minutes() });
+    assert_eq!((found.from_ms, found.step_ms), (BEGIN_MS, 600_000));
+    let [point] = series(&found, "requests_per_second").points[..] else { panic!("{found:?}") };
+    // The mean of 0..24 and 36..60.
+    let expect = (Some(0.0), Some(59.0), Some(29.5));
+    assert_eq!((point.min, point.max, point.mean), expect);
+}
+
+#[test]
+fn shops_do_not_see_one_another_and_share_the_machine() {
+    let folder = testkit::folder();
+    let history = History::new(folder.path().to_owned(), 2);
+    let other = Measured { subject: "other".to_owned(), ..requests(BEGIN_MS, 7.0) };
+    let of_machine = |what, subject: &str, value| {
+        let subject = subject.to_owned();
+        Measured { what, subject, at_ms: BEGIN_MS, value }
+    };
+    let cpu = of_machine(Measurement::CpuShare, "", 0.5);
+    let disks = ["/srv", "/"].map(|path| of_machine(Measurement::DiskFree, path, 4_096.0));
+    history.record(&[vec![other, cpu], disks.to_vec()].concat(), BEGIN_MS).unwrap();
+    let found = read(&history, ten_minutes());
+    assert!(series(&found, "requests_per_second").points[0].mean.is_none());
+    assert_eq!(series(&found, "cpu_share").points[0].mean, Some(0.5));
+    let disks: Vec<_> =
+        found.series.iter().filter_map(|one| Some((one.subject.as_deref()?, one.unit))).collect();
+    assert_eq!(disks, [("/", Unit::Bytes), ("/srv", Unit::Bytes)]);
+}
+
+#[test]
+fn every_measurement_is_found_again_by_its_labels() {
+    for what in Measurement::ALL {
+        let measured = Measured { what, subject: "a".to_owned(), at_ms: 0, value: 0.0 };
+        assert_eq!(Measurement::of(&measured.labels().unwrap()), Some(what));
+    }
+}
+
+#[test]
+fn the_document_names_every_series() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats/history.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    for what in Measurement::ALL {
+        let row = what.row();
+        let mut labels = what.about().map_or(String::new(), |label| format!("{label}=\"…\""));
+        if !row.quantile.is_empty() {
+            labels.push_str(&format!(",quantile=\"{}\"", row.quantile));
+        }
+        let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
+        let line = format!("| `{}` | `{}{labels}` |", row.name, row.metric);
+        assert!(text.contains(&line), "docs/formats/history.md lacks: {line}");
+    }
+}
+
+/// A store that another process holds, until it lets go.
+#[tokio::test]
+async fn a_store_that_cannot_be_written_is_told_and_tried_again() {
+    let folder = testkit::folder();
+    let holder = History::new(folder.path().to_owned(), 1);
+    holder.maintain(BEGIN_MS).unwrap();
+    let history = History::new(folder.path().to_owned(), 1);
+    let watch = Watch::new(Live::new(BEGIN_MS));
+    let findings = |now_ms| {
+        watch.with(|live| {
+            live.tick(now_ms);
+            let findings = live.status("").findings;
+            findings.into_iter().map(|found| found.code).collect::<Vec<_>>()
+        })
+    };
+    let has_finding = |now_ms| findings(now_ms).iter().any(|code| code == "store_read_only");
+    let write = |history: &History| history.record(&[requests(BEGIN_MS, 1.0)], BEGIN_MS);
+    history.carry_out(Deed::Record, &watch, write).await;
+    assert!(has_finding(BEGIN_MS), "{:?}", findings(BEGIN_MS));
+    history.carry_out(Deed::Maintain, &watch, |history| history.maintain(BEGIN_MS)).await;
+    drop(holder);
+    history.carry_out(Deed::Record, &watch, write).await;
+    assert!(has_finding(BEGIN_MS + 60_000), "maintenance has not succeeded since");
+    history.carry_out(Deed::Maintain, &watch, |history| history.maintain(BEGIN_MS)).await;
+    assert!(!has_finding(BEGIN_MS + 120_000), "{:?}", findings(BEGIN_MS + 120_000));
+}

@@ -1,0 +1,76 @@
+//! What is worth remembering of the last ten seconds, for the history.
+
+use super::{Live, MINUTE_MS, minute_of, shop::ShopLive};
+use crate::{
+    history::{Measured, Measurement, STEP_MS},
+    state::Point,
+};
+
+/// How long after its end a minute's orders are taken to be read whole: they are read every five
+/// seconds.
+const ORDERS_LATE_MS: i64 = 10_000;
+
+impl Live {
+    /// What is known at `at_ms` of every shop and the machine. Rates are means of the ten seconds
+    /// before; what is not known is left out.
+    #[must_use]
+    pub fn measured(&self, at_ms: i64) -> Vec<Measured> {
+        let mut all = Vec::new();
+        // A picture that does not move says nothing of now.
+        if (at_ms - self.now_ms).abs() > STEP_MS {
+            return all;
+        }
+        for shop in &self.shops {
+            measure_traffic(shop, at_ms, &mut all);
+            measure_orders(shop, at_ms, &mut all);
+        }
+        let mut machine = |what, subject: &str, value: Option<f64>| {
+            let of = |value| Measured { what, subject: subject.to_owned(), at_ms, value };
+            all.extend(value.map(of));
+        };
+        let host = &self.host_now;
+        let memory = host.memory_used_bytes.zip(host.memory_total_bytes);
+        let memory = memory.filter(|(_, total)| *total > 0);
+        machine(Measurement::CpuShare, "", host.cpu_share);
+        let share = |(used, total): (u64, u64)| used as f64 / total as f64;
+        machine(Measurement::MemoryShare, "", memory.map(share));
+        for disk in &host.disks {
+            machine(Measurement::DiskFree, &disk.path, Some(disk.free_bytes as f64));
+        }
+        all
+    }
+}
+
+fn measure_traffic(shop: &ShopLive, at_ms: i64, all: &mut Vec<Measured>) {
+    let is_recent = |point: &&Point| point.at_ms > at_ms - STEP_MS && point.at_ms <= at_ms;
+    let recent: Vec<&Point> = shop.points.iter().filter(is_recent).collect();
+    let Some(last) = recent.last() else { return };
+    let mean = |of: fn(&Point) -> f64| {
+        recent.iter().map(|point| of(point)).sum::<f64>() / recent.len() as f64
+    };
+    let values = [
+        (Measurement::RequestsPerSecond, Some(mean(|point| point.requests_per_second))),
+        (Measurement::ErrorsPerSecond, Some(mean(|point| point.errors_per_second))),
+        (Measurement::P50, last.p50_ms),
+        (Measurement::P95, last.p95_ms),
+        (Measurement::P99, last.p99_ms),
+        (Measurement::CacheShare, last.cache_share),
+        (Measurement::Visitors, last.visitors.map(|visitors| visitors as f64)),
+        (Measurement::InFlight, Some(last.in_flight as f64)),
+        (Measurement::Held, Some(last.held as f64)),
+    ];
+    let known = values.into_iter().filter_map(|(what, value)| Some((what, value?)));
+    all.extend(known.map(|(what, value)| Measured::of_shop(&shop.site.id, what, at_ms, value)));
+}
+
+/// Of the last minute that is over, so that every minute stands in the history six times.
+fn measure_orders(shop: &ShopLive, at_ms: i64, all: &mut Vec<Measured>) {
+    let minute_ms = minute_of(at_ms - ORDERS_LATE_MS) - MINUTE_MS;
+    let Some(minute) = shop.minutes.known(minute_ms) else { return };
+    let values = [
+        (Measurement::Orders, minute.orders.map(|orders| orders as f64)),
+        (Measurement::Revenue, minute.revenue_minor.map(|revenue| revenue as f64)),
+    ];
+    let known = values.into_iter().filter_map(|(what, value)| Some((what, value?)));
+    all.extend(known.map(|(what, value)| Measured::of_shop(&shop.site.id, what, at_ms, value)));
+}
