@@ -61,7 +61,28 @@ impl Modify for Access {
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let open: OpenApiRouter<ApiState> = open().merge(guarded());
-    open.into_openapi()
+    let mut document = open.into_openapi();
+    for (path, item) in &mut document.paths.paths {
+        let operations = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(operation_id(method, path));
+            }
+        }
+    }
+    document
+}
+
+/// A name that no other operation has: handlers of different files share theirs.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.trim_start_matches("/api/v1/").split(['/', '-', '.', '{', '}']);
+    let words = words.filter(|word| !word.is_empty());
+    std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
 }
 
 fn open() -> OpenApiRouter<ApiState> {

@@ -6,7 +6,10 @@ mod well;
 
 use crate::{
     AppsError, Driver, Fleet, InstanceState, InstanceView, Means, PoolView, fence, fleet,
-    plans::{UNDRAIN_WAIT_MS, instances_fact, instances_version, release_fact},
+    plans::{
+        UNDRAIN_WAIT_MS, drains_fact, drains_version, instances_fact, instances_version,
+        release_fact,
+    },
     releases::{self, current_release, releases},
 };
 use kernel::{
@@ -302,6 +305,15 @@ impl<F: Fleet> Instances<F> {
         };
         if let Some(shop) = shop(instances_fact) {
             return Some(instances_version(shop));
+        }
+        if let Some(shop) = shop(drains_fact) {
+            let mut drained = Vec::new();
+            for instance in &shop.instances {
+                // As in the view: who cannot tell leaves it as it is.
+                let is_drained = self.fleet.is_drained(&shop.id, &instance.name).await;
+                drained.extend(is_drained.unwrap_or(true).then_some(&instance.name));
+            }
+            return Some(drains_version(drained.into_iter()));
         }
         let deploy = shop(release_fact)?.deploy.clone()?;
         blocking(move || current_release(&deploy)).await.ok().flatten()

@@ -101,6 +101,17 @@ pub(crate) fn instances_fact(shop: &ShopId) -> String {
     format!("instances:{shop}")
 }
 
+/// The name of the fact which instances nobody is sent to: a plan that was made while another run
+/// held some of them drained would not lead visitors around them.
+pub(crate) fn drains_fact(shop: &ShopId) -> String {
+    format!("drains:{shop}")
+}
+
+/// The names of those that are drained, in the order of the configuration.
+pub(crate) fn drains_version<'a>(drained: impl Iterator<Item = &'a InstanceName>) -> String {
+    drained.map(InstanceName::as_str).collect::<Vec<_>>().join(" ")
+}
+
 /// The name of the fact which release a shop runs.
 pub(crate) fn release_fact(shop: &ShopId) -> String {
     format!("release:{shop}")
@@ -277,13 +288,18 @@ impl<'a> Maker<'a> {
     fn plan(&self, kind: &str, steps: Vec<Step>, now_ms: i64) -> Plan {
         let id = &self.shop.id;
         let version = instances_version(self.shop);
+        let names = self.shop.instances.iter().map(|instance| &instance.name);
+        let drained = drains_version(names.filter(|name| self.view.is_drained(name)));
         Plan {
             kind: kind.parse().expect("invariant: our kinds are snake_case"),
             shop: Some(id.clone()),
             params: Params::from([("shop".to_owned(), id.as_str().into())]),
             steps,
             made_at_ms: now_ms,
-            facts: vec![PlanFact { name: instances_fact(id), version }],
+            facts: vec![
+                PlanFact { name: instances_fact(id), version },
+                PlanFact { name: drains_fact(id), version: drained },
+            ],
             approval: Approval::NotNeeded,
             purpose: self.wish.purpose,
             on_failure: OnFailure::Undo,

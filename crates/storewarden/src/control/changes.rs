@@ -14,7 +14,7 @@ use host::process::Spawn;
 use kernel::{
     ShopId,
     config::Configuration,
-    plan::{Approval, Performer, Plan, PlanKind},
+    plan::{Approval, Performer, Plan, PlanKind, Purpose},
 };
 use records::Archivist;
 use std::{path::Path, sync::Arc};
@@ -129,7 +129,8 @@ pub(super) fn plan(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         }
         Wished::CleanUp => Ok(records::plan(now_ms)),
         Wished::RestartInstance { shop, instance, forced } => {
-            let wish = apps::Wish { forced, ..apps::Wish::default() };
+            // The same program again mends and changes nothing: a freeze does not hold it back.
+            let wish = apps::Wish { forced, purpose: Purpose::Repair };
             let view = seen(pool)?;
             made(apps::restart_instance(configuration, view, &shop, &instance, wish, now_ms))
         }
