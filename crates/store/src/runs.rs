@@ -11,7 +11,7 @@ use kernel::{
     LedgerEntry,
     plan::{Run, RunId, RunState, StepRecord},
 };
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 
 pub use query::{RunFilter, RunPaging};
@@ -67,7 +67,12 @@ impl Store {
             )?;
             query::whole_runs(connection, "epoch = ?1", [epoch]).map(|runs| (epoch, runs))
         };
-        let (epoch, runs) = self.writer.write(take_over).await?;
+        let (epoch, runs) = match self.writer.write(take_over).await {
+            // Control must be able to start on a full disk. The engine before has died with its
+            // process, so its epoch may be gone on with: it is written to as soon as there is room.
+            Err(StoreError::Full(_)) => self.reader.read(runs_of_last_epoch).await?,
+            taken => taken?,
+        };
         let runs = runs.into_iter().map(query::RawRun::read).collect::<Result<Vec<_>, _>>()?;
         Ok((query::to_unsigned("epoch", epoch)?, runs))
     }
@@ -220,4 +225,13 @@ fn json(value: &impl Serialize) -> String {
 
 fn signed(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
+}
+/// The epoch that was taken last, and the runs of it that are not over.
+fn runs_of_last_epoch(
+    connection: &Connection,
+) -> Result<(i64, Vec<query::RawRun>), rusqlite::Error> {
+    let sql = "SELECT value FROM counter WHERE name = ?1";
+    let epoch = connection.query_row(sql, [EPOCH], |row| row.get(0)).optional()?.unwrap_or(0);
+    let those = "epoch = ?1 AND state IN (SELECT value FROM json_each(?2))";
+    query::whole_runs(connection, those, params![epoch, unfinished()]).map(|runs| (epoch, runs))
 }
