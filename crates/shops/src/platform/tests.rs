@@ -7,7 +7,7 @@ fn every_file_is_valid() {
     let on_disk = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/platforms")).unwrap();
     let mut files: Vec<String> = on_disk
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name != "every.toml")
+        .filter(|name| name.ends_with(".toml") && name != "every.toml")
         .collect();
     files.sort();
     let known: Vec<String> = FILES.iter().map(|(name, _)| format!("{name}.toml")).collect();
