@@ -1,3 +1,5 @@
+//! Windows and freezes as a person writes them, and what is refused with its place.
+
 use super::*;
 
 fn window(when: &str) -> Result<Window, CalendarError> {

@@ -1,3 +1,5 @@
+//! Plans within their limits, what they claim, and how they look as JSON.
+
 use super::*;
 
 fn shop() -> ShopId {

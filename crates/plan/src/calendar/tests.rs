@@ -1,3 +1,5 @@
+//! When runs may begin: windows, freezes, and the nights on which clocks are put forward or back.
+
 use super::*;
 
 const HOUR: u64 = 3_600_000;

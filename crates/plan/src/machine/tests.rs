@@ -1,3 +1,5 @@
+//! Which change may follow which, as tables and as a property of every story.
+
 use super::*;
 use kernel::plan::{Act, Approval, Plan, Purpose, RunId, Step};
 

@@ -1,3 +1,5 @@
+//! Previews and acts as the command line prints them.
+
 use super::*;
 use kernel::plan::{Approval, OnFailure, Plan, PlanFact, Purpose, RunId, Step};
 

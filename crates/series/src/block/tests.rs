@@ -1,3 +1,5 @@
+//! Blocks give back what they were given, and refuse what was damaged.
+
 use super::*;
 use crate::sample::{Rollup, STALE_BITS};
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! The catalog finds series by their labels, also after it was opened again.
+
 use super::*;
 use crate::files::Quarantine;
 use std::fs;

@@ -1,3 +1,5 @@
+//! Who may begin beside whom, and what the others wait for.
+
 use super::*;
 use kernel::{
     Actor, Params,
