@@ -246,8 +246,11 @@ fn now_ms() -> i64 {
 }
 
 async fn until_gone(pid: Option<u32>) {
-    let Some(Ok(Some(process))) = pid.map(Identity::of) else {
-        return std::future::pending().await;
+    let process = match pid.map(Identity::of) {
+        // Gone before we came, as when a keeper brings an instance back that nobody wants.
+        Some(Ok(None)) => return,
+        Some(Ok(Some(process))) => process,
+        Some(Err(_)) | None => return std::future::pending().await,
     };
     while process.is_running().unwrap_or(true) {
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -1,3 +1,5 @@
+//! The log gives back what was acknowledged, whatever became of its tail.
+
 use super::*;
 use crate::files::Quarantine;
 use std::{fs, path::Path};

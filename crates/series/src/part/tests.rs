@@ -1,3 +1,5 @@
+//! Parts give back what was written into them, and refuse what was damaged.
+
 use super::*;
 use crate::{
     block::{Span, TimesEncoder},
