@@ -270,7 +270,7 @@ impl Control {
     fn make_plan(&mut self, wish: Wished, answer: oneshot::Sender<Result<Plan, Refusal>>) {
         let (file, text) = (self.start.file().to_owned(), self.text.clone());
         let (configuration, instances) = (self.configuration.clone(), Arc::clone(&self.instances));
-        self.sources.spawn(async move {
+        self.aside(async move {
             let pool = match changes::shop_of(&wish) {
                 Some(shop) => instances.view(shop).await,
                 None => None,
@@ -287,10 +287,17 @@ impl Control {
         });
     }
 
+    /// Has something done beside everything else. What has ended is forgotten, so that the set does
+    /// not grow.
+    fn aside(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        while self.sources.try_join_next().is_some() {}
+        self.sources.spawn(task);
+    }
+
     /// Brings about what was wanted last of the instances that we start.
     fn resume_instances(&mut self) {
         let instances = Arc::clone(&self.instances);
-        self.sources.spawn(async move {
+        self.aside(async move {
             for (shop, instance, error) in instances.resume().await {
                 let error = error.chain();
                 tracing::error!(%shop, %instance, %error, "an instance was not started");
