@@ -61,9 +61,7 @@ impl Installation {
         let folder =
             cache_folder()?.join(format!("vendure-{}", fingerprint(&["package-lock.json"])));
         fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
-        // Two demonstrations at once must not install into one folder.
-        let lock = File::create(folder.join("lock")).context("make the installation's lock")?;
-        let lock = spawn_blocking(move || lock.lock().map(|()| lock)).await??;
+        let lock = lock(&folder).await?;
         for (name, content) in FILES {
             fs::write(folder.join(name), content)?;
         }
@@ -93,10 +91,13 @@ impl Installation {
             let filled_by = fingerprint(&["populate.js"]);
             let name = format!("{}-{}-{filled_by}", kind.word(), kind.version().await?);
             let template = self.folder.join(name);
+            let lock = lock(&self.folder).await?;
             if template.exists() {
+                drop(lock);
                 copy(&template, &home.data()).await?;
             } else {
                 self.fill(kind, home, &template).await?;
+                drop(lock);
             }
         }
         let server = Server::start(kind, home).await?;
@@ -126,10 +127,7 @@ impl Installation {
             fs::remove_dir_all(&unfinished)?;
         }
         copy(&home.data(), &unfinished).await?;
-        if !template.exists() {
-            fs::rename(&unfinished, template).context("keep the filled database")?;
-        }
-        Ok(())
+        fs::rename(&unfinished, template).context("keep the filled database")
     }
 
     fn on(&self, server: &Server) -> Running {
@@ -186,6 +184,12 @@ impl Running {
             ("COOKIE_SECRET", "the-same-for-all-instances".to_owned()),
         ]
     }
+}
+
+/// Two demonstrations at once must neither install into one folder nor fill one database.
+async fn lock(folder: &Path) -> Result<File> {
+    let lock = File::create(folder.join("lock")).context("make the installation's lock")?;
+    Ok(spawn_blocking(move || lock.lock().map(|()| lock)).await??)
 }
 
 /// Where Node is: keepers have a `PATH` of their own.
