@@ -8,6 +8,7 @@ import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Frame, Refused } from './frame.mjs'
 import { frameApi, noContent } from './frame_api.mjs'
+import { history } from './history.mjs'
 import { SCENARIOS, World } from './world.mjs'
 
 const option = (name, fallback) => {
@@ -148,9 +149,10 @@ function api(request, response, url, cookie) {
     return response.end()
   }
   if (!/^\/api\/v1\/shops\//.test(path)) return frameRoute(request, response, url, frameOf(scenario))
-  const match = /^\/api\/v1\/shops\/([^/]+)(?:\/(events)|\/instances\/([^/]+)\/(drain|undrain))?$/.exec(path)
+  const match = /^\/api\/v1\/shops\/([^/]+)(?:\/(events|history)|\/instances\/([^/]+)\/(drain|undrain))?$/.exec(path)
   const world = match && list.find((w) => w.id === match[1])
   if (!world) return failure(response, 404, 'not_found', 'no such thing')
+  if (match[2] === 'history') return json(response, 200, history(Object.fromEntries(url.searchParams), world.past()))
   if (match[2]) return events(request, response, world)
   if (match[4]) {
     world[match[4]](match[3])

@@ -221,6 +221,12 @@ export class World {
     }
   }
 
+  /** How its history is bent. */
+  past() {
+    const bend = this.#bend(0)
+    return { ...(bend.nothing ? { begun_ms: Infinity } : {}), ...(bend.checkoutFails ? { broken_ms: this.begun_ms - 240_000 } : {}) }
+  }
+
   tickMessage() {
     const { points, minutes, ...rest } = this.state()
     return { ...rest, point: points.at(-1) ?? null, minutes: minutes.slice(-2) }

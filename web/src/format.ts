@@ -19,6 +19,12 @@ export interface Format {
   when(at_ms: Quantity, now_ms: number): string
   /** `22 Nov 2026`. */
   date(at_ms: Quantity): string
+  /** `Tue 17 Nov, 14:02`: a moment of the last months, whatever day it is now. */
+  dated(at_ms: Quantity, seconds?: boolean): string
+  /** On an axis that is so long: `14:02:31`, `14:02`, or at midnight `Tue 17`, `17 Nov`. */
+  tick(at_ms: number, span_ms: number): string
+  /** How far a clock in the shop's zone is ahead of UTC then. */
+  offset(at_ms: number): number
   /** `12 s`, `4 min`, `2 h`, `3 d`. */
   span(ms: Quantity): string
   /** `CEST`. */
@@ -26,6 +32,10 @@ export interface Format {
 }
 
 const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB']
+const DAY_MS = 86_400_000
+const TICKS_TELL_SECONDS_MS = 240_000
+const TICKS_TELL_DAYS_MS = DAY_MS / 2
+const TICKS_TELL_MONTHS_MS = 10 * DAY_MS
 const NBSP = '\u00a0'
 
 export function formatFor(locale: string, zone: string, currency: string, unknown: string): Format {
@@ -47,6 +57,16 @@ export function formatFor(locale: string, zone: string, currency: string, unknow
     inYear: date({ month: 'short', day: 'numeric' }),
     year: date({ year: 'numeric' }),
     zone: date({ hour: '2-digit', timeZoneName: 'short' }),
+    dated: date({ weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }),
+    datedExact: date({ weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' }),
+    dayOfWeek: new Intl.DateTimeFormat(locale, { timeZone: zone, weekday: 'short' }),
+    dayOfMonth: new Intl.DateTimeFormat('en', { timeZone: zone, day: 'numeric' }),
+    dayOfYear: new Intl.DateTimeFormat(locale, { timeZone: zone, day: 'numeric', month: 'short' }),
+    numbers: new Intl.DateTimeFormat('en', { timeZone: zone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' }),
+  }
+  const offset = (at: number) => {
+    const of = Object.fromEntries(clocks.numbers.formatToParts(at).map(({ type, value }) => [type, Number(value)])) as Record<Intl.DateTimeFormatPartTypes, number>
+    return Date.UTC(of.year, of.month - 1, of.day, of.hour, of.minute, of.second) - Math.floor(at / 1000) * 1000
   }
   const unit = (value: number, suffix: string, digits: number) => number(value, { maximumFractionDigits: digits }) + NBSP + suffix
   const digitsFor = (value: number) => (Math.abs(value) < 10 ? 1 : 0)
@@ -91,15 +111,22 @@ export function formatFor(locale: string, zone: string, currency: string, unknow
     moment(at, now) {
       if (!known(at)) return unknown
       if (clocks.day.format(at) === clocks.day.format(now)) return clocks.clock.format(at)
-      return now - at < 6 * 86_400_000 ? clocks.weekday.format(at) : `${clocks.day.format(at)} ${clocks.clock.format(at)}`
+      return now - at < 6 * DAY_MS ? clocks.weekday.format(at) : `${clocks.day.format(at)} ${clocks.clock.format(at)}`
     },
     when(at, now) {
       if (!known(at)) return unknown
       if (clocks.day.format(at) === clocks.day.format(now)) return clocks.clock.format(at)
-      if (Math.abs(now - at) < 6 * 86_400_000) return clocks.weekday.format(at)
+      if (Math.abs(now - at) < 6 * DAY_MS) return clocks.weekday.format(at)
       return clocks.year.format(at) === clocks.year.format(now) ? `${clocks.inYear.format(at)} ${clocks.clock.format(at)}` : clocks.date.format(at)
     },
     date: (at) => (known(at) ? clocks.date.format(at) : unknown),
+    dated: (at, seconds = false) => (known(at) ? (seconds ? clocks.datedExact : clocks.dated).format(at) : unknown),
+    tick(at, span) {
+      if (span < TICKS_TELL_SECONDS_MS) return clocks.exact.format(at)
+      if (span <= TICKS_TELL_DAYS_MS || (at + offset(at)) % DAY_MS !== 0) return clocks.clock.format(at)
+      return span > TICKS_TELL_MONTHS_MS ? clocks.dayOfYear.format(at) : `${clocks.dayOfWeek.format(at).replace('.', '')} ${clocks.dayOfMonth.format(at)}`
+    },
+    offset,
     span(ms) {
       if (!known(ms)) return unknown
       const seconds = Math.max(0, Math.round(ms / 1000))

@@ -9,7 +9,7 @@ mod measurement;
 #[cfg(test)]
 mod tests;
 
-pub use chart::{Asked, HistoryPoint, HistorySeries, MOST_POINTS, ShopHistory};
+pub use chart::{Asked, HistoryPoints, HistorySeries, MOST_POINTS, ShopHistory};
 pub use measurement::{Measured, Measurement, Unit};
 
 use crate::{Watch, WatchError, orders::now_ms};

@@ -1,7 +1,7 @@
 // The only place that talks HTTP. Knows paths and the error shape; keeps nothing.
 
 import type { Channel, ConfigurationView, Decision, Grant, Incident, Invitation, Ledger, Me, Permission, Person, PlanWish, Preview, Run, SecondFactorOffer, SessionView, Silence, Token } from './frame'
-import type { ApiError, Instance, Reloaded, ShopState, ShopSummary } from './types'
+import type { ApiError, History, Instance, Reloaded, ShopState, ShopSummary } from './types'
 
 const BASE = '/api/v1'
 
@@ -63,6 +63,7 @@ export const api = {
   shops: () => call<{ shops: ShopSummary[] }>('GET', '/shops'),
   shop: (shop: string) => call<ShopState>('GET', shopPath(shop)),
   events: (shop: string) => new EventSource(`${BASE}${shopPath(shop)}/events`),
+  history: (shop: string, asked: { from_ms: number; until_ms: number; points: number }) => call<History>('GET', `${shopPath(shop)}/history${query(asked)}`),
   drain: (shop: string, name: string) => call<Instance>('POST', `${instancePath(shop, name)}/drain`),
   undrain: (shop: string, name: string) => call<Instance>('POST', `${instancePath(shop, name)}/undrain`),
   reload: () => call<Reloaded>('POST', '/reload'),

@@ -3270,26 +3270,19 @@ export interface components {
             ok: boolean;
             version: string;
         };
-        /** @description One step. All null: nothing is known of it. */
-        HistoryPoint: {
-            /**
-             * Format: int64
-             * @description Begin of the step.
-             */
-            at_ms: number;
-            /** Format: double */
-            max?: number | null;
-            /** Format: double */
-            mean?: number | null;
-            /** Format: double */
-            min?: number | null;
+        /**
+         * @description One value for each step in each, the oldest first. Null in all of them: nothing is known of that
+         *     step. Columns, since a row for each step would be three times as long on the wire.
+         */
+        HistoryPoints: {
+            max: (number | null)[];
+            mean: (number | null)[];
+            min: (number | null)[];
         };
         /** @description One thing that is measured. */
-        HistorySeries: {
+        HistorySeries: components["schemas"]["HistoryPoints"] & {
             /** @description As the same thing is called in a shop's points and minutes. */
             name: string;
-            /** @description One for each step, the oldest first. */
-            points: components["schemas"]["HistoryPoint"][];
             /** @description The path of a disk; null of all else. */
             subject?: string | null;
             unit: components["schemas"]["Unit"];

@@ -32,5 +32,9 @@ export type ShopState = ShopNow & { minutes: Minute[]; points: Point[] }
 export type Tick = ShopNow & { minutes: Minute[]; point: Point | null }
 export type ShopSummary = But<Whole<Schemas['ShopSummary']>, { verdict: Verdict }>
 
+export type HistorySeries = Whole<Schemas['HistorySeries']>
+/** What was measured over a time, in even steps: of each series a column of the lowest, the highest and the mean. */
+export type History = But<Whole<Schemas['ShopHistory']>, { series: HistorySeries[] }>
+
 export type ApiError = Schemas['ErrorDetail']
 export type Reloaded = Schemas['Reloaded']

@@ -1,9 +1,14 @@
 // Where things stand on a chart: ticks, gaps, scales, places of marks. Pure; knows neither canvas nor page.
 
-import type { Mark } from '../api/types'
-
 export type Tone = 'accent' | 'soft' | 'faint' | 'broken'
-export interface Line { label: string; tone: Tone; /** Still growing: drawn lighter. */ partial?: boolean }
+export interface Line {
+  label: string
+  tone: Tone
+  /** Still growing: drawn lighter. */
+  partial?: boolean
+  /** To compare with: that it is known makes nothing else known. */
+  past?: boolean
+}
 export type Values = (number | null)[]
 
 /** What a chart draws: one row of times, and as many rows of values. `null` is unknown. */
@@ -42,15 +47,21 @@ export function unknownSpans({ times_ms, values }: Rows, kind: 'bars' | 'line', 
   return spans.filter(([a, b]) => b - a > step_ms)
 }
 
-const TIME_STEPS_S = [1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400]
+const DAY_S = 86_400
+const TIME_STEPS_S = [1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, DAY_S, 2 * DAY_S, 5 * DAY_S, 10 * DAY_S]
 
-/** Round times for the axis, at least `apart_px` from each other. */
-export function timeTicks(from_ms: number, to_ms: number, width_px: number, apart_px: number): number[] {
+/** Round times for the axis, at least `apart_px` from each other. `offset_ms` is how far a clock there is ahead of UTC. */
+export function timeTicks(from_ms: number, to_ms: number, width_px: number, apart_px: number, offset_ms: (at_ms: number) => number = () => 0): number[] {
   const least_s = ((to_ms - from_ms) / 1000) * (apart_px / Math.max(width_px, 1))
-  const step = (TIME_STEPS_S.find((s) => s >= least_s) ?? 86_400) * 1000
+  const step = (TIME_STEPS_S.find((s) => s >= least_s) ?? 30 * DAY_S) * 1000
   const ticks: number[] = []
-  for (let at = Math.ceil(from_ms / step) * step; at <= to_ms; at += step) ticks.push(at)
-  return ticks
+  const begin = from_ms + offset_ms(from_ms)
+  for (let clock = Math.ceil(begin / step) * step; ; clock += step) {
+    // The clocks may be changed on the way: what they are ahead by counts there, not at the begin.
+    const at = clock - offset_ms(clock - offset_ms(from_ms))
+    if (at > to_ms) return ticks
+    if (at >= from_ms) ticks.push(at)
+  }
 }
 
 /** The next round number above the highest value, whose half is round too: both stand on the scale. */
@@ -69,11 +80,11 @@ export function fittingSpan(first_ms: number | null, now_ms: number, least_min: 
   return SPANS_MIN.find((span) => span >= least_min && (span >= age_min || span >= most_min)) ?? most_min
 }
 
-export interface PlacedMark { share: number; marks: Mark[] }
+export interface Placed<M> { share: number; marks: M[] }
 
 /** Marks within [from, to] as shares of the width; those closer than `near` become one. */
-export function placeMarks(marks: Mark[], from_ms: number, to_ms: number, near: number): PlacedMark[] {
-  const placed: PlacedMark[] = []
+export function placeMarks<M extends { at_ms: number }>(marks: M[], from_ms: number, to_ms: number, near: number): Placed<M>[] {
+  const placed: Placed<M>[] = []
   for (const mark of marks) {
     if (mark.at_ms < from_ms || mark.at_ms > to_ms) continue
     const share = (mark.at_ms - from_ms) / (to_ms - from_ms)
@@ -101,6 +112,6 @@ const LETTER_PX = 6.4
 /** Left of the plot stands the scale, right of it the names of lines, where there are several. */
 export const GUTTER = 40
 export function endsWidth(lines: Line[]): number {
-  const named = lines.filter((line) => !line.partial)
+  const named = lines.filter((line) => !line.partial && !line.past)
   return named.length > 1 ? 8 + Math.ceil(Math.max(...named.map((line) => line.label.length)) * LETTER_PX) : 0
 }

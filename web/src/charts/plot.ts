@@ -7,6 +7,8 @@ import { apart, endsWidth, GUTTER, roundAbove, timeTicks, unknownSpans, type Lin
 export interface Look {
   kind: 'bars' | 'line' | 'area'
   lines: Line[]
+  /** Which lines have a band around them: two more rows each, behind those of the lines, the lowest and the highest. */
+  bands: number[]
   step_ms: number
   /** The scale ends at least here. */
   top?: number | undefined
@@ -14,6 +16,8 @@ export interface Look {
   unknown: string
   value: (value: number) => string
   time: (at_ms: number, span_ms: number) => string
+  /** How far a clock of the axis is ahead of UTC. */
+  offset_ms: (at_ms: number) => number
   onCursor: (index: number | null) => void
   onZoom: (from_ms: number, to_ms: number) => void
 }
@@ -63,6 +67,9 @@ function hatching(colour: string): CanvasPattern | null {
   return ctx.createPattern(tile, 'repeat')
 }
 
+/** The edge of a band: measured by the scale, never seen. */
+const EDGE: uPlot.Series = { width: 0, stroke: 'transparent', points: { show: false }, spanGaps: false }
+
 /** One sample alone makes no line: it is drawn as a dot. */
 const isLone = (u: uPlot, series: number) => (u.data[series] ?? []).filter((value) => value !== null && value !== undefined).length === 1
 
@@ -78,7 +85,7 @@ export class Plot {
   constructor(host: HTMLElement, look: Look) {
     this.#look = look
     this.#inks = inksOf(host)
-    this.#u = new uPlot(this.#options(host), [[], ...look.lines.map(() => [])] as unknown as uPlot.AlignedData, host)
+    this.#u = new uPlot(this.#options(host), [[], ...look.lines.map(() => []), ...look.bands.flatMap(() => [[], []])] as unknown as uPlot.AlignedData, host)
     this.#u.over.addEventListener('mousedown', () => (this.#dragging = true))
   }
 
@@ -88,6 +95,12 @@ export class Plot {
       this.#u.setData([rows.times_ms.map((at) => at / 1000), ...rows.values] as uPlot.AlignedData, false)
       this.#u.setScale('x', { min: from_ms / 1000, max: to_ms / 1000 })
     })
+  }
+
+  /** Puts the cursor on a sample, as the pointer would; null takes it away. */
+  point(index: number | null) {
+    const at = index === null ? undefined : this.#rows.times_ms[index]
+    this.#u.setCursor(at === undefined ? { left: -10, top: -10 } : { left: this.#u.valToPos(at / 1000, 'x'), top: 1 })
   }
 
   resize(width: number) {
@@ -111,9 +124,10 @@ export class Plot {
         y: false,
         drag: { x: true, y: false, setScale: false },
         sync: { key: 'page', scales: ['x', null] },
-        points: look.kind === 'bars' ? { show: false } : { size: 7, width: 2 },
+        points: look.kind === 'bars' ? { show: false } : { size: (_u, series) => (series > look.lines.length ? 0 : 7), width: (_u, series) => (series > look.lines.length ? 0 : 2) },
       },
-      series: [{}, ...look.lines.map((line) => this.#series(line))],
+      series: [{}, ...look.lines.map((line) => this.#series(line)), ...look.bands.flatMap(() => [EDGE, EDGE])],
+      bands: look.bands.map((line, i) => this.#band(line, look.lines.length + 1 + 2 * i)),
       hooks: {
         drawClear: [(u) => this.#ground(u)],
         draw: [(u) => this.#ends(u)],
@@ -127,16 +141,21 @@ export class Plot {
     return { look: this.#look, inks: this.#inks }
   }
 
+  /** Between its lowest and its highest, whose rows begin at `low`. */
+  #band(line: number, low: number): uPlot.Band {
+    return { series: [low + 1, low], fill: translucent(this.#inks.tone(this.#look.lines[line]?.tone ?? 'soft'), 0.16), dir: -1 }
+  }
+
   #series(line: Line): uPlot.Series {
     const { look, inks } = this.parts
     const ink = inks.tone(line.tone)
-    const base: uPlot.Series = { label: line.label, stroke: ink, width: line.tone === 'faint' ? 1 : 1.5, points: { show: isLone, size: 5 }, spanGaps: false }
+    const base: uPlot.Series = { label: line.label, stroke: ink, width: line.tone === 'faint' ? 1 : 1.5, ...(line.past ? { dash: [3, 3] } : {}), points: { show: isLone, size: 5 }, spanGaps: false }
     if (look.kind === 'bars') {
       base.points = { show: false }
       const fill = line.partial ? translucent(ink, 0.4) : ink
       return { ...base, width: 0, fill, paths: uPlot.paths.bars?.({ size: [0.76, 40], align: 1 }) }
     }
-    return look.kind === 'area' ? { ...base, fill: translucent(ink, 0.09) } : base
+    return look.kind === 'area' && !line.past && look.bands.length === 0 ? { ...base, fill: translucent(ink, 0.09) } : base
   }
 
   /** Brushing is synced to all charts of the page; only the one under the pointer speaks, and all forget the brush. */
@@ -174,7 +193,7 @@ export class Plot {
     this.#nameUnknown(u, spans)
     ctx.textBaseline = 'top'
     ctx.fillStyle = inks.faint
-    for (const at of timeTicks(from, to, bbox.width / ratio, 84)) {
+    for (const at of timeTicks(from, to, bbox.width / ratio, 84, look.offset_ms)) {
       const x = u.valToPos(at / 1000, 'x', true)
       const label = look.time(at, to - from)
       const half = ctx.measureText(label).width / 2
@@ -189,7 +208,8 @@ export class Plot {
     const { look, inks } = this.parts
     const { ctx, bbox } = u
     const kind = look.kind === 'bars' ? 'bars' : 'line'
-    return unknownSpans(this.#rows, kind, look.step_ms, from, to).map(([a, b]) => {
+    const values = this.#rows.values.filter((_, i) => i < look.lines.length && !look.lines[i]?.past)
+    return unknownSpans({ times_ms: this.#rows.times_ms, values }, kind, look.step_ms, from, to).map(([a, b]) => {
       const left = u.valToPos(a / 1000, 'x', true)
       const width = u.valToPos(b / 1000, 'x', true) - left
       if (inks.hatch) ctx.fillStyle = inks.hatch
@@ -222,7 +242,7 @@ export class Plot {
     const { ctx, bbox } = u
     const ratio = devicePixelRatio
     const ends = look.lines
-      .map((line, i) => ({ line, value: this.#rows.values[i]?.findLast((value) => value !== null) }))
+      .map((line, i) => ({ line, value: line.past ? null : this.#rows.values[i]?.findLast((value) => value !== null) }))
       .filter((end): end is { line: Line; value: number } => typeof end.value === 'number')
       .map((end) => ({ ...end, y: u.valToPos(end.value, 'y', true) }))
       .sort((a, b) => a.y - b.y)

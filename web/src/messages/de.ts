@@ -22,6 +22,7 @@ export const de: Messages = {
     settings: 'Einstellungen',
     ledger: 'Ledger',
     invitation: 'Einladung',
+    nowhere: 'Keine solche Seite',
     more: 'Mehr',
     openIncidents: (count) => `${count} offen`,
     openDecisions: (count) => `${count} zu entscheiden`,
@@ -144,6 +145,7 @@ export const de: Messages = {
     age: (age) => `${age} alt`,
   },
 
+  range: { label: 'Gezeigte Zeit', names: { live: 'Live', '24h': '24 h', '7d': '7 Tage', '30d': '30 Tage' } },
   chart: {
     orders: 'Bestellungen je Minute',
     revenue: (currency) => `Umsatz je Minute, ${currency}`,
@@ -163,6 +165,8 @@ export const de: Messages = {
     byPoint: (step) => `${step} je Punkt`,
     table: (title) => `${title}: als Tabelle zeigen`,
     time: 'Zeit',
+    lowest: (label) => `${label}, niedrigste`,
+    highest: (label) => `${label}, höchste`,
     soFar: 'bisher',
     zoomHint: 'Über ein Diagramm ziehen vergrößert alle',
     resetZoom: 'Ganzer Zeitraum',
@@ -180,7 +184,7 @@ export const de: Messages = {
   mark: {
     title: 'Was geschah',
     show: 'in den Diagrammen zeigen',
-    several: (count) => `${count} Ereignisse`,
+    all: (count) => `Alle ${count} zeigen`,
     none: 'Nichts Besonderes in den letzten Stunden. Neu gelesene Konfigurationen, Instanzen, die gehen und kommen, und Zertifikate stehen hier und in jedem Diagramm.',
     kind: {
       reload: (p) => (p['version'] === undefined ? 'Konfiguration neu gelesen' : `Konfiguration ${text(p['version'])} gilt`),
@@ -315,6 +319,15 @@ export const de: Messages = {
     title: 'Storewarden antwortet nicht.',
     lede: 'Den Shop bedient der Edge, er hängt nicht von dieser Seite ab. Alle paar Sekunden ein neuer Versuch.',
     detail: (message) => `Was zurückkam: ${message}`,
+  },
+  nowhere: {
+    title: 'Diese Seite gibt es nicht.',
+    lede: 'Die Adresse ist vertippt oder stammt von einem älteren oder neueren Storewarden.',
+    action: 'Zur Übersicht',
+  },
+  noSuchShop: {
+    title: (shop) => `Einen Shop „${shop}“ gibt es hier nicht.`,
+    lede: 'Er wurde aus der Konfiguration entfernt, die Adresse ist vertippt, oder Sie dürfen ihn nicht sehen. Diese sind Ihre:',
   },
   noShops: {
     title: 'Noch ist kein Shop eingerichtet.',

@@ -29,6 +29,7 @@ export const en = {
     settings: 'Settings',
     ledger: 'Ledger',
     invitation: 'Invitation',
+    nowhere: 'No such page',
     more: 'More',
     openIncidents: (count: string) => `${count} open`,
     openDecisions: (count: string) => `${count} waiting for a decision`,
@@ -151,6 +152,7 @@ export const en = {
     age: (age: string) => `${age} old`,
   },
 
+  range: { label: 'Time shown', names: { live: 'Live', '24h': '24 h', '7d': '7 d', '30d': '30 d' } },
   chart: {
     orders: 'Orders a minute',
     revenue: (currency: string) => `Revenue a minute, ${currency}`,
@@ -170,6 +172,8 @@ export const en = {
     byPoint: (step: string) => `${step} a point`,
     table: (title: string) => `${title}: show as a table`,
     time: 'Time',
+    lowest: (label: string) => `${label}, lowest`,
+    highest: (label: string) => `${label}, highest`,
     soFar: 'so far',
     zoomHint: 'Drag across a chart to zoom all of them',
     resetZoom: 'Whole range',
@@ -187,7 +191,7 @@ export const en = {
   mark: {
     title: 'What happened',
     show: 'show on the charts',
-    several: (count: number) => `${count} events`,
+    all: (count: string) => `Show all ${count}`,
     none: 'Nothing out of the ordinary in the last hours. Reloads, instances that go and come, drains and certificates will stand here and on every chart.',
     kind: {
       reload: (p) => (p['version'] === undefined ? 'Configuration read again' : `Configuration ${text(p['version'])} in force`),
@@ -322,6 +326,15 @@ export const en = {
     title: 'Storewarden does not answer.',
     lede: 'The shop is served by the edge and does not depend on this page. Trying again every few seconds.',
     detail: (message: string) => `What came back: ${message}`,
+  },
+  nowhere: {
+    title: 'There is no such page.',
+    lede: 'The address is mistyped, or from an older or newer Storewarden.',
+    action: 'To the overview',
+  },
+  noSuchShop: {
+    title: (shop: string) => `There is no shop “${shop}” here.`,
+    lede: 'It was removed from the configuration, or the address is mistyped, or you may not see it. These are yours:',
   },
   noShops: {
     title: 'No shop is configured yet.',

@@ -45,6 +45,21 @@ export const frame: FrameMessages = {
     shop: 'Shop',
   },
 
+  history: {
+    weekBefore: 'Eine Woche davor',
+    brought: (orders, revenue) => `${orders} Bestellungen und ${revenue}`,
+    alone: (brought) => `${brought} in dieser Zeit.`,
+    compared: (brought, orders, revenue) => `${brought} in dieser Zeit; eine Woche davor waren es ${orders} und ${revenue}.`,
+    partly: (brought, unseen) => `${brought} in dieser Zeit, soweit bekannt: ${unseen} davon sind es nicht.`,
+    unknown: 'Was diese Zeit brachte, ist nicht bekannt: Bestellungen wurden damals nicht gelesen.',
+    nothing: 'In dieser Zeit wurde nichts gemessen.',
+    never: 'In dieser Zeit wurde nichts gemessen. Was von jetzt an gemessen wird, bleibt 13 Monate.',
+    disk: (path) => `Frei auf Datenträger ${path}`,
+    quiet: 'Kein Vorfall und keine Änderung in dieser Zeit.',
+    marksUnknown: 'Was geschah, ließ sich nicht lesen.',
+    newest: (count) => `Die neuesten ${count} Vorfälle und Änderungen sind eingezeichnet; ältere stehen auf ihren eigenen Seiten.`,
+  },
+
   run: {
     state: RUN_STATES,
     step: {

@@ -45,6 +45,21 @@ export const frame = {
     shop: 'Shop',
   },
 
+  history: {
+    weekBefore: 'A week before',
+    brought: (orders: string, revenue: string) => `${orders} orders and ${revenue}`,
+    alone: (brought: string) => `${brought} in this time.`,
+    compared: (brought: string, orders: string, revenue: string) => `${brought} in this time; a week before it was ${orders} and ${revenue}.`,
+    partly: (brought: string, unseen: string) => `${brought} in this time, as far as it is known: of ${unseen} it is not.`,
+    unknown: 'What this time brought is not known: orders were not read then.',
+    nothing: 'Nothing was measured in this time.',
+    never: 'Nothing was measured in this time. What is measured from now on stays for 13 months.',
+    disk: (path: string) => `Free on disk ${path}`,
+    quiet: 'No incident and no change in this time.',
+    marksUnknown: 'What happened could not be read.',
+    newest: (count: string) => `The newest ${count} incidents and changes are marked; older ones stand on their own pages.`,
+  },
+
   run: {
     state: RUN_STATES,
     step: {

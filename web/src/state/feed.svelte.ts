@@ -7,7 +7,7 @@ import type { Minute, Point, ShopState, ShopSummary, Tick } from '../api/types'
 
 export type Line = 'connecting' | 'live' | 'cut'
 /** Why there is nothing to show at all. */
-export type Trouble = { kind: 'signed_out' } | { kind: 'second_factor_missing' } | { kind: 'unreachable'; message: string } | { kind: 'no_shops' }
+export type Trouble = { kind: 'signed_out' } | { kind: 'second_factor_missing' } | { kind: 'unreachable'; message: string } | { kind: 'no_shops' } | { kind: 'no_such_shop'; shop: string }
 
 const KEEP_POINTS = 1800
 const KEEP_MINUTES = 180
@@ -58,9 +58,11 @@ class Feed {
     const wanted = this.#wanted
     try {
       this.shops = (await api.shops()).shops
-      const shop = this.shops.find((one) => one.id === wanted) ?? this.shops[0]
+      const shop = wanted === null ? this.shops[0] : this.shops.find((one) => one.id === wanted)
       if (!shop) {
-        this.trouble = { kind: 'no_shops' }
+        // Another shop in its place would be taken for the one that was asked for.
+        this.state = null
+        this.trouble = wanted === null || this.shops.length === 0 ? { kind: 'no_shops' } : { kind: 'no_such_shop', shop: wanted }
         return this.#later()
       }
       const state = await api.shop(shop.id)

@@ -1,25 +1,19 @@
-// Where the reader is: a page, one thing on it, and a shop, all in the address, so that a link shows the same to another person.
+// Where the reader is: a page, one thing on it, a shop, and how much of its past, all in the address, so that a link
+// shows the same to another person.
 
-export type Page = 'overview' | 'shop' | 'changes' | 'incidents' | 'people' | 'settings' | 'ledger' | 'invitation'
-/** Those that one goes to; an invitation is opened by its link only. */
-export const PAGES: Exclude<Page, 'invitation'>[] = ['overview', 'shop', 'changes', 'incidents', 'people', 'settings', 'ledger']
+import { pageAt, pathOf, RANGES, type Page, type Range } from './address'
 
-const pathOf = (page: Page, id?: string | null) => (page === 'overview' ? '/' : `/${page}${id ? `/${encodeURIComponent(id)}` : ''}`)
+export { PAGES, RANGES, type Page, type Range } from './address'
 
-/** A part of the address as it was meant; as it stands when nobody can have meant it. */
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    return part
-  }
-}
+const isPlain = (event: MouseEvent) => !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey && event.button === 0
 
 class Route {
   page = $state<Page>('overview')
   /** The run or incident that is shown; null for the list of them. */
   id = $state<string | null>(null)
   shop = $state<string | null>(null)
+  /** Of the overview; kept while one looks elsewhere. */
+  range = $state<Range>('live')
 
   constructor() {
     this.#read()
@@ -27,14 +21,19 @@ class Route {
   }
 
   #read() {
-    const [first, second] = location.pathname.split('/').filter(Boolean)
-    this.page = first === 'invitation' ? first : (PAGES.find((page) => page === first) ?? 'overview')
-    this.id = second ? decoded(second) : null
-    this.shop = new URLSearchParams(location.search).get('shop')
+    const { page, id } = pageAt(location.pathname)
+    this.page = page
+    this.id = id
+    const asked = new URLSearchParams(location.search)
+    this.shop = asked.get('shop')
+    if (page === 'overview') this.range = RANGES.find((one) => one === asked.get('range')) ?? 'live'
   }
 
-  href(page: Page, id: string | null = null, shop = this.shop): string {
-    return pathOf(page, id) + (shop === null ? '' : `?shop=${encodeURIComponent(shop)}`)
+  href(page: Page, id: string | null = null, shop = this.shop, range = this.range): string {
+    const asked = new URLSearchParams()
+    if (shop !== null) asked.set('shop', shop)
+    if (page === 'overview' && range !== 'live') asked.set('range', range)
+    return pathOf(page, id) + (asked.size === 0 ? '' : `?${asked}`)
   }
 
   go(page: Page, anchor?: string) {
@@ -48,13 +47,29 @@ class Route {
 
   /** For links: the browser's own ways of opening stay (another tab, another window). */
   follow(event: MouseEvent, page: Page, id: string | null = null) {
-    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.button !== 0) return
+    if (!isPlain(event)) return
     event.preventDefault()
     this.#enter(this.href(page, id))
   }
 
   show(shop: string) {
-    this.#push(this.href(this.page, this.id, shop))
+    // What is shown of one shop is no page of another.
+    const { page } = this
+    this.#push(this.href(page === 'nowhere' ? 'overview' : page, null, shop))
+  }
+
+  /** For links to another shop. */
+  choose(event: MouseEvent, shop: string) {
+    if (!isPlain(event)) return
+    event.preventDefault()
+    this.show(shop)
+  }
+
+  /** Shows more or less of the past, at the place of the page where one is. */
+  reach(event: MouseEvent, range: Range) {
+    if (!isPlain(event)) return
+    event.preventDefault()
+    this.#push(this.href('overview', null, this.shop, range))
   }
 
   #enter(href: string, anchor?: string) {

@@ -12,8 +12,8 @@ class Zoom {
     if (to_ms - from_ms >= LEAST_MS) this.span = { from_ms, to_ms }
   }
 
-  around(at_ms: number) {
-    this.span = { from_ms: at_ms - AROUND_MARK_MS, to_ms: at_ms + AROUND_MARK_MS }
+  around(at_ms: number, half_ms = AROUND_MARK_MS) {
+    this.span = { from_ms: at_ms - half_ms, to_ms: at_ms + half_ms }
   }
 
   reset() {

@@ -57,18 +57,17 @@ pub struct HistorySeries {
     /// The path of a disk; null of all else.
     pub subject: Option<String>,
     pub unit: Unit,
-    /// One for each step, the oldest first.
-    pub points: Vec<HistoryPoint>,
+    #[serde(flatten)]
+    pub points: HistoryPoints,
 }
 
-/// One step. All null: nothing is known of it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-pub struct HistoryPoint {
-    /// Begin of the step.
-    pub at_ms: i64,
-    pub min: Option<f64>,
-    pub max: Option<f64>,
-    pub mean: Option<f64>,
+/// One value for each step in each, the oldest first. Null in all of them: nothing is known of that
+/// step. Columns, since a row for each step would be three times as long on the wire.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct HistoryPoints {
+    pub min: Vec<Option<f64>>,
+    pub max: Vec<Option<f64>>,
+    pub mean: Vec<Option<f64>>,
 }
 
 /// The steps of a chart.
@@ -162,11 +161,11 @@ impl Grid {
     /// A series of which nothing is known.
     fn series(&self, what: Measurement, subject: Option<String>) -> HistorySeries {
         let row = what.row();
-        let points = self.shown(&vec![None; self.steps], row.scale);
+        let points = shown(&vec![None; self.steps], row.scale);
         HistorySeries { name: row.name.to_owned(), subject, unit: row.unit, points }
     }
 
-    fn points(&self, found: &Points, scale: f64) -> Vec<HistoryPoint> {
+    fn points(&self, found: &Points, scale: f64) -> HistoryPoints {
         let mut buckets = vec![None; self.steps];
         match found {
             Points::Samples(samples) => {
@@ -183,7 +182,7 @@ impl Grid {
                 }
             }
         }
-        self.shown(&buckets, scale)
+        shown(&buckets, scale)
     }
 
     fn add(&self, buckets: &mut [Option<Bucket>], at_ms: i64, more: Bucket) {
@@ -197,16 +196,16 @@ impl Grid {
             count: before.count + more.count,
         }));
     }
+}
 
-    fn shown(&self, buckets: &[Option<Bucket>], scale: f64) -> Vec<HistoryPoint> {
-        let begins = (0..).map(|step: i64| self.from_ms + step * self.step_ms);
-        let points = begins.zip(buckets).map(|(at_ms, bucket)| HistoryPoint {
-            at_ms,
-            min: bucket.map(|bucket| bucket.min * scale),
-            max: bucket.map(|bucket| bucket.max * scale),
-            mean: bucket.map(|bucket| bucket.sum / f64::from(bucket.count) * scale),
-        });
-        points.collect()
+fn shown(buckets: &[Option<Bucket>], scale: f64) -> HistoryPoints {
+    let of = |pick: fn(&Bucket) -> f64| {
+        buckets.iter().map(|bucket| bucket.as_ref().map(|bucket| pick(bucket) * scale)).collect()
+    };
+    HistoryPoints {
+        min: of(|bucket| bucket.min),
+        max: of(|bucket| bucket.max),
+        mean: of(|bucket| bucket.sum / f64::from(bucket.count)),
     }
 }
 

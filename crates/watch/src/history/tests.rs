@@ -58,14 +58,12 @@ fn what_was_not_seen_is_a_gap_and_never_nothing() {
     let found = read(&history, ten_minutes());
     assert_eq!((found.from_ms, found.step_ms), (BEGIN_MS, STEP_MS));
     let requests = &series(&found, "requests_per_second").points;
-    assert_eq!(requests.len(), 60);
-    for (step, point) in requests.iter().enumerate() {
-        let expect = (!(24..36).contains(&step)).then_some(step as f64);
-        assert_eq!((point.min, point.max, point.mean), (expect, expect, expect), "{step}");
-    }
+    let seen = |step| (!(24..36).contains(&step)).then_some(step as f64);
+    let expect: Vec<_> = (0..60).map(seen).collect();
+    assert_eq!((&requests.min, &requests.max, &requests.mean), (&expect, &expect, &expect));
     let p95 = series(&found, "p95_ms");
-    assert_eq!((p95.unit, p95.points[0].mean), (Unit::Ms, Some(120.0)));
-    assert!(series(&found, "orders").points.iter().all(|point| point.mean.is_none()));
+    assert_eq!((p95.unit, p95.points.mean[0]), (Unit::Ms, Some(120.0)));
+    assert_eq!(series(&found, "orders").points.mean, [None; 60]);
     assert_eq!(found.series.len(), Measurement::ALL.len() - 1, "no disk is known");
 }
 
@@ -76,10 +74,10 @@ fn a_long_time_comes_in_few_steps_with_the_lowest_and_the_highest() {
     fill(&history);
     let found = read(&history, Asked { points: 1, ..ten_minutes() });
     assert_eq!((found.from_ms, found.step_ms), (BEGIN_MS, 600_000));
-    let [point] = series(&found, "requests_per_second").points[..] else { panic!("{found:?}") };
+    let HistoryPoints { min, max, mean } = &series(&found, "requests_per_second").points;
+    assert_eq!((&min[..], &max[..]), (&[Some(0.0)][..], &[Some(59.0)][..]));
     // The mean of 0..24 and 36..60.
-    let expect = (Some(0.0), Some(59.0), Some(29.5));
-    assert_eq!((point.min, point.max, point.mean), expect);
+    assert_eq!(mean[..], [Some(29.5)]);
 }
 
 #[test]
@@ -95,8 +93,8 @@ fn shops_do_not_see_one_another_and_share_the_machine() {
     let disks = ["/srv", "/"].map(|path| of_machine(Measurement::DiskFree, path, 4_096.0));
     history.record(&[vec![other, cpu], disks.to_vec()].concat(), BEGIN_MS).unwrap();
     let found = read(&history, ten_minutes());
-    assert!(series(&found, "requests_per_second").points[0].mean.is_none());
-    assert_eq!(series(&found, "cpu_share").points[0].mean, Some(0.5));
+    assert!(series(&found, "requests_per_second").points.mean[0].is_none());
+    assert_eq!(series(&found, "cpu_share").points.mean[0], Some(0.5));
     let disks: Vec<_> =
         found.series.iter().filter_map(|one| Some((one.subject.as_deref()?, one.unit))).collect();
     assert_eq!(disks, [("/", Unit::Bytes), ("/srv", Unit::Bytes)]);
