@@ -1,5 +1,6 @@
 //! What can go wrong with the store, as one type.
 
+use crate::damage;
 use rusqlite::ErrorCode;
 use std::{io, path::PathBuf, sync::Arc};
 
@@ -14,11 +15,20 @@ pub enum StoreError {
          program again"
     )]
     Newer { found: i64, known: i64 },
+    /// Nothing of it was changed. `kept` says where the copy is, or why there is none.
+    #[error(
+        "open store `{path}`: it is damaged ({complaint}) and was left as it is; {kept}. Put a good copy in \
+         its place, or move it and its `-wal` away to begin with empty records"
+    )]
+    Damaged { path: PathBuf, complaint: String, kept: String },
     #[error("bring the store from format {from} to {to}")]
     Migrate { from: i64, to: i64, source: Arc<rusqlite::Error> },
     /// Nothing of the write was kept. It succeeds again when there is room.
     #[error("write to the store: its disk is full or fails")]
     Full(#[source] Arc<rusqlite::Error>),
+    /// Nothing of the write was kept, and nothing will be before the file is whole again.
+    #[error("write to the store: its file is damaged")]
+    Broken(#[source] Arc<rusqlite::Error>),
     #[error("read or make the key for secrets `{path}`")]
     KeyFile { path: PathBuf, source: Arc<io::Error> },
     #[error("understand the key for secrets `{path}`: expected lines of a number and a key")]
@@ -44,6 +54,7 @@ impl StoreError {
         match source.sqlite_error_code() {
             // A full disk shows as one or the other, by the file that could not grow.
             Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => Self::Full(source.into()),
+            _ if damage::is_damage(&source) => Self::Broken(source.into()),
             _ => Self::Write(source.into()),
         }
     }

@@ -10,6 +10,7 @@
 
 mod connection;
 mod credentials;
+mod damage;
 mod error;
 mod incidents;
 mod ledger;
@@ -51,8 +52,9 @@ pub const FILE_NAME: &str = "storewarden.sqlite";
 /// A handle; clones share the same threads. The database is closed with the last of them.
 #[derive(Debug, Clone)]
 pub struct Store {
-    writer: Writer,
+    // In this order: who only reads cannot bring the log into the file, so the writer closes last.
     reader: Reader,
+    writer: Writer,
     keys: Arc<SealKeys>,
 }
 
@@ -61,7 +63,8 @@ impl Store {
     /// date. Blocks its thread.
     ///
     /// # Errors
-    /// When the file cannot be opened, is no database, or was written by a newer program.
+    /// When the file cannot be opened, was written by a newer program, or is damaged; a damaged one is
+    /// left as it is, and a copy of it kept.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         Self::open_with(directory, SealKeys::open(&directory.join(KEY_FILE))?)
     }
@@ -72,6 +75,7 @@ impl Store {
     /// As there.
     pub fn open_with(directory: &Path, keys: SealKeys) -> Result<Self, StoreError> {
         let path = directory.join(FILE_NAME);
+        damage::look(&path)?;
         let mut connection = connection::open_for_writing(&path)?;
         migrations::run(&mut connection)?;
         resealing::run(&mut connection, &keys)?;

@@ -114,8 +114,9 @@ fn write_batch(connection: &Connection, batch: Vec<Box<dyn Job>>, health: &Mutex
         roll_back(connection);
     }
     let mut failures = jobs.iter().filter_map(|(_, own)| own.as_ref().err());
-    let full = failures.find(|error| matches!(error, StoreError::Full(_)));
-    note_health(health, transaction.as_ref().err().or(full));
+    let unwritable =
+        failures.find(|error| matches!(error, StoreError::Full(_) | StoreError::Broken(_)));
+    note_health(health, transaction.as_ref().err().or(unwritable));
     for (job, own) in jobs {
         job.answer(own.and_then(|()| transaction.clone()));
     }
