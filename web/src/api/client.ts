@@ -1,6 +1,6 @@
 // The only place that talks HTTP. Knows paths and the error shape; keeps nothing.
 
-import type { Channel, ConfigurationView, Decision, Grant, Incident, Invitation, Ledger, Me, Permission, Person, PlanWish, Preview, Run, SecondFactorOffer, SessionView, Silence, Token } from './frame'
+import type { Channel, ConfigurationView, Decision, Grant, Incident, Invitation, Ledger, Me, Message, Permission, Person, PlanWish, Preview, Run, SecondFactorOffer, SessionView, Silence, Token } from './frame'
 import type { ApiError, History, Instance, Reloaded, ShopState, ShopSummary } from './types'
 
 const BASE = '/api/v1'
@@ -11,6 +11,8 @@ export class Failure extends Error {
   readonly code: string
   /** One a mistake, where there are several. */
   readonly details: string[]
+  /** What stands in the way, as a code with words of its own. */
+  readonly reason: Message | null
   readonly retry_after_ms: number | null
 
   constructor(status: number, error: ApiError) {
@@ -18,6 +20,7 @@ export class Failure extends Error {
     this.status = status
     this.code = error.code
     this.details = error.details ?? []
+    this.reason = (error as { reason?: Message }).reason ?? null
     this.retry_after_ms = error.retry_after_ms ?? null
   }
 

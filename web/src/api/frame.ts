@@ -17,11 +17,12 @@ export type Condition = But<Schemas['ConditionView'], { params: Params; holds: '
 export type Undo = But<Whole<Schemas['UndoView']>, { kind: 'by' | 'nothing_to_undo' | 'impossible'; act: Message | null }>
 export interface Progress { done: number; total: number | null; unit: string; per_second: number | null }
 /** Progress is told live only, and kept here beside its step. */
-export type StepView = But<Whole<Schemas['StepView']>, { act: Message; conditions: Condition[]; undo: Undo; state: StepState; evidence: Params }> & { progress?: Progress }
+export type StepView = But<Whole<Schemas['StepView']>, { reason?: Message | null; act: Message; conditions: Condition[]; undo: Undo; state: StepState; evidence: Params }> & { progress?: Progress }
 
 /** A plan before it is started; `id` starts it. */
 export type Preview = But<Whole<Schemas['PreviewView']>, { title: Message; steps: StepView[]; waits_for: Message[]; warnings: Message[] }>
-export type Run = But<Whole<Schemas['RunView']>, { title: Message; state: RunState; steps: StepView[]; waits_for: Message[]; may: Decision[] }>
+export type Cause = But<Whole<Schemas['CauseView']>, { reason?: Message | null }>
+export type Run = But<Whole<Schemas['RunView']>, { cause: Cause | null; title: Message; state: RunState; steps: StepView[]; waits_for: Message[]; may: Decision[] }>
 export interface RunProgress extends Progress { run: string; step: number }
 export interface RunLine { run: string; step: number; at_ms: number; text: string }
 export type PlanWish = Schemas['WishBody']
@@ -36,7 +37,7 @@ export type Silence = Whole<Schemas['Silence']>
 export type Channel = But<Whole<Schemas['NotifyRoute']>, { last: Whole<Schemas['LastNotice']> | null }>
 
 export type Role = 'owner' | 'operator' | 'developer' | 'client' | 'auditor'
-export type Permission = 'see' | 'operate' | 'approve' | 'change_configuration' | 'acknowledge' | 'read_ledger' | 'see_people' | 'manage_people'
+export type Permission = 'see' | 'operate' | 'approve' | 'change_configuration' | 'acknowledge' | 'read_ledger' | 'see_people' | 'manage_people' | 'peer'
 /** A role at one shop; `null` is every shop and the machine. */
 export interface Grant { role: Role; shop: string | null }
 export type Me = But<Whole<Schemas['Me']>, { grants: Grant[]; permissions: Permission[]; shops: Record<string, Permission[]>; session: Schemas['SessionOf'] | null }>

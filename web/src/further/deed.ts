@@ -2,17 +2,19 @@
 
 import { asFailure } from '../api/client'
 import { notice } from '../state/notice.svelte'
+import { refusalText } from '../state/refusal'
 import { settings } from '../state/settings.svelte'
 
 /** Answers the value, or null when it did not go; that was said then. */
 export async function deed<T>(act: () => Promise<T>, said?: string): Promise<{ value: T } | null> {
+  if (notice.said?.failed) notice.close()
   try {
     const value = await act()
     if (said) notice.say({ text: said, failed: false })
     return { value }
   } catch (error) {
     const failure = asFailure(error)
-    notice.say({ text: settings.m.notice.failed([failure.message, ...failure.details].join(' ')), failed: true })
+    notice.say({ text: settings.m.notice.failed([refusalText(failure), ...failure.details].join(' ')), failed: true })
     return null
   }
 }

@@ -55,11 +55,17 @@ export function whereabouts({ done_steps, all_steps }: Run): string {
   return view.frame.run.at(view.format.count(Math.min(done_steps + 1, all_steps)), view.format.count(all_steps))
 }
 
+/** Why something failed: by its code, or in the words that came with it. */
+export function whyText(reason: Message | null | undefined, message: string | null): string | null {
+  return (reason && view.frame.refusals.reason[reason.code]?.(reason.params, view.format, view.now_ms)) ?? message
+}
+
 /** Why a run is not, or did not end, as planned. */
 export function causeText({ cause }: Run): string | null {
   if (!cause) return null
   const said = say(view.frame.run.cause, { code: cause.code, params: cause.by ? { by: actorText(cause.by) } : {} }, view.format, view.now_ms)
   // It begins with who did it, and `you` is small elsewhere.
   const sentence = said.charAt(0).toUpperCase() + said.slice(1)
-  return cause.message ? `${sentence} ${cause.message}` : sentence
+  const why = whyText(cause.reason, cause.message)
+  return why ? `${sentence} ${why}` : sentence
 }

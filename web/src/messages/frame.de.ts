@@ -2,18 +2,52 @@
 
 import type { RunState } from '../api/frame'
 import type { Params } from '../api/types'
+import type { Format } from '../format'
 import type { FrameMessages } from './frame.en'
+import { say, type Sayings } from './readable'
+import { refusals } from './refusals.de'
 
 const text = (value: Params[string] | undefined) => String(value ?? '?')
 const num = (value: Params[string] | undefined) => (value === undefined ? undefined : Number(value))
 const has = (params: Params, name: string) => params[name] !== undefined && params[name] !== ''
 
+const METHODS: Record<string, string> = { link: 'per Link', invitation: 'per Einladung', password: 'per Passwort', second_factor: 'mit zweitem Faktor', recovery_code: 'per Wiederherstellungscode' }
 const RUN_STATES: Record<RunState, string> = {
   awaiting_approval: 'Wartet auf Genehmigung', waiting: 'Wartet', running: 'Läuft', done: 'Erledigt', failed: 'Fehlgeschlagen', cancelled: 'Abgebrochen',
   undoing: 'Wird zurückgenommen', undone: 'Zurückgenommen', undo_failed: 'Nicht zurückzunehmen', stuck: 'Braucht Ihre Entscheidung',
 }
 
+const ACTIONS: Record<string, string> = { restart_instance: 'Instanz neu starten', free_disk: 'Platz auf dem Datenträger schaffen', renew_certificate: 'Zertifikat erneuern' }
+const OLD_DATA: Record<string, string> = { run_logs: 'Protokolle von Änderungen', minutes: 'Zahlen je Minute' }
+const TITLES: Sayings = {
+  restart_instance: (p) => (has(p, 'instance') ? `${text(p['instance'])} neu starten` : 'Eine Instanz neu starten'),
+  rolling_restart: () => 'Alle Instanzen neu starten, eine nach der anderen',
+  rolling_redeploy: (p) => (has(p, 'release') ? `${text(p['release'])} einspielen, eine Instanz nach der anderen` : 'Ein Release einspielen, eine Instanz nach der anderen'),
+  renew_certificate: (p) => (has(p, 'hosts') ? `Zertifikat für ${text(p['hosts'])} erneuern` : 'Zertifikat erneuern'),
+  apply_configuration: () => 'Geänderte Konfiguration in Kraft setzen',
+  clean_up: () => 'Unsere alten Aufzeichnungen entfernen',
+}
+const ACTS: Sayings = {
+  drain: (p) => `Keine neuen Besucher mehr zu ${text(p['instance'])}`,
+  undrain: (p) => `Wieder Besucher zu ${text(p['instance'])}`,
+  stop: (p) => `${text(p['instance'])} anhalten`,
+  start: (p) => `${text(p['instance'])} starten`,
+  restart: (p) => `${text(p['instance'])} neu starten`,
+  await_healthy: (p) => `Warten, bis ${text(p['instance'])} seine Prüfungen besteht`,
+  deploy: (p) => `${text(p['release'])} auf ${text(p['instance'])} einspielen${has(p, 'before') ? `, statt ${text(p['before'])}` : ''}`,
+  apply_configuration: () => 'Konfigurationsdatei schreiben und in Kraft setzen',
+  order_certificate: (p) => `Zertifikat für ${text(p['hosts'])} bestellen`,
+  serve_certificate: (p) => `Besuchern das neue Zertifikat zeigen${has(p, 'serial') ? `, statt ${text(p['serial'])}` : ''}`,
+  restore_certificate: (p) => (has(p, 'serial') ? `Besuchern wieder Zertifikat ${text(p['serial'])} zeigen` : 'Besuchern kein bestelltes Zertifikat zeigen, wie vor dem ersten'),
+  remove_old_data: (p, f, now) => `${OLD_DATA[text(p['what'])] ?? text(p['what'])} entfernen${has(p, 'older_than_ms') ? `, die älter sind als ${f.moment(num(p['older_than_ms']), now)}` : ''}`,
+}
+const stepOf = (p: Params, f: Format, now_ms: number): string => {
+  if (!has(p, 'act')) return 'ein Schritt'
+  return `Schritt ${f.count((num(p['step']) ?? 0) + 1)} (${say(ACTS, { code: text(p['act']), params: p }, f, now_ms)})`
+}
+
 export const frame: FrameMessages = {
+  refusals,
   actor: {
     storewarden: 'Storewarden selbst',
     commandLine: 'die Befehlszeile',
@@ -66,23 +100,9 @@ export const frame: FrameMessages = {
       planned: 'Noch zu tun', intended: 'Läuft', done: 'Erledigt', failed: 'Fehlgeschlagen', undoing: 'Wird zurückgenommen', undone: 'Zurückgenommen',
       skipped: 'Nicht begonnen', unknown: 'Unbekannt',
     },
-    title: {
-      restart_instance: (p) => `${text(p['instance'])} neu starten`,
-      rolling_redeploy: (p) => (has(p, 'release') ? `${text(p['release'])} einspielen, eine Instanz nach der anderen` : 'Neu einspielen, eine Instanz nach der anderen'),
-      apply_configuration: () => 'Geänderte Konfiguration in Kraft setzen',
-      clean_up: () => 'Unsere alten Aufzeichnungen entfernen',
-    },
-    act: {
-      drain: (p) => `Keine neuen Besucher mehr zu ${text(p['instance'])}`,
-      undrain: (p) => `Wieder Besucher zu ${text(p['instance'])}`,
-      stop: (p) => `${text(p['instance'])} anhalten`,
-      start: (p) => `${text(p['instance'])} starten`,
-      restart: (p) => `${text(p['instance'])} neu starten`,
-      await_healthy: (p) => `Warten, bis ${text(p['instance'])} seine Prüfungen besteht`,
-      deploy: (p) => `${text(p['release'])} auf ${text(p['instance'])} einspielen${has(p, 'before') ? `, statt ${text(p['before'])}` : ''}`,
-      apply_configuration: () => 'Konfigurationsdatei schreiben und in Kraft setzen',
-      remove_old_data: (p, f, now) => `${({ run_logs: 'Protokolle von Änderungen', minutes: 'Zahlen je Minute' } as Record<string, string>)[text(p['what'])] ?? text(p['what'])} entfernen${has(p, 'older_than_ms') ? `, die älter sind als ${f.moment(num(p['older_than_ms']), now)}` : ''}`,
-    },
+    title: TITLES,
+    act: ACTS,
+    oldData: OLD_DATA,
     condition: {
       another_instance_healthy: (p) => (has(p, 'instance') ? `Eine andere Instanz als ${text(p['instance'])} bedient` : 'Eine andere Instanz bedient'),
       instance_known: (p) => `${text(p['instance'])} steht in der Konfiguration`,
@@ -197,6 +217,7 @@ export const frame: FrameMessages = {
     noLog: 'Noch wurde nichts geschrieben.',
     logUnknown: 'Das Protokoll ließ sich nicht lesen.',
     evidence: 'Zeigen, was es beweist',
+    evidences: { pid: 'Prozess', pid_before: 'Prozess vorher', life: 'Leben', since_ms: 'Läuft seit', well_at_ms: 'Gesund um', state: 'Zustand', release: 'Release', version: 'Version', count: 'Aufzeichnungen', bytes: 'Bytes', text_sha256: 'Neuer Text', before_sha256: 'Text vorher', serial: 'Seriennummer' },
     conditions: 'Was vorher gelten muss',
     conditionUnknown: (what) => `Unbekannt: ${what}`,
     conditionNot: (what) => `Gilt nicht: ${what}`,
@@ -307,6 +328,7 @@ export const frame: FrameMessages = {
     findings: 'Woraus er besteht',
     timeline: 'Was geschah',
     remedy: (name) => `${name} neu starten`,
+    action: ACTIONS,
     kind: {
       opened: () => 'Begonnen',
       joined: () => 'Ein weiterer Befund mit derselben Ursache',
@@ -321,7 +343,8 @@ export const frame: FrameMessages = {
       acknowledgement_ended: () => 'Die Kenntnisnahme ist abgelaufen',
       owned: (p) => (has(p, 'owner') ? `${text(p['owner'])} kümmert sich` : 'Niemand Bestimmtes kümmert sich'),
       note: () => 'Notiz',
-      remedy_started: (p) => `Abhilfe begonnen: ${text(p['action']).replaceAll('_', ' ')}`,
+      remedy_started: (p) => `Abhilfe begonnen: ${ACTIONS[text(p['action'])] ?? text(p['action']).replaceAll('_', ' ')}`,
+      remedy_runs: (p) => (has(p, 'run') ? `Die Abhilfe ist Änderung ${text(p['run'])}` : 'Die Abhilfe läuft'),
       remedy_ended: () => 'Abhilfe beendet',
       remedy_failed: () => 'Die Abhilfe half nicht',
       remedy_limited: () => 'Keine Abhilfe: Sie lief schon so oft, wie sie darf',
@@ -329,6 +352,12 @@ export const frame: FrameMessages = {
       reopened: () => 'Wieder geöffnet',
     },
     code: {
+      nothing_reachable: 'Von hier ist nichts zu erreichen',
+      page_unreachable: 'Eine Seite ist von außen nicht zu erreichen',
+      peer_clock_off: 'Die Uhr eines anderen Storewarden weicht ab',
+      peer_refuses: 'Ein anderes Storewarden lässt uns nicht fragen',
+      peer_silent: 'Ein anderes Storewarden schweigt',
+      peer_token_ending: 'Ein Token für ein anderes Storewarden endet',
       instance_hung: 'Eine Instanz antwortet nicht',
       latency_up: 'Seiten sind langsam geworden',
       orders_stopped: 'Bestellungen bleiben aus',
@@ -419,7 +448,7 @@ export const frame: FrameMessages = {
     },
     permission: {
       see: 'Sehen, wie es einem Shop geht', operate: 'Leeren, neu starten, einspielen', approve: 'Änderungen genehmigen', change_configuration: 'Die Konfiguration ändern',
-      acknowledge: 'Sich um Vorfälle kümmern', read_ledger: 'Das Ledger lesen', see_people: 'Sehen, wer was darf', manage_people: 'Leute einladen, Tokens machen',
+      acknowledge: 'Sich um Vorfälle kümmern', read_ledger: 'Das Ledger lesen', see_people: 'Sehen, wer was darf', manage_people: 'Leute einladen, Tokens machen', peer: 'Fragen, wie es diesem Storewarden geht, als eines, das darauf achtet',
     },
     whoMayWhat: 'Wer was darf',
     may: 'darf',
@@ -486,7 +515,7 @@ export const frame: FrameMessages = {
     proof: 'Ihr Passwort',
     secondPicture: 'Der Schlüssel als Bild für die Kamera',
     codesLeft: (count) => `${count} Wiederherstellungscodes sind übrig. Neue machen sie ungültig.`,
-    methods: { link: 'per Link', invitation: 'per Einladung', password: 'per Passwort', second_factor: 'mit zweitem Faktor', recovery_code: 'per Wiederherstellungscode' },
+    methods: METHODS,
     tokenOver: 'abgelaufen',
     codes: 'Wiederherstellungscodes',
     codesLede: 'Jeder öffnet einmal, wenn Ihr Telefon nicht zur Hand ist. Drucken Sie sie oder schreiben Sie sie ab: Sie erscheinen jetzt und nie wieder.',
@@ -547,28 +576,28 @@ export const frame: FrameMessages = {
     subject: { run: (id) => `Änderung ${id}`, incident: (id) => `Vorfall ${id}`, silence: (id) => `Stille ${id}` },
     proof: 'Auf der Maschine beweist es dies, ohne diese Seite:',
     kind: {
-      run_started: () => 'wünschte eine Änderung',
-      run_began: () => 'die Änderung begann',
+      run_started: (p, f, now) => (has(p, 'plan') ? `wünschte: ${say(TITLES, { code: text(p['plan']), params: p }, f, now)}` : 'wünschte eine Änderung'),
+      run_began: () => 'begann die Änderung',
       run_approved: () => 'genehmigte eine Änderung',
-      run_hurried: () => 'ließ eine Änderung sofort beginnen',
-      run_refused: () => 'die Änderung wurde abgelehnt',
+      run_hurried: (p) => `ließ eine Änderung sofort beginnen${has(p, 'reason') ? `: „${text(p['reason'])}“` : ''}`,
+      run_refused: () => 'lehnte die Änderung ab',
       run_cancelled: () => 'brach eine Änderung ab',
       run_undo_asked: () => 'wollte eine Änderung zurücknehmen',
       run_retried: () => 'ließ eine Änderung noch einmal versuchen',
       run_given_up: () => 'beendete eine Änderung, wie sie stand',
-      run_ended: (p) => `die Änderung endete${has(p, 'state') ? `: ${RUN_STATES[text(p['state']) as RunState] ?? text(p['state'])}` : ''}`,
-      step_done: () => 'ein Schritt wurde getan',
-      step_failed: () => 'ein Schritt schlug fehl',
-      step_unknown: () => 'was aus einem Schritt wurde, ist unbekannt',
-      step_undone: () => 'ein Schritt wurde zurückgenommen',
-      step_undo_failed: () => 'ein Schritt ließ sich nicht zurücknehmen',
-      step_declared: () => 'sagte, was aus einem Schritt wurde',
+      run_ended: (p) => `beendete die Änderung${has(p, 'state') ? `: ${RUN_STATES[text(p['state']) as RunState] ?? text(p['state'])}` : ''}`,
+      step_done: (p, f, now) => `getan: ${stepOf(p, f, now)}`,
+      step_failed: (p, f, now) => `fehlgeschlagen: ${stepOf(p, f, now)}`,
+      step_unknown: (p, f, now) => `ungewiss, ob getan: ${stepOf(p, f, now)}`,
+      step_undone: (p, f, now) => `zurückgenommen: ${stepOf(p, f, now)}`,
+      step_undo_failed: (p, f, now) => `nicht zurückzunehmen: ${stepOf(p, f, now)}`,
+      step_declared: (p) => (p['as'] === 'done' ? 'sagte, dass der Schritt getan ist' : p['as'] === 'not_done' ? 'sagte, dass der Schritt nicht getan ist' : 'sagte, was aus einem Schritt wurde'),
       person_invited: () => 'lud jemanden ein',
-      person_added: () => 'fügte jemanden hinzu',
-      person_changed: () => 'änderte, was jemand darf',
+      person_added: (p) => `fügte jemanden hinzu${has(p, 'roles') ? ` als ${text(p['roles'])}` : ''}`,
+      person_changed: (p) => `änderte, was jemand darf${has(p, 'roles') && p['roles'] !== 'unchanged' ? `: ${text(p['roles'])}` : ''}`,
       person_removed: () => 'entfernte jemanden',
       credentials_reset: () => 'setzte eine Anmeldung zurück',
-      signed_in: () => 'meldete sich an',
+      signed_in: (p) => `meldete sich${has(p, 'method') ? ` ${METHODS[text(p['method'])] ?? text(p['method'])}` : ''} an`,
       signed_out: () => 'meldete sich ab',
       sign_in_link_made: () => 'machte einen Anmeldelink',
       session_ended: () => 'meldete einen Browser ab',
@@ -579,16 +608,16 @@ export const frame: FrameMessages = {
       recovery_codes_made: () => 'machte neue Wiederherstellungscodes',
       token_made: () => 'machte ein Token',
       token_revoked: () => 'widerrief ein Token',
-      incident_acknowledged: () => 'nahm einen Vorfall zur Kenntnis',
+      incident_acknowledged: (p, f, now) => `nahm einen Vorfall zur Kenntnis${has(p, 'until_ms') ? `, bis ${f.when(num(p['until_ms']), now)}` : ''}`,
       incident_owned: () => 'übernahm einen Vorfall',
       incident_noted: () => 'schrieb eine Notiz zu einem Vorfall',
       incident_resolved: () => 'schloss einen Vorfall',
       incident_reopened: () => 'öffnete einen Vorfall wieder',
-      silence_made: () => 'legte eine Stille an',
+      silence_made: (p, f, now) => `legte eine Stille an${has(p, 'until_ms') ? `, bis ${f.when(num(p['until_ms']), now)}` : ''}`,
       silence_ended: () => 'beendete eine Stille',
-      remedy_started: () => 'begann eine Abhilfe',
-      remedy_ended: () => 'die Abhilfe endete',
-      remedy_failed: () => 'die Abhilfe half nicht',
+      remedy_started: (p) => `begann eine Abhilfe${has(p, 'action') ? `: ${ACTIONS[text(p['action'])] ?? text(p['action'])}` : ''}`,
+      remedy_ended: (p) => `die Abhilfe half${has(p, 'run') ? ` (Änderung ${text(p['run'])})` : ''}`,
+      remedy_failed: (p) => `die Abhilfe half nicht${has(p, 'run') ? ` (Änderung ${text(p['run'])})` : ''}`,
       remedy_limited: () => 'keine Abhilfe: Sie lief schon so oft, wie sie darf',
     },
   },

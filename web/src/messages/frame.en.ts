@@ -2,18 +2,53 @@
 
 import type { Permission, Role, RunState, StepState } from '../api/frame'
 import type { Params } from '../api/types'
-import type { Sayings } from './readable'
+import type { Format } from '../format'
+import { say, type Sayings } from './readable'
+import { refusals } from './refusals.en'
 
 const text = (value: Params[string] | undefined) => String(value ?? '?')
 const num = (value: Params[string] | undefined) => (value === undefined ? undefined : Number(value))
 const has = (params: Params, name: string) => params[name] !== undefined && params[name] !== ''
 
+const METHODS: Record<string, string> = { link: 'by link', invitation: 'by invitation', password: 'by password', second_factor: 'with second factor', recovery_code: 'by recovery code' }
 const RUN_STATES: Record<RunState, string> = {
   awaiting_approval: 'Waits for approval', waiting: 'Waits', running: 'Running', done: 'Done', failed: 'Failed', cancelled: 'Cancelled',
   undoing: 'Being taken back', undone: 'Taken back', undo_failed: 'Could not be taken back', stuck: 'Needs your decision',
 }
 
+/** What remedies and steps are called wherever they are named. */
+const ACTIONS: Record<string, string> = { restart_instance: 'restart the instance', free_disk: 'free space on the disk', renew_certificate: 'renew the certificate' }
+const OLD_DATA: Record<string, string> = { run_logs: 'logs of changes', minutes: 'figures by the minute' }
+const TITLES: Sayings = {
+  restart_instance: (p) => (has(p, 'instance') ? `Restart ${text(p['instance'])}` : 'Restart an instance'),
+  rolling_restart: () => 'Restart all instances, one after the other',
+  rolling_redeploy: (p) => (has(p, 'release') ? `Deploy ${text(p['release'])}, one instance after the other` : 'Deploy a release, one instance after the other'),
+  renew_certificate: (p) => (has(p, 'hosts') ? `Renew the certificate for ${text(p['hosts'])}` : 'Renew the certificate'),
+  apply_configuration: () => 'Put the changed configuration in force',
+  clean_up: () => 'Remove old records of ours',
+}
+const ACTS: Sayings = {
+  drain: (p) => `Send no new visitors to ${text(p['instance'])}`,
+  undrain: (p) => `Send visitors to ${text(p['instance'])} again`,
+  stop: (p) => `Stop ${text(p['instance'])}`,
+  start: (p) => `Start ${text(p['instance'])}`,
+  restart: (p) => `Restart ${text(p['instance'])}`,
+  await_healthy: (p) => `Wait until ${text(p['instance'])} answers its checks`,
+  deploy: (p) => `Deploy ${text(p['release'])} to ${text(p['instance'])}${has(p, 'before') ? `, instead of ${text(p['before'])}` : ''}`,
+  apply_configuration: () => 'Write the configuration file and put it in force',
+  order_certificate: (p) => `Order a certificate for ${text(p['hosts'])}`,
+  serve_certificate: (p) => `Show visitors the new certificate${has(p, 'serial') ? `, instead of ${text(p['serial'])}` : ''}`,
+  restore_certificate: (p) => (has(p, 'serial') ? `Show visitors certificate ${text(p['serial'])} again` : 'Show visitors no ordered certificate, as before the first'),
+  remove_old_data: (p, f, now) => `Remove ${OLD_DATA[text(p['what'])] ?? text(p['what'])}${has(p, 'older_than_ms') ? ` from before ${f.moment(num(p['older_than_ms']), now)}` : ''}`,
+}
+/** `step 2, “Restart app-1”,` of a ledger's entry. */
+const stepOf = (p: Params, f: Format, now_ms: number): string => {
+  if (!has(p, 'act')) return 'a step'
+  return `step ${f.count((num(p['step']) ?? 0) + 1)} (${say(ACTS, { code: text(p['act']), params: p }, f, now_ms)})`
+}
+
 export const frame = {
+  refusals,
   actor: {
     storewarden: 'Storewarden itself',
     commandLine: 'the command line',
@@ -66,23 +101,9 @@ export const frame = {
       planned: 'To do', intended: 'Running', done: 'Done', failed: 'Failed', undoing: 'Being taken back', undone: 'Taken back',
       skipped: 'Not begun', unknown: 'Unknown',
     } satisfies Record<StepState, string>,
-    title: {
-      restart_instance: (p) => `Restart ${text(p['instance'])}`,
-      rolling_redeploy: (p) => (has(p, 'release') ? `Deploy ${text(p['release'])}, one instance after the other` : 'Redeploy, one instance after the other'),
-      apply_configuration: () => 'Put the changed configuration in force',
-      clean_up: () => 'Remove old records of ours',
-    } as Sayings,
-    act: {
-      drain: (p) => `Send no new visitors to ${text(p['instance'])}`,
-      undrain: (p) => `Send visitors to ${text(p['instance'])} again`,
-      stop: (p) => `Stop ${text(p['instance'])}`,
-      start: (p) => `Start ${text(p['instance'])}`,
-      restart: (p) => `Restart ${text(p['instance'])}`,
-      await_healthy: (p) => `Wait until ${text(p['instance'])} answers its checks`,
-      deploy: (p) => `Deploy ${text(p['release'])} to ${text(p['instance'])}${has(p, 'before') ? `, instead of ${text(p['before'])}` : ''}`,
-      apply_configuration: () => 'Write the configuration file and put it in force',
-      remove_old_data: (p, f, now) => `Remove ${({ run_logs: 'logs of changes', minutes: 'figures by the minute' } as Record<string, string>)[text(p['what'])] ?? text(p['what'])}${has(p, 'older_than_ms') ? ` from before ${f.moment(num(p['older_than_ms']), now)}` : ''}`,
-    } as Sayings,
+    title: TITLES,
+    act: ACTS,
+    oldData: OLD_DATA,
     condition: {
       another_instance_healthy: (p) => (has(p, 'instance') ? `Another instance than ${text(p['instance'])} serves` : 'Another instance serves'),
       instance_known: (p) => `${text(p['instance'])} is in the configuration`,
@@ -197,6 +218,7 @@ export const frame = {
     noLog: 'Nothing was written yet.',
     logUnknown: 'The log could not be read.',
     evidence: 'Show what proves it',
+    evidences: { pid: 'Process', pid_before: 'Process before', life: 'Life', since_ms: 'Runs since', well_at_ms: 'Well at', state: 'State', release: 'Release', version: 'Version', count: 'Records', bytes: 'Bytes', text_sha256: 'New text', before_sha256: 'Text before', serial: 'Serial' } as Record<string, string>,
     conditions: 'What must hold first',
     conditionUnknown: (text: string) => `Unknown: ${text}`,
     conditionNot: (text: string) => `Not so: ${text}`,
@@ -307,6 +329,7 @@ export const frame = {
     findings: 'What it is made of',
     timeline: 'What happened',
     remedy: (name: string) => `Restart ${name}`,
+    action: ACTIONS,
     kind: {
       opened: () => 'Opened',
       joined: () => 'Another finding of the same cause',
@@ -321,14 +344,21 @@ export const frame = {
       acknowledgement_ended: () => 'The acknowledgement ran out',
       owned: (p) => (has(p, 'owner') ? `Looked after by ${text(p['owner'])}` : 'Nobody in particular looks after it'),
       note: () => 'Note',
-      remedy_started: (p) => `Remedy started: ${text(p['action']).replaceAll('_', ' ')}`,
-      remedy_ended: () => 'Remedy ended',
+      remedy_started: (p) => `Remedy started: ${ACTIONS[text(p['action'])] ?? text(p['action']).replaceAll('_', ' ')}`,
+      remedy_runs: (p) => (has(p, 'run') ? `The remedy is change ${text(p['run'])}` : 'The remedy runs'),
+      remedy_ended: () => 'The remedy ended',
       remedy_failed: () => 'The remedy did not help',
       remedy_limited: () => 'No remedy: it ran as often as it may',
       resolved: () => 'Over',
       reopened: () => 'Opened again',
     } as Sayings,
     code: {
+      nothing_reachable: 'Nothing can be reached from here',
+      page_unreachable: 'A page can’t be reached from outside',
+      peer_clock_off: 'Another Storewarden’s clock differs',
+      peer_refuses: 'Another Storewarden does not let us ask',
+      peer_silent: 'Another Storewarden is silent',
+      peer_token_ending: 'A token for another Storewarden ends',
       instance_hung: 'An instance does not answer',
       latency_up: 'Pages have become slow',
       orders_stopped: 'No orders come',
@@ -419,7 +449,7 @@ export const frame = {
     } satisfies Record<Role, { name: string; does: string }>,
     permission: {
       see: 'See how a shop is', operate: 'Drain, restart, deploy', approve: 'Approve changes', change_configuration: 'Change the configuration',
-      acknowledge: 'Answer incidents', read_ledger: 'Read the ledger', see_people: 'See who may do what', manage_people: 'Invite people, make tokens',
+      acknowledge: 'Answer incidents', read_ledger: 'Read the ledger', see_people: 'See who may do what', manage_people: 'Invite people, make tokens', peer: 'Ask how this Storewarden is, as one that watches it',
     } satisfies Record<Permission, string>,
     whoMayWhat: 'Who may do what',
     may: 'may',
@@ -486,7 +516,7 @@ export const frame = {
     proof: 'Your password',
     secondPicture: 'The key as a picture for the camera',
     codesLeft: (count: string) => `${count} recovery codes are left. New ones make them void.`,
-    methods: { link: 'by link', invitation: 'by invitation', password: 'by password', second_factor: 'with second factor', recovery_code: 'by recovery code' } as Record<string, string>,
+    methods: METHODS,
     tokenOver: 'over',
     codes: 'Recovery codes',
     codesLede: 'Each opens the door once when your telephone is not at hand. Print them or write them down: they are shown now and never again.',
@@ -547,28 +577,28 @@ export const frame = {
     subject: { run: (id) => `change ${id}`, incident: (id) => `incident ${id}`, silence: (id) => `silence ${id}` } as Record<string, (id: string) => string>,
     proof: 'On the machine, this proves it without this page:',
     kind: {
-      run_started: () => 'started a change',
-      run_began: () => 'the change began',
+      run_started: (p, f, now) => (has(p, 'plan') ? `asked for: ${say(TITLES, { code: text(p['plan']), params: p }, f, now)}` : 'asked for a change'),
+      run_began: () => 'began the change',
       run_approved: () => 'approved a change',
-      run_hurried: () => 'let a change begin at once',
-      run_refused: () => 'the change was refused',
+      run_hurried: (p) => `let a change begin at once${has(p, 'reason') ? `: “${text(p['reason'])}”` : ''}`,
+      run_refused: () => 'refused the change',
       run_cancelled: () => 'cancelled a change',
       run_undo_asked: () => 'asked for a change to be taken back',
       run_retried: () => 'had a change tried again',
       run_given_up: () => 'ended a stuck change',
-      run_ended: (p) => `the change ended${has(p, 'state') ? `: ${RUN_STATES[text(p['state']) as RunState] ?? text(p['state'])}` : ''}`,
-      step_done: () => 'a step was done',
-      step_failed: () => 'a step failed',
-      step_unknown: () => 'what became of a step is unknown',
-      step_undone: () => 'a step was taken back',
-      step_undo_failed: () => 'a step could not be taken back',
-      step_declared: () => 'said what became of a step',
+      run_ended: (p) => `ended the change${has(p, 'state') ? `: ${RUN_STATES[text(p['state']) as RunState] ?? text(p['state'])}` : ''}`,
+      step_done: (p, f, now) => `did ${stepOf(p, f, now)}`,
+      step_failed: (p, f, now) => `failed at ${stepOf(p, f, now)}`,
+      step_unknown: (p, f, now) => `does not know what became of ${stepOf(p, f, now)}`,
+      step_undone: (p, f, now) => `took back ${stepOf(p, f, now)}`,
+      step_undo_failed: (p, f, now) => `could not take back ${stepOf(p, f, now)}`,
+      step_declared: (p) => (p['as'] === 'done' ? 'said that the step is done' : p['as'] === 'not_done' ? 'said that the step is not done' : 'said what became of a step'),
       person_invited: () => 'invited somebody',
-      person_added: () => 'added a person',
-      person_changed: () => 'changed what somebody may',
+      person_added: (p) => `added a person${has(p, 'roles') ? ` as ${text(p['roles'])}` : ''}`,
+      person_changed: (p) => `changed what somebody may${has(p, 'roles') && p['roles'] !== 'unchanged' ? `: ${text(p['roles'])}` : ''}`,
       person_removed: () => 'removed a person',
       credentials_reset: () => 'reset how somebody signs in',
-      signed_in: () => 'signed in',
+      signed_in: (p) => `signed in${has(p, 'method') ? ` ${METHODS[text(p['method'])] ?? text(p['method'])}` : ''}`,
       signed_out: () => 'signed out',
       sign_in_link_made: () => 'made a sign-in link',
       session_ended: () => 'signed a browser out',
@@ -579,17 +609,17 @@ export const frame = {
       recovery_codes_made: () => 'made new recovery codes',
       token_made: () => 'made a token',
       token_revoked: () => 'revoked a token',
-      incident_acknowledged: () => 'acknowledged an incident',
+      incident_acknowledged: (p, f, now) => `acknowledged an incident${has(p, 'until_ms') ? ` until ${f.when(num(p['until_ms']), now)}` : ''}`,
       incident_owned: () => 'took an incident on',
       incident_noted: () => 'wrote a note to an incident',
       incident_resolved: () => 'closed an incident',
       incident_reopened: () => 'opened an incident again',
-      silence_made: () => 'made a silence',
+      silence_made: (p, f, now) => `made a silence${has(p, 'until_ms') ? ` until ${f.when(num(p['until_ms']), now)}` : ''}`,
       silence_ended: () => 'ended a silence',
-      remedy_started: () => 'started a remedy',
-      remedy_ended: () => 'the remedy ended',
-      remedy_failed: () => 'the remedy did not help',
-      remedy_limited: () => 'no remedy: it ran as often as it may',
+      remedy_started: (p) => `started a remedy${has(p, 'action') ? `: ${ACTIONS[text(p['action'])] ?? text(p['action'])}` : ''}`,
+      remedy_ended: (p) => `its remedy helped${has(p, 'run') ? ` (change ${text(p['run'])})` : ''}`,
+      remedy_failed: (p) => `its remedy did not help${has(p, 'run') ? ` (change ${text(p['run'])})` : ''}`,
+      remedy_limited: () => 'began no remedy: it ran as often as it may',
     } as Sayings,
   },
 }

@@ -1,6 +1,7 @@
 // The one short message at the foot of the page: what was just done, and how to take it back.
 
-import { api, Failure } from '../api/client'
+import { api, asFailure } from '../api/client'
+import { refusal } from './refusal'
 import { settings } from './settings.svelte'
 
 export interface Said { text: string; failed: boolean; undo?: () => void }
@@ -9,6 +10,8 @@ const STAYS_MS = 10_000
 
 class Notice {
   said = $state.raw<Said | null>(null)
+  /** Dialogs that are open: they show themselves what failed, for nothing beside them can be seen or pressed. */
+  dialogs = $state(0)
   #timer: ReturnType<typeof setTimeout> | undefined
 
   say(said: Said) {
@@ -24,13 +27,13 @@ class Notice {
 
 export const notice = new Notice()
 
-/** Does a thing and says how it went; the API's own words when it did not go. */
+/** Does a thing and says how it went, and why when it did not go. */
 async function perform(act: () => Promise<Omit<Said, 'failed'>>) {
   try {
     notice.say({ ...(await act()), failed: false })
   } catch (error) {
-    const message = error instanceof Failure ? [error.message, ...error.details].join(' ') : String(error)
-    notice.say({ text: settings.m.notice.failed(message), failed: true })
+    const failure = asFailure(error)
+    notice.say({ text: settings.m.notice.failed([await refusal(failure), ...failure.details].join(' ')), failed: true })
   }
 }
 
