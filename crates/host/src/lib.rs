@@ -3,6 +3,7 @@
 //!
 //! It knows nothing of shops, of databases, or of what the processes it starts are for.
 
+pub mod announcement;
 pub mod cgroup;
 pub mod descriptors;
 mod error;

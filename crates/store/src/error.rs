@@ -23,6 +23,17 @@ pub enum StoreError {
     Damaged { path: PathBuf, complaint: String, kept: String },
     #[error("bring the store from format {from} to {to}")]
     Migrate { from: i64, to: i64, source: Arc<rusqlite::Error> },
+    #[error("keep a copy of the store of format {format} in `{}` before it is changed", folder.display())]
+    Keep { folder: PathBuf, format: i64, source: Arc<io::Error> },
+    #[error(
+        "take the store back from format {found}: no copy of it lies in the state directory that a \
+         program of format {known} understands"
+    )]
+    NoCopy { found: i64, known: i64 },
+    #[error("take the store back to the copy `{}`", copy.display())]
+    TakeBack { copy: PathBuf, source: Arc<io::Error> },
+    #[error("take the store `{}` back: another process uses it", path.display())]
+    InUse { path: PathBuf },
     /// Nothing of the write was kept. It succeeds again when there is room.
     #[error("write to the store: its disk is full or fails")]
     Full(#[source] Arc<rusqlite::Error>),

@@ -13,6 +13,7 @@ mod credentials;
 mod damage;
 mod error;
 mod incidents;
+mod kept;
 mod ledger;
 mod migrations;
 mod minutes;
@@ -32,11 +33,13 @@ use writer::Writer;
 pub use credentials::Credentials;
 pub use error::StoreError;
 pub use incidents::{IncidentChanges, IncidentFilter, IncidentRecord, NoticeOutcome, NoticeRecord};
+pub use kept::{TakenBack, format_of, take_back};
 pub use ledger::{
     Checkpoint, CheckpointError, CheckpointOutcome, LedgerBreak, LedgerCopies, LedgerDelivery,
     LedgerFault, LedgerFile, LedgerFilter, LedgerHash, LedgerKey, LedgerKeyError, LedgerPage,
     LedgerPaging, LedgerPublicKey, LedgerRecord, Verification, Witness,
 };
+pub use migrations::FORMAT;
 pub use minutes::{MarkRecord, MinuteRecord};
 pub use operations::StoredCertificate;
 pub use people::{NewPerson, PeopleOutcome, PersonChange, PersonRecord};
@@ -60,7 +63,7 @@ pub struct Store {
 
 impl Store {
     /// Opens the store in a directory, makes it when there is none, and brings an older one up to
-    /// date. Blocks its thread.
+    /// date, of which a copy is kept. Blocks its thread.
     ///
     /// # Errors
     /// When the file cannot be opened, was written by a newer program, or is damaged; a damaged one is

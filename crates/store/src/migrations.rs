@@ -1,7 +1,7 @@
 //! The store's formats, one after the other. A step, once released, is never changed; a newer
 //! format is a new step. The number of the last step that ran is the file's `user_version`.
 
-use crate::StoreError;
+use crate::{StoreError, kept};
 use rusqlite::Connection;
 
 const STEPS: [&str; 5] = [
@@ -12,10 +12,11 @@ const STEPS: [&str; 5] = [
     include_str!("migrations/0005_people.sql"),
 ];
 
-/// The format of this program.
-pub(crate) const FORMAT: i64 = STEPS.len() as i64;
+/// The format that this program writes, and the newest that it understands.
+pub const FORMAT: i64 = STEPS.len() as i64;
 
-/// Brings a store to the format of this program, one step a transaction.
+/// Brings a store to the format of this program, one step a transaction, with a copy kept before the
+/// first.
 pub(crate) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     let found = connection
         .query_row("PRAGMA user_version", [], |row| row.get(0))
@@ -25,6 +26,7 @@ pub(crate) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     }
     run_from(connection, found, FORMAT)
 }
+    kept::keep(connection, found, FORMAT)?;
 
 fn run_from(connection: &mut Connection, found: i64, wanted: i64) -> Result<(), StoreError> {
     for (from, step) in (0..wanted).zip(STEPS).skip_while(|(from, _)| *from < found) {
@@ -43,6 +45,12 @@ fn run_from(connection: &mut Connection, found: i64, wanted: i64) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
+/// An older store, as a test needs it.
+#[cfg(test)]
+pub(crate) fn run_to(connection: &mut Connection, wanted: i64) -> Result<(), StoreError> {
+    run_from(connection, 0, wanted)
+}
+
     use super::*;
 
     fn schema(connection: &Connection) -> Vec<String> {
