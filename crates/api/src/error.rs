@@ -1,11 +1,13 @@
 //! Errors as the world sees them: one shape, a stable code, a sentence.
 
+use crate::runs::Message;
 use ::plan::EngineError;
 use axum::{
     Json,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use kernel::plan::Reason;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -43,6 +45,9 @@ pub enum ApiError {
     Host(String),
     #[error("there is no {what} `{name}`")]
     NotFound { what: &'static str, name: String },
+    /// The same with what there is instead.
+    #[error("there is no {what} `{name}`{hint}")]
+    Unknown { what: &'static str, name: String, hint: String },
     #[error("there is nothing at this address")]
     NoSuchPath,
     #[error("this address does not do that")]
@@ -51,7 +56,7 @@ pub enum ApiError {
     Configuration { message: String, details: Vec<String> },
     /// A plan that cannot be made, or a run that is not as somebody thinks.
     #[error("{message}")]
-    NoPlan { message: String, details: Vec<String> },
+    NoPlan { message: String, details: Vec<String>, reason: Option<Reason> },
     #[error(transparent)]
     Engine(EngineError),
     #[error("our own records cannot be read or written now")]
@@ -64,6 +69,11 @@ pub enum ApiError {
     #[error("{0}")]
     Failed(String),
 }
+
+/// Goes with the answer that there is no such shop, for the guard: it knows which ones the caller
+/// may be told of instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NoSuchShop(pub(crate) String);
 
 /// The body of every error.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -80,6 +90,9 @@ pub(crate) struct ErrorDetail {
     /// Line by line, where there is more to say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) details: Vec<String>,
+    /// What stands in the way, as a code of its own, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<Message>,
     /// How long to wait before trying again, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) retry_after_ms: Option<i64>,
@@ -101,7 +114,9 @@ impl ApiError {
             Self::Conflict { code, .. } => (StatusCode::CONFLICT, code),
             Self::CrossOrigin => (StatusCode::FORBIDDEN, "cross_origin"),
             Self::Host(_) => (StatusCode::MISDIRECTED_REQUEST, "host"),
-            Self::NotFound { .. } | Self::NoSuchPath => (StatusCode::NOT_FOUND, "not_found"),
+            Self::NotFound { .. } | Self::Unknown { .. } | Self::NoSuchPath => {
+                (StatusCode::NOT_FOUND, "not_found")
+            }
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Configuration { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "configuration"),
             Self::NoPlan { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
@@ -122,7 +137,7 @@ fn engine_kind(error: &EngineError) -> (StatusCode, &'static str) {
         EngineError::Stale { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "stale"),
         EngineError::Full(_) => (StatusCode::TOO_MANY_REQUESTS, "full"),
         EngineError::Plan(_)
-        | EngineError::NoWindow(_)
+        | EngineError::NoWindow { .. }
         | EngineError::TooLong { .. }
         | EngineError::TimeZone { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
         EngineError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store"),
@@ -151,11 +166,22 @@ impl IntoResponse for ApiError {
             Self::Throttled { retry_after_ms } => Some(*retry_after_ms),
             _ => None,
         };
-        let details = match self {
-            Self::Configuration { details, .. } | Self::NoPlan { details, .. } => details,
-            _ => Vec::new(),
+        let no_shop = match &self {
+            Self::NotFound { what: "shop", name } => Some(NoSuchShop(name.clone())),
+            _ => None,
         };
-        let error = ErrorDetail { code: code.to_owned(), message, details, retry_after_ms };
-        (status, Json(ErrorBody { error })).into_response()
+        let (details, reason) = match self {
+            Self::Configuration { details, .. } => (details, None),
+            Self::NoPlan { details, reason, .. } => (details, reason),
+            Self::Engine(error) => (Vec::new(), error.reason()),
+            _ => (Vec::new(), None),
+        };
+        let (code, reason) = (code.to_owned(), reason.map(Message::from));
+        let error = ErrorDetail { code, message, details, reason, retry_after_ms };
+        let mut response = (status, Json(ErrorBody { error })).into_response();
+        if let Some(no_shop) = no_shop {
+            response.extensions_mut().insert(no_shop);
+        }
+        response
     }
 }

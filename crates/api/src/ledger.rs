@@ -1,7 +1,7 @@
 //! What the API writes into the ledger.
 
 use crate::{ApiError, ApiState, guard::now_ms};
-use kernel::{Actor, LedgerEntry, Params, PersonId, Personal, Value};
+use kernel::{Actor, LedgerEntry, Params, PersonId, Personal, ShopId, Value};
 
 /// Notes what was done, after it was done.
 ///
@@ -14,15 +14,30 @@ pub(crate) async fn note<const N: usize>(
     subject: Option<String>,
     params: [(&str, Value); N],
 ) -> Result<(), ApiError> {
+    append(state, actor, kind, (None, subject), params).await
+}
+
+/// The same of something that happens to a shop.
+pub(crate) async fn note_of_shop<const N: usize>(
+    state: &ApiState,
+    actor: &Actor,
+    kind: &str,
+    shop: &ShopId,
+    params: [(&str, Value); N],
+) -> Result<(), ApiError> {
+    append(state, actor, kind, (Some(shop.clone()), None), params).await
+}
+
+async fn append<const N: usize>(
+    state: &ApiState,
+    actor: &Actor,
+    kind: &str,
+    (shop, subject): (Option<ShopId>, Option<String>),
+    params: [(&str, Value); N],
+) -> Result<(), ApiError> {
     let params: Params = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let entry = LedgerEntry {
-        at_ms: now_ms(),
-        actor: actor.clone(),
-        shop: None,
-        kind: kind.to_owned(),
-        subject,
-        params,
-    };
+    let (actor, kind) = (actor.clone(), kind.to_owned());
+    let entry = LedgerEntry { at_ms: now_ms(), actor, shop, kind, subject, params };
     state.store.append_to_ledger(entry).await?;
     Ok(())
 }

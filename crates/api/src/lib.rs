@@ -17,8 +17,10 @@ mod ledger;
 mod ledger_page;
 mod machine;
 mod me;
+mod names;
 mod pages;
 mod password;
+mod peers;
 mod people;
 mod permissions;
 mod router;
@@ -42,8 +44,11 @@ pub use server::serve;
 pub use stream::Stream;
 
 use ::plan::Engine;
-use ::watch::{Watch, desk::Desk, history::History};
-use kernel::{InstanceName, ShopId, plan::Plan};
+use ::watch::{Watch, desk::Desk, history::History, peers::Peers};
+use kernel::{
+    Drain, InstanceName, ShopId, Value,
+    plan::{Plan, Reason},
+};
 use std::{path::PathBuf, sync::Arc};
 use store::Store;
 use tokio::sync::{mpsc, oneshot};
@@ -58,6 +63,8 @@ pub struct ApiState {
     pub stream: Arc<Stream>,
     /// Where incidents are looked after.
     pub desk: Desk,
+    /// How it stands with other Storewardens.
+    pub peers: Peers,
     /// Carries out plans.
     pub engine: Engine,
     /// Plans that were shown to somebody.
@@ -77,16 +84,17 @@ pub struct ApiState {
 pub enum Command {
     /// Read the configuration file again; the answer is the version of the new snapshot.
     Reload { answer: oneshot::Sender<Result<u64, Rejected>> },
-    /// Drain an instance, or take it back. The caller made sure that it exists.
+    /// Drain an instance, or take it back with `None`. The caller made sure that it exists.
     Drain {
         shop: ShopId,
         instance: InstanceName,
-        drain: bool,
+        drain: Option<Drain>,
         answer: oneshot::Sender<Result<(), String>>,
     },
     /// Tell what configuration is in force.
     InForce { answer: oneshot::Sender<InForce> },
-    /// Make a plan, from what is there now. It is not started.
+    /// Make a plan, from what is there now, for the window that the configuration's rules say. It is
+    /// not started.
     Plan { wish: Wished, answer: oneshot::Sender<Result<Plan, Refusal>> },
 }
 
@@ -105,23 +113,42 @@ pub struct InForce {
 pub enum Wished {
     /// Another process of one instance, drained before.
     RestartInstance { shop: ShopId, instance: InstanceName, forced: bool },
-    /// Every instance of a shop, one after the other; with a release, of that one.
-    RollingRedeploy { shop: ShopId, release: Option<String> },
+    /// Every instance of a shop restarted, one after the other.
+    RollingRestart { shop: ShopId },
+    /// Every instance of a shop of this release, one after the other.
+    RollingRedeploy { shop: ShopId, release: String },
     /// This text as the configuration.
     ApplyConfiguration { text: String },
     /// What stands in the configuration file, which somebody has edited.
     TakeOverFile,
+    /// Another certificate for a shop, ordered from the authority.
+    RenewCertificate { shop: ShopId },
     /// Our own old records removed.
     CleanUp,
 }
 
 /// Why a plan was not made; nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
     /// What stands in the way, and what would help.
     pub message: String,
     /// One line each, where there is more than one thing to mend.
     pub details: Vec<String>,
+    /// The message as a code.
+    pub reason: Option<Reason>,
+}
+
+impl Refusal {
+    /// The same, with the message as a code and its parameters.
+    #[must_use]
+    pub fn because(
+        mut self,
+        code: &str,
+        params: impl IntoIterator<Item = (&'static str, Value)>,
+    ) -> Self {
+        self.reason = Some(Reason::new(code, params));
+        self
+    }
 }
 
 /// Why a configuration was not taken over.

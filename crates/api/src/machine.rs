@@ -3,7 +3,7 @@
 use crate::{ApiError, ApiState, Command, InForce, Wished, caller::Caller, error::ErrorBody};
 use ::watch::state::Status;
 use axum::{Json, extract::State};
-use kernel::plan::{Plan, RunState};
+use kernel::plan::{Plan, Reason, RunState};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::{sync::oneshot, time::timeout};
@@ -82,6 +82,7 @@ async fn take_over(state: &ApiState, plan: Plan, caller: Caller) -> Result<Reloa
     let waits = || ApiError::NoPlan {
         message: format!("run {id} has not taken the file over yet: see it in Changes"),
         details: Vec::new(),
+        reason: Some(Reason::new("not_taken_over_yet", [("run", id.to_string().into())])),
     };
     let run = timeout(PATIENCE, state.engine.settled(id)).await.map_err(|_| waits())??;
     if run.state != RunState::Done {

@@ -12,7 +12,9 @@ pub use previews::Previews;
 pub(crate) use view::{LogView, Message, PreviewView, RunView, RunsView};
 pub(crate) use wish::WishBody;
 
-use crate::{ApiError, ApiState, Command, Refusal, caller::Caller, error::ErrorBody, machine::ask};
+use crate::{
+    ApiError, ApiState, Command, Refusal, caller::Caller, error::ErrorBody, machine::ask, names,
+};
 use ::plan::Engine;
 use axum::{
     Json,
@@ -20,11 +22,12 @@ use axum::{
 };
 use kernel::{
     Permission, Place, ShopId,
-    plan::{Area, Plan, Run, RunId, RunState},
+    plan::{Area, Plan, Reason, Run, RunId, RunState},
 };
 use serde::{Deserialize, Serialize};
 use store::{RunFilter, RunPaging};
 use utoipa::ToSchema;
+use wish::When;
 
 /// Runs of one answer, at most and when nothing is said.
 const MOST: u32 = 200;
@@ -45,15 +48,25 @@ pub(crate) async fn preview(
     caller: Caller,
     Json(body): Json<WishBody>,
 ) -> Result<Json<PreviewView>, ApiError> {
+    let when = body.when()?;
     let wish = body.understand()?;
     wish::allowed(&wish, &caller)?;
+    wish::names_what_is_there(&wish, &state, &caller)?;
     let made = ask(&state, |answer| Command::Plan { wish, answer }).await?;
-    let plan =
-        made.map_err(|Refusal { message, details }| ApiError::NoPlan { message, details })?;
-    let preview = state.engine.preview(plan).await?;
-    let text = ::plan::preview_text(&preview);
-    let id = state.previews.keep(preview.plan.clone());
-    Ok(Json(PreviewView::of(id, &preview, text)))
+    let refused =
+        |Refusal { message, details, reason }| ApiError::NoPlan { message, details, reason };
+    let mut plan = made.map_err(refused)?;
+    let at_once = when == When::AtOnce;
+    if let When::In(window) = when {
+        plan.window = Some(window);
+    }
+    let preview = match at_once {
+        true => state.engine.preview_at_once(plan).await?,
+        false => state.engine.preview(plan).await?,
+    };
+    let (text, windows) = (::plan::preview_text(&preview), state.engine.windows(&preview.plan));
+    let id = state.previews.keep(preview.plan.clone(), at_once);
+    Ok(Json(PreviewView::of(id, &preview, text, &windows)))
 }
 
 /// Which preview to start.
@@ -61,6 +74,10 @@ pub(crate) async fn preview(
 pub(crate) struct StartBody {
     /// The id of a preview.
     preview: String,
+    /// Why it cannot wait, for one that begins at once past a window or a freeze; it stands in the
+    /// ledger.
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 /// Start what was previewed.
@@ -79,12 +96,38 @@ pub(crate) async fn start(
     Json(body): Json<StartBody>,
 ) -> Result<Json<RunView>, ApiError> {
     let missing = || ApiError::NotFound { what: "preview", name: body.preview.clone() };
-    let plan = state.previews.get(&body.preview).ok_or_else(missing)?;
+    let (plan, at_once) = state.previews.get(&body.preview).ok_or_else(missing)?;
     may(&caller, permission(&plan), plan.shop.as_ref())?;
-    let id = state.engine.start(plan, caller.actor.clone()).await?;
+    let reason = body.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+    let id = match at_once {
+        true => start_at_once(&state, &caller, plan, reason).await?,
+        false => state.engine.start(plan, caller.actor.clone()).await?,
+    };
     state.previews.forget(&body.preview);
     let run = state.engine.run(id).await?;
     Ok(Json(shown(&state, &caller, &run)))
+}
+
+/// Past a window or a freeze goes who may let changes go, and says why.
+async fn start_at_once(
+    state: &ApiState,
+    caller: &Caller,
+    plan: Plan,
+    reason: Option<&str>,
+) -> Result<RunId, ApiError> {
+    let actor = caller.actor.clone();
+    if !state.engine.is_held_back(&plan) {
+        return Ok(state.engine.start(Plan { window: None, ..plan }, actor).await?);
+    }
+    may(caller, Permission::Approve, plan.shop.as_ref())?;
+    let missing = || ApiError::NoPlan {
+        message: "it would wait for its window or the end of a freeze: say why it cannot"
+            .to_owned(),
+        details: Vec::new(),
+        reason: Some(Reason::new("reason_needed", [])),
+    };
+    let reason = reason.ok_or_else(missing)?.to_owned();
+    Ok(state.engine.start_at_once(plan, actor, reason).await?)
 }
 
 /// Which runs to list.
@@ -113,13 +156,18 @@ pub(crate) async fn list(
     Query(query): Query<RunsQuery>,
 ) -> Result<Json<RunsView>, ApiError> {
     let limit = query.limit.unwrap_or(USUAL).clamp(1, MOST);
+    let shop = query.shop.as_deref().map(shop_id).transpose()?;
     let filter = RunFilter {
-        shop: query.shop.as_deref().map(shop_id).transpose()?,
+        shop: shop.clone(),
         states: query.state.as_deref().map(states).transpose()?.unwrap_or_default(),
         ..RunFilter::default()
     };
     let paging = RunPaging { before: query.before.map(RunId), limit };
     let found = state.store.runs(filter, paging).await?;
+    // A shop that is gone still has its runs; one that never was has none.
+    if let Some(shop) = shop.filter(|_| found.is_empty()) {
+        names::shop(&state, &caller, &shop)?;
+    }
     let is_full = found.len() == limit as usize;
     let next = found.last().filter(|_| is_full).map(|run| run.id.to_string());
     let seen = found.iter().filter(|run| sees(&caller, run.shop.as_ref()));
@@ -331,7 +379,8 @@ fn states(word: &str) -> Result<Vec<RunState>, ApiError> {
         word => all.filter(|state| state.code() == word).collect(),
     };
     if states.is_empty() {
-        return Err(ApiError::NotFound { what: "state of runs", name: word.to_owned() });
+        let known = RunState::ALL.iter().map(|state| state.code());
+        return Err(names::unknown("state of runs", word, known.chain(["open"])));
     }
     Ok(states)
 }

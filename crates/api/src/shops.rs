@@ -4,7 +4,10 @@ use crate::{
     ApiError, ApiState, Command,
     caller::Caller,
     error::ErrorBody,
+    guard::now_ms,
+    ledger,
     machine::ask,
+    names,
     stream::{self, Resume},
 };
 use ::watch::state::{Instance, ShopState, ShopSummary, Tick};
@@ -14,7 +17,7 @@ use axum::{
     http::{HeaderMap, header::HeaderName},
     response::Response,
 };
-use kernel::{InstanceName, ShopId};
+use kernel::{Drain, InstanceName, ShopId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -103,9 +106,11 @@ pub(crate) async fn events(
 )]
 pub(crate) async fn drain(
     State(state): State<ApiState>,
+    caller: Caller,
     Path((shop, instance)): Path<(String, String)>,
 ) -> Result<Json<Instance>, ApiError> {
-    set_drain(&state, shop, instance, true).await
+    let drain = Drain::by(caller.actor.clone(), now_ms());
+    set_drain(&state, &caller, shop, instance, Some(drain)).await
 }
 
 /// Send a drained instance requests again.
@@ -123,16 +128,18 @@ pub(crate) async fn drain(
 )]
 pub(crate) async fn undrain(
     State(state): State<ApiState>,
+    caller: Caller,
     Path((shop, instance)): Path<(String, String)>,
 ) -> Result<Json<Instance>, ApiError> {
-    set_drain(&state, shop, instance, false).await
+    set_drain(&state, &caller, shop, instance, None).await
 }
 
 async fn set_drain(
     state: &ApiState,
+    caller: &Caller,
     shop: String,
     instance: String,
-    drain: bool,
+    drain: Option<Drain>,
 ) -> Result<Json<Instance>, ApiError> {
     let Some(shop) = shop_id(&shop) else {
         return Err(ApiError::NotFound { what: "shop", name: shop });
@@ -140,11 +147,14 @@ async fn set_drain(
     let missing = || ApiError::NotFound { what: "instance", name: instance.clone() };
     let name: InstanceName = instance.parse().map_err(|_| missing())?;
     let find = || state.watch.with(|live| live.instance(&shop, &name)).ok_or_else(missing);
-    find()?;
+    names::instance(state, &shop, &name)?;
+    let kind = if drain.is_some() { "instance_drained" } else { "instance_undrained" };
     let (shop_asked, asked) = (shop.clone(), name.clone());
     let answer =
         ask(state, |answer| Command::Drain { shop: shop_asked, instance: asked, drain, answer });
     answer.await?.map_err(ApiError::Failed)?;
+    let said = [("instance", name.as_str().into())];
+    ledger::note_of_shop(state, &caller.actor, kind, &shop, said).await?;
     find().map(Json)
 }
 

@@ -1,8 +1,12 @@
 //! What can go wrong with instances, as one type.
 
 use host::HostError;
-use kernel::config::UnitName;
-use std::{io, net::SocketAddr, path::PathBuf};
+use kernel::{Value, config::UnitName, plan::Reason};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum AppsError {
@@ -70,5 +74,63 @@ impl AppsError {
             source = cause.source();
         }
         text
+    }
+
+    /// What the message says, as a code with its parameters; of what other programs said, their own
+    /// words.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        let path = |path: &Path| Value::from(path.display().to_string());
+        let unit = |unit: &UnitName| Value::from(unit.to_string());
+        let error = || Value::from(self.cause());
+        match self {
+            Self::Read { path: file, .. } => {
+                Reason::new("file_unreadable", [("file", path(file)), ("error", error())])
+            }
+            Self::Write { path: file, .. } => {
+                Reason::new("file_not_written", [("file", path(file)), ("error", error())])
+            }
+            Self::Malformed { path: file, .. } | Self::Version { path: file, .. } => {
+                Reason::new("file_not_understood", [("file", path(file))])
+            }
+            Self::Busy => Reason::new("instance_busy", []),
+            Self::Occupied { address, by } => Reason::new(
+                "address_taken",
+                [("address", address.to_string().into()), ("by", by.as_str().into())],
+            ),
+            Self::NotStarted(why) | Self::Silent(why) => {
+                Reason::new("instance_not_started", [("error", why.as_str().into())])
+            }
+            Self::Directory(folder) => Reason::new("folder_missing", [("folder", path(folder))]),
+            Self::Environment { path: file, line } => {
+                let line = u64::try_from(*line).unwrap_or(u64::MAX).into();
+                Reason::new("environment_malformed", [("file", path(file)), ("line", line)])
+            }
+            Self::Keeper(_) | Self::Talk(_) | Self::Process(_) | Self::Signals(_) | Self::Kept => {
+                Reason::new("keeper_failed", [("error", self.chain().into())])
+            }
+            Self::Outlived(pid) => {
+                Reason::new("keeper_outlives", [("pid", u64::from(*pid).into())])
+            }
+            Self::Fenced { .. } => Reason::new("fenced", []),
+            Self::NoRelease(release) => Reason::new("release_missing", [("path", path(release))]),
+            Self::Elsewhere { link, target } => Reason::new(
+                "link_leads_elsewhere",
+                [("link", path(link)), ("target", path(target))],
+            ),
+            Self::NoUnit(name) => Reason::new("unit_unknown", [("unit", unit(name))]),
+            Self::Masked(name) => Reason::new("unit_masked", [("unit", unit(name))]),
+            Self::Systemctl { unit: name, .. }
+            | Self::Journal { unit: name, .. }
+            | Self::Answer { unit: name, .. } => {
+                let said = self.chain().into();
+                Reason::new("systemd_failed", [("unit", unit(name)), ("error", said)])
+            }
+        }
+    }
+
+    /// What caused it, without what was attempted.
+    fn cause(&self) -> String {
+        std::error::Error::source(self).map(ToString::to_string).unwrap_or_default()
     }
 }

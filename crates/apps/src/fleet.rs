@@ -5,7 +5,7 @@ use kernel::{
     InstanceName, ShopId,
     config::{Configuration, InstanceSettings, ShopSettings},
     facts::Health,
-    plan::Pending,
+    plan::{Pending, RunId},
 };
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -15,12 +15,13 @@ pub trait Fleet: Send + Sync {
     /// The configuration in force.
     fn configuration(&self) -> Arc<Configuration>;
 
-    /// Has the edge send nobody there, or again; durably. The error is for a person.
+    /// Has the edge send nobody there, because this run needs it so, or again with `None`; durably.
+    /// The error is for a person.
     fn drain<'a>(
         &'a self,
         shop: &'a ShopId,
         instance: &'a InstanceName,
-        drain: bool,
+        drain: Option<RunId>,
     ) -> Pending<'a, Result<(), String>>;
 
     /// Whether the edge is told to send nobody there, as of our records.

@@ -17,7 +17,9 @@ pub use driver::{Driver, Exit, InstanceState, Life, Means};
 pub use error::AppsError;
 pub use fleet::{Fleet, Seen};
 pub use performer::Instances;
-pub use plans::{InstanceView, PoolView, Refused, Wish, restart_instance, rolling_redeploy};
+pub use plans::{
+    InstanceView, PoolView, Refused, Wish, restart_instance, rolling_redeploy, rolling_restart,
+};
 pub use process::{KeeperProgram, ProcessDriver, keep};
 pub use releases::{current_release, releases};
 pub use unit::{Systemd, UnitDriver};

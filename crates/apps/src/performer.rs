@@ -16,7 +16,9 @@ use kernel::{
     InstanceName, Params, ShopId, Value,
     config::{DeploySettings, InstanceSettings, ShopSettings},
     facts::Health,
-    plan::{Act, Area, Condition, Failed, Fence, Intent, Pending, Performer, Probe, Progress},
+    plan::{
+        Act, Area, Condition, Failed, Fence, Intent, Pending, Performer, Probe, Progress, RunId,
+    },
 };
 use std::{fmt, time::Duration};
 use tokio::time::{Instant, timeout_at};
@@ -112,8 +114,11 @@ impl<F: Fleet> Instances<F> {
         let (shop, instance) = act
             .instance()
             .ok_or_else(|| Failed::new(format!("`{}` is no act on an instance", act.code())))?;
-        self.target(shop, instance)
-            .ok_or_else(|| Failed::new(format!("shop `{shop}` has no instance `{instance}`")))
+        self.target(shop, instance).ok_or_else(|| {
+            let names = [("shop", shop.as_str().into()), ("instance", instance.as_str().into())];
+            Failed::new(format!("shop `{shop}` has no instance `{instance}`"))
+                .because("no_instance", names)
+        })
     }
 
     async fn do_act(
@@ -124,9 +129,9 @@ impl<F: Fleet> Instances<F> {
     ) -> Result<Params, Failed> {
         let target = self.target_of(act)?;
         match act {
-            Act::Drain { .. } => return self.drain(&target, progress).await,
+            Act::Drain { .. } => return self.drain(&target, fence, progress).await,
             Act::Undrain { .. } => {
-                self.set_drain(&target, false).await?;
+                self.set_drain(&target, None).await?;
                 return Ok(Params::new());
             }
             Act::AwaitHealthy { within_ms, .. } => {
@@ -159,8 +164,13 @@ impl<F: Fleet> Instances<F> {
     }
 
     /// Leads visitors around it, and waits for the requests that run there.
-    async fn drain(&self, target: &Target, progress: &dyn Progress) -> Result<Params, Failed> {
-        self.set_drain(target, true).await?;
+    async fn drain(
+        &self,
+        target: &Target,
+        fence: Fence,
+        progress: &dyn Progress,
+    ) -> Result<Params, Failed> {
+        self.set_drain(target, Some(fence.run)).await?;
         let ends = Instant::now() + target.drain_wait;
         let mut seen = self.fleet.seen(&target.shop.id, &target.instance.name);
         // What was reported before does not know of the drain yet.
@@ -187,32 +197,44 @@ impl<F: Fleet> Instances<F> {
         Ok(left.map(|left| ("in_flight".to_owned(), left.into())).into_iter().collect())
     }
 
-    async fn set_drain(&self, target: &Target, drain: bool) -> Result<(), Failed> {
+    async fn set_drain(&self, target: &Target, drain: Option<RunId>) -> Result<(), Failed> {
         let set = self.fleet.drain(&target.shop.id, &target.instance.name, drain).await;
-        set.map_err(Failed::for_now)
+        set.map_err(|error| {
+            let said = [("error", error.as_str().into())];
+            Failed::for_now(error.clone()).because("drain_not_set", said)
+        })
     }
 
     async fn is_drained(&self, target: &Target) -> Result<bool, Failed> {
         let drained = self.fleet.is_drained(&target.shop.id, &target.instance.name).await;
-        drained.map_err(Failed::for_now)
+        drained.map_err(|error| {
+            let said = [("error", error.as_str().into())];
+            Failed::for_now(error.clone()).because("records_unreadable", said)
+        })
     }
 
     async fn see_effect(&self, act: &Act) -> Result<Params, Failed> {
         let target = self.target_of(act)?;
         match act {
             Act::Drain { .. } if self.is_drained(&target).await? => Ok(Params::new()),
-            Act::Drain { .. } => Err(Failed::for_now("it is not drained")),
+            Act::Drain { .. } => {
+                Err(Failed::for_now("it is not drained").because("not_drained", []))
+            }
             Act::Undrain { .. } if self.is_drained(&target).await? => {
-                Err(Failed::for_now("it is drained still"))
+                Err(Failed::for_now("it is drained still").because("still_drained", []))
             }
             Act::Undrain { .. } => Ok(self.serves_again(&target).await),
             Act::AwaitHealthy { .. } => {
-                self.well(&target).await.map_err(|not_well| Failed::for_now(not_well.why))
+                let not_yet =
+                    |not_well: well::NotWell| Failed { retryable: true, ..not_well.failed };
+                self.well(&target).await.map_err(not_yet)
             }
             Act::Deploy { release, .. } => {
                 let current = current_release(target.deploy()?).map_err(failed)?;
                 if current.as_deref() != Some(release.as_str()) {
-                    return Err(Failed::new(format!("release {release} is not the one that runs")));
+                    let message = format!("release {release} is not the one that runs");
+                    let release = [("release", release.as_str().into())];
+                    return Err(Failed::new(message).because("release_not_running", release));
                 }
                 self.see_state(&target, true).await
             }
@@ -229,7 +251,7 @@ impl<F: Fleet> Instances<F> {
             InstanceState::Stopped => !runs,
             _ => false,
         };
-        if as_wanted { Ok(evidence(&state)) } else { Err(Failed::new(well::told(&state))) }
+        if as_wanted { Ok(evidence(&state)) } else { Err(well::told(&state)) }
     }
 
     /// Waits a while for the edge to send requests there. That it does not is no failure of having
@@ -325,11 +347,16 @@ impl Target {
         self.driver.as_ref().ok_or_else(|| {
             let name = &self.instance.name;
             Failed::new(format!("nothing of ours starts `{name}`: neither `unit` nor `command`"))
+                .because("no_launch", [("instance", name.as_str().into())])
         })
     }
 
     fn deploy(&self) -> Result<&DeploySettings, Failed> {
-        let missing = || Failed::new(format!("shop `{}` has no `deploy`", self.shop.id));
+        let missing = || {
+            let shop = &self.shop.id;
+            Failed::new(format!("shop `{shop}` has no `deploy`"))
+                .because("no_deploy", [("shop", shop.as_str().into())])
+        };
         self.shop.deploy.as_ref().ok_or_else(missing)
     }
 }
@@ -401,11 +428,10 @@ fn evidence(state: &InstanceState) -> Params {
     evidence
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(error: AppsError) -> Failed {
-    match error {
-        AppsError::Busy => Failed::for_now(error.chain()),
-        error => Failed::new(error.chain()),
-    }
+    let retryable = matches!(error, AppsError::Busy);
+    Failed { message: error.chain(), reason: Some(error.reason()), retryable }
 }
 
 async fn blocking<T: Send + 'static>(

@@ -63,36 +63,44 @@ pub fn restart_instance(
     Ok(plan)
 }
 
-/// Has all instances of a shop run a release, one after the other; without one, the release that
-/// runs, so that they are restarted only. When one does not become well, all go back to the release
-/// before.
+/// Restarts all instances of a shop, one after the other.
 ///
 /// # Errors
-/// As of [`restart_instance`], for any of them. With a release also when the shop has no `deploy`,
-/// there is no such release, it runs already, or none runs that one could go back to.
-pub fn rolling_redeploy(
+/// As of [`restart_instance`], for any of them.
+pub fn rolling_restart(
     configuration: &Configuration,
     view: &PoolView,
     shop: &ShopId,
-    release: Option<&str>,
     wish: Wish,
     now_ms: i64,
 ) -> Result<Plan, Refused> {
     let maker = Maker::new(configuration, view, shop, wish)?;
-    let deed = match release {
-        None => Deed::Restart,
-        Some(release) => {
-            let before = maker.before(release)?;
-            Deed::Deploy { release: release.to_owned(), before }
-        }
-    };
+    let steps = maker.steps(&maker.all(), &Deed::Restart)?;
+    Ok(maker.plan("rolling_restart", steps, now_ms))
+}
+
+/// Has all instances of a shop run a release, one after the other. When one does not become well,
+/// all go back to the release before.
+///
+/// # Errors
+/// As of [`restart_instance`], for any of them; also when the shop has no `deploy`, there is no such
+/// release, it runs already, or none runs that one could go back to.
+pub fn rolling_redeploy(
+    configuration: &Configuration,
+    view: &PoolView,
+    shop: &ShopId,
+    release: &str,
+    wish: Wish,
+    now_ms: i64,
+) -> Result<Plan, Refused> {
+    let maker = Maker::new(configuration, view, shop, wish)?;
+    let before = maker.before(release)?;
+    let deed = Deed::Deploy { release: release.to_owned(), before: before.clone() };
     let steps = maker.steps(&maker.all(), &deed)?;
     let mut plan = maker.plan("rolling_redeploy", steps, now_ms);
-    if let Deed::Deploy { release, before } = deed {
-        plan.params.insert("release".to_owned(), release.into());
-        plan.params.insert("before".to_owned(), before.as_str().into());
-        plan.facts.push(PlanFact { name: release_fact(shop), version: before });
-    }
+    plan.params.insert("release".to_owned(), release.into());
+    plan.params.insert("before".to_owned(), before.as_str().into());
+    plan.facts.push(PlanFact { name: release_fact(shop), version: before });
     Ok(plan)
 }
 
@@ -210,7 +218,8 @@ impl<'a> Maker<'a> {
             other.name != *name && is_well && !self.view.is_drained(&other.name)
         };
         if self.shop.instances.iter().any(|other| serves(&other)) {
-            return Ok(self.view.is_well(name));
+            // Where another web server sends visitors is not ours to say.
+            return Ok(self.view.is_well(name) && self.shop.beside.is_none());
         }
         if self.wish.forced || !self.view.is_well(name) {
             return Ok(false);

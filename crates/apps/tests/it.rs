@@ -7,8 +7,6 @@
 mod acts;
 #[path = "it/conformance.rs"]
 mod conformance;
-#[path = "it/container.rs"]
-mod container;
 #[path = "it/fleet.rs"]
 mod fleet;
 #[path = "it/processes.rs"]

@@ -3,7 +3,7 @@
 //! `outer` reads the file a person wrote; this module knows no file, no TOML and no platform.
 
 use crate::{
-    Currency, InstanceName, ShopId,
+    Currency, InstanceName, LogFormat, ShopId,
     snapshot::{Balance, CacheLimits, Check, Hold, Limits, Timeouts},
 };
 use std::{fmt, net::SocketAddr, path::PathBuf};
@@ -15,6 +15,7 @@ mod launch;
 mod ledger;
 mod outer;
 mod pattern;
+mod peer;
 mod plan;
 
 pub use alerts::{
@@ -26,10 +27,11 @@ pub use explain::{Explanation, Row, Section, explain};
 pub use launch::{CommandSettings, DeploySettings, Launch, UnitName, UnitNameError};
 pub use ledger::{DestinationSettings, LedgerSettings, S3Settings};
 pub use outer::{
-    ConfigError, ConfigErrors, Includes, Known, KnownPlatform, Parsed, parse, parse_with,
+    ConfigError, ConfigErrors, Includes, Known, KnownPlatform, Parsed, nearest, parse, parse_with,
 };
 pub use pattern::fits_pattern;
-pub use plan::PlanSettings;
+pub use peer::{PeerAddress, PeerSettings};
+pub use plan::{PlanRule, PlanSettings};
 
 /// Everything that was asked for, valid as a whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,11 +44,13 @@ pub struct Configuration {
     pub alerts: AlertSettings,
     pub ledger: LedgerSettings,
     pub plan: PlanSettings,
+    /// Names are unique.
+    pub peers: Vec<PeerSettings>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct EdgeSettings {
-    /// At least one; no address stands twice.
+    /// At least one, unless every shop is watched from beside; no address stands twice.
     pub listen: Vec<Listen>,
     /// Worker threads; `None`: one a core.
     pub workers: Option<u32>,
@@ -120,7 +124,9 @@ pub struct ShopSettings {
     pub platform: String,
     /// Lower-case, without port; `*.example.com` or `*` allowed. At least one.
     pub hosts: Vec<String>,
-    /// At least one; names are unique.
+    /// Where it is watched from; `None`: Storewarden stands in front of it.
+    pub beside: Option<BesideSettings>,
+    /// At least one, but of a shop that is watched from beside; names are unique.
     pub instances: Vec<InstanceSettings>,
     /// Where its releases lie; `None`: we deploy none.
     pub deploy: Option<DeploySettings>,
@@ -141,6 +147,15 @@ pub struct ShopSettings {
     pub time_zone: String,
     pub colour: String,
     pub contact: Option<String>,
+}
+
+/// A shop that another web server stands in front of, which is known by its access logs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BesideSettings {
+    /// At least one, none twice.
+    pub logs: Vec<PathBuf>,
+    /// Of all of them.
+    pub format: LogFormat,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -10,8 +10,8 @@ mod preview;
 mod run;
 
 pub use act::{Act, Area, Claim, OldData, Subject};
-pub use performer::{Failed, Fence, Intent, Measure, Pending, Performer, Probe, Progress};
-pub use preview::{Condition, Holds, Preview, StepPreview, WaitsFor};
+pub use performer::{Failed, Fence, Intent, Measure, Pending, Performer, Probe, Progress, Reason};
+pub use preview::{Condition, Holds, Preview, StepPreview, WaitsFor, WindowChoice};
 pub use run::{
     Cause, CauseCode, Override, Run, RunEvent, RunHappening, RunId, RunState, RunSummary,
     StepRecord, StepState,
@@ -118,6 +118,16 @@ pub enum OnFailure {
 #[serde(try_from = "String", into = "String")]
 pub struct PlanKind(Arc<str>);
 
+/// Every sort of plan that there is, for whoever names some in a configuration.
+pub const PLAN_KINDS: [&str; 6] = [
+    "apply_configuration",
+    "clean_up",
+    "renew_certificate",
+    "restart_instance",
+    "rolling_redeploy",
+    "rolling_restart",
+];
+
 /// Why a plan is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -150,6 +160,24 @@ impl Plan {
     #[must_use]
     pub fn longest_ms(&self) -> u64 {
         self.steps.iter().map(|step| step.timeout_ms).sum()
+    }
+
+    /// Whether all that its steps do is taken back by later steps of it, as when an instance is taken
+    /// out, restarted and given requests again: once it is done, there is nothing to take back.
+    #[must_use]
+    pub fn takes_itself_back(&self) -> bool {
+        let mut open: Vec<&Act> = Vec::new();
+        for step in &self.steps {
+            match &step.undo {
+                Undo::NothingToUndo => {}
+                Undo::Impossible { .. } => return false,
+                Undo::By(undo) => match open.iter().position(|awaited| **awaited == step.act) {
+                    Some(taken_back) => drop(open.remove(taken_back)),
+                    None => open.push(undo),
+                },
+            }
+        }
+        open.is_empty()
     }
 
     /// What its acts and their undoing hold while it runs, each subject once, in their order.

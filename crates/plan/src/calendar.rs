@@ -14,7 +14,7 @@ use jiff::{
 use kernel::{
     ShopId, WindowName,
     calendar::{Date, Ends, Freeze, Window},
-    plan::{Plan, Purpose, WaitsFor},
+    plan::{Plan, Purpose, WaitsFor, WindowChoice},
 };
 
 /// How far ahead an opening is looked for: over two leap days.
@@ -105,13 +105,27 @@ impl Calendar {
         now_ms: i64,
     ) -> Result<impl Iterator<Item = Opening> + use<'a>, EngineError> {
         let found = self.windows.iter().find(|(window, _)| window.name == *name);
-        let (window, zone) = found.ok_or_else(|| EngineError::NoWindow(name.clone()))?;
+        let (window, zone) = found.ok_or_else(|| EngineError::NoWindow {
+            window: name.clone(),
+            known: self.windows.iter().map(|(window, _)| window.name.clone()).collect(),
+        })?;
         let first = date_of(now_ms / 86_400_000 - DAYS_BACK);
         let dates = std::iter::successors(Some(first), |date| date.next()).take(DAYS_AHEAD);
         Ok(dates
             .filter(|date| window.days.contains(*date))
             .filter_map(|date| opening_on(window, zone, date))
             .filter(move |opening| opening.until_ms > now_ms))
+    }
+
+    /// The windows that a run of this timing could wait for, in the configuration's order.
+    #[must_use]
+    pub fn choices(&self, timing: &Timing, now_ms: i64) -> Vec<WindowChoice> {
+        let choice = |(window, _): &(Window, TimeZone)| {
+            let begins = self.first_fit(timing, &window.name, now_ms);
+            let begins_at_ms = begins.map(|(at_ms, _)| at_ms);
+            WindowChoice { window: window.name.clone(), begins_at_ms }
+        };
+        self.windows.iter().map(choice).collect()
     }
 
     /// Whether a run of this timing could begin at some time at all.

@@ -22,7 +22,7 @@ use kernel::{
     Actor,
     plan::{
         Approval, Area, Override, Performer, Plan, Preview, Run, RunEvent, RunHappening, RunId,
-        RunState, StepRecord,
+        RunState, StepRecord, WindowChoice,
     },
 };
 use std::{
@@ -141,8 +141,29 @@ impl Engine {
     /// # Errors
     /// When it is no valid plan, nobody performs it, or its window is unknown or too short.
     pub async fn preview(&self, plan: Plan) -> Result<Preview, EngineError> {
-        self.inner.check(&plan)?;
-        self.inner.preview(plan).await
+        self.inner.check(&plan, false)?;
+        self.inner.preview(plan, false).await
+    }
+
+    /// The same of a plan that somebody wishes to begin at once, whatever windows and freezes say.
+    ///
+    /// # Errors
+    /// When it is no valid plan, or nobody performs it.
+    pub async fn preview_at_once(&self, plan: Plan) -> Result<Preview, EngineError> {
+        self.inner.check(&plan, true)?;
+        self.inner.preview(plan, true).await
+    }
+
+    /// Whether a plan would wait now for its window or the end of a freeze.
+    #[must_use]
+    pub fn is_held_back(&self, plan: &Plan) -> bool {
+        !self.inner.board().calendar().hold(&Timing::of(plan), self.inner.now()).waits.is_empty()
+    }
+
+    /// The windows that a plan could wait for.
+    #[must_use]
+    pub fn windows(&self, plan: &Plan) -> Vec<WindowChoice> {
+        self.inner.board().calendar().choices(&Timing::of(plan), self.inner.now())
     }
 
     /// Starts a plan: it is on disk when this returns, and begins as soon as it may.
@@ -151,14 +172,38 @@ impl Engine {
     /// As of [`Engine::preview`]; [`EngineError::Stale`], [`EngineError::Full`], or when the store
     /// cannot be written. Nothing was started then.
     pub async fn start(&self, plan: Plan, actor: Actor) -> Result<RunId, EngineError> {
-        self.inner.check(&plan)?;
+        self.begin(plan, actor, None).await
+    }
+
+    /// Starts a plan that waits neither for its window nor for the end of a freeze; why, stands in
+    /// the ledger.
+    ///
+    /// # Errors
+    /// As of [`Engine::start`].
+    pub async fn start_at_once(
+        &self,
+        plan: Plan,
+        actor: Actor,
+        reason: String,
+    ) -> Result<RunId, EngineError> {
+        let hurried = Override { by: actor.clone(), reason };
+        self.begin(plan, actor, Some(hurried)).await
+    }
+
+    async fn begin(
+        &self,
+        plan: Plan,
+        actor: Actor,
+        hurried: Option<Override>,
+    ) -> Result<RunId, EngineError> {
+        self.inner.check(&plan, hurried.is_some())?;
         let facts = self.inner.stale_facts(&plan).await;
         if !facts.is_empty() {
             return Err(EngineError::Stale { facts });
         }
         self.inner.board().reserve(MAX_UNFINISHED)?;
-        let result =
-            self.inner.keep(new_run(plan, actor, self.inner.epoch, self.inner.now())).await;
+        let run = new_run(plan, actor, self.inner.epoch, self.inner.now());
+        let result = self.inner.keep(Run { hurried, ..run }).await;
         let mut board = self.inner.board();
         board.release();
         let run = result?;
@@ -367,14 +412,15 @@ impl Inner {
         found.ok_or(EngineError::NoPerformer(area))
     }
 
-    fn check(&self, plan: &Plan) -> Result<(), EngineError> {
+    fn check(&self, plan: &Plan, hurried: bool) -> Result<(), EngineError> {
         plan.check()?;
         for step in &plan.steps {
             for act in std::iter::once(&step.act).chain(step.undo.act()) {
                 self.performer(act.area())?;
             }
         }
-        self.board().calendar().check(&Timing::of(plan), self.now())
+        let timing = Timing { hurried, ..Timing::of(plan) };
+        self.board().calendar().check(&timing, self.now())
     }
 }
 

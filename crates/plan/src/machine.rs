@@ -190,7 +190,9 @@ fn may_follow(run: &Run, change: &Change) -> bool {
             matches!(next(run), Next::Resolve(next) | Next::ResolveUndo(next) if next == *step)
         }
         Change::AskUndo { .. } => match run.state {
-            Done | Failed | Cancelled => last_to_undo(run).is_some(),
+            // One that has taken itself back has nothing that could be missed.
+            Done => last_to_undo(run).is_some() && !run.plan.takes_itself_back(),
+            Failed | Cancelled => last_to_undo(run).is_some(),
             Stuck => !is_stuck_in_undo(run) && last_to_undo(run).is_some(),
             _ => false,
         },
@@ -269,6 +271,7 @@ fn carry_out_step(run: &mut Run, change: Change, at_ms: i64) -> Option<usize> {
             record.state = StepState::Failed;
             record.ended_at_ms = Some(at_ms);
             record.message.clone_from(&cause.message);
+            record.reason.clone_from(&cause.reason);
             leave(run, cause);
             Some(step)
         }
@@ -280,8 +283,9 @@ fn carry_out_step(run: &mut Run, change: Change, at_ms: i64) -> Option<usize> {
             let record = &mut run.steps[step];
             record.state = StepState::Unknown;
             record.message = Some(why.clone());
-            let (code, message) = (CauseCode::Unknown, Some(why));
-            run.cause = Some(Cause { code, step: Some(step), message, by: None });
+            record.reason = None;
+            let cause = Cause::bare(CauseCode::Unknown);
+            run.cause = Some(Cause { step: Some(step), message: Some(why), ..cause });
             run.state = RunState::Stuck;
             Some(step)
         }
@@ -304,6 +308,7 @@ fn carry_out_step(run: &mut Run, change: Change, at_ms: i64) -> Option<usize> {
             record.state = StepState::Failed;
             record.touched = true;
             record.message.clone_from(&cause.message);
+            record.reason.clone_from(&cause.reason);
             come_to_rest(run, RunState::UndoFailed, Some(cause));
             Some(step)
         }
@@ -338,7 +343,7 @@ fn is_stuck_in_undo(run: &Run) -> bool {
 }
 
 fn asked(code: CauseCode, by: Actor) -> Cause {
-    Cause { code, step: None, message: None, by: Some(by) }
+    Cause { by: Some(by), ..Cause::bare(code) }
 }
 
 fn finish(run: &mut Run, step: usize, evidence: Params, at_ms: i64) {
@@ -348,6 +353,7 @@ fn finish(run: &mut Run, step: usize, evidence: Params, at_ms: i64) {
     record.evidence = evidence;
     record.touched = false;
     record.message = None;
+    record.reason = None;
     if step + 1 == run.steps.len() {
         come_to_rest(run, RunState::Done, None);
     }
@@ -388,8 +394,7 @@ fn end_undo(run: &mut Run) {
     let stays = |step: usize| is_left(&run.steps[step]) && impossible(&run.plan.steps[step].undo);
     match (0..run.steps.len()).rev().find(|step| stays(*step)) {
         Some(step) => {
-            let (code, step) = (CauseCode::CannotBeUndone, Some(step));
-            let cause = Cause { code, step, message: None, by: None };
+            let cause = Cause { step: Some(step), ..Cause::bare(CauseCode::CannotBeUndone) };
             come_to_rest(run, RunState::UndoFailed, Some(cause));
         }
         None => run.state = RunState::Undone,

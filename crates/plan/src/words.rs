@@ -3,8 +3,8 @@
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use kernel::{
-    Params, Value,
-    plan::{Act, Condition, Holds, OldData, Preview, StepPreview, Undo, WaitsFor},
+    Params, ShopId, Value,
+    plan::{Act, Condition, Holds, OldData, PlanKind, Preview, StepPreview, Undo, WaitsFor},
 };
 use std::fmt::Write;
 
@@ -33,6 +33,21 @@ pub fn sentence(act: &Act) -> String {
             let (new, old) = (digest(text_sha256), digest(before_sha256));
             format!("apply configuration {new} in place of {old}")
         }
+        Act::OrderCertificate { shop, hosts } => {
+            format!("order a certificate of {shop} for {}", hosts.join(", "))
+        }
+        Act::ServeCertificate { shop, before: None } => {
+            format!("serve {shop} with the certificate that was ordered")
+        }
+        Act::ServeCertificate { shop, before: Some(before) } => {
+            format!("serve {shop} with the certificate that was ordered, in place of {before}")
+        }
+        Act::RestoreCertificate { shop, serial: Some(serial) } => {
+            format!("serve {shop} with certificate {serial} again")
+        }
+        Act::RestoreCertificate { shop, serial: None } => {
+            format!("serve {shop} with no ordered certificate, as before the first")
+        }
         Act::RemoveOldData { what, older_than_ms } => {
             let what = match what {
                 OldData::RunLogs => "logs of runs",
@@ -43,14 +58,72 @@ pub fn sentence(act: &Act) -> String {
     }
 }
 
+/// What a plan or a run is for, as a title.
+#[must_use]
+pub fn title(kind: &PlanKind, shop: Option<&ShopId>, params: &Params) -> String {
+    let says = |name| text_of(params, name);
+    let of = shop.map(|shop| format!(" of {shop}")).unwrap_or_default();
+    match kind.as_str() {
+        "restart_instance" => format!("Restart {}{of}", says("instance")),
+        "rolling_restart" => format!("Restart all instances{of}, one after the other"),
+        "rolling_redeploy" => {
+            format!("Deploy {} to all instances{of}, one after the other", says("release"))
+        }
+        "apply_configuration" => "Put the changed configuration in force".to_owned(),
+        "clean_up" => "Remove old records of our own".to_owned(),
+        other => {
+            let mut words = other.replace('_', " ");
+            words[..1].make_ascii_uppercase();
+            format!("{words}{of}")
+        }
+    }
+}
+
+/// What must hold, as a sentence without its full stop.
+#[must_use]
+pub fn condition(condition: &Condition) -> String {
+    let says = |name| text_of(&condition.params, name);
+    let has = |name| condition.params.contains_key(name);
+    match condition.code.as_str() {
+        "another_instance_healthy" if has("instance") => {
+            format!("another instance than {} serves", says("instance"))
+        }
+        "instance_known" => format!("{} is in the configuration", says("instance")),
+        "instance_managed" => {
+            format!("the configuration says how {} is started", says("instance"))
+        }
+        "release_present" => format!("release {} is there", says("release")),
+        "file_as_before" => "nobody else has changed the configuration meanwhile".to_owned(),
+        "configuration_valid" if has("error") => {
+            format!("the new text is a valid configuration: {}", says("error"))
+        }
+        "configuration_valid" => "the new text is a valid configuration".to_owned(),
+        "old_data_counted" if has("bytes") => {
+            format!("it is known how much that is: {}, {} bytes", says("count"), says("bytes"))
+        }
+        "old_data_counted" if has("count") => {
+            format!("it is known how much that is: {}", says("count"))
+        }
+        "old_data_counted" => format!("it is known how much that is: {}", says("error")),
+        "conditions_can_be_read" => "what must hold can be read".to_owned(),
+        code => format!("{}{}", code.replace('_', " "), params(&condition.params)),
+    }
+}
+
+/// Why a step cannot be taken back, from its code.
+fn impossible(reason: &str) -> String {
+    match reason {
+        "data_is_gone" => "what is removed is gone".to_owned(),
+        "process_is_gone" => "the process that ran before is gone".to_owned(),
+        other => other.replace('_', " "),
+    }
+}
+
 /// A preview as text, lines of at most about a hundred characters. Times are UTC.
 #[must_use]
 pub fn preview_text(preview: &Preview) -> String {
     let plan = &preview.plan;
-    let mut text = plan.kind.as_str().replace('_', " ");
-    if let Some(shop) = &plan.shop {
-        put(&mut text, format_args!(" of {shop}"));
-    }
+    let mut text = title(&plan.kind, plan.shop.as_ref(), &plan.params);
     let (steps, longest) = (counted(plan.steps.len(), "step"), duration(preview.longest_ms));
     put(&mut text, format_args!(": {steps}, {longest} at most\n"));
     for (index, step) in preview.steps.iter().enumerate() {
@@ -64,6 +137,12 @@ pub fn preview_text(preview: &Preview) -> String {
     }
     for waits in &preview.waits_for {
         put(&mut text, format_args!("Waits for {}.\n", waits_for(waits)));
+    }
+    for waits in &preview.hurries_past {
+        put(&mut text, format_args!("Begins at once, without {}.\n", waits_for(waits)));
+    }
+    if plan.takes_itself_back() {
+        text.push_str("Once it is done there is nothing to take back.\n");
     }
     if !preview.stale.is_empty() {
         let facts = preview.stale.join(", ");
@@ -84,19 +163,17 @@ fn put_step(text: &mut String, number: usize, step: &StepPreview) {
         Undo::By(act) => put(text, format_args!("     undone by: {}\n", sentence(act))),
         Undo::NothingToUndo => {}
         Undo::Impossible { reason } => {
-            let reason = reason.replace('_', " ");
-            put(text, format_args!("     cannot be undone: {reason}\n"));
+            put(text, format_args!("     cannot be undone: {}\n", impossible(reason)));
         }
     }
 }
 
-fn condition_line(condition: &Condition) -> String {
-    let code = condition.code.replace('_', " ");
-    let params = params(&condition.params);
-    match condition.holds {
-        Holds::Yes => format!("holds: {code}{params}"),
-        Holds::No => format!("DOES NOT HOLD: {code}{params}"),
-        Holds::Unknown => format!("UNKNOWN: {code}{params}"),
+fn condition_line(of: &Condition) -> String {
+    let sentence = condition(of);
+    match of.holds {
+        Holds::Yes => format!("holds: {sentence}"),
+        Holds::No => format!("DOES NOT HOLD: {sentence}"),
+        Holds::Unknown => format!("UNKNOWN: {sentence}"),
     }
 }
 
@@ -121,14 +198,21 @@ fn params(params: &Params) -> String {
     if params.is_empty() {
         return String::new();
     }
-    let value = |value: &Value| match value {
+    let pairs: Vec<String> =
+        params.iter().map(|(name, of)| format!("{name} {}", value_text(of))).collect();
+    format!(" ({})", pairs.join(", "))
+}
+
+fn text_of(params: &Params, name: &str) -> String {
+    params.get(name).map_or_else(|| "?".to_owned(), value_text)
+}
+
+fn value_text(value: &Value) -> String {
+    match value {
         Value::Integer(number) => number.to_string(),
         Value::Number(number) => number.to_string(),
         Value::Text(text) => text.clone(),
-    };
-    let pairs: Vec<String> =
-        params.iter().map(|(name, of)| format!("{name} {}", value(of))).collect();
-    format!(" ({})", pairs.join(", "))
+    }
 }
 
 fn counted(number: usize, of: &str) -> String {
@@ -136,7 +220,7 @@ fn counted(number: usize, of: &str) -> String {
 }
 
 /// `90 s`, `2 min 30 s`, `3 h`: the two greatest units that are not 0.
-fn duration(milliseconds: u64) -> String {
+pub(crate) fn duration(milliseconds: u64) -> String {
     if milliseconds < 1000 {
         return format!("{milliseconds} ms");
     }

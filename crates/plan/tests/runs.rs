@@ -63,8 +63,8 @@ async fn a_cause_says_what_went_wrong() {
     };
     check("good1 fails2", CauseCode::StepFailed, 1, "it fails").await;
     check("stalls1", CauseCode::TimedOut, 0, "it took longer than 50 ms").await;
-    check("closed1", CauseCode::ConditionNotMet, 0, "is_open").await;
-    check("murky1", CauseCode::ConditionUnknown, 0, "is_open").await;
+    check("closed1", CauseCode::ConditionNotMet, 0, "is open (after 0)").await;
+    check("murky1", CauseCode::ConditionUnknown, 0, "is open (after 0)").await;
     check("unverified1", CauseCode::NotVerified, 0, "it is not there").await;
     check("dark1", CauseCode::Unknown, 0, "it went dark; no light").await;
 }

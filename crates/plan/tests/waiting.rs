@@ -92,11 +92,40 @@ async fn a_window_that_is_unknown_or_too_short_is_refused() {
     let mut plan = plan_of("good1");
     plan.window = Some("daily".parse().unwrap());
     let refused = engine.start(plan.clone(), anna()).await.unwrap_err();
-    assert!(matches!(refused, EngineError::NoWindow(_)), "{refused}");
+    assert!(matches!(refused, EngineError::NoWindow { .. }), "{refused}");
+    plan.window = Some("nigthly".parse().unwrap());
+    let refused = engine.start(plan.clone(), anna()).await.unwrap_err();
+    assert!(refused.to_string().ends_with("is `nightly` meant?"), "{refused}");
     plan.window = Some("nightly".parse().unwrap());
     plan.steps[0].timeout_ms = 2 * 3_600_000 + 1;
     let refused = engine.start(plan, anna()).await.unwrap_err();
     assert!(matches!(refused, EngineError::TooLong { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_plan_may_begin_at_once_past_its_window_with_a_reason_that_the_ledger_keeps() {
+    let folder = testkit::folder();
+    let world = World::new(folder.path());
+    let engine = open_with(&world, Moments::default(), nightly()).await;
+    engine.resume_all().await;
+    let mut plan = plan_of("good1");
+    plan.window = Some("nightly".parse().unwrap());
+    // Longer than the window is ever open.
+    plan.steps[0].timeout_ms = 3 * 3_600_000;
+    assert!(engine.is_held_back(&plan));
+    let preview = engine.preview_at_once(plan.clone()).await.unwrap();
+    assert_eq!((preview.waits_for, preview.begins_at_ms), (Vec::new(), Some(NOON)));
+    assert!(matches!(preview.hurries_past[..], [WaitsFor::Never { .. }]));
+    assert_eq!(engine.windows(&plan)[0].begins_at_ms, None);
+    plan.steps[0].timeout_ms = 1_000;
+    let opens_at_ms = NOON + 15 * 3_600_000;
+    assert_eq!(engine.windows(&plan)[0].begins_at_ms, Some(opens_at_ms));
+    assert_eq!(engine.preview(plan.clone()).await.unwrap().begins_at_ms, Some(opens_at_ms));
+    let id = engine.start_at_once(plan, anna(), "the shop is down".into()).await.unwrap();
+    let run = until(&engine, id, RunState::Done).await;
+    assert_eq!(run.hurried.unwrap().reason, "the shop is down");
+    let kinds = world.ledger().await;
+    assert_eq!(kinds[..2], ["run_started", "run_hurried"]);
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use std::{
     },
     time::Duration,
 };
-use store::Store;
+use store::{LedgerFilter, LedgerPaging, Store};
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 /// 2026-11-22T12:00:00Z.
@@ -58,6 +58,14 @@ impl World {
     pub(crate) fn effects(&self) -> Vec<String> {
         let text = fs::read_to_string(self.folder.join("effects")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
+    }
+
+    /// The kinds of the ledger's entries, the oldest first.
+    pub(crate) async fn ledger(&self) -> Vec<String> {
+        let store = Store::open(&self.folder).unwrap();
+        let paging = LedgerPaging::OldestFirst { after: 0 };
+        let page = store.ledger(paging, 100, LedgerFilter::default()).await.unwrap();
+        page.records.into_iter().map(|record| record.kind).collect()
     }
 
     pub(crate) fn set(&self, name: &str, text: &str) {

@@ -96,7 +96,7 @@ pub fn names() -> &'static [&'static str] {
 /// environment (`${SHOP_DB_URL}`).
 #[must_use]
 pub fn known(environment: &dyn Fn(&str) -> Option<String>) -> Known<'_> {
-    Known { platforms: &KNOWN, environment }
+    Known { platforms: &KNOWN, environment, time_zone: &|_| Ok(()) }
 }
 
 #[derive(Debug, Deserialize)]

@@ -4,12 +4,14 @@
 use crate::{StoreError, kept};
 use rusqlite::Connection;
 
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 7] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_runs.sql"),
     include_str!("migrations/0003_ledger.sql"),
     include_str!("migrations/0004_incidents.sql"),
     include_str!("migrations/0005_people.sql"),
+    include_str!("migrations/0006_logs.sql"),
+    include_str!("migrations/0007_drains.sql"),
 ];
 
 /// The format that this program writes, and the newest that it understands.
@@ -24,9 +26,9 @@ pub(crate) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     if !(0..=FORMAT).contains(&found) {
         return Err(StoreError::Newer { found, known: FORMAT });
     }
+    kept::keep(connection, found, FORMAT)?;
     run_from(connection, found, FORMAT)
 }
-    kept::keep(connection, found, FORMAT)?;
 
 fn run_from(connection: &mut Connection, found: i64, wanted: i64) -> Result<(), StoreError> {
     for (from, step) in (0..wanted).zip(STEPS).skip_while(|(from, _)| *from < found) {
@@ -43,14 +45,14 @@ fn run_from(connection: &mut Connection, found: i64, wanted: i64) -> Result<(), 
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
 /// An older store, as a test needs it.
 #[cfg(test)]
 pub(crate) fn run_to(connection: &mut Connection, wanted: i64) -> Result<(), StoreError> {
     run_from(connection, 0, wanted)
 }
 
+#[cfg(test)]
+mod tests {
     use super::*;
 
     fn schema(connection: &Connection) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! What control must remember to go on after a restart: snapshot versions, certificates, drains.
 
 use crate::{Store, StoreError, resealing::place};
-use kernel::{InstanceName, ShopId};
+use kernel::{Actor, Drain, Drains, InstanceName, ShopId, plan::RunId};
 use rusqlite::{Connection, OptionalExtension};
 use std::fmt;
 
@@ -53,19 +53,41 @@ impl Store {
     /// # Errors
     /// [`StoreError::Full`] and the like; the one before stays then.
     pub async fn put_certificate(&self, certificate: StoredCertificate) -> Result<(), StoreError> {
-        let StoredCertificate { host_key, chain_pem, key_pem, not_after_ms } = certificate;
-        let sealed = self.keys.seal(&place("certificate", &host_key), key_pem.as_bytes())?;
+        self.change_certificates(vec![certificate], Vec::new()).await
+    }
+
+    /// Forgets the certificates of these keys, then keeps the given ones in place of those of the
+    /// same `host_key`: all of it, or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] and the like; everything stays as it was then.
+    pub async fn change_certificates(
+        &self,
+        kept: Vec<StoredCertificate>,
+        gone: Vec<String>,
+    ) -> Result<(), StoreError> {
+        let seal = |certificate: StoredCertificate| {
+            let StoredCertificate { host_key, chain_pem, key_pem, not_after_ms } = certificate;
+            let sealed = self.keys.seal(&place("certificate", &host_key), key_pem.as_bytes())?;
+            Ok((host_key, chain_pem, sealed, not_after_ms))
+        };
+        let kept = kept.into_iter().map(seal).collect::<Result<Vec<SealedCertificate>, _>>()?;
         let write = move |connection: &Connection| {
-            connection
-                .execute(
-                    "INSERT INTO certificate
-                       (host_key, chain_pem, key_pem, key_sealed, not_after_ms)
-                     VALUES (?1, ?2, '', ?3, ?4)
-                     ON CONFLICT (host_key) DO UPDATE SET chain_pem = excluded.chain_pem,
-                       key_sealed = excluded.key_sealed, not_after_ms = excluded.not_after_ms",
-                    (host_key, chain_pem, sealed, not_after_ms),
-                )
-                .map(|_| ())
+            let mut forget =
+                connection.prepare_cached("DELETE FROM certificate WHERE host_key = ?1")?;
+            for key in gone {
+                forget.execute([key])?;
+            }
+            let mut keep = connection.prepare_cached(
+                "INSERT INTO certificate (host_key, chain_pem, key_pem, key_sealed, not_after_ms)
+                 VALUES (?1, ?2, '', ?3, ?4)
+                 ON CONFLICT (host_key) DO UPDATE SET chain_pem = excluded.chain_pem,
+                   key_sealed = excluded.key_sealed, not_after_ms = excluded.not_after_ms",
+            )?;
+            for row in kept {
+                keep.execute(row)?;
+            }
+            Ok(())
         };
         self.writer.write(write).await
     }
@@ -135,7 +157,7 @@ impl Store {
         opened.inspect_err(|error| tracing::error!(%error, "it counts as lost")).ok()
     }
 
-    /// Notes that an instance is drained, or no longer.
+    /// Notes that an instance is drained, or no longer. One that is stays as it was taken out.
     ///
     /// # Errors
     /// [`StoreError::Full`] and the like.
@@ -143,16 +165,19 @@ impl Store {
         &self,
         shop: &ShopId,
         instance: &InstanceName,
-        is_drained: bool,
+        drain: Option<Drain>,
     ) -> Result<(), StoreError> {
         let (shop, instance) = (shop.clone(), instance.clone());
         let write = move |connection: &Connection| {
-            let statement = if is_drained {
-                "INSERT INTO drain (shop, instance) VALUES (?1, ?2) ON CONFLICT DO NOTHING"
-            } else {
-                "DELETE FROM drain WHERE shop = ?1 AND instance = ?2"
+            let place = (shop.as_str(), instance.as_str());
+            let Some(Drain { since_ms, by, run }) = &drain else {
+                let delete = "DELETE FROM drain WHERE shop = ?1 AND instance = ?2";
+                return connection.execute(delete, place).map(|_| ());
             };
-            connection.execute(statement, (shop.as_str(), instance.as_str())).map(|_| ())
+            let insert = "INSERT INTO drain (shop, instance, since_ms, actor, run)
+                          VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+            let (actor, run) = (by.as_ref().map(Actor::to_string), run.map(|run| run.0));
+            connection.execute(insert, (place.0, place.1, since_ms, actor, run)).map(|_| ())
         };
         self.writer.write(write).await
     }
@@ -161,20 +186,40 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn drains(&self) -> Result<Vec<(ShopId, InstanceName)>, StoreError> {
+    pub async fn drains(&self) -> Result<Drains, StoreError> {
         let select = |connection: &Connection| {
-            let mut select =
-                connection.prepare_cached("SELECT shop, instance FROM drain ORDER BY 1, 2")?;
-            let rows = select
-                .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+            let select = "SELECT shop, instance, since_ms, actor, run FROM drain";
+            let mut select = connection.prepare_cached(select)?;
+            let rows = select.query_map([], |row| {
+                Ok(DrainRow {
+                    shop: row.get(0)?,
+                    instance: row.get(1)?,
+                    since_ms: row.get(2)?,
+                    actor: row.get(3)?,
+                    run: row.get(4)?,
+                })
+            })?;
             rows.collect::<Result<Vec<_>, _>>()
         };
-        let parse = |(shop, instance): (String, String)| {
-            let malformed = |name: &str| StoreError::Malformed(format!("name `{name}` of a drain"));
-            let shop = shop.parse().map_err(|_| malformed(&shop))?;
-            let instance = instance.parse().map_err(|_| malformed(&instance))?;
-            Ok((shop, instance))
-        };
-        self.reader.read(select).await?.into_iter().map(parse).collect()
+        self.reader.read(select).await?.into_iter().map(DrainRow::read).collect()
+    }
+}
+
+struct DrainRow {
+    shop: String,
+    instance: String,
+    since_ms: Option<i64>,
+    actor: Option<String>,
+    run: Option<i64>,
+}
+
+impl DrainRow {
+    fn read(self) -> Result<((ShopId, InstanceName), Drain), StoreError> {
+        let Self { shop, instance, since_ms, actor, run } = self;
+        let malformed = |name: &str| StoreError::Malformed(format!("name `{name}` of a drain"));
+        let shop = shop.parse().map_err(|_| malformed(&shop))?;
+        let instance = instance.parse().map_err(|_| malformed(&instance))?;
+        let by = actor.map(|name| name.parse().map_err(|_| malformed(&name))).transpose()?;
+        Ok(((shop, instance), Drain { since_ms, by, run: run.map(RunId) }))
     }
 }

@@ -1,7 +1,7 @@
 //! What was written is there, in the form it was written, after the store was opened again.
 
 use crate::people::session;
-use kernel::{InstanceName, Params, ShopId};
+use kernel::{Actor, Drain, InstanceName, Params, ShopId, plan::RunId};
 use std::{fs, os::unix::fs::PermissionsExt};
 use store::{MarkRecord, MinuteRecord, Store, StoredCertificate};
 
@@ -77,10 +77,12 @@ async fn certificates_accounts_and_drains_are_kept_and_replaced() {
     assert_eq!(store.acme_account("https://ca").await.unwrap().as_deref(), Some("{2}"));
     assert_eq!(store.acme_account("https://other").await.unwrap(), None);
     let (a, one): (ShopId, InstanceName) = (shop("a"), "one".parse().unwrap());
-    store.set_drain(&a, &one, true).await.unwrap();
-    store.set_drain(&a, &one, true).await.unwrap();
-    assert_eq!(store.drains().await.unwrap(), [(a.clone(), one.clone())]);
-    store.set_drain(&a, &one, false).await.unwrap();
+    let (run, person) = (Drain::of_run(RunId(7), 5), Drain::by(Actor::CommandLine, 6));
+    store.set_drain(&a, &one, Some(run.clone())).await.unwrap();
+    store.set_drain(&a, &one, Some(person)).await.unwrap();
+    let drains = store.drains().await.unwrap();
+    assert_eq!(drains.into_iter().collect::<Vec<_>>(), [((a.clone(), one.clone()), run)]);
+    store.set_drain(&a, &one, None).await.unwrap();
     assert!(store.drains().await.unwrap().is_empty());
 }
 

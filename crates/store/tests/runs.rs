@@ -90,7 +90,7 @@ async fn a_run_is_read_as_it_was_written() {
     run.hurried = Some(Override { by: Actor::CommandLine, reason: "fire".into() });
     run.cancelled_by = Some(Actor::Token("t".into()));
     let (code, message) = (CauseCode::Unknown, Some("dark".to_owned()));
-    run.cause = Some(Cause { code, step: Some(1), message, by: None });
+    run.cause = Some(Cause { step: Some(1), message, ..Cause::bare(code) });
     run.steps[1].state = StepState::Unknown;
     let before = Params::from([("pid".to_owned(), 7_i64.into())]);
     run.steps[1].intent = Some(Intent { at_ms: 6, before });

@@ -19,7 +19,7 @@ pub(crate) fn run(file: &Path, running: Option<&Path>, as_json: bool) -> anyhow:
         Ok(configuration) => configuration,
         Err(mistakes) => return refuse(&mistakes, as_json),
     };
-    let known = shops::known(&configuration::reference);
+    let known = configuration::known();
     match running {
         None => said(&configuration, loaded.warnings, known, as_json),
         Some(state) => running::compare(file, &loaded.text, &configuration, state, known, as_json),

@@ -4,7 +4,8 @@
 //! is all that was in force, to be kept, compared and put back.
 
 use anyhow::Context;
-use kernel::config::{ConfigError, Configuration, Includes, PlanSettings, parse_with};
+use jiff::tz::TimeZone;
+use kernel::config::{ConfigError, Configuration, Includes, Known, PlanSettings, parse_with};
 use plan::{Calendar, EngineError};
 use std::{
     cell::RefCell,
@@ -66,7 +67,7 @@ fn read(text: &str, path: &Path) -> Loaded {
         Ok(files)
     };
     let name = path.file_name().map(Path::new).unwrap_or(Path::new(""));
-    let known = shops::known(&reference);
+    let known = known();
     let parsed = parse_with(own, known, Includes { name, matching: &matching });
     let line = |error: &ConfigError| {
         let file = error.file.as_ref().map_or_else(|| path.to_owned(), |file| folder.join(file));
@@ -77,15 +78,7 @@ fn read(text: &str, path: &Path) -> Loaded {
     match parsed {
         Ok(parsed) => {
             let warnings = parsed.warnings.iter().map(line).collect();
-            // Which time zones there are, is known here and not where the file is read.
-            let meaning = match calendar(&parsed.configuration.plan) {
-                Ok(_) => Ok(parsed.configuration),
-                Err(error) => Err(Mistakes {
-                    message: "the configuration has a mistake".to_owned(),
-                    details: vec![format!("{}: {error}", path.display())],
-                }),
-            };
-            Loaded { text, meaning, warnings }
+            Loaded { text, meaning: Ok(parsed.configuration), warnings }
         }
         Err(errors) => {
             let details = errors.0.iter().map(line).collect();
@@ -101,6 +94,17 @@ fn read(text: &str, path: &Path) -> Loaded {
 /// The first time zone that nobody knows.
 pub(crate) fn calendar(plan: &PlanSettings) -> Result<Calendar, EngineError> {
     Calendar::new(plan.windows.clone(), plan.freezes.clone())
+}
+
+/// What a file is judged by on this machine.
+pub(crate) fn known() -> Known<'static> {
+    Known { time_zone: &time_zone, ..shops::known(&reference) }
+}
+
+/// Whether there is such a time zone; else the names of those that there are.
+fn time_zone(name: &str) -> Result<(), Vec<String>> {
+    let names = || jiff::tz::db().available().map(|zone| zone.to_string()).collect();
+    TimeZone::get(name).map(|_| ()).map_err(|_| names())
 }
 
 /// What `${…}` stands for; `None` for what is not there or may not be read.

@@ -17,22 +17,25 @@ mod supervised;
 
 use ::edge::link::ControlLink;
 use ::watch::{
-    Watch, clock,
+    Watch,
+    access_log::LogReaders,
+    clock,
     desk::Desk,
     history::History,
     host_facts,
     live::{Live, Site},
     orders::{OrderReaders, usual},
+    peers::Peers,
     state::{MarkKind, Tick},
 };
 use anyhow::Context;
 use api::{ApiState, Command, InForce, Previews, Refusal, Rejected, Stream, Token, Wished};
 use apps::Instances;
 use certificates::Certificates;
-use changes::Situation;
+use changes::{Others, Situation, certificates::Certifier};
 use fleet::{Pools, Sightings};
 use kernel::{
-    Params,
+    Params, ShopId,
     config::{Configuration, LedgerSettings},
     plan::Plan,
 };
@@ -99,11 +102,14 @@ struct Control {
     watch: Watch,
     desk: Desk,
     readers: OrderReaders,
+    logs: LogReaders,
     wishes: mpsc::Receiver<Wish>,
     commands: mpsc::Receiver<Command>,
     /// The version that an edge holds already.
     edge_versions: mpsc::Receiver<u64>,
     supervisor: supervised::Supervisor,
+    /// Where the API was told to listen.
+    address: SocketAddr,
     engine: Engine,
     instances: Arc<Instances<Pools>>,
     /// The configuration for those who look at it from aside.
@@ -125,7 +131,7 @@ impl Control {
         let store = Store::open_with(state, keys).context("open the store")?;
         let link = ControlLink::bind(&state.join("control.sock"))?;
         let events = link.events();
-        let drains = store.drains().await?.into_iter().collect();
+        let drains = store.drains().await?;
         let watch = remembered(&store, Site::all(&configuration, &drains)).await;
         watch.with(|live| live.configuration_error(mistakes));
         let mut certificates = Certificates::new(store.clone());
@@ -133,7 +139,10 @@ impl Control {
             let text = mistakes.details.join("\n");
             watch.with(|live| live.configuration_error(Some(text)));
         }
-        let mut publisher = Publisher::new(link, store.clone(), watch.clone(), drains);
+        // With port 0 a person starts us: nobody passes anything on to us then.
+        let given = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let address = given.unwrap_or(configuration.control.listen);
+        let mut publisher = Publisher::new(link, store.clone(), watch.clone(), drains, address);
         publisher.publish(&configuration, certificates.all()).await?;
         watch.with(|live| live.certificates(certificates.evidence()));
 
@@ -145,26 +154,45 @@ impl Control {
         sources.spawn(usual::follow(watch.clone(), store.clone()));
         let mut readers = OrderReaders::new(watch.clone(), store.clone());
         readers.configure(&configuration);
+        let mut logs = LogReaders::new(watch.clone(), store.clone());
+        logs.configure(&configuration);
         let listener = listen(listener, configuration.control.listen)?;
+        let address = configuration.control.listen;
         start.tell_address(listener.local_addr()?);
         let (asked, commands) = mpsc::channel(COMMANDS);
         let (shared, known) = watch::channel(Arc::new(configuration.clone()));
-        let pools = Pools::new(known, watch.clone(), store.clone(), asked.clone());
+        let peers = Peers::default();
+        let pools = Pools::new(known.clone(), watch.clone(), store.clone(), asked.clone());
         let sightings = pools.sightings();
         let instances = Arc::new(Instances::new(changes::means(state)?, pools, now_ms));
-        let performer = Arc::clone(&instances);
-        let engine =
-            changes::engine(store.clone(), &start, state, asked.clone(), performer).await?;
+        let (wish, wishes) = mpsc::channel(COMMANDS);
+        let certifier = Certifier {
+            store: store.clone(),
+            wishes: wish.clone(),
+            versions,
+            configuration: known.clone(),
+        };
+        let (certifier, others) = (Arc::new(certifier), Arc::clone(&instances));
+        let others = Others { instances: others, certifier };
+        let engine = changes::engine(store.clone(), &start, state, asked.clone(), others).await?;
+        let renewal = Renewal::new(store.clone(), engine.clone(), asked.clone(), wish);
         engine.set_calendar(crate::configuration::calendar(&configuration.plan)?);
         let opened = Desk::open(watch.clone(), store.clone(), &configuration).await;
         let (desk, wished) = opened.context("go on with incidents")?;
-        sources.spawn(remedies::carry_out(wished, desk.clone(), engine.clone(), asked.clone()));
+        let hands = remedies::Hands {
+            desk: desk.clone(),
+            engine: engine.clone(),
+            commands: asked.clone(),
+            configuration: known.clone(),
+        };
+        sources.spawn(remedies::carry_out(wished, hands));
         let api = ApiState {
             watch: watch.clone(),
             store: store.clone(),
             history: History::new(state.join(HISTORY_FOLDER), configuration.shops.len()),
             desk: desk.clone(),
             stream: Arc::new(Stream::default()),
+            peers: peers.clone(),
             engine: engine.clone(),
             previews: Previews::default(),
             commands: asked,
@@ -173,11 +201,9 @@ impl Control {
             entrance: Arc::new(api::Entrance::new(configuration.control.demands_second_factor())),
         };
         let (stop, mut servers) = serve_until_stopped(listener, api, sightings);
+        servers.spawn(peers.run(watch.clone(), known, stop.subscribe()));
         let kept = (&mut servers, stop.subscribe());
-        let ledger =
-            ledger::keep(store.clone(), watch.clone(), &configuration.ledger, state, kept)?;
-        let (wish, wishes) = mpsc::channel(COMMANDS);
-        let renewal = Renewal::new(store, wish, versions);
+        let ledger = ledger::keep(store, watch.clone(), &configuration.ledger, state, kept)?;
         let control = Self {
             start,
             configuration,
@@ -187,10 +213,12 @@ impl Control {
             watch,
             desk,
             readers,
+            logs,
             wishes,
             commands,
             edge_versions,
             supervisor,
+            address,
             engine,
             instances,
             shared,
@@ -228,9 +256,23 @@ impl Control {
                 () = self.supervisor.gone() => break,
                 () = &mut renewing => {}
             }
+            if self.must_move() {
+                break;
+            }
         }
         self.end().await;
         Ok(())
+    }
+
+    /// Whether the API is to listen elsewhere. A supervisor binds the new address and starts us
+    /// again; a service manager only does the latter.
+    fn must_move(&self) -> bool {
+        let moves =
+            !self.supervisor.is_there() && self.configuration.control.listen != self.address;
+        if moves {
+            tracing::info!("the API is to listen elsewhere; control ends to be started again");
+        }
+        moves
     }
 
     async fn obey(&mut self, command: Command, wanted: &watch::Sender<Option<Configuration>>) {
@@ -239,16 +281,16 @@ impl Control {
                 let before = self.configuration.clone();
                 let outcome = self.reload(wanted).await;
                 if start::concerns_supervisor(&before, &self.configuration) {
-                    self.supervisor.pass_on_reload();
+                    self.supervisor.pass_on_reload(self.start.state());
                 }
                 // Whoever asked may have left.
                 answer.send(outcome).ok();
             }
             Command::Drain { shop, instance, drain, answer } => {
+                let kind = if drain.is_some() { MarkKind::Drain } else { MarkKind::Undrain };
                 let outcome = self.publisher.drain(shop.clone(), instance.clone(), drain).await;
                 if outcome.is_ok() {
                     self.apply().await;
-                    let kind = if drain { MarkKind::Drain } else { MarkKind::Undrain };
                     let name = instance.as_str().into();
                     let params = Params::from([("instance".to_owned(), name)]);
                     self.watch.with(|live| live.add_mark(Some(&shop), now_ms(), kind, params));
@@ -270,6 +312,8 @@ impl Control {
     fn make_plan(&mut self, wish: Wished, answer: oneshot::Sender<Result<Plan, Refusal>>) {
         let (file, text) = (self.start.file().to_owned(), self.text.clone());
         let (configuration, instances) = (self.configuration.clone(), Arc::clone(&self.instances));
+        let serial =
+            changes::shop_of(&wish).and_then(|shop| self.certificates.ordered_serial(shop));
         self.aside(async move {
             let pool = match changes::shop_of(&wish) {
                 Some(shop) => instances.view(shop).await,
@@ -280,6 +324,7 @@ impl Control {
                 text: &text,
                 configuration: &configuration,
                 pool: pool.as_ref(),
+                serial,
                 now_ms: now_ms(),
             };
             // Whoever asked may have left.
@@ -344,6 +389,7 @@ impl Control {
         let failed = |error| Rejected { message: format!("{error:#}"), details: Vec::new() };
         let version = self.try_apply().await.map_err(failed)?;
         self.readers.configure(&self.configuration);
+        self.logs.configure(&self.configuration);
         self.desk.configure(&self.configuration).await;
         self.shared.send_replace(Arc::new(self.configuration.clone()));
         let calendar = crate::configuration::calendar(&self.configuration.plan);
@@ -378,21 +424,14 @@ impl Control {
 
     async fn grant(&mut self, wish: Wish) {
         match wish {
-            Wish::Challenges { challenges, answer } => {
-                self.publisher.challenges = challenges;
+            Wish::Challenges { shop, challenges, answer } => {
+                self.publisher.answer(shop, challenges);
                 self.apply().await;
                 answer.send(self.publisher.version()).ok();
             }
-            Wish::Renewed { shop, host } => {
-                self.certificates.renewed(&shop);
-                if let Err(mistakes) = self.certificates.load(&self.configuration).await {
-                    tracing::warn!(?mistakes, "certificates");
-                }
-                self.apply().await;
-                let params = Params::from([("host".to_owned(), host.into())]);
-                self.watch.with(|live| {
-                    live.add_mark(Some(&shop), now_ms(), MarkKind::Certificate, params);
-                });
+            Wish::Serve { shop, answer } => {
+                // Whoever asked may have left.
+                answer.send(self.serve_certificate(&shop).await).ok();
             }
             Wish::Failed { shop, error } => {
                 self.certificates.failed(&shop, error);
@@ -400,6 +439,21 @@ impl Control {
                 self.watch.with(|live| live.certificates(evidence));
             }
         }
+    }
+
+    /// Publishes the certificates as the store has them by now, for one shop has another.
+    async fn serve_certificate(&mut self, shop: &ShopId) -> Result<u64, String> {
+        let loaded = self.certificates.load(&self.configuration).await;
+        loaded.map_err(|mistakes| mistakes.details.join("; "))?;
+        self.certificates.renewed(shop);
+        let version = self.try_apply().await.map_err(|error| format!("{error:#}"))?;
+        let found = self.configuration.shops.iter().find(|known| known.id == *shop);
+        let host = found.and_then(|shop| shop.hosts.first()).cloned().unwrap_or_default();
+        let params = Params::from([("host".to_owned(), host.into())]);
+        self.watch.with(|live| {
+            live.add_mark(Some(shop), now_ms(), MarkKind::Certificate, params);
+        });
+        Ok(version)
     }
 
     /// Lets what is in progress end: answers, and what is not written down yet.

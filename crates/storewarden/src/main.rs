@@ -4,17 +4,24 @@
 mod check;
 mod cli;
 mod client;
+mod completions;
 mod configuration;
 mod control;
 mod edge;
 mod handover;
+mod incidents;
 mod init;
 mod ledger;
+mod man;
+mod moment;
 mod people;
 mod remote;
 mod runs;
 mod status;
 mod supervisor;
+mod table;
+mod terminal;
+mod upgrade;
 mod words;
 
 use clap::Parser;
@@ -27,6 +34,7 @@ use tracing_subscriber::EnvFilter;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    completions::answer_shell();
     let cli = Cli::parse();
     let outcome = run(cli.command);
     let exit = outcome.unwrap_or_else(|error| {
@@ -38,10 +46,12 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<Exit> {
     match command {
-        Command::Up { config, state } => {
+        Command::Up { config, edge_only, state } => {
             log_to_stderr();
-            supervisor::up(&config, &state.directory)
+            supervisor::up(&config, &state.directory, edge_only)
         }
+        Command::Upgrade(arguments) => upgrade::run(&arguments),
+        Command::Formats => upgrade::formats(),
         Command::Edge(arguments) => {
             log_to_stderr();
             edge::run(arguments)
@@ -63,7 +73,15 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             let running = against_running.then_some(state.directory.as_path());
             check::run(&file, running, json.json)
         }
-        Command::Status { state, json } => remote::status(&state.directory, json.json),
+        Command::Status { shop, watch, state, json } => {
+            status::run(&state, status::Wish { shop: shop.as_deref(), watch, json: json.json })
+        }
+        Command::Drain { shop, instance, state, json } => {
+            remote::drain(&state.directory, &shop, &instance, "drain", json.json)
+        }
+        Command::Undrain { shop, instance, state, json } => {
+            remote::drain(&state.directory, &shop, &instance, "undrain", json.json)
+        }
         Command::SignIn { state, json } => remote::sign_in(&state.directory, json.json),
         Command::Restart { shop, instance, forced, options } => {
             let wish = match instance {
@@ -71,7 +89,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
                     "kind": "restart_instance", "shop": shop, "instance": instance,
                     "forced": forced,
                 }),
-                None => json!({ "kind": "rolling_redeploy", "shop": shop }),
+                None => json!({ "kind": "rolling_restart", "shop": shop }),
             };
             runs::change(&options.state.directory, &wish, &options)
         }
@@ -85,9 +103,14 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Runs { command, state, json } => {
             runs::runs(&state.directory, &command.unwrap_or_default(), json.json)
         }
+        Command::Incidents { command, state, json } => {
+            incidents::run(command.unwrap_or_default(), &state, json)
+        }
         Command::User { command } => people::user(command),
         Command::Token { command } => people::token(command),
         Command::Ledger { command } => ledger::run(command),
+        Command::Completions { shell } => completions::run(&shell),
+        Command::Man { folder } => man::run(&folder),
         Command::Reload { state, json } => remote::reload(&state.directory, json.json),
     }
 }

@@ -5,8 +5,9 @@
 
 mod schema;
 
-use kernel::{Finding, InstanceName, Params, RouteClass, ShopId, Verdict, facts::Health};
+use kernel::{Drain, Finding, InstanceName, Params, RouteClass, ShopId, Verdict, facts::Health};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use utoipa::ToSchema;
 
 /// A shop as it is now, without its history.
@@ -35,12 +36,17 @@ pub struct ShopNow {
     /// What happened, the oldest first.
     pub marks: Vec<Mark>,
     pub instances: Vec<Instance>,
-    pub hold: Hold,
+    /// Null while Storewarden is beside the shop: nothing waits with it.
+    pub hold: Option<Hold>,
     pub edge: Edge,
     pub host: Host,
     /// The last seconds by route class; classes nobody asked for are left out.
     pub classes: Vec<RouteClassNow>,
-    pub cache: Cache,
+    /// Null while Storewarden is beside the shop: nothing is kept.
+    pub cache: Option<Cache>,
+    /// What is known of a shop that another web server stands before, and what is not; null when
+    /// Storewarden stands before it.
+    pub beside: Option<Beside>,
 }
 
 /// A shop whole, with its history.
@@ -111,11 +117,11 @@ pub struct Point {
     pub cache_share: Option<f64>,
     /// Distinct visitors of the last five minutes, estimated within a few percent.
     pub visitors: Option<u64>,
-    pub in_flight: u64,
-    pub queued: u64,
-    pub held: u64,
+    pub in_flight: Option<u64>,
+    pub queued: Option<u64>,
+    pub held: Option<u64>,
     /// Requests of the classes checkout and payment.
-    pub checkouts_per_second: f64,
+    pub checkouts_per_second: Option<f64>,
     pub cpu_share: Option<f64>,
     pub memory_share: Option<f64>,
 }
@@ -204,18 +210,41 @@ pub struct Instance {
     pub health: Health,
     /// Since when its health is what it is.
     pub since_ms: i64,
-    pub in_flight: u64,
-    /// Most requests at once.
-    pub limit: u64,
-    pub requests_per_second: f64,
-    pub errors_per_second: f64,
+    /// Null where Storewarden is beside the shop.
+    pub in_flight: Option<u64>,
+    /// Most requests at once; null where Storewarden is beside the shop.
+    pub limit: Option<u64>,
+    /// Null where a log does not say who answered.
+    pub requests_per_second: Option<f64>,
+    pub errors_per_second: Option<f64>,
     pub p50_ms: Option<f64>,
     pub p95_ms: Option<f64>,
     pub connect_p95_ms: Option<f64>,
-    /// Since the edge started.
-    pub requests_total: u64,
+    /// Since the edge started; null where Storewarden is beside the shop.
+    pub requests_total: Option<u64>,
     pub last_error: Option<String>,
     pub weight: u32,
+    /// It gets no new requests, because somebody or a run wants it so.
+    pub drained: Option<Drained>,
+}
+
+/// Who took an instance out, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Drained {
+    /// `null`: not known, as of an older program.
+    pub since_ms: Option<i64>,
+    /// Who did it by hand; `null`: a run did, or it is not known.
+    pub by: Option<String>,
+    /// The run that will give it requests again.
+    pub run: Option<String>,
+}
+
+impl From<&Drain> for Drained {
+    fn from(drain: &Drain) -> Self {
+        let Drain { since_ms, by, run } = drain;
+        let (by, run) = (by.as_ref().map(ToString::to_string), run.map(|run| run.to_string()));
+        Self { since_ms: *since_ms, by, run }
+    }
 }
 
 /// Requests that wait: held while no instance is healthy, queued while none has a free place.
@@ -232,6 +261,42 @@ pub struct Hold {
     pub released_total: u64,
     pub expired_total: u64,
     pub refused_total: u64,
+}
+
+/// A shop that another web server stands before, as far as that one's access logs tell of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Beside {
+    pub logs: Vec<LogState>,
+    /// What its timings are times of: `first_byte` of the application's answer, the `application`'s
+    /// whole answer, or the `whole` answer until the visitor had it; null when its lines have none.
+    pub timing: Option<String>,
+    /// Whether its lines say who came.
+    pub visitors: bool,
+    /// Whether checkouts can be told from other requests: some shops say only in a request's body
+    /// what it is for, and no log has that.
+    pub checkouts: bool,
+    /// Lines read since control started, and those that do not fit the format.
+    pub lines: u64,
+    pub broken: u64,
+}
+
+/// One access log that is followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogState {
+    pub path: String,
+    /// When it was last looked at without an error.
+    pub read_at_ms: Option<i64>,
+    /// Why it cannot be read.
+    pub error: Option<String>,
+    /// What is there and was not read yet.
+    pub behind_bytes: u64,
+}
+
+impl LogState {
+    pub(crate) fn unread(path: &Path) -> Self {
+        let path = path.display().to_string();
+        Self { path, read_at_ms: None, error: None, behind_bytes: 0 }
+    }
 }
 
 /// The data plane as control sees it.

@@ -225,7 +225,7 @@ impl Storewarden {
     /// # Errors
     /// When it is refused, or does not begin as things are.
     pub async fn begin_redeploy(&self) -> Result<String> {
-        self.begin(&json!({ "kind": "rolling_redeploy", "shop": SHOP })).await
+        self.begin(&json!({ "kind": "rolling_restart", "shop": SHOP })).await
     }
 
     /// Proposes a configuration with an address for help; the id of the run, which waits for a yes.

@@ -22,26 +22,28 @@ pub struct Previews {
 struct Kept {
     id: String,
     plan: Plan,
+    at_once: bool,
     since: Instant,
 }
 
 impl Previews {
-    /// Keeps a plan; the id under which it can be started.
-    pub(crate) fn keep(&self, plan: Plan) -> String {
+    /// Keeps a plan, and whether it is to begin at once; the id under which it can be started.
+    pub(crate) fn keep(&self, plan: Plan, at_once: bool) -> String {
         let id = crate::access::new_secret();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|preview| preview.since.elapsed() < KEPT);
         if kept.len() == MOST {
             kept.pop_front();
         }
-        kept.push_back(Kept { id: id.clone(), plan, since: Instant::now() });
+        kept.push_back(Kept { id: id.clone(), plan, at_once, since: Instant::now() });
         id
     }
 
-    pub(crate) fn get(&self, id: &str) -> Option<Plan> {
+    pub(crate) fn get(&self, id: &str) -> Option<(Plan, bool)> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let found = kept.iter().find(|preview| preview.id == id);
-        found.filter(|preview| preview.since.elapsed() < KEPT).map(|preview| preview.plan.clone())
+        let found = found.filter(|preview| preview.since.elapsed() < KEPT);
+        found.map(|preview| (preview.plan.clone(), preview.at_once))
     }
 
     pub(crate) fn forget(&self, id: &str) {

@@ -4,8 +4,8 @@
 use kernel::{
     Actor, Params, ShopId,
     plan::{
-        Act, Cause, Condition, Holds, Plan, Preview, Run, RunState, RunSummary, StepRecord,
-        StepState, Undo, WaitsFor,
+        Act, Cause, Condition, Holds, Plan, Preview, Reason, Run, RunState, RunSummary, StepRecord,
+        StepState, Undo, WaitsFor, WindowChoice,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,8 @@ pub(crate) struct StepView {
     ended_ms: Option<i64>,
     /// What went wrong, in the words of whoever did it.
     error: Option<String>,
+    /// The same as a code.
+    reason: Option<Message>,
     #[schema(value_type = std::collections::BTreeMap<String, serde_json::Value>)]
     evidence: Params,
 }
@@ -72,6 +74,16 @@ pub(crate) struct PreviewView {
     shop: Option<String>,
     steps: Vec<StepView>,
     waits_for: Vec<Message>,
+    /// What it does not wait for, because it was wished at once: starting it needs a reason then.
+    hurries_past: Vec<Message>,
+    /// The window it is to begin and end in; `null`: none.
+    window: Option<String>,
+    /// When it would begin, as far as windows and freezes decide; `null`: not as things stand.
+    begins_ms: Option<i64>,
+    /// The windows that it could wait for.
+    windows: Vec<WindowView>,
+    /// Once it is done there is nothing to take back: it does so by itself.
+    takes_itself_back: bool,
     needs_approval: bool,
     /// Whether it would begin as it is.
     may_start: bool,
@@ -83,6 +95,14 @@ pub(crate) struct PreviewView {
     longest_ms: u64,
     /// All of it in English, for a terminal.
     text: String,
+}
+
+/// A window that a plan could wait for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct WindowView {
+    name: String,
+    /// When the plan would begin in it; `null`: it is never open for long enough.
+    begins_ms: Option<i64>,
 }
 
 /// A plan that was started.
@@ -121,6 +141,8 @@ pub(crate) struct CauseView {
     step: Option<usize>,
     /// In the words of whoever acted.
     message: Option<String>,
+    /// The same as a code: of what went wrong, or of the condition that does not hold.
+    reason: Option<Message>,
     by: Option<String>,
 }
 
@@ -188,6 +210,18 @@ impl From<&WaitsFor> for Message {
     }
 }
 
+impl From<Reason> for Message {
+    fn from(Reason { code, params }: Reason) -> Self {
+        Self { code, params }
+    }
+}
+
+impl From<&WindowChoice> for WindowView {
+    fn from(choice: &WindowChoice) -> Self {
+        Self { name: choice.window.to_string(), begins_ms: choice.begins_at_ms }
+    }
+}
+
 impl From<&Condition> for ConditionView {
     fn from(condition: &Condition) -> Self {
         let holds = match condition.holds {
@@ -212,7 +246,12 @@ impl From<&Undo> for UndoView {
 }
 
 impl PreviewView {
-    pub(crate) fn of(id: String, preview: &Preview, text: String) -> Self {
+    pub(crate) fn of(
+        id: String,
+        preview: &Preview,
+        text: String,
+        windows: &[WindowChoice],
+    ) -> Self {
         let plan = &preview.plan;
         let planned = StepRecord::planned();
         let step = |(index, shown): (usize, &kernel::plan::StepPreview)| {
@@ -232,6 +271,11 @@ impl PreviewView {
             shop: plan.shop.as_ref().map(ShopId::to_string),
             steps: preview.steps.iter().enumerate().map(step).collect(),
             waits_for: preview.waits_for.iter().map(Message::from).collect(),
+            hurries_past: preview.hurries_past.iter().map(Message::from).collect(),
+            window: plan.window.as_ref().map(ToString::to_string),
+            begins_ms: preview.begins_at_ms,
+            windows: windows.iter().map(WindowView::from).collect(),
+            takes_itself_back: plan.takes_itself_back(),
             needs_approval: plan.approval == kernel::plan::Approval::Needed,
             may_start: preview.may_start(),
             difference: difference(plan),
@@ -303,6 +347,7 @@ impl From<&Cause> for CauseView {
             code: code.and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_default(),
             step: cause.step,
             message: cause.message.clone(),
+            reason: cause.reason.clone().map(Message::from),
             by: cause.by.as_ref().map(Actor::to_string),
         }
     }
@@ -330,6 +375,7 @@ fn step_view(index: usize, plan: &Plan, record: &StepRecord) -> StepView {
         started_ms: begun.map(|intent| intent.at_ms),
         ended_ms: record.undo_ended_at_ms.or(record.ended_at_ms),
         error: record.message.clone(),
+        reason: record.reason.clone().map(Message::from),
         evidence: record.evidence.clone(),
     }
 }

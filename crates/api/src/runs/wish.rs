@@ -1,16 +1,20 @@
 //! What somebody asks a plan for, in words of the API, and what it takes to ask for it.
 
-use crate::{ApiError, Wished, caller::Caller};
-use kernel::{InstanceName, Permission, ShopId};
+use crate::{ApiError, ApiState, Wished, caller::Caller, names};
+use kernel::{InstanceName, Permission, ShopId, WindowName, plan::Reason};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+/// Where a window could be named: none.
+const AT_ONCE: &str = "now";
 
 /// A plan that is wished for. Which of the other fields are needed, the kind says.
 #[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WishBody {
-    /// `restart_instance` (`shop`, `instance`, `forced`), `rolling_redeploy` (`shop`, `release`),
-    /// `apply_configuration` (`text`; without it what stands in the file) or `clean_up`.
+    /// `restart_instance` (`shop`, `instance`, `forced`), `rolling_restart` (`shop`),
+    /// `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
+    /// (`text`; without it what stands in the file), `renew_certificate` (`shop`) or `clean_up`.
     kind: String,
     #[serde(default)]
     shop: Option<String>,
@@ -19,19 +23,44 @@ pub(crate) struct WishBody {
     /// Also when nobody else is there to serve meanwhile.
     #[serde(default)]
     forced: bool,
-    /// What to deploy; without it the one that runs.
+    /// What to deploy.
     #[serde(default)]
     release: Option<String>,
     /// The whole new configuration file.
     #[serde(default)]
     text: Option<String>,
+    /// The window to wait for; `now`: none, whatever the configuration says. Without it, as its rules
+    /// say.
+    #[serde(default)]
+    window: Option<String>,
+}
+
+/// When a plan is to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum When {
+    AsRulesSay,
+    /// Who says so past a window or a freeze must say why.
+    AtOnce,
+    In(WindowName),
 }
 
 impl WishBody {
+    pub(crate) fn when(&self) -> Result<When, ApiError> {
+        match self.window.as_deref() {
+            None => Ok(When::AsRulesSay),
+            Some(AT_ONCE) => Ok(When::AtOnce),
+            Some(name) => name
+                .parse()
+                .map(When::In)
+                .map_err(|_| ApiError::NotFound { what: "window", name: name.to_owned() }),
+        }
+    }
+
     pub(crate) fn understand(self) -> Result<Wished, ApiError> {
-        let missing = |field: &str| ApiError::NoPlan {
+        let missing = |field: &'static str| ApiError::NoPlan {
             message: format!("`{field}` is missing"),
             details: Vec::new(),
+            reason: Some(Reason::new("field_missing", [("field", field.into())])),
         };
         let shop = || -> Result<ShopId, ApiError> {
             let text = self.shop.clone().ok_or_else(|| missing("shop"))?;
@@ -45,16 +74,40 @@ impl WishBody {
                     .map_err(|_| ApiError::NotFound { what: "instance", name: text.clone() })?;
                 Ok(Wished::RestartInstance { shop: shop()?, instance, forced: self.forced })
             }
-            "rolling_redeploy" => {
-                Ok(Wished::RollingRedeploy { shop: shop()?, release: self.release })
-            }
+            "rolling_restart" => Ok(Wished::RollingRestart { shop: shop()? }),
+            "rolling_redeploy" => Ok(match self.release.clone() {
+                Some(release) => Wished::RollingRedeploy { shop: shop()?, release },
+                None => Wished::RollingRestart { shop: shop()? },
+            }),
             "apply_configuration" => Ok(match self.text {
                 Some(text) => Wished::ApplyConfiguration { text },
                 None => Wished::TakeOverFile,
             }),
+            "renew_certificate" => Ok(Wished::RenewCertificate { shop: shop()? }),
             "clean_up" => Ok(Wished::CleanUp),
             _ => Err(ApiError::NotFound { what: "kind of plan", name: self.kind }),
         }
+    }
+}
+
+/// Whether there is what somebody asks something for.
+///
+/// # Errors
+/// [`ApiError::NotFound`] and [`ApiError::Unknown`].
+pub(crate) fn names_what_is_there(
+    wish: &Wished,
+    state: &ApiState,
+    caller: &Caller,
+) -> Result<(), ApiError> {
+    match wish {
+        Wished::RestartInstance { shop, instance, .. } => {
+            names::shop(state, caller, shop)?;
+            names::instance(state, shop, instance)
+        }
+        Wished::RollingRestart { shop }
+        | Wished::RollingRedeploy { shop, .. }
+        | Wished::RenewCertificate { shop } => names::shop(state, caller, shop),
+        Wished::ApplyConfiguration { .. } | Wished::TakeOverFile | Wished::CleanUp => Ok(()),
     }
 }
 
@@ -64,9 +117,10 @@ impl WishBody {
 /// [`ApiError::Forbidden`], or [`ApiError::NotFound`] for a shop that the caller may not see.
 pub(crate) fn allowed(wish: &Wished, caller: &Caller) -> Result<(), ApiError> {
     match wish {
-        Wished::RestartInstance { shop, .. } | Wished::RollingRedeploy { shop, .. } => {
-            caller.may(Permission::Operate, shop)
-        }
+        Wished::RestartInstance { shop, .. }
+        | Wished::RollingRestart { shop }
+        | Wished::RollingRedeploy { shop, .. }
+        | Wished::RenewCertificate { shop } => caller.may(Permission::Operate, shop),
         Wished::ApplyConfiguration { .. } | Wished::TakeOverFile => {
             caller.may_everywhere(Permission::ChangeConfiguration)
         }

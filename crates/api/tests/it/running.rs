@@ -5,9 +5,8 @@ use ::plan::{Calendar, Engine, Moments, Settings};
 use api::{
     ApiState, Command, Entrance, InForce, Previews, Refusal, Rejected, Stream, Token, Wished,
 };
-use kernel::config::parse;
+use kernel::{Drains, config::parse};
 use std::{
-    collections::HashSet,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -110,7 +109,7 @@ impl Running {
         let nothing = |_: &str| None;
         let configuration = parse(CONFIGURATION, shops::known(&nothing)).unwrap();
         let mut live = Live::new(now_ms());
-        live.configure(Site::all(&configuration, &HashSet::new()), 1);
+        live.configure(Site::all(&configuration, &Drains::new()), 1);
         let (commands, asked) = mpsc::channel(4);
         let engine = engine(store.clone(), folder.path()).await;
         let watch = Watch::new(live);
@@ -266,11 +265,11 @@ async fn control(mut asked: mpsc::Receiver<Command>) {
             Command::Plan { wish: Wished::ApplyConfiguration { .. }, answer } => {
                 let details = vec!["shop.toml:1:1: that is no configuration".to_owned()];
                 let message = "one mistake in the configuration".to_owned();
-                answer.send(Err(Refusal { message, details })).unwrap();
+                answer.send(Err(Refusal { message, details, reason: None })).unwrap();
             }
             Command::Plan { wish: Wished::TakeOverFile, answer } => {
                 let (message, details) = ("it is not valid".to_owned(), Vec::new());
-                answer.send(Err(Refusal { message, details })).unwrap();
+                answer.send(Err(Refusal { message, details, reason: None })).unwrap();
             }
             Command::InForce { answer } => {
                 let (file, text) = ("/etc/shop.toml".into(), CONFIGURATION.to_owned());

@@ -16,20 +16,20 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What speaks against an instance being well.
 pub(super) struct NotWell {
-    pub(super) why: String,
+    pub(super) failed: Failed,
     /// It has ended, and nobody brings it back.
     for_good: bool,
 }
 
 impl NotWell {
-    fn yet(why: &str) -> Self {
-        Self { why: why.to_owned(), for_good: false }
+    fn yet(why: &str, code: &str) -> Self {
+        Self { failed: Failed::new(why).because(code, []), for_good: false }
     }
 
     fn as_of(state: &InstanceState) -> Self {
         let for_good =
             matches!(state, InstanceState::Failed { retries: false, .. } | InstanceState::Stopped);
-        Self { why: told(state), for_good }
+        Self { failed: told(state), for_good }
     }
 }
 
@@ -43,16 +43,16 @@ impl<F: Fleet> Instances<F> {
     ) -> Result<Params, Failed> {
         let ends = Instant::now() + within;
         let mut seen = self.fleet.seen(&target.shop.id, &target.instance.name);
-        let mut said = String::new();
+        let mut said = Failed::new("");
         loop {
             seen.mark_unchanged();
             let why = match self.well(target).await {
                 Ok(evidence) => return Ok(evidence),
-                Err(NotWell { why, for_good: true }) => return Err(Failed::new(why)),
-                Err(NotWell { why, for_good: false }) => why,
+                Err(NotWell { failed, for_good: true }) => return Err(failed),
+                Err(NotWell { failed, for_good: false }) => failed,
             };
             if let Some(progress) = progress.filter(|_| why != said) {
-                progress.line(&why);
+                progress.line(&why.message);
             }
             said = why;
             let cancelled: Pending<'_, ()> = match progress {
@@ -61,14 +61,16 @@ impl<F: Fleet> Instances<F> {
             };
             tokio::select! {
                 changed = seen.changed() => if changed.is_err() {
-                    return Err(Failed::new("nobody watches the instance any more"));
+                    let message = "nobody watches the instance any more";
+                    return Err(Failed::new(message).because("control_is_ending", []));
                 },
                 () = sleep(LOOK_EVERY) => {}
                 () = sleep_until(ends) => {
-                    let seconds = within.as_secs();
-                    return Err(Failed::new(format!("not well within {seconds} s: {said}")));
+                    return Err(not_within(within, said));
                 }
-                () = cancelled => return Err(Failed::new("somebody asked to stop")),
+                () = cancelled => {
+                    return Err(Failed::new("somebody asked to stop").because("asked_to_stop", []));
+                }
             }
         }
     }
@@ -83,16 +85,19 @@ impl<F: Fleet> Instances<F> {
             },
         };
         let seen = *self.fleet.seen(&target.shop.id, &target.instance.name).borrow();
-        let seen = seen.ok_or_else(|| NotWell::yet("the edge does not report of it"))?;
+        let seen =
+            seen.ok_or_else(|| NotWell::yet("the edge does not report of it", "edge_is_silent"))?;
         if !seen.is_well() {
-            return Err(NotWell::yet(match seen.health {
-                Health::Unknown => "the edge has not checked it yet",
-                _ => "its checks do not succeed",
-            }));
+            return Err(match seen.health {
+                Health::Unknown => {
+                    NotWell::yet("the edge has not checked it yet", "not_checked_yet")
+                }
+                _ => NotWell::yet("its checks do not succeed", "checks_fail"),
+            });
         }
         if since_ms.is_some_and(|since_ms| !seen.is_of_life(since_ms, settle_ms(&target.shop))) {
             let why = "it was well before its start; its checks have yet to be seen";
-            return Err(NotWell::yet(why));
+            return Err(NotWell::yet(why, "checks_not_seen_yet"));
         }
         let mut evidence = Params::from([("well_at_ms".to_owned(), seen.at_ms.into())]);
         if let Some(since_ms) = since_ms {
@@ -102,8 +107,30 @@ impl<F: Fleet> Instances<F> {
     }
 }
 
-/// A state in words, with the end of what a failed one said.
-pub(super) fn told(state: &InstanceState) -> String {
+/// The time is over, and this is what spoke against it last.
+fn not_within(within: Duration, last: Failed) -> Failed {
+    let seconds = within.as_secs();
+    let mut said = vec![("seconds", seconds.into()), ("last", last.message.as_str().into())];
+    said.extend(last.reason.map(|reason| ("because", reason.code.into())));
+    Failed::new(format!("not well within {seconds} s: {}", last.message))
+        .because("not_well_within", said)
+}
+
+/// What speaks against a state, with the end of what a failed one said.
+pub(super) fn told(state: &InstanceState) -> Failed {
+    let message = words(state);
+    let code = match state {
+        InstanceState::Failed { retries: true, .. } => "instance_ends_again_and_again",
+        InstanceState::Failed { .. } => "instance_ended",
+        InstanceState::Unknown { .. } => "instance_state_unknown",
+        InstanceState::Stopped => "instance_is_stopped",
+        _ => "instance_in_state",
+    };
+    let said = [("state", state.code().into()), ("said", message.as_str().into())];
+    Failed::new(message.clone()).because(code, said)
+}
+
+fn words(state: &InstanceState) -> String {
     match state {
         InstanceState::Failed { exit, retries, last_lines, .. } => {
             let again = if *retries { "; it is started again" } else { "" };

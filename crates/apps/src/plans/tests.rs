@@ -29,7 +29,8 @@ unit = \"shop@c\"
 
 fn configuration() -> Configuration {
     let platforms = [KnownPlatform { name: "sample".to_owned(), check: Check::default() }];
-    parse(FILE, Known { platforms: &platforms, environment: &|_| None }).unwrap()
+    parse(FILE, Known { platforms: &platforms, environment: &|_| None, time_zone: &|_| Ok(()) })
+        .unwrap()
 }
 
 fn lamps() -> ShopId {
@@ -109,8 +110,7 @@ fn one_instance_is_led_around_while_others_serve() {
 #[test]
 fn a_pool_goes_one_after_the_other_and_the_unwell_first() {
     let check = |healths: &str, expect: &str| {
-        let plan =
-            rolling_redeploy(&configuration(), &view(healths), &lamps(), None, Wish::default(), 5);
+        let plan = rolling_restart(&configuration(), &view(healths), &lamps(), Wish::default(), 5);
         assert_eq!(told(plan), expect, "{healths}");
     };
     let around = |name: &str| {
@@ -130,8 +130,7 @@ fn a_release_goes_back_as_it_came() {
     let check = |release: &str, change: fn(&mut PoolView), expect: &str| {
         let mut view = view("uud");
         change(&mut view);
-        let plan =
-            rolling_redeploy(&configuration(), &view, &lamps(), Some(release), Wish::default(), 5);
+        let plan = rolling_redeploy(&configuration(), &view, &lamps(), release, Wish::default(), 5);
         assert_eq!(told(plan), expect, "{release}");
     };
     let around = |name: &str| {
@@ -169,10 +168,10 @@ fn what_cannot_be_done_is_refused_with_a_code() {
         let found = (refused.code(), refused.params().len(), refused.can_be_forced());
         assert_eq!(found, (code, params, code == "last_instance"));
     };
-    check(rolling_redeploy(&without, &view, &elsewhere, None, wish, 5), "no_shop", 1);
+    check(rolling_restart(&without, &view, &elsewhere, wish, 5), "no_shop", 1);
     check(restart_instance(&without, &view, &lamps(), &z, wish, 5), "no_instance", 2);
-    check(rolling_redeploy(&without, &view, &lamps(), None, wish, 5), "no_launch", 2);
-    check(rolling_redeploy(&without, &view, &lamps(), Some("2"), wish, 5), "no_deploy", 1);
+    check(rolling_restart(&without, &view, &lamps(), wish, 5), "no_launch", 2);
+    check(rolling_redeploy(&without, &view, &lamps(), "2", wish, 5), "no_deploy", 1);
     let alone = self::view("dud");
     let b = "b".parse().unwrap();
     check(restart_instance(&configuration(), &alone, &lamps(), &b, wish, 5), "last_instance", 4);

@@ -237,7 +237,7 @@ async fn a_release_goes_out_to_all_and_one_that_is_not_well_goes_back() {
         shop.report_well();
         let view = shop.instances.view(&lamps()).await.unwrap();
         let wish = Wish::default();
-        let plan = rolling_redeploy(&configuration, &view, &lamps(), Some(release), wish, now_ms());
+        let plan = rolling_redeploy(&configuration, &view, &lamps(), release, wish, now_ms());
         let mut plan = plan.unwrap();
         for fact in &plan.facts {
             assert_eq!(shop.instances.fact(&fact.name).await.as_ref(), Some(&fact.version));

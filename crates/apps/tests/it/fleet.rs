@@ -5,7 +5,7 @@ use kernel::{
     InstanceName, ShopId,
     config::{Configuration, Known, KnownPlatform, parse},
     facts::Health,
-    plan::Pending,
+    plan::{Pending, RunId},
     snapshot::Check,
 };
 use std::{
@@ -29,7 +29,7 @@ impl SimulatedFleet {
     pub(crate) fn new(file: &str) -> Self {
         let check = Check { interval_ms: 100, timeout_ms: 10, fall: 1, ..Check::default() };
         let platforms = [KnownPlatform { name: "sample".to_owned(), check }];
-        let known = Known { platforms: &platforms, environment: &|_| None };
+        let known = Known { platforms: &platforms, environment: &|_| None, time_zone: &|_| Ok(()) };
         let configuration = parse(file, known).unwrap_or_else(|errors| panic!("{:#?}", errors.0));
         let names = configuration.shops[0].instances.iter().map(|instance| instance.name.clone());
         let reports = names.map(|name| (name, watch::Sender::new(None))).collect();
@@ -52,10 +52,10 @@ impl Fleet for SimulatedFleet {
         &'a self,
         _: &'a ShopId,
         instance: &'a InstanceName,
-        drain: bool,
+        drain: Option<RunId>,
     ) -> Pending<'a, Result<(), String>> {
         let mut drains = self.0.drains.lock().unwrap();
-        if drain {
+        if drain.is_some() {
             drains.insert(instance.clone());
         } else {
             drains.remove(instance);

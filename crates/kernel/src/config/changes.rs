@@ -29,25 +29,58 @@ pub fn changes(before: &Configuration, after: &Configuration, known: Known<'_>) 
         let instances = if count == 1 { "instance" } else { "instances" };
         said.push(format!("shop {id} is new: {hosts}, {count} {instances}"));
     }
+    // Most of what is said of the one has no meaning for the other.
+    let turned: Vec<String> = before
+        .shops
+        .iter()
+        .filter(|shop| after.shops.iter().any(|other| turns(shop, other)))
+        .map(|shop| format!("[shop.{}]", shop.id))
+        .collect();
     let (before, after) = (explain(before, known), explain(after, known));
     for section in &after.sections {
-        let same = |other: &&Section| other.table == section.table;
-        match before.sections.iter().find(same) {
+        match before.sections.iter().find(|other| is_same(other, section)) {
+            Some(_) if turned.contains(&section.table) => {}
             Some(other) => of_rows(other, section, &mut said),
             None if section.table.starts_with("[shop.") => {}
-            None => said.push(format!("{} is new", section.table)),
+            None => said.push(format!("{} is new", named(section))),
         }
     }
     let gone = |section: &&Section| {
         let is_shop = section.table.starts_with("[shop.");
-        !is_shop && after.sections.iter().all(|other| other.table != section.table)
+        !is_shop && !after.sections.iter().any(|other| is_same(other, section))
     };
-    said.extend(before.sections.iter().filter(gone).map(|one| format!("{} goes", one.table)));
+    said.extend(before.sections.iter().filter(gone).map(|one| format!("{} goes", named(one))));
     said
+}
+
+/// Of several tables of one name, as `[[plan.window]]`, which is which their titles say; of those
+/// without, as `[[plan.rule]]`, all that is in them.
+fn is_same(one: &Section, other: &Section) -> bool {
+    let is_list = one.table.starts_with("[[");
+    let has_name = !one.title.is_empty();
+    let is_named_alike = if has_name { one.title == other.title } else { one.rows == other.rows };
+    one.table == other.table && (!is_list || is_named_alike)
+}
+
+fn named(section: &Section) -> String {
+    match section.table.starts_with("[[") {
+        true => format!("{} {}", section.table, section.title).trim_end().to_owned(),
+        false => section.table.clone(),
+    }
+}
+
+/// Whether Storewarden stands before one of them and beside the other.
+fn turns(before: &ShopSettings, after: &ShopSettings) -> bool {
+    before.id == after.id && before.beside.is_some() != after.beside.is_some()
 }
 
 fn of_shop(before: &ShopSettings, after: &ShopSettings, said: &mut Vec<String>) {
     let id = &before.id;
+    match (&before.beside, &after.beside) {
+        (Some(_), None) => said.push(format!("Storewarden will stand before {id}")),
+        (None, Some(_)) => said.push(format!("{id} is watched from beside, by its access logs")),
+        _ => {}
+    }
     for (host, comes) in moved(&before.hosts, &after.hosts) {
         let verb = if comes { "answers to" } else { "answers no longer to" };
         said.push(format!("{id} {verb} {host}"));
@@ -148,9 +181,13 @@ mod tests {
         let platforms = [KnownPlatform { name: "generic".into(), check: Check::default() }];
         let read = |text: &str, password: &'static str| {
             let environment = move |name: &str| (name == "PASSWORD").then(|| password.to_owned());
-            parse(text, Known { platforms: &platforms, environment: &environment }).unwrap()
+            parse(
+                text,
+                Known { platforms: &platforms, environment: &environment, time_zone: &|_| Ok(()) },
+            )
+            .unwrap()
         };
-        let known = Known { platforms: &platforms, environment: &|_| None };
+        let known = Known { platforms: &platforms, environment: &|_| None, time_zone: &|_| Ok(()) };
         let check = |after: &str, password: &'static str, expect: &[&str]| {
             assert_eq!(
                 changes(&read(BEFORE, "a"), &read(after, password), known),
@@ -198,6 +235,20 @@ mod tests {
                 "the edge will listen on http://[::]:81",
             ],
         );
+        check(
+            &format!(
+                "{BEFORE}front = false\nlogs = \"/l\"\n[edge]\nlisten = [\"http://[::]:80\", \"https://[::]:443\"]\n"
+            ),
+            "a",
+            &["lamps is watched from beside, by its access logs"],
+        );
+        let window = "[[plan.window]]\nname = \"n\"\nwhen = \"daily 03:00-04:00\"\n";
+        let others = window.replace("\"n\"", "\"m\"");
+        let rule = "[[plan.rule]]\nwindow = \"n\"\n";
+        let new = ["[[plan.window]] n", "[[plan.window]] m", "[[plan.rule]]"];
+        let new = new.map(|table| format!("{table} is new"));
+        let new: Vec<&str> = new.iter().map(String::as_str).collect();
+        check(&format!("{BEFORE}{window}{others}{rule}"), "a", &new);
         check(
             &format!("{BEFORE}hold = {{ max_wait = \"10s\" }}\n"),
             "a",

@@ -11,6 +11,7 @@ mod database;
 mod edge;
 mod include;
 mod ledger;
+mod peer;
 mod plan;
 mod reader;
 mod section;
@@ -27,10 +28,12 @@ pub(super) use edge::{
     default_settings as default_edge,
 };
 pub(super) use ledger::CHECKPOINT_MS;
+pub(super) use peer::{EVERY_MS as PEER_EVERY_MS, SILENT_MS as PEER_SILENT_MS};
 pub(super) use plan::OPEN_MS;
 pub(super) use shop::{
     BALANCE, BALANCES, COLOUR, EJECT_AFTER, EJECT_FOR_MS, SLOW_START_MS, TIME_ZONE,
 };
+pub use values::nearest;
 pub(super) use values::{duration_text, is_public, size_text};
 
 /// The version of the format that this program reads.
@@ -44,6 +47,8 @@ pub struct Known<'a> {
     /// What `${NAME}` in the file stands for: a variable of the environment by its name, the text of
     /// a file by `file:/PATH`, a credential of systemd by `credential:NAME`.
     pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether there is a time zone of an IANA name; else the names of those that there are.
+    pub time_zone: &'a dyn Fn(&str) -> Result<(), Vec<String>>,
 }
 
 /// What the reader must know of a platform.

@@ -4,7 +4,7 @@
 //! in it names a runtime: futures are boxed, and cancelling is a future too.
 
 use super::{Act, Area, Condition, RunId};
-use crate::Params;
+use crate::{Params, Value};
 use serde::{Deserialize, Serialize};
 use std::{fmt, pin::Pin};
 
@@ -103,11 +103,22 @@ pub enum Probe {
     },
 }
 
+/// What stands in the way, for whoever says it in a person's own language.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    /// Names the message, snake_case: `address_taken`.
+    pub code: String,
+    pub params: Params,
+}
+
 /// An act, or its verification, did not succeed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failed {
-    /// For a person, without secrets.
+    /// For a person, in English, without secrets.
     pub message: String,
+    /// The same as a code; `None` where there are only words, as of another program.
+    #[serde(default)]
+    pub reason: Option<Reason>,
     /// Whether the same act may succeed in a moment; the engine then tries again until the step's
     /// deadline, if a probe says that it was not done.
     pub retryable: bool,
@@ -117,13 +128,32 @@ impl Failed {
     /// A failure that stays one.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), retryable: false }
+        Self { message: message.into(), reason: None, retryable: false }
     }
 
     /// A failure that may pass.
     #[must_use]
     pub fn for_now(message: impl Into<String>) -> Self {
-        Self { message: message.into(), retryable: true }
+        Self { message: message.into(), reason: None, retryable: true }
+    }
+
+    /// The same, with what the message says as a code and its parameters.
+    #[must_use]
+    pub fn because(
+        mut self,
+        code: &str,
+        params: impl IntoIterator<Item = (&'static str, Value)>,
+    ) -> Self {
+        self.reason = Some(Reason::new(code, params));
+        self
+    }
+}
+
+impl Reason {
+    #[must_use]
+    pub fn new(code: &str, params: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
+        let params = params.into_iter().map(|(name, value)| (name.to_owned(), value));
+        Self { code: code.to_owned(), params: params.collect() }
     }
 }
 

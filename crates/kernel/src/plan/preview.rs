@@ -16,8 +16,21 @@ pub struct Preview {
     pub stale: Vec<String>,
     /// What it would wait for if it were started now.
     pub waits_for: Vec<WaitsFor>,
+    /// What it does not wait for, since somebody wishes that it begins at once: they must say why.
+    pub hurries_past: Vec<WaitsFor>,
+    /// When it would begin, in unix milliseconds, as far as windows and freezes decide; `None`: not
+    /// as things stand.
+    pub begins_at_ms: Option<i64>,
     /// The longest it can take, in milliseconds.
     pub longest_ms: u64,
+}
+
+/// A window that a plan could wait for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowChoice {
+    pub window: WindowName,
+    /// When the plan would begin in it, in unix milliseconds; `None`: it is never open long enough.
+    pub begins_at_ms: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 //!
 //! Which change may follow which is the engine's `machine`; here are only the words.
 
-use super::{Intent, Measure, Plan, PlanKind, WaitsFor};
+use super::{Intent, Measure, Plan, PlanKind, Reason, WaitsFor};
 use crate::{Actor, Params, ShopId};
 use serde::{Deserialize, Serialize};
 use std::{fmt, num::ParseIntError, str::FromStr};
@@ -105,8 +105,11 @@ pub struct StepRecord {
     pub undo_intent: Option<Intent>,
     pub undo_ended_at_ms: Option<i64>,
     pub undo_evidence: Params,
-    /// What went wrong with it, for a person.
+    /// What went wrong with it, for a person, in English.
     pub message: Option<String>,
+    /// The same as a code.
+    #[serde(default)]
+    pub reason: Option<Reason>,
     /// How often an engine found it, or its undoing, begun by one that had ended in it. A step that
     /// ends whoever touches it must not do so for ever.
     pub resumed: u32,
@@ -125,8 +128,11 @@ pub struct Cause {
     pub code: CauseCode,
     /// The step it happened at, from 0.
     pub step: Option<usize>,
-    /// In a performer's words, for a person.
+    /// In a performer's words, for a person, in English.
     pub message: Option<String>,
+    /// The same as a code: a performer's, or the condition's that does not hold.
+    #[serde(default)]
+    pub reason: Option<Reason>,
     pub by: Option<Actor>,
 }
 
@@ -212,6 +218,14 @@ pub enum RunHappening {
     },
 }
 
+impl Cause {
+    /// One that needs no words.
+    #[must_use]
+    pub fn bare(code: CauseCode) -> Self {
+        Self { code, step: None, message: None, reason: None, by: None }
+    }
+}
+
 impl RunState {
     /// All of them, in the order of a life.
     pub const ALL: [Self; 10] = [
@@ -289,6 +303,7 @@ impl StepRecord {
             undo_ended_at_ms: None,
             undo_evidence: Params::new(),
             message: None,
+            reason: None,
             resumed: 0,
         }
     }

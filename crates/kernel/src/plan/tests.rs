@@ -67,7 +67,10 @@ fn an_act_and_its_code_say_the_same() {
         before: "old".into(),
     };
     let old = Act::RemoveOldData { what: OldData::RunLogs, older_than_ms: 5 };
-    for act in [drain(), undrain(), texts, old] {
+    let ordered = Act::OrderCertificate { shop: shop(), hosts: vec!["shop.example".into()] };
+    let served = Act::ServeCertificate { shop: shop(), before: None };
+    let restored = Act::RestoreCertificate { shop: shop(), serial: Some("0a:1b".into()) };
+    for act in [drain(), undrain(), texts, old, ordered, served, restored] {
         let json = serde_json::to_value(&act).unwrap();
         assert_eq!(json["act"], act.code());
         assert_eq!(serde_json::from_value::<Act>(json).unwrap(), act);
@@ -83,6 +86,25 @@ fn a_plan_survives_its_json() {
     ]);
     let json = serde_json::to_string(&whole).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), whole);
+}
+
+#[test]
+fn a_plan_that_takes_itself_back_leaves_nothing_to_undo() {
+    let restart = || {
+        let (shop, instance) = (shop(), "a".parse().unwrap());
+        step(Act::Restart { shop, instance }, Undo::NothingToUndo, 1)
+    };
+    let out = || step(drain(), Undo::By(undrain()), 1);
+    let back = || step(undrain(), Undo::By(drain()), 1);
+    let gone = || step(drain(), Undo::Impossible { reason: "data_is_gone".into() }, 1);
+    let check = |steps: Vec<Step>, expect: bool| {
+        assert_eq!(plan(steps.clone()).takes_itself_back(), expect, "{steps:?}");
+    };
+    check(vec![restart()], true);
+    check(vec![out(), restart(), back()], true);
+    check(vec![out(), restart()], false);
+    check(vec![out(), back(), out()], false);
+    check(vec![gone()], false);
 }
 
 #[test]

@@ -5,11 +5,13 @@ use super::{journal::Leave, look::LOOK_LIMIT, progress::StepProgress, worker::Wo
 use crate::{
     Moment, Point,
     machine::{self, Change, Next},
+    words,
 };
 use kernel::{
     Actor, Params,
     plan::{
-        Act, Cause, CauseCode, Failed, Fence, Holds, Intent, Performer, Probe, Progress, StepState,
+        Act, Cause, CauseCode, Failed, Fence, Holds, Intent, Performer, Probe, Progress, Reason,
+        StepState,
     },
 };
 use std::sync::Arc;
@@ -57,9 +59,10 @@ impl Deed {
         if undo { Change::FinishUndo { step, evidence } } else { Change::Finish { step, evidence } }
     }
 
-    fn fail(self, code: CauseCode, message: String, by: Option<Actor>, touched: bool) -> Change {
+    fn fail(self, code: CauseCode, failed: Failed, by: Option<Actor>, touched: bool) -> Change {
         let Self { step, undo } = self;
-        let cause = Cause { code, step: Some(step), message: Some(message), by };
+        let Failed { message, reason, .. } = failed;
+        let cause = Cause { code, step: Some(step), message: Some(message), reason, by };
         if undo { Change::FailUndo { step, cause } } else { Change::Fail { step, cause, touched } }
     }
 }
@@ -77,8 +80,7 @@ impl Worker {
         let before = match timed(LOOK_LIMIT, performer.before(&act)).await {
             Ok(before) => before,
             Err(setback) => {
-                let message = setback.failed.message;
-                return self.change(deed.fail(setback.code, message, None, false)).await;
+                return self.change(deed.fail(setback.code, setback.failed, None, false)).await;
             }
         };
         let intent = Intent { at_ms: self.inner.now(), before };
@@ -119,16 +121,16 @@ impl Worker {
             Probe::Done => match timed(LOOK_LIMIT, performer.verify(&act)).await {
                 Ok(evidence) => self.record(deed, evidence).await,
                 Err(setback) => {
-                    let message = setback.failed.message;
                     let code = CauseCode::NotVerified;
-                    self.change(deed.fail(code, message, None, true)).await
+                    self.change(deed.fail(code, setback.failed, None, true)).await
                 }
             },
             Probe::NotDone | Probe::Partial => {
                 if let Some(by) = self.run.cancelled_by.clone().filter(|_| !deed.undo) {
-                    let message = "it was cancelled before it was done".to_owned();
+                    let failed = Failed::new("it was cancelled before it was done")
+                        .because("cancelled_before", []);
                     let code = CauseCode::Cancelled;
-                    return self.change(deed.fail(code, message, Some(by), touched)).await;
+                    return self.change(deed.fail(code, failed, Some(by), touched)).await;
                 }
                 if let Some(change) = self.unmet(deed, &act, touched).await {
                     return self.change(change).await;
@@ -160,10 +162,7 @@ impl Worker {
                     return self.record(deed, evidence).await;
                 }
                 Ok(Err(setback)) => setback,
-                Err(_) => {
-                    let message = format!("it took longer than {} ms", timeout.as_millis());
-                    Setback { code: CauseCode::TimedOut, failed: Failed::new(message) }
-                }
+                Err(_) => Setback { code: CauseCode::TimedOut, failed: took_too_long(timeout) },
             };
             let mut stopped_by = self.stopped_by(deed).await?;
             let may_try_again = setback.failed.retryable
@@ -192,7 +191,7 @@ impl Worker {
                 Verdict::Failed { touched } => {
                     let Setback { code, failed } = setback;
                     let code = if stopped_by.is_some() { CauseCode::Cancelled } else { code };
-                    let change = deed.fail(code, failed.message, stopped_by, touched);
+                    let change = deed.fail(code, failed, stopped_by, touched);
                     return self.change(change).await;
                 }
                 Verdict::TryAgain => {}
@@ -234,7 +233,9 @@ impl Worker {
             Holds::Unknown => CauseCode::ConditionUnknown,
             _ => CauseCode::ConditionNotMet,
         };
-        Some(deed.fail(code, unmet.code, None, touched))
+        let reason = Some(Reason { code: unmet.code.clone(), params: unmet.params.clone() });
+        let failed = Failed { reason, ..Failed::new(words::condition(&unmet)) };
+        Some(deed.fail(code, failed, None, touched))
     }
 
     /// Who cancelled the run, as far as it concerns this deed: nobody cancels an undo.
@@ -257,12 +258,13 @@ impl Worker {
 
     /// A run of an older program, whose acts this one has nobody for.
     async fn nobody_performs(&mut self, deed: Deed) -> Result<(), Leave> {
-        let message = "nobody here performs it".to_owned();
+        let message = "nobody here performs it";
         let begun = matches!(machine::next(&self.run), Next::Resolve(_) | Next::ResolveUndo(_));
         let change = if begun {
-            Change::LoseSight { step: deed.step, why: message }
+            Change::LoseSight { step: deed.step, why: message.to_owned() }
         } else {
-            deed.fail(CauseCode::StepFailed, message, None, false)
+            let failed = Failed::new(message).because("nobody_performs", []);
+            deed.fail(CauseCode::StepFailed, failed, None, false)
         };
         self.change(change).await
     }
@@ -318,9 +320,12 @@ async fn timed<T>(
     match tokio::time::timeout(limit, look).await {
         Ok(Ok(seen)) => Ok(seen),
         Ok(Err(failed)) => Err(Setback { code: CauseCode::StepFailed, failed }),
-        Err(_) => {
-            let failed = Failed::new(format!("looking took longer than {} s", limit.as_secs()));
-            Err(Setback { code: CauseCode::TimedOut, failed })
-        }
+        Err(_) => Err(Setback { code: CauseCode::TimedOut, failed: took_too_long(limit) }),
     }
+}
+
+fn took_too_long(limit: Duration) -> Failed {
+    let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+    Failed::new(format!("it took longer than {}", words::duration(limit_ms)))
+        .because("took_too_long", [("limit_ms", limit_ms.into())])
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 use kernel::{
     Actor, LedgerEntry, Params,
-    plan::{Run, RunEvent, RunHappening, RunId, RunState, StepState},
+    plan::{Override, Run, RunEvent, RunHappening, RunId, RunState, StepState},
 };
 use std::time::Duration;
 use store::{RunWrite, StoreError};
@@ -41,7 +41,15 @@ impl Inner {
             subject: None,
             params,
         };
-        let tell = move |id| vec![LedgerEntry { subject: Some(subject(id)), ..entry }];
+        let hurried = run.hurried.as_ref().map(|hurried| LedgerEntry {
+            kind: "run_hurried".to_owned(),
+            params: why(hurried),
+            ..entry.clone()
+        });
+        let tell = move |id| {
+            let entries = std::iter::once(entry).chain(hurried);
+            entries.map(|entry| LedgerEntry { subject: Some(subject(id)), ..entry }).collect()
+        };
         run.id = self.store.create_run(&run, tell).await?.ok_or(EngineError::Fenced)?;
         Ok(run)
     }
@@ -176,10 +184,7 @@ fn deed(run: &Run, change: &Change) -> Option<(&'static str, Params)> {
     };
     Some(match change {
         Change::Approve { .. } => ("run_approved", Params::new()),
-        Change::Hurry(hurried) => {
-            let reason = ("reason".to_owned(), hurried.reason.as_str().into());
-            ("run_hurried", Params::from([reason]))
-        }
+        Change::Hurry(hurried) => ("run_hurried", why(hurried)),
         Change::Begin => ("run_began", Params::new()),
         Change::Refuse(_) => ("run_refused", Params::new()),
         Change::Cancel { .. } => ("run_cancelled", Params::new()),
@@ -206,6 +211,10 @@ fn deed(run: &Run, change: &Change) -> Option<(&'static str, Params)> {
             return None;
         }
     })
+}
+
+fn why(hurried: &Override) -> Params {
+    Params::from([("reason".to_owned(), hurried.reason.as_str().into())])
 }
 
 fn subject(run: RunId) -> String {

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(super) const LOOK_LIMIT: Duration = Duration::from_secs(30);
 
 impl Inner {
-    pub(super) async fn preview(&self, plan: Plan) -> Result<Preview, EngineError> {
+    pub(super) async fn preview(&self, plan: Plan, at_once: bool) -> Result<Preview, EngineError> {
         let stale = self.stale_facts(&plan).await;
         let mut steps = Vec::new();
         let mut after: Vec<Act> = Vec::new();
@@ -25,15 +25,22 @@ impl Inner {
         let is_impossible =
             |step: &usize| matches!(plan.steps[*step].undo, Undo::Impossible { .. });
         let approval = (plan.approval == Approval::Needed).then_some(WaitsFor::Approval);
+        let now_ms = self.now();
         let (held, holder) = {
             let board = self.board();
-            let held = board.calendar().hold(&Timing::of(&plan), self.now());
+            let held = board.calendar().hold(&Timing::of(&plan), now_ms);
             (held, board.holder(&plan.claims()).map(|run| WaitsFor::Run { run }))
         };
+        let begins_now = at_once || held.waits.is_empty();
+        let begins_at_ms = if begins_now { Some(now_ms) } else { held.begins_at_ms };
+        let (waits, hurries_past) =
+            if at_once { (Vec::new(), held.waits) } else { (held.waits, Vec::new()) };
         Ok(Preview {
             impossible_to_undo: (0..plan.steps.len()).filter(is_impossible).collect(),
             stale,
-            waits_for: approval.into_iter().chain(held.waits).chain(holder).collect(),
+            waits_for: approval.into_iter().chain(waits).chain(holder).collect(),
+            hurries_past,
+            begins_at_ms,
             longest_ms: plan.longest_ms(),
             steps,
             plan,

@@ -61,8 +61,8 @@ impl Worker {
         let change = if stale.is_empty() {
             Change::Begin
         } else {
-            let (code, message) = (CauseCode::Stale, Some(stale.join(", ")));
-            Change::Refuse(Cause { code, step: None, message, by: None })
+            let message = Some(stale.join(", "));
+            Change::Refuse(Cause { message, ..Cause::bare(CauseCode::Stale) })
         };
         self.change(change).await
     }

@@ -6,9 +6,10 @@ use kernel::plan::{Act, Approval, Plan, Purpose, RunId, Step};
 /// Undo of a step: `u` by an act, `n` nothing to undo, `i` impossible.
 fn run(undos: &str, state: RunState) -> Run {
     let act = || Act::Start { shop: "s".parse().unwrap(), instance: "a".parse().unwrap() };
+    let back = || Act::Stop { shop: "s".parse().unwrap(), instance: "a".parse().unwrap() };
     let step = |undo: char| {
         let undo = match undo {
-            'u' => Undo::By(act()),
+            'u' => Undo::By(back()),
             'n' => Undo::NothingToUndo,
             _ => Undo::Impossible { reason: "gone".into() },
         };
@@ -46,7 +47,7 @@ fn run(undos: &str, state: RunState) -> Run {
 }
 
 fn cause(code: CauseCode) -> Cause {
-    Cause { code, step: None, message: None, by: None }
+    Cause::bare(code)
 }
 
 fn intent() -> Intent {
@@ -109,6 +110,26 @@ fn after(undos: &str, from: RunState, words: &str) -> Run {
         assert_eq!(run.revision, before.revision + 1);
     }
     run
+}
+
+#[test]
+fn a_run_that_took_itself_back_is_undone_only_while_it_has_not() {
+    let (shop, instance) = (|| "s".parse().unwrap(), || "a".parse().unwrap());
+    let out = || Act::Drain { shop: shop(), instance: instance() };
+    let back = || Act::Undrain { shop: shop(), instance: instance() };
+    let mut run = run("uu", RunState::Running);
+    run.plan.steps[0] = Step { act: out(), undo: Undo::By(back()), timeout_ms: 1 };
+    run.plan.steps[1] = Step { act: back(), undo: Undo::By(out()), timeout_ms: 1 };
+    for (word, state) in [("intend0", false), ("finish0", false), ("fail1", false)] {
+        apply(&mut run, change(word), 5).unwrap();
+        assert_eq!(may_be_undone(&run), state, "{word}");
+    }
+    // What was done of it is taken back by itself.
+    assert_eq!(next(&run), Next::Undo(0));
+    run.state = RunState::Running;
+    run.steps[1].state = StepState::Intended;
+    apply(&mut run, change("finish1"), 5).unwrap();
+    assert_eq!((run.state, may_be_undone(&run)), (RunState::Done, false));
 }
 
 #[test]

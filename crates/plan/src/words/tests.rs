@@ -19,7 +19,7 @@ fn preview() -> Preview {
     let plan = Plan {
         kind: "restart_instance".parse().unwrap(),
         shop: Some(shop()),
-        params: Params::new(),
+        params: Params::from([("instance".to_owned(), "a".into())]),
         steps: vec![
             step(drain.clone(), Undo::By(undrain.clone()), 30_000),
             step(restart, impossible, 60_500),
@@ -34,10 +34,10 @@ fn preview() -> Preview {
         window: Some("nightly".parse().unwrap()),
     };
     let condition = |code: &str, holds, params| Condition { code: code.into(), params, holds };
-    let healthy = Params::from([("healthy".to_owned(), 1_i64.into())]);
+    let other = Params::from([("instance".to_owned(), "a".into())]);
     let mut conditions = vec![
         vec![
-            condition("another_instance_healthy", Holds::Yes, healthy),
+            condition("another_instance_healthy", Holds::Yes, other),
             condition("nobody_else_drains", Holds::No, Params::new()),
             condition("checks_are_seen", Holds::Unknown, Params::new()),
         ]
@@ -64,6 +64,11 @@ fn preview() -> Preview {
             WaitsFor::Run { run: RunId(7) },
             WaitsFor::Place,
         ],
+        hurries_past: vec![WaitsFor::Window {
+            window: "nightly".parse().unwrap(),
+            opens_at_ms: 1_795_485_600_000,
+        }],
+        begins_at_ms: None,
         longest_ms: plan.longest_ms(),
         plan,
     }

@@ -1,6 +1,7 @@
 //! The changes that somebody may wish for, as plans made from what is there now. The changes that
 //! are control's own, of the configuration and of our old records, are made here as well.
 
+pub(super) mod certificates;
 pub(super) mod configuration;
 pub(super) mod records;
 
@@ -9,12 +10,13 @@ use ::plan::{Calendar, Engine, Moments, Settings};
 use anyhow::Context;
 use api::{Command, Refusal, Wished};
 use apps::{Instances, KeeperProgram, Means, PoolView, Systemd};
+use certificates::Certifier;
 use configuration::Configurator;
 use host::process::Spawn;
 use kernel::{
     ShopId,
     config::Configuration,
-    plan::{Approval, Performer, Plan, PlanKind, Purpose},
+    plan::{Approval, Performer, Plan, PlanKind, Purpose, Reason},
 };
 use records::Archivist;
 use std::{path::Path, sync::Arc};
@@ -31,7 +33,7 @@ const INSTANCES: &str = "instances";
 const DIE_AT: &str = "die-at";
 
 /// What is there now, as far as plans are made from it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Situation<'a> {
     /// The configuration file.
     pub(super) file: &'a Path,
@@ -41,7 +43,15 @@ pub(super) struct Situation<'a> {
     /// The instances of the shop that the wish is about; `None` when it is about none that is
     /// known.
     pub(super) pool: Option<&'a PoolView>,
+    /// The serial of the ordered certificate of the shop that the wish is about.
+    pub(super) serial: Option<String>,
     pub(super) now_ms: i64,
+}
+
+/// The performers that others made.
+pub(super) struct Others {
+    pub(super) instances: Arc<Instances<Pools>>,
+    pub(super) certifier: Arc<Certifier>,
 }
 
 /// The engine with everybody who can do something. Nothing acts before it is told to resume.
@@ -50,13 +60,13 @@ pub(super) async fn engine(
     start: &Start,
     state: &Path,
     commands: mpsc::Sender<Command>,
-    instances: Arc<Instances<Pools>>,
+    others: Others,
 ) -> anyhow::Result<Engine> {
     let logs = state.join(LOGS);
     let configurator = Configurator { file: start.file().to_owned(), commands };
     let archivist = Archivist { store: store.clone(), run_logs: logs.clone() };
     let performers: Vec<Arc<dyn Performer>> =
-        vec![Arc::new(configurator), Arc::new(archivist), instances];
+        vec![Arc::new(configurator), Arc::new(archivist), others.certifier, others.instances];
     let settings = Settings {
         logs,
         at_once: AT_ONCE,
@@ -97,10 +107,21 @@ fn moments(state: &Path) -> Moments {
 /// # Errors
 /// When it cannot be fulfilled as things are.
 pub(super) fn plan(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
-    let Situation { file, text: before, configuration, pool, now_ms } = now;
+    let rules = &now.configuration.plan;
+    let plan = made_for(wish, now)?;
+    let window = rules.window_of(&plan.kind, plan.shop.as_ref(), plan.purpose).cloned();
+    Ok(Plan { window, ..plan })
+}
+
+fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
+    let Situation { file, text: before, configuration, pool, serial, now_ms } = now;
     let read = || {
         std::fs::read_to_string(file).map_err(|error| {
-            refuse(format!("the configuration file `{}` cannot be read: {error}", file.display()))
+            let path = file.display();
+            refuse(format!("the configuration file `{path}` cannot be read: {error}")).because(
+                "file_unreadable",
+                [("file", path.to_string().into()), ("error", error.to_string().into())],
+            )
         })
     };
     let is_one_file = || {
@@ -127,6 +148,9 @@ pub(super) fn plan(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
             let wanted = configuration::Wanted { text, before, approval: Approval::NotNeeded };
             configuration::plan(file, &on_disk, wanted, now_ms)
         }
+        Wished::RenewCertificate { shop } => {
+            certificates::plan(configuration, &shop, serial, now_ms)
+        }
         Wished::CleanUp => Ok(records::plan(now_ms)),
         Wished::RestartInstance { shop, instance, forced } => {
             // The same program again mends and changes nothing: a freeze does not hold it back.
@@ -134,21 +158,26 @@ pub(super) fn plan(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
             let view = seen(pool)?;
             made(apps::restart_instance(configuration, view, &shop, &instance, wish, now_ms))
         }
+        Wished::RollingRestart { shop } => {
+            let (view, wish) = (seen(pool)?, apps::Wish::default());
+            made(apps::rolling_restart(configuration, view, &shop, wish, now_ms))
+        }
         Wished::RollingRedeploy { shop, release } => {
-            let (view, wish, release) = (seen(pool)?, apps::Wish::default(), release.as_deref());
-            made(apps::rolling_redeploy(configuration, view, &shop, release, wish, now_ms))
+            let (view, wish) = (seen(pool)?, apps::Wish::default());
+            made(apps::rolling_redeploy(configuration, view, &shop, &release, wish, now_ms))
         }
     }
 }
 
 fn seen(pool: Option<&PoolView>) -> Result<&PoolView, Refusal> {
-    pool.ok_or_else(|| refuse("there is no such shop"))
+    pool.ok_or_else(|| refuse("there is no such shop").because("no_shop", []))
 }
 
 /// A plan of the instances, or why there is none, with the way out where there is one.
 fn made(plan: Result<Plan, apps::Refused>) -> Result<Plan, Refusal> {
     plan.map_err(|refused| {
-        let mut refusal = refuse(refused.to_string());
+        let reason = Reason { code: refused.code().to_owned(), params: refused.params() };
+        let mut refusal = Refusal { reason: Some(reason), ..refuse(refused.to_string()) };
         if refused.can_be_forced() {
             refusal.details.push("it can be forced: visitors wait until it is back".to_owned());
         }
@@ -156,16 +185,19 @@ fn made(plan: Result<Plan, apps::Refused>) -> Result<Plan, Refusal> {
     })
 }
 
-/// The shop whose instances a wish is about.
+/// The shop that a wish is about.
 pub(super) fn shop_of(wish: &Wished) -> Option<&ShopId> {
     match wish {
-        Wished::RestartInstance { shop, .. } | Wished::RollingRedeploy { shop, .. } => Some(shop),
+        Wished::RestartInstance { shop, .. }
+        | Wished::RollingRestart { shop }
+        | Wished::RollingRedeploy { shop, .. }
+        | Wished::RenewCertificate { shop } => Some(shop),
         _ => None,
     }
 }
 
 fn refuse(message: impl Into<String>) -> Refusal {
-    Refusal { message: message.into(), details: Vec::new() }
+    Refusal { message: message.into(), details: Vec::new(), reason: None }
 }
 
 /// A kind that this program itself names.

@@ -4,7 +4,11 @@
 use ::watch::Watch;
 use api::Command;
 use apps::{Fleet, Seen};
-use kernel::{InstanceName, ShopId, config::Configuration, plan::Pending};
+use kernel::{
+    Drain, InstanceName, ShopId,
+    config::Configuration,
+    plan::{Pending, RunId},
+};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -97,12 +101,13 @@ impl Fleet for Pools {
         &'a self,
         shop: &'a ShopId,
         instance: &'a InstanceName,
-        drain: bool,
+        drain: Option<RunId>,
     ) -> Pending<'a, Result<(), String>> {
         Box::pin(async move {
             let gone = || "control is ending".to_owned();
             let (answer, answered) = oneshot::channel();
             let (shop, instance) = (shop.clone(), instance.clone());
+            let drain = drain.map(|run| Drain::of_run(run, super::now_ms()));
             let command = Command::Drain { shop, instance, drain, answer };
             self.commands.send(command).await.map_err(|_| gone())?;
             answered.await.map_err(|_| gone())?
@@ -116,7 +121,7 @@ impl Fleet for Pools {
     ) -> Pending<'a, Result<bool, String>> {
         Box::pin(async move {
             let drains = self.store.drains().await.map_err(|error| error.to_string())?;
-            Ok(drains.iter().any(|(at, name)| at == shop && name == instance))
+            Ok(drains.contains_key(&(shop.clone(), instance.clone())))
         })
     }
 

@@ -5,19 +5,24 @@ use ::edge::link::ControlLink;
 use ::watch::{Watch, live::Site};
 use anyhow::Context;
 use kernel::{
-    InstanceName, ShopId,
+    Drain, Drains, InstanceName, ShopId,
     config::Configuration,
     snapshot::{Certificate, Challenge},
 };
-use std::collections::HashSet;
+use std::{
+    collections::{BTreeMap, HashSet},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 use store::Store;
 
 pub(super) struct Publisher {
     link: ControlLink,
     store: Store,
     watch: Watch,
-    drains: HashSet<(ShopId, InstanceName)>,
-    pub(super) challenges: Vec<Challenge>,
+    drains: Drains,
+    challenges: BTreeMap<ShopId, Vec<Challenge>>,
+    /// Where we answer other Storewardens.
+    control: SocketAddr,
     /// The last version that was published.
     version: u64,
     /// Versions up to here are taken.
@@ -29,9 +34,17 @@ impl Publisher {
         link: ControlLink,
         store: Store,
         watch: Watch,
-        drains: HashSet<(ShopId, InstanceName)>,
+        drains: Drains,
+        control: SocketAddr,
     ) -> Self {
-        Self { link, store, watch, drains, challenges: Vec::new(), version: 0, taken: 0 }
+        let challenges = BTreeMap::new();
+        Self { link, store, watch, drains, challenges, control, version: 0, taken: 0 }
+    }
+
+    /// Has the next snapshot answer these challenges for a shop, and no others for it.
+    pub(super) fn answer(&mut self, shop: ShopId, challenges: Vec<Challenge>) {
+        self.challenges.insert(shop, challenges);
+        self.challenges.retain(|_, open| !open.is_empty());
     }
 
     pub(super) fn version(&self) -> u64 {
@@ -45,14 +58,17 @@ impl Publisher {
         certificates: Vec<Certificate>,
     ) -> anyhow::Result<u64> {
         let version = self.next_version().await;
-        let snapshot = shops::snapshot::make(
+        let drained: HashSet<_> = self.drains.keys().cloned().collect();
+        let mut snapshot = shops::snapshot::make(
             configuration,
             version,
             super::now_ms(),
             certificates,
-            self.challenges.clone(),
-            &self.drains,
+            self.challenges.values().flatten().cloned().collect(),
+            &drained,
         );
+        let is_asked = !configuration.peers.is_empty() && self.control.port() != 0;
+        snapshot.control = is_asked.then(|| reachable(self.control));
         snapshot.check_invariants().context("check the new snapshot")?;
         self.link.publish(snapshot).context("publish the new snapshot")?;
         self.version = version;
@@ -79,20 +95,33 @@ impl Publisher {
         version > self.version
     }
 
-    /// Drains an instance or takes it back, durably.
+    /// Drains an instance, or takes it back with `None`; durably. One that is drained stays as it is.
     pub(super) async fn drain(
         &mut self,
         shop: ShopId,
         instance: InstanceName,
-        drain: bool,
+        drain: Option<Drain>,
     ) -> anyhow::Result<()> {
-        let kept = self.store.set_drain(&shop, &instance, drain).await;
+        let kept = self.store.set_drain(&shop, &instance, drain.clone()).await;
         kept.context("keep the drain for the next start")?;
-        if drain {
-            self.drains.insert((shop, instance));
-        } else {
-            self.drains.remove(&(shop, instance));
+        match drain {
+            Some(drain) => {
+                self.drains.entry((shop, instance)).or_insert(drain);
+            }
+            None => {
+                self.drains.remove(&(shop, instance));
+            }
         }
         Ok(())
     }
+}
+
+/// Where a listener of this machine is reached from this machine.
+pub(super) fn reachable(listener: SocketAddr) -> SocketAddr {
+    let ip = match listener.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    (ip, listener.port()).into()
 }

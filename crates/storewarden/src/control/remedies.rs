@@ -8,44 +8,50 @@ use ::watch::{
 };
 use api::{Command, Wished};
 use kernel::{
-    Actor, RemedyWish, Value,
-    plan::{Run, RunId, RunState},
+    Actor, RemedyWish, ShopId, Value,
+    config::{Configuration, ShopSettings},
+    plan::{Plan, Run, RunId, RunState},
 };
+use std::sync::Arc;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
 
 /// Remedies that run at the same time; the desk's own limits are lower.
 const AT_ONCE: usize = 8;
 
+/// What it takes to carry a wish out.
+#[derive(Debug, Clone)]
+pub(super) struct Hands {
+    pub(super) desk: Desk,
+    pub(super) engine: Engine,
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) configuration: watch::Receiver<Arc<Configuration>>,
+}
+
 /// Takes wishes until nobody sends any.
-pub(super) async fn carry_out(
-    mut wishes: mpsc::Receiver<RemedyWish>,
-    desk: Desk,
-    engine: Engine,
-    commands: mpsc::Sender<Command>,
-) {
+pub(super) async fn carry_out(mut wishes: mpsc::Receiver<RemedyWish>, hands: Hands) {
     let mut running = JoinSet::new();
-    for (wish, run) in desk.remedy_runs().await {
-        let (desk, engine) = (desk.clone(), engine.clone());
+    for (wish, run) in hands.desk.remedy_runs().await {
+        let hands = hands.clone();
         running.spawn(async move {
             let outcome = match run.parse() {
-                Ok(run) => follow(run, &engine).await,
+                Ok(run) => follow(run, &hands.engine).await,
                 Err(_) => Err(format!("run `{run}` is none")),
             };
-            tell(&desk, wish, outcome).await;
+            tell(&hands.desk, wish, outcome).await;
         });
     }
     while let Some(wish) = wishes.recv().await {
         while running.len() >= AT_ONCE {
             running.join_next().await;
         }
-        let (desk, engine, commands) = (desk.clone(), engine.clone(), commands.clone());
+        let hands = hands.clone();
         running.spawn(async move {
             let id = wish.id.clone();
-            let outcome = one(wish, &desk, &engine, &commands).await;
-            tell(&desk, id, outcome).await;
+            let outcome = one(wish, &hands).await;
+            tell(&hands.desk, id, outcome).await;
         });
     }
 }
@@ -65,27 +71,33 @@ async fn follow(run: RunId, engine: &Engine) -> Result<(), String> {
 }
 
 /// Makes the plan, starts it and waits for its end; why it did not end well, for a person.
-async fn one(
-    wish: RemedyWish,
-    desk: &Desk,
-    engine: &Engine,
-    commands: &mpsc::Sender<Command>,
-) -> Result<(), String> {
+async fn one(wish: RemedyWish, hands: &Hands) -> Result<(), String> {
+    let Hands { desk, engine, commands, configuration } = hands;
     let id = wish.id.clone();
-    let wished = understand(wish)?;
+    let shop_of = |host: &str| {
+        let configuration = configuration.borrow();
+        let has = |shop: &&ShopSettings| shop.hosts.iter().any(|known| known == host);
+        configuration.shops.iter().find(has).map(|shop| shop.id.clone())
+    };
+    let wished = understand(wish, shop_of)?;
     let (answer, answered) = oneshot::channel();
     let ending = |_| "Storewarden is ending".to_owned();
     let asked = commands.send(Command::Plan { wish: wished, answer }).await;
     asked.map_err(|_| "Storewarden is ending".to_owned())?;
     let plan = answered.await.map_err(ending)?.map_err(|refusal| refusal.message)?;
+    // What is broken does not wait for a window.
+    let plan = Plan { window: None, ..plan };
     let run = engine.start(plan, Actor::Storewarden).await.map_err(|error| error.to_string())?;
     let kind = ProgressKind::Started { run: run.to_string() };
     desk.remedy_progress(RemedyProgress { wish: id, kind }).await;
     follow(run, engine).await
 }
 
-/// The wish as control knows it.
-fn understand(wish: RemedyWish) -> Result<Wished, String> {
+/// The wish as control knows it; `shop_of` knows whose a host is.
+fn understand(
+    wish: RemedyWish,
+    shop_of: impl Fn(&str) -> Option<ShopId>,
+) -> Result<Wished, String> {
     let RemedyWish { shop, action, params, .. } = wish;
     let text = |name: &str| match params.get(name) {
         Some(Value::Text(text)) => Ok(text.clone()),
@@ -99,6 +111,12 @@ fn understand(wish: RemedyWish) -> Result<Wished, String> {
                 instance.parse().map_err(|error| format!("instance `{instance}` {error}"))?;
             // One that hangs ends no requests; waiting for them would only take longer.
             Ok(Wished::RestartInstance { shop, instance, forced: true })
+        }
+        "renew_certificate" => {
+            let host = text("host")?;
+            let shop = shop.or_else(|| shop_of(&host));
+            let shop = shop.ok_or_else(|| format!("no shop has the host {host}"))?;
+            Ok(Wished::RenewCertificate { shop })
         }
         "free_disk" => Ok(Wished::CleanUp),
         other => Err(format!("there is no plan `{other}`")),
@@ -117,24 +135,30 @@ mod tests {
 
     #[test]
     fn a_wish_is_understood_or_refused_with_its_reason() {
-        let check = |action: &str, instance: Option<&str>, expect: Result<&str, &str>| {
-            let params = instance.map(|name| ("instance".to_owned(), name.into()));
+        let check = |action: &str, about: Option<(&str, &str)>, expect: Result<&str, &str>| {
+            let params = about.map(|(name, value)| (name.to_owned(), value.into()));
+            let is_of_machine = action == "renew_certificate";
             let wish = RemedyWish {
                 id: "remedy-1-1".into(),
                 incident: 1,
-                shop: Some("lamps".parse().unwrap()),
+                shop: (!is_of_machine).then(|| "lamps".parse().unwrap()),
                 action: action.into(),
                 params: params.into_iter().collect::<Params>(),
             };
-            let read = understand(wish).map(|wished| match wished {
+            let shop_of = |host: &str| (host == "a.example").then(|| "socks".parse().unwrap());
+            let read = understand(wish, shop_of).map(|wished| match wished {
                 Wished::RestartInstance { instance, .. } => instance.to_string(),
+                Wished::RenewCertificate { shop } => shop.to_string(),
                 _ => "clean up".to_owned(),
             });
             assert_eq!(read, expect.map(str::to_owned).map_err(str::to_owned));
         };
-        check("restart_instance", Some("app-1"), Ok("app-1"));
+        check("restart_instance", Some(("instance", "app-1")), Ok("app-1"));
         check("restart_instance", None, Err("the finding does not say which instance"));
         check("free_disk", None, Ok("clean up"));
+        check("renew_certificate", Some(("host", "a.example")), Ok("socks"));
+        let foreign = Err("no shop has the host b.example");
+        check("renew_certificate", Some(("host", "b.example")), foreign);
         check("make_coffee", None, Err("there is no plan `make_coffee`"));
     }
 }

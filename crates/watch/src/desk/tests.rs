@@ -47,7 +47,8 @@ struct Running {
 fn configuration(server: &Server) -> Configuration {
     let text = format!("{RULES}webhook = \"http://{}/hook\"\n", server.address);
     let platforms = [KnownPlatform { name: "generic".into(), check: Check::default() }];
-    parse(&text, Known { platforms: &platforms, environment: &|_| None }).unwrap()
+    parse(&text, Known { platforms: &platforms, environment: &|_| None, time_zone: &|_| Ok(()) })
+        .unwrap()
 }
 
 impl Running {

@@ -1,7 +1,7 @@
 //! All that judgement looks at: plain numbers of the last seconds, made by `live`.
 
-use crate::ledger_keeper::LedgerStanding;
-use kernel::{InstanceName, facts::Health};
+use crate::{ledger_keeper::LedgerStanding, peers::PeersStanding};
+use kernel::{Drain, InstanceName, facts::Health};
 
 /// One shop at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,6 +9,8 @@ pub struct Evidence {
     /// Unix milliseconds.
     pub now_ms: i64,
     pub edge: EdgeEvidence,
+    /// Of a shop that Storewarden is beside: the edge says nothing of its visitors, its logs do.
+    pub logs: Option<LogEvidence>,
     pub instances: Vec<InstanceEvidence>,
     pub hold: HoldEvidence,
     pub traffic: TrafficEvidence,
@@ -21,6 +23,16 @@ pub struct Evidence {
     pub currency: String,
 }
 
+impl Evidence {
+    /// Whether anybody tells of what visitors do now.
+    pub(super) fn tells_of_visitors(&self) -> bool {
+        match &self.logs {
+            Some(logs) => logs.unread.is_none(),
+            None => self.edge == EdgeEvidence::Reporting,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EdgeEvidence {
     Reporting,
@@ -30,14 +42,24 @@ pub enum EdgeEvidence {
     },
 }
 
+/// How far a shop's access logs can be believed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogEvidence {
+    /// Since when and why they tell nothing of now.
+    pub unread: Option<(i64, String)>,
+    /// Lines of the last 60 seconds, and those that do not fit the format.
+    pub lines_long: u64,
+    pub broken_long: u64,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceEvidence {
     pub name: InstanceName,
     pub health: Health,
     pub health_since_ms: i64,
     pub last_error: Option<String>,
-    /// A person asked for it.
-    pub drained: bool,
+    /// Somebody asked for it, or a run needs it.
+    pub drained: Option<Drain>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -156,6 +178,7 @@ pub struct MachineEvidence {
     /// A route that cannot be told of incidents, and why.
     pub notify_failing: Option<(String, String)>,
     pub ledger: LedgerStanding,
+    pub peers: PeersStanding,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ledger_keeper::{DestinationStanding, Failing};
-use kernel::facts::Health;
+use kernel::{Drain, facts::Health};
 
 const MINUTE: i64 = 60_000;
 pub(super) const NOW: i64 = 1_000 * MINUTE;
@@ -12,6 +12,7 @@ fn calm() -> Evidence {
     Evidence {
         now_ms: NOW,
         edge: EdgeEvidence::Reporting,
+        logs: None,
         instances: vec![instance("app-1", Health::Up), instance("app-2", Health::Up)],
         hold: HoldEvidence { max_wait_ms: 30_000, ..HoldEvidence::default() },
         traffic: TrafficEvidence {
@@ -45,7 +46,7 @@ fn instance(name: &str, health: Health) -> InstanceEvidence {
         health,
         health_since_ms: NOW - 1_000,
         last_error: (health == Health::Down).then(|| "connection refused".into()),
-        drained: false,
+        drained: None,
     }
 }
 
@@ -100,7 +101,12 @@ fn a_moment_is_judged_by_its_worst() {
         "instance_down",
         &["instance_down"],
     );
-    check(with(|e| e.instances[1].drained = true), Good, "selling", &["instance_draining"]);
+    check(
+        with(|e| e.instances[1].drained = Some(Drain::default())),
+        Good,
+        "selling",
+        &["instance_draining"],
+    );
     let both_down = |e: &mut Evidence| {
         e.instances = vec![instance("app-1", Health::Down), instance("app-2", Health::Down)];
     };
@@ -159,7 +165,7 @@ fn an_instance_whose_health_is_unknown_is_not_called_down() {
 fn the_last_instance_drained_while_the_other_is_down_leaves_nobody() {
     let evidence = with(|e| {
         e.instances = vec![instance("app-1", Health::Draining), instance("app-2", Health::Down)];
-        e.instances[0].drained = true;
+        e.instances[0].drained = Some(Drain::default());
     });
     assert_eq!(judge(&Memory::default(), &evidence).1.verdict.code, "down");
 }

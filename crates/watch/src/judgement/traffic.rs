@@ -1,13 +1,14 @@
 //! Checks of what the edge and the shop's database tell of one shop.
 
 use super::{EdgeEvidence, Evidence, InstanceEvidence, OrdersSource, Sign};
-use kernel::{Level, facts::Health};
+use kernel::{Drain, Level, facts::Health};
 
 pub(super) const CHECKOUT_ERRORS: &str = "checkout_errors";
 pub(super) const ALL_DOWN: &str = "all_down";
 pub(super) const INSTANCE_DOWN: &str = "instance_down";
 pub(super) const ERRORS_UP: &str = "errors_up";
 pub(super) const HOLDING: &str = "holding";
+pub(super) const LOGS_UNREADABLE: &str = "logs_unreadable";
 pub(super) const ORDERS_UNREADABLE: &str = "orders_unreadable";
 
 /// How the edge says that an instance takes connections and gives no answer.
@@ -30,6 +31,10 @@ const CHECKOUTS_GOOD: u64 = 3;
 /// Without any checkout to judge by, the finding ends after this.
 const CHECKOUT_FORGOTTEN_MS: i64 = 15 * 60_000;
 
+/// Lines that do not fit a log's format, and their share, of which somebody should know.
+const BROKEN_LINES: u64 = 10;
+const BROKEN_SHARE: f64 = 0.01;
+
 const ERRORS: u64 = 10;
 const ERROR_SHARE: f64 = 0.02;
 const ERROR_SHARE_KEEPS: f64 = 0.005;
@@ -40,8 +45,9 @@ const SLOW_KEEPS_MS: f64 = 1_200.0;
 /// Fewer pages say nothing about a percentile.
 const SLOW_PAGES: u64 = 20;
 
+/// Nobody's visitors come by the edge where a shop has logs of its own.
 pub(super) fn edge_sign(evidence: &Evidence) -> Option<Sign> {
-    edge_away(evidence.edge)
+    if evidence.logs.is_none() { edge_away(evidence.edge) } else { None }
 }
 
 pub(super) fn edge_away(edge: EdgeEvidence) -> Option<Sign> {
@@ -53,8 +59,25 @@ pub(super) fn edge_away(edge: EdgeEvidence) -> Option<Sign> {
     }
 }
 
+/// What keeps a shop's access logs from being believed.
+pub(super) fn log_signs(evidence: &Evidence) -> Vec<Sign> {
+    let Some(logs) = &evidence.logs else { return Vec::new() };
+    let mut signs = Vec::new();
+    if let Some((since_ms, error)) = &logs.unread {
+        let sign = Sign::new(LOGS_UNREADABLE, Level::Unknown).with("error", error.as_str());
+        signs.push(sign.since(*since_ms));
+    }
+    let share = share(logs.broken_long, logs.lines_long).unwrap_or(0.0);
+    if logs.unread.is_none() && logs.broken_long > 0 {
+        let raises = share >= BROKEN_SHARE && logs.broken_long >= BROKEN_LINES;
+        let sign = Sign::new("log_lines_broken", Level::Attention).with("share", share);
+        signs.push(sign.with("lines", logs.broken_long).raised_if(raises));
+    }
+    signs
+}
+
 pub(super) fn signs(evidence: &Evidence) -> Vec<Sign> {
-    let mut signs = instance_signs(evidence);
+    let mut signs = Vec::new();
     signs.extend(holding_sign(evidence));
     signs.extend(errors_sign(evidence));
     signs.extend(slow_sign(evidence));
@@ -78,14 +101,10 @@ pub(super) fn visitors_wait(evidence: &Evidence, since_ms: i64) -> bool {
     evidence.hold.turned_away == 0 && evidence.now_ms - since_ms <= wait_ms
 }
 
-fn instance_signs(evidence: &Evidence) -> Vec<Sign> {
+pub(super) fn instance_signs(evidence: &Evidence) -> Vec<Sign> {
     let instances = &evidence.instances;
     let mut signs = Vec::new();
-    for instance in instances.iter().filter(|instance| instance.drained) {
-        let name = instance.name.as_str();
-        let sign = Sign::new("instance_draining", Level::Attention).about(name);
-        signs.push(sign.with("instance", name));
-    }
+    signs.extend(instances.iter().filter_map(draining_sign));
     if none_serves(instances) {
         let since_ms = instances.iter().filter(|i| is_down(i)).map(|i| i.health_since_ms).max();
         let since_ms = since_ms.unwrap_or(evidence.now_ms);
@@ -93,7 +112,7 @@ fn instance_signs(evidence: &Evidence) -> Vec<Sign> {
         let level = if waits { Level::Attention } else { Level::Broken };
         signs.push(Sign::new(ALL_DOWN, level).since(since_ms));
     }
-    for instance in instances.iter().filter(|i| is_down(i) && !i.drained) {
+    for instance in instances.iter().filter(|i| is_down(i) && i.drained.is_none()) {
         let (name, error) = (instance.name.as_str(), instance.last_error.as_deref());
         let sign = Sign::new(INSTANCE_DOWN, Level::Attention).about(name).with("instance", name);
         let sign = sign.with("error", error.unwrap_or("unknown"));
@@ -105,6 +124,23 @@ fn instance_signs(evidence: &Evidence) -> Vec<Sign> {
         }
     }
     signs
+}
+
+fn draining_sign(instance: &InstanceEvidence) -> Option<Sign> {
+    let Drain { since_ms, by, run } = instance.drained.as_ref()?;
+    let name = instance.name.as_str();
+    let mut sign = Sign::new("instance_draining", Level::Attention).about(name);
+    sign = sign.with("instance", name);
+    if let Some(by) = by {
+        sign = sign.with("by", by.to_string());
+    }
+    if let Some(run) = run {
+        sign = sign.with("run", run.to_string());
+    }
+    Some(match since_ms {
+        Some(since_ms) => sign.since(*since_ms),
+        None => sign,
+    })
 }
 
 fn holding_sign(evidence: &Evidence) -> Option<Sign> {

@@ -1,6 +1,7 @@
 //! One shop's life: its windows and rings, moved on by a second at a time.
 
 use super::{
+    beside::{BesideLive, knows_visitors, names_instances},
     difference::Counts,
     edges::Edges,
     latency,
@@ -12,12 +13,13 @@ use super::{
     window::{Tally, Window, page_timings},
 };
 use crate::{
+    access_log::LogReading,
     judgement::{
         CheckoutEvidence, EdgeEvidence, Evidence, HoldEvidence, InstanceEvidence, Judgement,
         MachineEvidence, Memory, OrdersEvidence, ReportEvidence, Streak, TrafficEvidence, judge,
     },
     orders::{OrdersReading, usual::UsualOrders},
-    state::{Cache, Host, Instance, Mark, Minute, Orders, Point, RouteClassNow, ShopNow},
+    state::{Cache, Drained, Host, Instance, Mark, Minute, Orders, Point, RouteClassNow, ShopNow},
 };
 use jiff::{Timestamp, ToSpan};
 use kernel::{Finding, Params, Verdict, facts::Health};
@@ -41,6 +43,8 @@ pub(crate) struct ShopLive {
     pub(crate) points: VecDeque<Point>,
     pub(crate) visitors: VisitorCount,
     pub(crate) reports: Reports,
+    /// What its access logs say, where the edge is not before it.
+    pub(crate) log: BesideLive,
     /// Differences since the last tick.
     pending: Counts,
     /// What they cover, by edge.
@@ -83,6 +87,7 @@ impl ShopLive {
             points: VecDeque::with_capacity(POINTS),
             visitors: VisitorCount::default(),
             reports: Reports::default(),
+            log: BesideLive::default(),
             pending: Counts::default(),
             pending_ms: BTreeMap::new(),
             window: Window::default(),
@@ -114,6 +119,30 @@ impl ShopLive {
         *self.pending_ms.entry(edge_start).or_default() += covered_ms;
     }
 
+    /// Takes what its access logs said. What is older than a minute is the past and counts there only.
+    pub(crate) fn read_log(&mut self, reading: LogReading) {
+        self.log.take(&reading);
+        let tallied = reading.tallied;
+        for (at_ms, (requests, errors)) in tallied.minutes {
+            self.minutes.add_traffic(at_ms, requests, errors);
+            self.any_ever |= requests > 0;
+        }
+        for visitors in &tallied.visitors {
+            self.visitors.feed(visitors);
+        }
+        self.pending.merge(tallied.now);
+        // No edge has this number: it is the time at which one started.
+        *self.pending_ms.entry(0).or_default() += reading.covered_ms;
+    }
+
+    /// Whether anybody tells of its visitors now: the edge before it, or its logs.
+    fn is_reporting(&self, around: &Around<'_>) -> bool {
+        match self.site.beside {
+            Some(_) => self.log.is_reporting(around.now_ms),
+            None => around.edges.reporting(around.now_ms),
+        }
+    }
+
     pub(crate) fn seen_traffic(&mut self) {
         self.any_ever = true;
     }
@@ -136,10 +165,11 @@ impl ShopLive {
     pub(crate) fn tick(&mut self, around: &Around<'_>) -> Option<Point> {
         let now_ms = around.now_ms;
         self.count_day(now_ms);
+        self.log.tick(now_ms);
         let tally = self.close_second(now_ms);
         self.minutes.prune(now_ms);
         self.minutes.fill_orders(&mut self.orders, now_ms, self.day.0);
-        let point = around.edges.reporting(now_ms).then(|| self.point(tally, around));
+        let point = self.is_reporting(around).then(|| self.point(tally, around));
         if let Some(point) = point {
             self.minutes.add_traffic(now_ms, 0, 0);
             if self.points.len() == POINTS {
@@ -209,10 +239,14 @@ impl ShopLive {
         };
         let requests_per_second = rate(|t| t.requests, carried(|p| p.requests_per_second));
         let errors_per_second = rate(|t| t.errors, carried(|p| p.errors_per_second));
-        let checkouts_per_second = rate(|t| t.checkouts, carried(|p| p.checkouts_per_second));
+        let checkouts_per_second =
+            rate(|t| t.checkouts, carried(|p| p.checkouts_per_second.unwrap_or(0.0)));
         let short = self.window.short();
         let pages = short.as_ref().map(|(counts, _)| page_timings(counts));
         let quantile = |q: f64| pages.as_ref().and_then(|pages| pages.quantile_ms(q));
+        let beside = self.site.beside.as_ref();
+        let (in_front, knows_visitors) = (beside.is_none(), beside.is_none_or(knows_visitors));
+        let knows_checkouts = in_front || self.log.knows_checkouts();
         let hold = around.edges.hold(&self.site.id, around.now_ms);
         let gauges = self.site.instances.iter().filter_map(|instance| {
             around.edges.instance(&self.site.id, &instance.name, around.now_ms)
@@ -224,12 +258,12 @@ impl ShopLive {
             p50_ms: quantile(0.5),
             p95_ms: quantile(0.95),
             p99_ms: quantile(0.99),
-            cache_share: short.as_ref().and_then(|(counts, _)| cache_share(counts)),
-            visitors: Some(self.visitors.estimate(around.now_ms)),
-            in_flight: gauges.map(|gauges| gauges.in_flight).sum(),
-            queued: hold.queued,
-            held: hold.held,
-            checkouts_per_second,
+            cache_share: short.as_ref().filter(|_| in_front).and_then(|(c, _)| cache_share(c)),
+            visitors: knows_visitors.then(|| self.visitors.estimate(around.now_ms)),
+            in_flight: in_front.then(|| gauges.map(|gauges| gauges.in_flight).sum()),
+            queued: in_front.then_some(hold.queued),
+            held: in_front.then_some(hold.held),
+            checkouts_per_second: knows_checkouts.then_some(checkouts_per_second),
             cpu_share: around.host.cpu_share,
             memory_share: memory_share(around.host),
         }
@@ -246,11 +280,13 @@ impl ShopLive {
         Evidence {
             now_ms,
             edge: around.edges.evidence(now_ms),
+            logs: self.site.beside.as_ref().map(|_| self.log.evidence(now_ms)),
             instances: self.site.instances.iter().map(|i| self.seen(i, around)).collect(),
             hold: HoldEvidence {
                 held: hold.held,
                 queued: hold.queued,
-                max_wait_ms: self.site.hold_wait_ms,
+                // Beside it, nobody waits: whom nobody serves is turned away.
+                max_wait_ms: if self.site.beside.is_some() { 0 } else { self.site.hold_wait_ms },
                 turned_away: self.turned_away.iter().map(|(_, count)| count).sum(),
             },
             traffic: TrafficEvidence {
@@ -302,7 +338,7 @@ impl ShopLive {
             health: gauges.as_ref().map_or(Health::Unknown, |gauges| gauges.health),
             health_since_ms: gauges.as_ref().map_or(around.now_ms, |g| g.health_since_ms),
             last_error: gauges.and_then(|gauges| gauges.last_error),
-            drained: instance.drained,
+            drained: instance.drained.clone(),
         }
     }
 
@@ -322,6 +358,7 @@ impl ShopLive {
         let reporting = around.edges.reporting(now_ms);
         let last = self.points.back();
         let cache = around.edges.cache(&site.id, now_ms);
+        let in_front = site.beside.is_none();
         ShopNow {
             id: site.id.clone(),
             name: site.name.clone(),
@@ -337,22 +374,23 @@ impl ShopLive {
             orders: self.orders,
             marks,
             instances: self.site.instances.iter().map(|i| self.instance(i, around)).collect(),
-            hold: crate::state::Hold {
+            hold: in_front.then(|| crate::state::Hold {
                 limit: site.hold_limit,
                 max_wait_ms: site.hold_wait_ms,
                 ..around.edges.hold(&site.id, now_ms)
-            },
+            }),
             edge: around.edges.state(around.wanted_version, now_ms),
             host: around.host.clone(),
             classes: short.as_ref().map(class_rates).unwrap_or_default(),
-            cache: Cache {
+            cache: in_front.then(|| Cache {
                 hits_per_second: short.as_ref().map_or(0.0, |(counts, seconds)| {
                     round(counts.cache_hits as f64 / seconds, 10.0)
                 }),
                 share: last.filter(|_| reporting).and_then(|point| point.cache_share),
                 entries: cache.map(|(entries, _)| entries),
                 bytes: cache.map(|(_, bytes)| bytes),
-            },
+            }),
+            beside: site.beside.as_ref().map(|settings| self.log.state(settings)),
         }
     }
 
@@ -392,11 +430,15 @@ impl ShopLive {
         let counts = short.as_ref().and_then(|(counts, seconds)| {
             Some((counts.instances.iter().find(|i| i.name == instance.name)?, *seconds))
         });
+        let beside = self.site.beside.as_ref();
+        let in_front = beside.is_none();
+        let is_named = beside.is_none_or(|settings| names_instances(settings));
         let rate = |count: fn(&super::difference::InstanceCounts) -> u64| {
-            counts.map_or(0.0, |(counts, seconds)| round(count(counts) as f64 / seconds, 10.0))
+            let rate = |(counts, seconds)| round(count(counts) as f64 / seconds, 10.0);
+            is_named.then(|| counts.map_or(0.0, rate))
         };
         let health = gauges.as_ref().map_or(Health::Unknown, |gauges| gauges.health);
-        let health = match (reporting, instance.drained, health) {
+        let health = match (reporting, instance.drained.is_some(), health) {
             (false, ..) => Health::Unknown,
             // The edge says so as soon as it has the new snapshot.
             (true, true, Health::Up | Health::SlowStart) => Health::Draining,
@@ -407,16 +449,18 @@ impl ShopLive {
             address: instance.address.to_string(),
             health,
             since_ms: gauges.as_ref().map_or(around.now_ms, |gauges| gauges.health_since_ms),
-            in_flight: gauges.as_ref().map_or(0, |gauges| gauges.in_flight),
-            limit: gauges.as_ref().map_or(instance.limit, |gauges| gauges.limit),
+            in_flight: in_front.then(|| gauges.as_ref().map_or(0, |gauges| gauges.in_flight)),
+            limit: in_front.then(|| gauges.as_ref().map_or(instance.limit, |gauges| gauges.limit)),
             requests_per_second: rate(|counts| counts.requests),
             errors_per_second: rate(|counts| counts.errors),
             p50_ms: counts.and_then(|(counts, _)| counts.first_byte.quantile_ms(0.5)),
             p95_ms: counts.and_then(|(counts, _)| counts.first_byte.quantile_ms(0.95)),
             connect_p95_ms: counts.and_then(|(counts, _)| counts.connect.quantile_ms(0.95)),
-            requests_total: gauges.as_ref().map_or(0, |gauges| gauges.requests_total),
+            requests_total: in_front
+                .then(|| gauges.as_ref().map_or(0, |gauges| gauges.requests_total)),
             last_error: gauges.and_then(|gauges| gauges.last_error),
             weight: instance.weight,
+            drained: instance.drained.as_ref().map(Drained::from),
         }
     }
 

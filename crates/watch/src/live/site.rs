@@ -3,10 +3,10 @@
 use crate::judgement::OrdersSource;
 use jiff::tz::TimeZone;
 use kernel::{
-    InstanceName, ShopId,
-    config::{Configuration, DatabaseKind, Listen, ShopSettings},
+    Drain, Drains, InstanceName, ShopId,
+    config::{BesideSettings, Configuration, DatabaseKind, Listen, ShopSettings},
 };
-use std::{collections::HashSet, net::SocketAddr};
+use std::net::SocketAddr;
 
 /// One shop to be watched.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Site {
     pub(crate) hold_limit: u64,
     pub(crate) hold_wait_ms: u64,
     pub(crate) orders: OrdersSource,
+    /// Where it is watched from; `None`: the edge stands before it.
+    pub(crate) beside: Option<BesideSettings>,
 }
 
 #[derive(Debug, Clone)]
@@ -31,31 +33,24 @@ pub(crate) struct SiteInstance {
     pub(crate) address: SocketAddr,
     pub(crate) weight: u32,
     pub(crate) limit: u64,
-    pub(crate) drained: bool,
+    pub(crate) drained: Option<Drain>,
 }
 
 impl Site {
     /// The shops of a configuration, in its order.
     #[must_use]
-    pub fn all(
-        configuration: &Configuration,
-        drains: &HashSet<(ShopId, InstanceName)>,
-    ) -> Vec<Self> {
+    pub fn all(configuration: &Configuration, drains: &Drains) -> Vec<Self> {
         let listen = &configuration.edge.listen;
         configuration.shops.iter().map(|shop| Self::new(shop, listen, drains)).collect()
     }
 
-    fn new(
-        shop: &ShopSettings,
-        listen: &[Listen],
-        drains: &HashSet<(ShopId, InstanceName)>,
-    ) -> Self {
+    fn new(shop: &ShopSettings, listen: &[Listen], drains: &Drains) -> Self {
         let instances = shop.instances.iter().map(|instance| SiteInstance {
             name: instance.name.clone(),
             address: instance.address,
             weight: instance.weight,
             limit: instance.connections.into(),
-            drained: drains.contains(&(shop.id.clone(), instance.name.clone())),
+            drained: drains.get(&(shop.id.clone(), instance.name.clone())).cloned(),
         });
         Self {
             id: shop.id.clone(),
@@ -65,11 +60,16 @@ impl Site {
             time_zone: shop.time_zone.clone(),
             zone: zone(&shop.time_zone),
             hosts: shop.hosts.clone(),
-            addresses: listen.iter().map(|listen| address(*listen, &shop.hosts)).collect(),
+            addresses: match shop.beside {
+                // Where its web server listens is not ours to know.
+                Some(_) => Vec::new(),
+                None => listen.iter().map(|listen| address(*listen, &shop.hosts)).collect(),
+            },
             instances: instances.collect(),
             hold_limit: shop.hold.max_requests.into(),
             hold_wait_ms: shop.hold.max_wait_ms,
             orders: orders_source(shop),
+            beside: shop.beside.clone(),
         }
     }
 }

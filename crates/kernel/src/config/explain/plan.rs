@@ -1,15 +1,17 @@
-//! `[[plan.window]]` and `[[plan.freeze]]` in words.
+//! `[[plan.window]]`, `[[plan.freeze]]` and `[[plan.rule]]` in words.
 
 use super::{Rows, Section, ms};
 use crate::{
     calendar::{Ends, Freeze, NthWeekday, Period, Recurrence, WallTime, Weekday, Window},
-    config::{PlanSettings, outer},
+    config::{PlanRule, PlanSettings, outer},
+    plan::PlanKind,
 };
 
 const MINUTE_MS: u64 = 60_000;
 
 pub(super) fn sections(plan: &PlanSettings) -> Vec<Section> {
-    plan.windows.iter().map(window).chain(plan.freezes.iter().map(freeze)).collect()
+    let calendar = plan.windows.iter().map(window).chain(plan.freezes.iter().map(freeze));
+    calendar.chain(plan.rules.iter().map(rule_of)).collect()
 }
 
 fn window(window: &Window) -> Section {
@@ -44,6 +46,19 @@ fn freeze(freeze: &Freeze) -> Section {
     let shop = freeze.shop.as_ref().map_or("all", |shop| shop.as_str());
     rows.put("shop", shop.to_owned(), freeze.shop.is_none(), "repairs are made all the same");
     rows.section("[[plan.freeze]]", &freeze.name)
+}
+
+fn rule_of(rule: &PlanRule) -> Section {
+    let mut rows = Rows::default();
+    let kinds = rule.kinds.iter().map(PlanKind::as_str).collect::<Vec<_>>().join(", ");
+    let every = rule.kinds.is_empty();
+    let kinds = if every { "all".to_owned() } else { kinds };
+    rows.put("kinds", kinds, every, "plans of these kinds; of all, those that repair do not wait");
+    let shop = rule.shop.as_ref().map_or("all", |shop| shop.as_str());
+    rows.put("shop", shop.to_owned(), rule.shop.is_none(), "");
+    let window = rule.window.as_ref().map_or("any", |window| window.as_str());
+    rows.put("window", window.to_owned(), false, "they begin and end within; `any`: at any time");
+    rows.section("[[plan.rule]]", "")
 }
 
 fn zone(rows: &mut Rows, zone: &str) {

@@ -11,7 +11,7 @@ fn check(configuration: &str, golden: &str) {
     let platforms = ["sample", "vendure"]
         .map(|name| KnownPlatform { name: name.into(), check: health.clone() });
     let environment = |_: &str| Some("never-shown".to_owned());
-    let known = Known { platforms: &platforms, environment: &environment };
+    let known = Known { platforms: &platforms, environment: &environment, time_zone: &|_| Ok(()) };
     let parsed = parse(configuration, known).expect("a valid file");
     let said = explain(&parsed, known).to_string();
     assert!(!said.contains("never-shown"), "{said}");

@@ -24,6 +24,9 @@ pub(in crate::config) const REPEAT_MS: u64 = 4 * HOUR;
 /// A remedy shows its effect within this.
 const VERIFY_MS: u64 = 5 * MINUTE;
 
+/// The plans that a remedy may start.
+const ACTIONS: [&str; 3] = ["restart_instance", "free_disk", "renew_certificate"];
+
 const SECURITY: &[(&str, SmtpSecurity)] = &[
     ("tls", SmtpSecurity::Tls),
     ("starttls", SmtpSecurity::StartTls),
@@ -217,7 +220,17 @@ fn shops_of(section: &Section<'_>, known: &[&ShopId]) -> Vec<ShopId> {
 fn mutes(section: &Section<'_>) -> Vec<MuteWindow> {
     let example = "[\"Sat,Sun 00:00-24:00 Europe/Berlin\"]";
     let texts = section.texts("mute", example).unwrap_or_default();
-    texts.iter().filter_map(|text| section.checked("mute", text, mute)).collect()
+    let known = section.reader.known;
+    let read = |text: &str| {
+        let window = mute(text)?;
+        let zone = super::shop::zone_is_known(known, &window.time_zone);
+        zone.map_err(|wrong| Wrong {
+            message: format!("has a zone that {}", wrong.message),
+            ..wrong
+        })?;
+        Ok(window)
+    };
+    texts.iter().filter_map(|text| section.checked("mute", text, read)).collect()
 }
 
 /// `Sat,Sun 00:00-24:00 Europe/Berlin`, `Mon-Fri 22:00-07:00`, `daily 03:00-04:00 UTC`.
@@ -284,7 +297,7 @@ fn rule(section: Section<'_>) -> Option<RuleSettings> {
 
 fn remedy(section: Section<'_>, shops: &[&ShopId]) -> Option<RemedySettings> {
     let on = code(&section);
-    let action = section.text("do").map(|text| text.value.to_owned());
+    let action = section.parsed("do", action);
     if action.is_none() && section.item("do").is_none() {
         section.missing("do", "write what is to be done: `do = \"restart_instance\"`");
     }
@@ -299,6 +312,15 @@ fn remedy(section: Section<'_>, shops: &[&ShopId]) -> Option<RemedySettings> {
     };
     section.finish();
     on.and(action).map(|_| settings)
+}
+
+/// What may be done without asking.
+fn action(text: &str) -> Result<String, Wrong> {
+    if ACTIONS.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    let message = format!("is \"{text}\", which is nothing that can be done without asking");
+    Err(Wrong::new(message, format!("write one of {}", values::listed(&ACTIONS))))
 }
 
 /// The code of a finding. Which there are, the kernel does not know.

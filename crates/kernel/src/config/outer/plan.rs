@@ -1,15 +1,16 @@
-//! `[[plan.window]]` and `[[plan.freeze]]`: when changes may be made.
+//! `[[plan.window]]`, `[[plan.freeze]]` and `[[plan.rule]]`: when changes may be made.
 
 use super::{
     reader::Wrong,
     section::{Section, Text},
-    shop::{TIME_ZONE, time_zone},
+    shop::{time_zone, zone_is_known},
     values,
 };
 use crate::{
     ShopId, WindowName,
     calendar::{CalendarError, Freeze, Recurrence, Window},
-    config::{PlanSettings, ShopSettings},
+    config::{PlanRule, PlanSettings, ShopSettings},
+    plan::{PLAN_KINDS, PlanKind},
 };
 use std::ops::Range;
 
@@ -20,6 +21,8 @@ const MINUTE: u64 = 60_000;
 const WEEK: u64 = 7 * 24 * 60 * MINUTE;
 /// A day after which no freeze begins.
 const LAST_DAY: &str = "9999-12-30";
+/// In a rule: no window. Where somebody names a window: none, whatever the rules say.
+const NO_WINDOWS: [&str; 2] = ["any", "now"];
 
 pub(super) fn plan(section: Section<'_>, shops: &[ShopSettings]) -> PlanSettings {
     let mut settings = PlanSettings::default();
@@ -43,8 +46,52 @@ pub(super) fn plan(section: Section<'_>, shops: &[ShopSettings]) -> PlanSettings
         }
         settings.freezes.push(freeze);
     }
+    for table in section.tables("rule") {
+        settings.rules.extend(rule(table, shops, &settings.windows));
+    }
     section.finish();
     settings
+}
+
+/// `windows` are those that could be read: of others, more was said already.
+fn rule(section: Section<'_>, shops: &[ShopSettings], windows: &[Window]) -> Option<PlanRule> {
+    let kinds = section.texts("kinds", "[\"rolling_redeploy\"]").unwrap_or_default();
+    let kinds = kinds.into_iter().filter_map(|text| known_kind(&section, &text)).collect();
+    let shop = section.text("shop");
+    let known = shop.as_ref().and_then(|text| known_shop(&section, text, shops));
+    let window = needed(&section, "window", "nightly").and_then(|text| {
+        if text.value == NO_WINDOWS[0] {
+            return Some(None);
+        }
+        let found = windows.iter().find(|window| window.name.as_str() == text.value);
+        if found.is_none() {
+            let mut names: Vec<&str> = windows.iter().map(|window| window.name.as_str()).collect();
+            names.push(NO_WINDOWS[0]);
+            let mend = match values::nearest(text.value, names.iter().copied()) {
+                Some(near) => format!("is \"{near}\" meant?"),
+                None => format!("there are {}", values::listed(&names)),
+            };
+            let message = format!("`window` is \"{}\", which there is not", text.value);
+            section.wrong(text.at, message, mend);
+        }
+        found.map(|window| Some(window.name.clone()))
+    });
+    let is_whole = shop.is_some() == known.is_some();
+    section.finish();
+    window.filter(|_| is_whole).map(|window| PlanRule { kinds, shop: known, window })
+}
+
+fn known_kind(section: &Section<'_>, text: &Text<'_>) -> Option<PlanKind> {
+    if PLAN_KINDS.contains(&text.value) {
+        return text.value.parse().ok();
+    }
+    let mend = match values::nearest(text.value, PLAN_KINDS) {
+        Some(near) => format!("is \"{near}\" meant?"),
+        None => format!("there are {}", values::listed(&PLAN_KINDS)),
+    };
+    let message = format!("`kinds` has \"{}\", which there is not", text.value);
+    section.wrong(text.at.clone(), message, mend);
+    None
 }
 
 fn window(section: Section<'_>) -> Option<Window> {
@@ -55,6 +102,14 @@ fn window(section: Section<'_>) -> Option<Window> {
             })
         })
     });
+    let name = name.filter(|name| {
+        let is_taken = NO_WINDOWS.contains(&name.as_str());
+        if is_taken {
+            let message = format!("`name` is \"{name}\", which means no window");
+            section.wrong(section.place_of("name"), message, "write one such as \"nightly\"");
+        }
+        !is_taken
+    });
     let (when, rule) = (section.text("when"), section.text("rule"));
     let since = section.parsed("since", |text| {
         let mend = "write a day such as \"2026-01-05\"";
@@ -62,7 +117,7 @@ fn window(section: Section<'_>) -> Option<Window> {
     });
     let from = section.text("from");
     let open_ms = section.duration("for", OPEN_MS, MINUTE..=WEEK);
-    let zone = section.parsed("time_zone", time_zone).unwrap_or_else(|| TIME_ZONE.to_owned());
+    let zone = time_zone(&section);
     let read = match (when, rule) {
         (Some(when), None) => {
             let parts = ["since", "from", "for", "time_zone"];
@@ -70,7 +125,9 @@ fn window(section: Section<'_>) -> Option<Window> {
                 let message = format!("`{key}` stands beside `when`, which says it all");
                 section.wrong(section.place_of(key), message, "leave one of them out");
             }
-            name.and_then(|name| placed(&section, "when", &when, Window::read(name, when.value)))
+            let window = name
+                .and_then(|name| placed(&section, "when", &when, Window::read(name, when.value)));
+            window.filter(|window| zone_at_end(&section, &when, &window.time_zone))
         }
         (None, Some(rule)) => {
             let days = placed(&section, "rule", &rule, Recurrence::read(rule.value, since));
@@ -107,7 +164,7 @@ fn freeze(section: Section<'_>, shops: &[ShopSettings]) -> Option<Freeze> {
     let reason = needed(&section, "reason", "the busiest days of the year");
     let from = needed(&section, "from", "2026-11-26");
     let until = needed(&section, "until", "2026-11-30 12:00");
-    let zone = section.parsed("time_zone", time_zone).unwrap_or_else(|| TIME_ZONE.to_owned());
+    let zone = time_zone(&section);
     let shop = section.text("shop").and_then(|text| known_shop(&section, &text, shops));
     let read = |name: &str, reason: &str, span| {
         Freeze::read(name.to_owned(), reason.to_owned(), span, zone.clone(), shop.clone())
@@ -163,6 +220,14 @@ fn placed<T>(
             None
         }
     }
+}
+
+/// Whether the zone that a `when` ends in exists.
+fn zone_at_end(section: &Section<'_>, when: &Text<'_>, zone: &str) -> bool {
+    let Err(wrong) = zone_is_known(section.reader.known, zone) else { return true };
+    let at = when.value.rfind(zone).map_or(0, |byte| when.value[..byte].chars().count());
+    section.wrong(within(when, at), format!("the zone of `when` {}", wrong.message), wrong.mend);
+    false
 }
 
 /// The place of a character of a text, in the file.

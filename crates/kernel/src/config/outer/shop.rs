@@ -14,6 +14,7 @@ use crate::{
 use std::{net::SocketAddr, ops::Range};
 
 mod app;
+mod beside;
 mod launch;
 
 const MS: u64 = 1;
@@ -66,10 +67,12 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         .map_or_else(Check::default, |known| known.check.clone());
     let name = section.parsed("name", shop_name);
     let hosts = hosts(&section);
-    let instances = app::read(&section);
+    let beside = beside::read(&section);
+    let instances = app::read(&section, beside.is_watched);
     let deploy = launch::deploy(section.section("deploy"));
     let (certificate, certificate_at) = certificate(&section, around.acme);
-    let (force_https, force_https_at) = force_https(&section, around.tls, &certificate);
+    let tls = around.tls && !beside.is_watched;
+    let (force_https, force_https_at) = force_https(&section, tls, &certificate);
     let eject = section.section("eject");
     let (eject_after_failures, eject_for_ms) = (
         eject.number("after_failures", EJECT_AFTER, 1..=1_000),
@@ -85,18 +88,19 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         cache: cache(section.section("cache")),
         database: database(&section),
         currency: section.parsed("currency", currency).unwrap_or(Currency::EUR),
-        time_zone: section.parsed("time_zone", time_zone).unwrap_or_else(|| TIME_ZONE.to_owned()),
+        time_zone: time_zone(&section),
         colour: section.parsed("colour", values::colour).unwrap_or_else(|| COLOUR.to_owned()),
         contact: section.parsed("contact", contact),
     };
     section.finish();
-    let (hosts, instances, platform) = (hosts?, instances?, platform?);
+    let (hosts, instances, platform, beside) = (hosts?, instances?, platform?, beside.settings?);
     let places = instances.iter().map(|(found, at)| (found.address, at.clone())).collect();
     let settings = ShopSettings {
         id: id.clone(),
         name: name.unwrap_or_else(|| id.to_string()),
         platform,
         hosts: hosts.iter().map(|(host, _)| host.clone()).collect(),
+        beside,
         instances: instances.into_iter().map(|(instance, _)| instance).collect(),
         deploy,
         balance: rest.balance,
@@ -328,13 +332,27 @@ fn currency(text: &str) -> Result<Currency, Wrong> {
     })
 }
 
-/// The shape of an IANA name; whether there is such a zone is known where zones are.
-pub(super) fn time_zone(text: &str) -> Result<String, Wrong> {
+/// The `time_zone` of a table.
+pub(super) fn time_zone(section: &Section<'_>) -> String {
+    let known = section.reader.known;
+    let zone =
+        section.parsed("time_zone", |text| zone_is_known(known, text).map(|()| text.to_owned()));
+    zone.unwrap_or_else(|| TIME_ZONE.to_owned())
+}
+
+/// An IANA name of a zone that exists.
+pub(super) fn zone_is_known(known: super::Known<'_>, text: &str) -> Result<(), Wrong> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte);
-    if text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(fits) {
-        return Ok(text.to_owned());
-    }
-    let mend = "write a name of the time zone database, such as \"Europe/Berlin\"";
+    let has_shape = !text.is_empty() && text.bytes().all(fits);
+    let names = match (known.time_zone)(text) {
+        Ok(()) if has_shape => return Ok(()),
+        Ok(()) => Vec::new(),
+        Err(names) => names,
+    };
+    let mend = match values::nearest(text, names.iter().map(String::as_str)) {
+        Some(near) => format!("is \"{near}\" meant?"),
+        None => "write a name of the time zone database, such as \"Europe/Berlin\"".to_owned(),
+    };
     Err(Wrong::new(format!("is \"{text}\", which is no time zone"), mend))
 }
 

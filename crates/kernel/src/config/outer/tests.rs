@@ -53,11 +53,14 @@ fn platforms() -> [KnownPlatform; 3] {
 
 fn read(text: &str) -> Result<Configuration, ConfigErrors> {
     let environment = |name: &str| {
-        ["DATABASE_PASSWORD", "SMTP_PASSWORD", "S3_KEY_ID", "S3_SECRET"]
+        ["DATABASE_PASSWORD", "SMTP_PASSWORD", "S3_KEY_ID", "S3_SECRET", "PEER_TOKEN"]
             .contains(&name)
             .then(|| "p@ss word".to_owned())
     };
-    parse(text, Known { platforms: &platforms(), environment: &environment })
+    parse(
+        text,
+        Known { platforms: &platforms(), environment: &environment, time_zone: &|_| Ok(()) },
+    )
 }
 
 fn check(cases: Cases) {
@@ -220,4 +223,27 @@ fn no_change_of_a_good_file_makes_it_panic() {
         }
         points_into(&text);
     });
+}
+
+#[test]
+fn a_shop_beside_another_web_server_needs_its_logs_and_no_instances() {
+    let beside = "version = 1\n[shop.lamps]\nplatform = \"sample\"\nhosts = \"lamps.example\"\n\
+                  front = false\nlogs = [\"/a.log\", \"/b.log\"]\n";
+    let found = read(beside).expect("a valid file");
+    let shop = &found.shops[0];
+    assert!(shop.instances.is_empty() && !shop.force_https);
+    let settings = shop.beside.as_ref().expect("watched from beside");
+    assert_eq!(settings.logs, ["/a.log", "/b.log"].map(std::path::PathBuf::from));
+    assert_eq!(settings.format.text(), "combined");
+    assert!(found.edge.listen.is_empty(), "nobody needs the edge anywhere");
+    let both = format!(
+        "{beside}[shop.shades]\nplatform = \"sample\"\nhosts = \"s.example\"\napp = \"127.0.0.1:1\"\n"
+    );
+    assert_eq!(read(&both).expect("a valid file").edge.listen.len(), 2);
+    // Ready for the day on which it is beside.
+    assert_eq!(shop_of_front(), None);
+}
+
+fn shop_of_front() -> Option<crate::config::BesideSettings> {
+    shop(&AfterHead("logs = \"/a.log\"\n")).beside
 }

@@ -221,7 +221,8 @@ pub(in crate::config) fn is_public(host: &str) -> bool {
 }
 
 /// The likeliest of `words`, if one is near enough to be a slip of the pen.
-pub(super) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase().replace('_', "-");
     let distance = |known: &str| strsim::damerau_levenshtein(&lower, &known.replace('_', "-"));
     let limit = |known: &str| (known.chars().count() / 3).max(1);

@@ -46,10 +46,11 @@ pub(in crate::control) fn plan(
 ) -> Result<Plan, Refusal> {
     let Wanted { text, before, approval } = wanted;
     if text == before {
-        return Err(refuse("the configuration is like this already"));
+        let already = refuse("the configuration is like this already");
+        return Err(already.because("configuration_unchanged", []));
     }
     understand(&text, file)
-        .map_err(|Mistakes { message, details }| Refusal { message, details })?;
+        .map_err(|Mistakes { message, details }| Refusal { details, ..refuse(message) })?;
     let (text_sha256, before_sha256) = (digest(&text), digest(&before));
     let undo = Act::ApplyConfiguration {
         text_sha256: before_sha256.clone(),

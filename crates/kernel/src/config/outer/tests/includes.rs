@@ -21,7 +21,11 @@ fn read(first: &str, others: &[(&str, &str)]) -> Result<Parsed, ConfigErrors> {
         }
     };
     let includes = Includes { name: Path::new("main.toml"), matching: &matching };
-    parse_with(first, Known { platforms: &platforms(), environment: &|_| None }, includes)
+    parse_with(
+        first,
+        Known { platforms: &platforms(), environment: &|_| None, time_zone: &|_| Ok(()) },
+        includes,
+    )
 }
 
 fn ids(parsed: &Parsed) -> Vec<&str> {

@@ -11,7 +11,8 @@ fn ledger(text: &str) -> Result<LedgerSettings, ConfigErrors> {
         "AWS_REGION" => Some("eu-west-1".to_owned()),
         _ => None,
     };
-    let known = Known { platforms: &platforms(), environment: &environment };
+    let known =
+        Known { platforms: &platforms(), environment: &environment, time_zone: &|_| Ok(()) };
     parse(&format!("{HEAD}[ledger]\n{text}"), known).map(|read| read.ledger)
 }
 

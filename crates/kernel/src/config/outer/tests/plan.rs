@@ -1,7 +1,7 @@
 //! `[[plan.window]]` and `[[plan.freeze]]`, and what is wrong with them.
 
 use super::*;
-use crate::config::PlanSettings;
+use crate::{ShopId, config::PlanSettings, plan::Purpose};
 
 fn plan(text: &str) -> Result<PlanSettings, ConfigErrors> {
     read(&format!("{HEAD}{text}")).map(|read| read.plan)
@@ -65,4 +65,58 @@ fn what_is_wrong_is_said_with_its_line_and_column() {
     check(&span("2026-11-26", "2026-11-20"), &[(5, 10, "the freeze ends before it begins")]);
     let of = |shop: &str| format!("{}shop = \"{shop}\"\n", span("2026-11-26", "2026-11-30"));
     check(&of("lights"), &[(6, 8, "which is no shop of this file")]);
+    let rule = |text: &str| format!("{when}[[plan.rule]]\n{text}\n");
+    check(&rule("kinds = []"), &[(4, 1, "has no `window`")]);
+    check(&rule("window = \"m\""), &[(5, 10, "`window` is \"m\", which there is not")]);
+    let kind = "window = \"n\"\nkinds = [\"rolling_reploy\"]";
+    check(&rule(kind), &[(6, 10, "`kinds` has \"rolling_reploy\"")]);
+    let shop = "window = \"any\"\nshop = \"lights\"";
+    check(&rule(shop), &[(6, 8, "which is no shop of this file")]);
+    let now = "[[plan.window]]\nname = \"now\"\nwhen = \"03:00-04:00\"\n";
+    check(now, &[(2, 8, "which means no window")]);
+}
+
+#[test]
+fn a_zone_that_nobody_knows_is_said_where_it_stands() {
+    let check = |text: &str, line: usize, column: usize, mend: &str| {
+        let zones = |name: &str| match name {
+            "UTC" | "Europe/Berlin" => Ok(()),
+            _ => Err(vec!["UTC".to_owned(), "Europe/Berlin".to_owned()]),
+        };
+        let known = Known { platforms: &platforms(), environment: &|_| None, time_zone: &zones };
+        let text = format!("{HEAD}{text}");
+        let error = &parse(&text, known).expect_err(&text).0[0];
+        let place = (error.line - HEAD.lines().count(), error.column);
+        assert_eq!((place, error.mend.as_str()), ((line, column), mend), "{error}");
+        assert!(error.message.contains("which is no time zone"), "{error}");
+    };
+    let near = "is \"Europe/Berlin\" meant?";
+    let window = "[[plan.window]]\nname = \"n\"\n";
+    check(&format!("{window}when = \"03:00-05:00 Europe/Belrin\"\n"), 3, 21, near);
+    let rule = "rule = \"FREQ=DAILY\"\nfrom = \"3:00\"\ntime_zone = \"Europe/Berln\"\n";
+    check(&format!("{window}{rule}"), 5, 13, near);
+    let name = "write a name of the time zone database, such as \"Europe/Berlin\"";
+    let freeze = "[[plan.freeze]]\nname = \"f\"\nreason = \"busy\"\nfrom = \"2026-11-26\"\n";
+    check(&format!("{freeze}until = \"2026-11-27\"\ntime_zone = \"Moon\"\n"), 6, 13, name);
+}
+
+#[test]
+fn the_first_rule_that_fits_a_plan_names_its_window() {
+    let rules = "[[plan.window]]\nname = \"night\"\nwhen = \"03:00-05:00\"\n\
+        [[plan.rule]]\nkinds = [\"clean_up\"]\nwindow = \"any\"\n\
+        [[plan.rule]]\nshop = \"lamps\"\nwindow = \"night\"\n\
+        [[plan.rule]]\nkinds = [\"restart_instance\", \"clean_up\"]\nwindow = \"night\"\n";
+    let settings = plan(rules).unwrap();
+    let (lamps, lights) = ("lamps".parse().unwrap(), "lights".parse().unwrap());
+    let check = |kind: &str, shop: Option<&ShopId>, purpose, waits: bool| {
+        let window = settings.window_of(&kind.parse().unwrap(), shop, purpose);
+        assert_eq!(window.is_some(), waits, "{kind} of {shop:?}");
+    };
+    check("clean_up", None, Purpose::Change, false);
+    check("rolling_redeploy", Some(&lamps), Purpose::Change, true);
+    check("rolling_redeploy", Some(&lights), Purpose::Change, false);
+    // What only makes well again waits where it is named, and else not.
+    check("front", Some(&lamps), Purpose::Repair, false);
+    check("restart_instance", Some(&lights), Purpose::Repair, true);
+    check("apply_configuration", None, Purpose::Change, false);
 }
