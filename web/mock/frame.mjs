@@ -153,7 +153,7 @@ export class Frame {
     const run = this.#run(made.kind, made.title, 'person:anna', structuredClone(made.steps), { shop: made.shop, waits_for: made.waits_for, difference: made.difference, wanted: made.wanted })
     run.state = made.needs_approval ? 'awaiting_approval' : 'running'
     run.started_ms = made.needs_approval ? null : Date.now()
-    this.append('person:anna', 'run_started', run.id, { kind: made.kind })
+    this.append('person:anna', 'run_started', `run:${run.id}`, { plan: made.kind, steps: made.steps.length })
     return this.#told(run)
   }
 
@@ -194,7 +194,7 @@ export class Frame {
       for (const one of run.steps) if (one.state === 'unknown') one.state = decision === 'declare-done' ? 'done' : 'planned'
     }
     if (run.state === 'cancelled') run.ended_ms = Date.now()
-    this.append('person:anna', decision === 'approve' ? 'run_approved' : decision === 'cancel' ? 'run_cancelled' : 'run_undone', run.id, {})
+    this.append('person:anna', decision === 'approve' ? 'run_approved' : decision === 'cancel' ? 'run_cancelled' : 'run_undo_asked', `run:${run.id}`, {})
     return this.#told(run)
   }
 
@@ -225,7 +225,7 @@ export class Frame {
       this.#line(run, next.index + 1, `${next.act.code} ${next.act.params.instance ?? ''}: begins`)
     } else {
       Object.assign(run, { state: 'done', ended_ms: now })
-      this.append('storewarden', 'run_ended', run.id, { state: 'done' })
+      this.append('storewarden', 'run_ended', `run:${run.id}`, { state: 'done' })
     }
     this.#told(run)
   }
@@ -259,7 +259,7 @@ export class Frame {
     else if (deed === 'note') entry('note')
     else if (deed === 'resolve') Object.assign(incident, { state: 'resolved', resolved_ms: Date.now(), resolution: text }), entry('resolved')
     else if (deed === 'reopen') Object.assign(incident, { state: 'open', resolved_ms: null, acknowledged: null }), entry('reopened')
-    this.append('person:anna', `incident_${{ acknowledge: 'acknowledged', own: 'owned', note: 'noted', resolve: 'resolved', reopen: 'reopened' }[deed]}`, incident.id, {})
+    this.append('person:anna', `incident_${{ acknowledge: 'acknowledged', own: 'owned', note: 'noted', resolve: 'resolved', reopen: 'reopened' }[deed]}`, `incident:${incident.id}`, {})
     return incident
   }
 
@@ -297,14 +297,17 @@ export class Frame {
         { at_ms: now - 2 * DAY + 4 * MINUTE, kind: 'resolved', by: 'storewarden', params: {} },
       ],
     })
+    if (scenario === 'agency') {
+      for (let i = 0; i < 10_000; i++) past(360 - i * 0.036, i % 3 ? 'slow' : 'instance_down', i % 50 ? 'attention' : 'broken', i % 3 ? { p95_ms: 2400 } : { instance: `app-${(i % 40) + 1}`, error: 'connection refused' }, 3 + (i % 40), { owner: i % 4 ? null : 'Ben Okafor' })
+    }
     this.#ended('apply_configuration', {}, 'person:anna', 9 * DAY, [step(0, message('apply_configuration'), by('apply_configuration'))])
     this.#ended('rolling_redeploy', { release: '2026.11.2' }, 'token:deploy', 4 * DAY, [...restartSteps(shop, 'app-1'), ...restartSteps(shop, 'app-2', 4)], { approved_by: 'person:ben' })
     this.#ended('restart_instance', { instance: 'app-1' }, 'storewarden', 2 * DAY, restartSteps(shop, 'app-1'))
     const failed = this.#ended('rolling_redeploy', { release: '2026.11.3' }, 'person:ben', 5 * HOUR, restartSteps(shop, 'app-1'), { state: 'undone', cause: { code: 'step_failed', step: 2, message: 'app-1 did not answer its checks within 120 s', by: null } })
     failed.steps.forEach((one, i) => Object.assign(one, { state: ['undone', 'undone', 'failed', 'skipped'][i], error: i === 2 ? 'GET /health answered 500 (12 times in 120 s)' : null }))
-    for (const [days, actor, kind, subject] of [[61, 'person:anna', 'signed_in', null], [40, 'person:anna', 'person_invited', 'person:ben'], [20, 'person:anna', 'token_created', 'deploy'], [12, 'person:ben', 'incident_acknowledged', '3'], [9, 'person:anna', 'run_started', 'run:41'], [4, 'person:ben', 'run_approved', 'run:42'], [2, 'storewarden', 'remedy_started', 'run:43'], [0.2, 'person:ben', 'signed_in', null]]) this.append(actor, kind, subject, {}, now - days * DAY)
+    for (const [days, actor, kind, subject] of [[61, 'person:anna', 'signed_in', null], [40, 'person:anna', 'person_invited', 'person:ben'], [20, 'person:anna', 'token_made', 'token:deploy'], [12, 'person:ben', 'incident_acknowledged', 'incident:3'], [9, 'person:anna', 'run_started', 'run:41'], [4, 'person:ben', 'run_approved', 'run:42'], [2, 'storewarden', 'remedy_started', 'run:43'], [0.2, 'person:ben', 'signed_in', null]]) this.append(actor, kind, subject, {}, now - days * DAY)
     for (let i = 0; i < 120; i++) this.append(i % 3 ? 'person:anna' : 'person:ben', i % 5 ? 'signed_in' : 'incident_noted', null, {}, now - 4 * HOUR + i * MINUTE)
-    this.append('person:chris', 'sign_in_failed', null, {}, now - 30 * MINUTE)
+    for (const [i, act] of ['drain', 'restart', 'await_healthy', 'undrain'].entries()) this.append('storewarden', i === 2 ? 'step_failed' : 'step_done', 'run:44', { step: i, act, shop, instance: 'app-1' }, now - 40 * MINUTE + i * 9_000)
     this.#present(scenario)
   }
 
@@ -339,6 +342,9 @@ export class Frame {
       stuck.steps.forEach((one, i) => Object.assign(one, i === 0 ? { state: 'done', started_ms: now - 80_000, ended_ms: now - 79_000 } : i === 1 ? { state: 'unknown', started_ms: now - 79_000, error: 'no process with the pid that was written down' } : {}))
     }
     if (scenario === 'holding') this.#incident('all_down', 'broken', {}, now - 18_000, { lost_minor: 9_900, findings: ['app-1', 'app-2'].map((instance) => ({ id: `instance_down:${instance}`, code: 'instance_down', level: 'broken', params: { instance, error: 'connection refused' }, shop, since_ms: now - 18_000, state: 'firing' })) })
+    if (scenario === 'agency') {
+      for (let i = 0; i < 60; i++) this.#incident(i % 2 ? 'slow' : 'instance_down', i % 7 ? 'attention' : 'broken', i % 2 ? { p95_ms: 3100 } : { instance: `app-${(i % 40) + 1}`, error: 'connection refused' }, now - (60 - i) * MINUTE, { shop: i % 3 ? shop : `shop-1-${i % 20}` })
+    }
     if (scenario === 'disk') {
       this.broken = true
       this.#incident('brand_new_code', 'unknown', { mount: '/var' }, now - 20 * MINUTE)

@@ -1,5 +1,5 @@
 // Serves web/dist and fakes control's API over a pretend shop: `npm run mock -- --port 4180`.
-// Scenario by `?scenario=calm|checkout|instance|holding|away|nothing|disk|two` on any page (kept in a cookie).
+// Scenario by `?scenario=calm|checkout|instance|holding|away|nothing|disk|two|agency` on any page (kept in a cookie).
 // Development only. It holds to the same headers as the real server, so that what works here works there.
 
 import { createReadStream, existsSync, statSync } from 'node:fs'
@@ -19,10 +19,24 @@ const root = option('dist', fileURLToPath(new URL('../dist', import.meta.url)))
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.json': 'application/json', '.png': 'image/png' }
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+/** Two hundred shops, the first with a name that goes on and forty instances. The others live once they are looked at. */
+function agency() {
+  const trades = ['Lampen', 'Tee', 'Fahrräder', 'Bücher', 'Schuhe', 'Wein', 'Möbel', 'Spielzeug', 'Garten', 'Werkzeug']
+  const towns = ['Berlin', 'Wien', 'Zürich', 'Hamburg', 'Graz', 'Basel', 'Köln', 'Linz', 'Bern', 'Leipzig', 'Bregenz', 'Ulm', 'Kiel', 'Mainz', 'Jena', 'Trier', 'Steyr', 'Chur', 'Wels', 'Halle']
+  const instances = [...Array(40)].map((_, i) => (i === 6 ? 'storefront-renderer-eu-central-1-production-07' : `app-${i + 1}`))
+  const first = new World('agency', { id: 'leuchtmittel', name: 'Großhandel für Leuchtmittel und Elektroinstallationsbedarf Müller & Söhne GmbH', instances })
+  const others = trades.flatMap((trade, t) => towns.map((town, i) => {
+    const made = {}
+    const world = () => (made.world ??= new World('agency', { id: `shop-${t}-${i}`, name: `${trade} ${town}`, seed: t * 20 + i, scale: 0.2 }))
+    return { id: `shop-${t}-${i}`, name: `${trade} ${town}`, sleeps: () => made.world === undefined, state: () => world().state(), tick: () => made.world?.tick(), tickMessage: () => world().tickMessage(), past: () => world().past(), drain: (name) => world().drain(name), undrain: (name) => world().undrain(name), get sequence() { return world().sequence } }
+  })).slice(1)
+  return [first, ...others]
+}
+
 const worlds = new Map()
 function worldsOf(scenario) {
   if (!worlds.has(scenario)) {
-    const list = [new World(scenario)]
+    const list = scenario === 'agency' ? agency() : [new World(scenario)]
     if (scenario === 'two') list.push(new World('instance', { id: 'teehaus', name: 'Teehaus am Markt', seed: 21, scale: 0.3 }))
     worlds.set(scenario, list)
   }
@@ -138,7 +152,7 @@ function api(request, response, url, cookie) {
   const list = worldsOf(scenario)
   if (path === '/api/v1/runs/events') return runEvents(request, response, frameOf(scenario))
   if (path === '/api/v1/shops') {
-    return json(response, 200, { shops: list.map((w) => w.state()).map(({ id, name, platform, verdict }) => ({ id, name, platform, verdict })) })
+    return json(response, 200, { shops: list.map((w) => (w.sleeps?.() ? { id: w.id, name: w.name, platform: 'sample', verdict: { level: 'good', code: 'selling', params: { orders_last_hour: 4 } } } : w.state())).map(({ id, name, platform, verdict }) => ({ id, name, platform, verdict })) })
   }
   if (path === '/api/v1/reload' && request.method === 'POST') {
     if (cookie.scenario !== 'disk') return json(response, 200, { version: 13 })

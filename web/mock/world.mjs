@@ -36,14 +36,16 @@ export const SCENARIOS = {
   nothing: () => ({ nothing: true }),
   disk: () => ({ disk: true }),
   two: () => ({}),
+  agency: () => ({}),
 }
 
 export class World {
-  constructor(scenario, { id = 'lampenladen', name = 'Lampenladen', seed = 7, scale = 1, now = Date.now() } = {}) {
+  constructor(scenario, { id = 'lampenladen', name = 'Lampenladen', seed = 7, scale = 1, instances = ['app-1', 'app-2'], now = Date.now() } = {}) {
     this.scenario = scenario
     this.id = id
     this.name = name
     this.scale = scale
+    this.names = instances
     this.random = randomFrom(seed)
     this.begun_ms = Math.floor(now / 1000) * 1000
     this.sequence = 0
@@ -191,7 +193,7 @@ export class World {
       minutes: this.minutes.map((m) => ({ ...m })),
       points: [...this.points],
       marks: this.marks,
-      instances: ['app-1', 'app-2'].map((name, i) => this.#instance(name, i, bend, last, at_ms)),
+      instances: this.names.map((name, i) => this.#instance(name, i, bend, last, at_ms)),
       hold: this.#hold(bend, last),
       edge: {
         connected: !bend.away,
@@ -268,7 +270,7 @@ export class World {
     const down = bend.down?.includes(name)
     const draining = this.drained.has(name)
     const unknown = bend.nothing || bend.away
-    const share = down || draining ? 0 : (bend.down?.length === 1 || this.drained.size === 1) ? 1 : 0.5
+    const share = down || draining ? 0 : (bend.down?.length === 1 || this.drained.size === 1) ? 1 : 1 / this.names.length
     const rps = last ? last.requests_per_second * (1 - last.cache_share) * share : 0
     this.total.requests += rps
     return {

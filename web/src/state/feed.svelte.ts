@@ -54,6 +54,16 @@ class Feed {
     await this.start(this.#wanted)
   }
 
+  /** How the other shops are: their sentences come with no line of their own. */
+  async look() {
+    if (this.shops.length < 2 || !this.state) return
+    try {
+      this.shops = (await api.shops()).shops
+    } catch {
+      // The line of the shop that is shown says that nobody answers.
+    }
+  }
+
   async #open() {
     const wanted = this.#wanted
     try {

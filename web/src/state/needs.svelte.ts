@@ -1,6 +1,7 @@
 // How much waits for a person on the other pages: the counts beside their names in the head of every page.
 
 import { api } from '../api/client'
+import { feed } from './feed.svelte'
 
 const EVERY_MS = 15_000
 const COUNTED = 100
@@ -19,7 +20,9 @@ class Needs {
   keep(): () => void {
     void this.again()
     const timer = setInterval(() => {
-      if (document.visibilityState === 'visible') void this.again()
+      if (document.visibilityState !== 'visible') return
+      void this.again()
+      void feed.look()
     }, EVERY_MS)
     return () => clearInterval(timer)
   }

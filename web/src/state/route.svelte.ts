@@ -9,7 +9,7 @@ const isPlain = (event: MouseEvent) => !event.metaKey && !event.ctrlKey && !even
 
 class Route {
   page = $state<Page>('overview')
-  /** The run or incident that is shown; null for the list of them. */
+  /** The run, incident or person that is shown; null for the list of them. */
   id = $state<string | null>(null)
   shop = $state<string | null>(null)
   /** Of the overview; kept while one looks elsewhere. */
@@ -40,7 +40,7 @@ class Route {
     this.#enter(this.href(page), anchor)
   }
 
-  /** Shows one run or incident. */
+  /** Shows one run, incident or person. */
   open(page: Page, id: string) {
     this.#enter(this.href(page, id))
   }
