@@ -17,7 +17,7 @@
 
 use axum::http::Method;
 use kernel::Permission::{
-    self, Acknowledge, ChangeConfiguration, ManagePeople, Operate, ReadLedger, See, SeePeople,
+    self, Acknowledge, ChangeConfiguration, ManagePeople, Operate, Peer, ReadLedger, See, SeePeople,
 };
 
 /// What a route wants of whoever asks.
@@ -73,6 +73,7 @@ const fn to(method: &'static str, path: &'static str, need: Need) -> Endpoint {
 
 /// Every route, by path.
 const ENDPOINTS: &[Endpoint] = &[
+    to("GET", "/.well-known/storewarden/peer", machine(Peer)),
     to("GET", "/api/v1/configuration", machine(ChangeConfiguration)),
     to("GET", "/api/v1/health", ANYBODY),
     to("GET", "/api/v1/incidents", somewhere(See)),
@@ -100,6 +101,7 @@ const ENDPOINTS: &[Endpoint] = &[
     to("PATCH", "/api/v1/people/{id}", machine(ManagePeople)),
     to("POST", "/api/v1/people/{id}/invite", machine(ManagePeople)),
     to("POST", "/api/v1/people/{id}/reset", machine(ManagePeople)),
+    to("GET", "/api/v1/peers", machine(See)),
     to("POST", "/api/v1/plans", somewhere(Operate)),
     to("POST", "/api/v1/reload", machine(ChangeConfiguration)),
     to("GET", "/api/v1/runs", somewhere(See)),

@@ -41,6 +41,8 @@ pub struct Inspected {
     pub not_before_ms: i64,
     /// Unix milliseconds.
     pub not_after_ms: i64,
+    /// The authority's number for it, hexadecimal as browsers show it: `0a:1b:…`.
+    pub serial: String,
 }
 
 /// How long a self-signed certificate holds; Apple's programs refuse more than 825 days
@@ -83,6 +85,11 @@ pub fn self_signed(hosts: &[String]) -> Result<Certificate, CertificateError> {
 pub fn inspect(chain_pem: &str) -> Result<Inspected, CertificateError> {
     let host = "the given chain";
     let chain = read_chain(chain_pem, host)?;
+    inspect_der(&chain[0], host)
+}
+
+/// Looks into a certificate; `host` stands in the error.
+pub(crate) fn inspect_der(leaf: &[u8], host: &str) -> Result<Inspected, CertificateError> {
     let parse = |error: x509_parser::nom::Err<x509_parser::error::X509Error>| {
         let source = match error {
             x509_parser::nom::Err::Error(error) | x509_parser::nom::Err::Failure(error) => error,
@@ -90,8 +97,7 @@ pub fn inspect(chain_pem: &str) -> Result<Inspected, CertificateError> {
         };
         CertificateError::Parse { host: host.to_owned(), source }
     };
-    let (_, leaf) =
-        x509_parser::certificate::X509Certificate::from_der(&chain[0]).map_err(parse)?;
+    let (_, leaf) = x509_parser::certificate::X509Certificate::from_der(leaf).map_err(parse)?;
     let names = leaf
         .subject_alternative_name()
         .map_err(|source| CertificateError::Parse { host: host.to_owned(), source })?;
@@ -100,6 +106,7 @@ pub fn inspect(chain_pem: &str) -> Result<Inspected, CertificateError> {
         hosts: hosts.collect(),
         not_before_ms: leaf.validity().not_before.timestamp().saturating_mul(1000),
         not_after_ms: leaf.validity().not_after.timestamp().saturating_mul(1000),
+        serial: leaf.tbs_certificate.raw_serial_as_string(),
     })
 }
 

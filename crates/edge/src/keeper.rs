@@ -105,6 +105,7 @@ impl Keeper {
             challenges: challenges
                 .map(|c| (c.token.clone(), c.key_authorization.clone()))
                 .collect(),
+            control: snapshot.control,
             sites,
         };
         self.checker.apply(snapshot, &self.pools);

@@ -13,6 +13,7 @@ use crate::{
     guard::{self, BodyFault},
     headers,
     pool::{Claim, NoPlace, Permit},
+    relay::Question,
     serving::{Serving, Site},
     upstream::{Exchange, SendError},
     worker::{Connection, Upgrade, Worker},
@@ -63,6 +64,13 @@ pub(crate) async fn handle(
     }
     if let Some(response) = answer::challenge(&serving, &head) {
         record.end_whole(response.status(), 0);
+        return response;
+    }
+    if let Some(question) = Question::of(&serving, &head) {
+        // Boxed: the futures of visitors are to be no larger for it.
+        let response = Box::pin(question.pass_on(&worker)).await;
+        let bytes = http_body::Body::size_hint(response.body()).exact().unwrap_or(0);
+        record.end_whole(response.status(), bytes);
         return response;
     }
     let Some(site) = record.host().and_then(|host| serving.hosts.find(host)).cloned() else {

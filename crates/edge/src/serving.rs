@@ -19,6 +19,7 @@ use kernel::{
 use shops::{hosts::Hosts, matcher::Matcher};
 use std::{
     collections::{HashMap, VecDeque},
+    net::SocketAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -35,6 +36,8 @@ pub(crate) struct Serving {
     pub(crate) sites: Vec<Arc<Site>>,
     /// ACME HTTP-01: token → key authorization.
     pub(crate) challenges: HashMap<String, String>,
+    /// Where control answers other Storewardens.
+    pub(crate) control: Option<SocketAddr>,
 }
 
 /// One shop, ready to serve.
@@ -111,6 +114,8 @@ pub(crate) struct Shared {
     pub(crate) room: u64,
     pub(crate) connections: AtomicU64,
     pub(crate) connections_total: AtomicU64,
+    /// Other Storewardens that are being answered.
+    pub(crate) relayed: AtomicU64,
 }
 
 impl Shared {

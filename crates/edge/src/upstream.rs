@@ -54,7 +54,7 @@ pub(crate) struct Lane {
 
 /// The task that runs a connection; ended with its lane, whatever it is in the middle of: a request
 /// that the shop does not read would else hold it for ever.
-struct Driver(JoinHandle<()>);
+pub(crate) struct Driver(pub(crate) JoinHandle<()>);
 
 impl Drop for Driver {
     fn drop(&mut self) {

@@ -17,6 +17,8 @@ mod pages;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
+mod relay;
+#[cfg(test)]
 mod smuggling;
 #[cfg(test)]
 mod stand;

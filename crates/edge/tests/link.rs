@@ -32,6 +32,7 @@ fn snapshot(version: u64) -> Snapshot {
         shops: vec![],
         certificates: vec![],
         challenges: vec![],
+        control: None,
     }
 }
 

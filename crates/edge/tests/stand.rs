@@ -81,6 +81,7 @@ pub(crate) fn snapshot(version: u64, origins: &[SocketAddr]) -> Snapshot {
         }],
         certificates: Vec::new(),
         challenges: Vec::new(),
+        control: None,
     }
 }
 

@@ -125,6 +125,8 @@ pub enum TimelineKind {
     Owned,
     Note,
     RemedyStarted,
+    /// A run was made of what the remedy wished for.
+    RemedyRuns,
     RemedyEnded,
     RemedyFailed,
     /// A remedy was not started, for it ran as often as it may.

@@ -43,6 +43,8 @@ pub enum Permission {
     SeePeople,
     /// Invite people, change what they may, make tokens.
     ManagePeople,
+    /// Hear how this Storewarden is, as another one does that watches it.
+    Peer,
 }
 
 /// A role, at one shop or at all.
@@ -129,7 +131,7 @@ impl Role {
 }
 
 impl Permission {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::See,
         Self::Operate,
         Self::Approve,
@@ -138,6 +140,7 @@ impl Permission {
         Self::ReadLedger,
         Self::SeePeople,
         Self::ManagePeople,
+        Self::Peer,
     ];
 
     #[must_use]
@@ -151,6 +154,7 @@ impl Permission {
             Self::ReadLedger => "read_ledger",
             Self::SeePeople => "see_people",
             Self::ManagePeople => "manage_people",
+            Self::Peer => "peer",
         }
     }
 
@@ -259,6 +263,7 @@ acknowledge          yes       yes       yes       -         -
 read_ledger          yes       yes       -         -         yes
 see_people           yes       yes       -         -         yes
 manage_people        yes       -         -         -         -
+peer                 yes       -         -         -         -
 ";
 
     fn shop(id: &str) -> ShopId {

@@ -21,6 +21,9 @@ pub struct Snapshot {
     pub certificates: Vec<Certificate>,
     /// Answers to ACME HTTP-01 challenges (RFC 8555 §8.3).
     pub challenges: Vec<Challenge>,
+    /// Where control answers other Storewardens; `None`: none is passed on to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<SocketAddr>,
 }
 
 /// One shop as the edge sees it.

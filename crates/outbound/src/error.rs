@@ -12,6 +12,8 @@ pub enum OutboundError {
     Root(#[source] Box<dyn Error + Send + Sync>),
     #[error("reach {place}")]
     Reach { place: String, source: hyper_util::client::legacy::Error },
+    #[error("connect to {place}")]
+    Connect { place: String, source: io::Error },
     #[error("read the answer of {place}")]
     Answer { place: String, source: Box<dyn Error + Send + Sync> },
     #[error("read the answer of {place}: it is longer than {limit_bytes} bytes")]
@@ -29,6 +31,19 @@ pub enum OutboundError {
 }
 
 impl OutboundError {
+    /// Whether the machine said by itself that it has no way out, whoever is asked.
+    #[must_use]
+    pub fn is_own_network(&self) -> bool {
+        let mut behind: Option<&(dyn Error + 'static)> = Some(self);
+        while let Some(error) = behind {
+            if error.downcast_ref::<io::Error>().is_some_and(crate::reach::is_no_way) {
+                return true;
+            }
+            behind = error.source();
+        }
+        false
+    }
+
     /// The whole story in one line, for findings and logs: the error and what lies behind it.
     #[must_use]
     pub fn story(&self) -> String {

@@ -8,5 +8,6 @@
 pub mod destination;
 mod error;
 pub mod http;
+pub mod reach;
 
 pub use error::OutboundError;

@@ -23,13 +23,17 @@ pub fn make(
     challenges: Vec<Challenge>,
     drains: &HashSet<(ShopId, InstanceName)>,
 ) -> Snapshot {
+    // Of a shop that we are beside the edge only looks after the instances, if there are any.
+    let has_work = |shop: &&ShopSettings| shop.beside.is_none() || !shop.instances.is_empty();
+    let shops = configuration.shops.iter().filter(has_work);
     Snapshot {
         version,
         made_at_ms,
         limits: configuration.edge.limits.clone(),
-        shops: configuration.shops.iter().map(|shop| site(shop, drains)).collect(),
+        shops: shops.map(|shop| site(shop, drains)).collect(),
         certificates,
         challenges,
+        control: None,
     }
 }
 
@@ -49,7 +53,8 @@ fn site(shop: &ShopSettings, drains: &HashSet<(ShopId, InstanceName)>) -> ShopSi
             contact: shop.contact.clone(),
             currency: shop.currency,
         },
-        hosts: shop.hosts.clone(),
+        // Nobody who comes to the edge is sent to a shop that another web server stands before.
+        hosts: if shop.beside.is_some() { Vec::new() } else { shop.hosts.clone() },
         force_https: shop.force_https,
         pool: Pool {
             instances: shop.instances.iter().map(instance).collect(),

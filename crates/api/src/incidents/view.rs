@@ -114,7 +114,8 @@ pub(crate) struct EntryView {
     by: String,
     /// `opened`, `joined`, `level_changed`, `no_data`, `flapping`, `cleared`, `notified`,
     /// `notify_failed`, `escalated`, `acknowledged`, `acknowledgement_ended`, `owned`, `note`,
-    /// `remedy_started`, `remedy_ended`, `remedy_failed`, `remedy_limited`, `resolved`, `reopened`.
+    /// `remedy_started`, `remedy_runs`, `remedy_ended`, `remedy_failed`, `remedy_limited`,
+    /// `resolved`, `reopened`.
     #[schema(value_type = String)]
     kind: TimelineKind,
     /// By kind: `code`, `text`, `owner`, `until_ms`, `route`, `event`, `error`, `action`, `run`.

@@ -150,6 +150,7 @@ mod tests {
             shops: vec![],
             certificates: vec![],
             challenges: vec![],
+            control: None,
         }
     }
 

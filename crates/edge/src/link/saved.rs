@@ -159,6 +159,7 @@ mod tests {
             shops: vec![],
             certificates: vec![],
             challenges: vec![],
+            control: None,
         }
     }
 

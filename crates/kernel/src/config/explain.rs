@@ -9,6 +9,7 @@ mod alerts;
 mod edge;
 mod ledger;
 mod notes;
+mod peer;
 mod plan;
 mod shop;
 
@@ -52,6 +53,7 @@ pub fn explain(configuration: &Configuration, known: Known<'_>) -> Explanation {
     sections.extend(alerts::sections(&configuration.alerts));
     sections.extend(plan::sections(&configuration.plan));
     sections.push(ledger::section(&configuration.ledger));
+    sections.extend(configuration.peers.iter().map(peer::section));
     Explanation { sections, notes: notes::notes(configuration) }
 }
 

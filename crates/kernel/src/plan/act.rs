@@ -56,6 +56,23 @@ pub enum Act {
         /// The whole text that was there, for the difference and for the way back.
         before: String,
     },
+    /// A certificate for these names is ordered from the authority and laid aside, not served yet.
+    OrderCertificate {
+        shop: ShopId,
+        /// At least one; none is a wildcard.
+        hosts: Vec<String>,
+    },
+    /// The edge serves what was ordered last; the certificate before it is kept.
+    ServeCertificate {
+        shop: ShopId,
+        /// The serial of the ordered one that it takes the place of; `None`: there was none.
+        before: Option<String>,
+    },
+    /// The edge serves the former certificate again; `None`: no ordered one, as before the first.
+    RestoreCertificate {
+        shop: ShopId,
+        serial: Option<String>,
+    },
     /// Our own old records are removed, for good.
     RemoveOldData {
         what: OldData,
@@ -81,6 +98,7 @@ pub enum Area {
     Instances,
     Configuration,
     Records,
+    Certificates,
 }
 
 /// What a run lays its hands on.
@@ -94,6 +112,10 @@ pub enum Subject {
     },
     Records {
         what: OldData,
+    },
+    /// What the edge shows of one shop when somebody comes by https.
+    Certificate {
+        shop: ShopId,
     },
 }
 
@@ -127,6 +149,9 @@ impl Act {
             Self::AwaitHealthy { .. } => "await_healthy",
             Self::Deploy { .. } => "deploy",
             Self::ApplyConfiguration { .. } => "apply_configuration",
+            Self::OrderCertificate { .. } => "order_certificate",
+            Self::ServeCertificate { .. } => "serve_certificate",
+            Self::RestoreCertificate { .. } => "restore_certificate",
             Self::RemoveOldData { .. } => "remove_old_data",
         }
     }
@@ -154,6 +179,17 @@ impl Act {
                 put("text_sha256", text_sha256.as_str().into());
                 put("before_sha256", before_sha256.as_str().into());
             }
+            Self::OrderCertificate { shop, hosts } => {
+                put("shop", shop.as_str().into());
+                put("hosts", hosts.join(", ").into());
+            }
+            Self::ServeCertificate { shop, before: serial }
+            | Self::RestoreCertificate { shop, serial } => {
+                put("shop", shop.as_str().into());
+                if let Some(serial) = serial {
+                    put("serial", serial.as_str().into());
+                }
+            }
             Self::RemoveOldData { what, older_than_ms } => {
                 put("what", what.code().into());
                 put("older_than_ms", (*older_than_ms).into());
@@ -174,7 +210,11 @@ impl Act {
             | Self::Restart { shop, instance }
             | Self::AwaitHealthy { shop, instance, .. }
             | Self::Deploy { shop, instance, .. } => Some((shop, instance)),
-            Self::ApplyConfiguration { .. } | Self::RemoveOldData { .. } => None,
+            Self::ApplyConfiguration { .. }
+            | Self::OrderCertificate { .. }
+            | Self::ServeCertificate { .. }
+            | Self::RestoreCertificate { .. }
+            | Self::RemoveOldData { .. } => None,
         }
     }
 
@@ -183,6 +223,9 @@ impl Act {
         match self {
             Self::ApplyConfiguration { .. } => Area::Configuration,
             Self::RemoveOldData { .. } => Area::Records,
+            Self::OrderCertificate { .. }
+            | Self::ServeCertificate { .. }
+            | Self::RestoreCertificate { .. } => Area::Certificates,
             _ => Area::Instances,
         }
     }
@@ -192,14 +235,19 @@ impl Act {
     #[must_use]
     pub fn claims(&self) -> Vec<Claim> {
         let exclusive = |subject| Claim { subject, shared: false };
+        let relied_on = || Claim { subject: Subject::Configuration, shared: true };
         match self {
             Self::ApplyConfiguration { .. } => vec![exclusive(Subject::Configuration)],
             Self::RemoveOldData { what, .. } => vec![exclusive(Subject::Records { what: *what })],
+            Self::OrderCertificate { shop, .. }
+            | Self::ServeCertificate { shop, .. }
+            | Self::RestoreCertificate { shop, .. } => {
+                vec![exclusive(Subject::Certificate { shop: shop.clone() }), relied_on()]
+            }
             _ => {
                 let shop = self.instance().map(|(shop, _)| shop.clone());
                 let instances = shop.map(|shop| exclusive(Subject::Instances { shop }));
-                let relied_on = Claim { subject: Subject::Configuration, shared: true };
-                instances.into_iter().chain([relied_on]).collect()
+                instances.into_iter().chain([relied_on()]).collect()
             }
         }
     }

@@ -29,11 +29,13 @@ fn configuration() -> Configuration {
         alerts: kernel::config::AlertSettings::default(),
         ledger: kernel::config::LedgerSettings { checkpoint_ms: 1, to: Vec::new() },
         plan: kernel::config::PlanSettings::default(),
+        peers: Vec::new(),
         shops: vec![ShopSettings {
             id: "lamps".parse().unwrap(),
             name: "Lamps".into(),
             platform: "sample".into(),
             hosts: vec!["lamps.example".into()],
+            beside: None,
             instances: vec![instance("a"), instance("b")],
             deploy: None,
             balance: Balance::Session,

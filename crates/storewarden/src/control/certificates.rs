@@ -24,6 +24,16 @@ pub(super) fn ordered_key(shop: &ShopId) -> String {
     format!("acme/{shop}")
 }
 
+/// Of what was ordered and is not served yet.
+pub(super) fn laid_aside_key(shop: &ShopId) -> String {
+    format!("acme-laid-aside/{shop}")
+}
+
+/// Of what was served before.
+pub(super) fn former_key(shop: &ShopId) -> String {
+    format!("acme-former/{shop}")
+}
+
 fn self_signed_key(shop: &ShopId) -> String {
     format!("self-signed/{shop}")
 }
@@ -62,7 +72,7 @@ impl Certificates {
         let mut details = Vec::new();
         if configuration.edge.listen.iter().any(|listen| listen.tls) {
             let stored = self.stored().await;
-            for shop in &configuration.shops {
+            for shop in configuration.shops.iter().filter(|shop| shop.beside.is_none()) {
                 match self.of_shop(shop, &stored).await {
                     Ok(found) => {
                         gathered.insert(shop.id.clone(), found);
@@ -157,6 +167,14 @@ impl Certificates {
 
     pub(super) fn failed(&mut self, shop: &ShopId, error: String) {
         self.errors.insert(shop.clone(), error);
+    }
+
+    /// The serial of a shop's ordered certificate; `None`: it has none, or not from an authority.
+    pub(super) fn ordered_serial(&self, shop: &ShopId) -> Option<String> {
+        let found = self.by_shop.get(shop)?;
+        let is_ordered = found.source == CertificateSource::Acme && found.ends_ms.is_some();
+        let serial = inspect(&found.certificate.chain_pem).ok().map(|found| found.serial);
+        serial.filter(|_| is_ordered)
     }
 
     /// What judgement should know. Self-signed ones are for trying out and no trouble.

@@ -1,25 +1,26 @@
-//! Certificates by ACME: looks which are missing or end soon, orders them one after the other, and
-//! waits longer after each failure, since authorities count them.
+//! Certificates by ACME, by themselves: looks which are missing or end soon, has each renewed by a
+//! run, one after the other, and waits longer after each failure, since authorities count them.
 
 use super::{
     certificates::{ordered_key, provable_hosts},
-    link::Versions,
+    changes::certificates::KIND,
     now_ms,
 };
-use ::edge::{
-    acme::{AcmeOrder, order},
-    certificates::inspect,
-};
+use ::edge::certificates::inspect;
+use ::plan::Engine;
+use anyhow::Context as _;
+use api::{Command, Wished};
 use kernel::{
-    ShopId,
+    Actor, ShopId,
     config::{AcmeSettings, CertificateSource, Configuration, ShopSettings},
+    plan::{Plan, RunId, RunState, RunSummary},
     snapshot::Challenge,
 };
 use std::{collections::BTreeMap, time::Duration};
-use store::{Store, StoredCertificate};
+use store::{RunFilter, RunPaging, Store};
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep_until},
 };
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -28,21 +29,25 @@ const LOOK: Duration = Duration::from_secs(60 * 60);
 /// The first wait after a failure; doubled with each further one, up to the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(60);
 const LONGEST_WAIT: Duration = Duration::from_secs(6 * 60 * 60);
-/// How long edges may take to answer challenges.
-const APPLY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Who took a renewal back does not want the next one at once.
+const TAKEN_BACK_MS: i64 = DAY_MS;
+/// Runs of a shop that are looked through for renewals.
+const RUNS: u32 = 200;
 
 /// What renewal asks of control.
 #[derive(Debug)]
 pub(super) enum Wish {
-    /// Publish these answers; the answer is the snapshot's version.
+    /// Publish these answers of a shop; the answer is the snapshot's version.
     Challenges {
+        shop: ShopId,
         challenges: Vec<Challenge>,
         answer: oneshot::Sender<u64>,
     },
-    /// A new certificate of this shop is in the store.
-    Renewed {
+    /// Another certificate of this shop is in the store: publish it. The answer is the snapshot's
+    /// version, or why there is none.
+    Serve {
         shop: ShopId,
-        host: String,
+        answer: oneshot::Sender<Result<u64, String>>,
     },
     Failed {
         shop: ShopId,
@@ -59,8 +64,9 @@ struct Waiting {
 
 pub(super) struct Renewal {
     store: Store,
+    engine: Engine,
+    commands: mpsc::Sender<Command>,
     wishes: mpsc::Sender<Wish>,
-    versions: watch::Receiver<Versions>,
     configuration: watch::Receiver<Option<Configuration>>,
     wanted: watch::Sender<Option<Configuration>>,
     waiting: BTreeMap<ShopId, Waiting>,
@@ -69,11 +75,13 @@ pub(super) struct Renewal {
 impl Renewal {
     pub(super) fn new(
         store: Store,
+        engine: Engine,
+        commands: mpsc::Sender<Command>,
         wishes: mpsc::Sender<Wish>,
-        versions: watch::Receiver<Versions>,
     ) -> Self {
         let (wanted, configuration) = watch::channel(None);
-        Self { store, wishes, versions, configuration, wanted, waiting: BTreeMap::new() }
+        let waiting = BTreeMap::new();
+        Self { store, engine, commands, wishes, configuration, wanted, waiting }
     }
 
     /// Where to say which configuration is in force; saying it makes renewal look at once.
@@ -104,15 +112,13 @@ impl Renewal {
 
     async fn look_after(&mut self, shop: &ShopSettings, acme: &AcmeSettings) {
         let waits = self.waiting.get(&shop.id).is_some_and(|w| w.until > Instant::now());
-        if shop.certificate != CertificateSource::Acme || waits || !self.is_due(shop, acme).await {
+        let is_ours = shop.certificate == CertificateSource::Acme && shop.beside.is_none();
+        if !is_ours || waits {
             return;
         }
-        let host = shop.hosts.first().cloned().unwrap_or_default();
-        match self.renew(shop, acme).await {
+        match self.renew_when_due(shop, acme).await {
             Ok(()) => {
-                tracing::info!(shop = %shop.id, "new certificate");
                 self.waiting.remove(&shop.id);
-                self.wish(Wish::Renewed { shop: shop.id.clone(), host }).await;
             }
             Err(error) => {
                 let error = format!("{error:#}");
@@ -121,9 +127,35 @@ impl Renewal {
                 let wait = before.unwrap_or(FIRST_WAIT).min(LONGEST_WAIT);
                 let waiting = Waiting { until: Instant::now() + wait, wait };
                 self.waiting.insert(shop.id.clone(), waiting);
-                self.wish(Wish::Failed { shop: shop.id.clone(), error }).await;
+                // When control ends it hears no wishes any more.
+                self.wishes.send(Wish::Failed { shop: shop.id.clone(), error }).await.ok();
             }
         }
+    }
+
+    async fn renew_when_due(&self, shop: &ShopSettings, acme: &AcmeSettings) -> anyhow::Result<()> {
+        let last = self.last_run(&shop.id).await?;
+        let run = match last {
+            // Somebody began one, or we did before a restart.
+            Some(run) if !run.state.is_over() => run.id,
+            Some(run) if was_taken_back(&run, now_ms()) => return Ok(()),
+            _ if !self.is_due(shop, acme).await => return Ok(()),
+            _ => self.start(&shop.id).await?,
+        };
+        let run = self.engine.settled(run).await?;
+        if run.state == RunState::Done {
+            tracing::info!(shop = %shop.id, run = %run.id, "new certificate");
+            return Ok(());
+        }
+        let why = run.cause.as_ref().and_then(|cause| cause.message.clone());
+        let why = why.unwrap_or_else(|| format!("it is {}", run.state));
+        anyhow::bail!("run {}: {why}", run.id)
+    }
+
+    async fn last_run(&self, shop: &ShopId) -> anyhow::Result<Option<RunSummary>> {
+        let filter = RunFilter { shop: Some(shop.clone()), ..RunFilter::default() };
+        let runs = self.store.runs(filter, RunPaging { before: None, limit: RUNS }).await?;
+        Ok(runs.into_iter().find(|run| run.kind.as_str() == KIND))
     }
 
     /// Whether there is none, it ends soon, or it lacks one of the shop's names.
@@ -143,44 +175,21 @@ impl Renewal {
             || provable_hosts(shop).iter().any(|host| !names.contains(host))
     }
 
-    async fn renew(&self, shop: &ShopSettings, acme: &AcmeSettings) -> anyhow::Result<()> {
-        let hosts = provable_hosts(shop);
-        anyhow::ensure!(!hosts.is_empty(), "wildcards cannot be proved by HTTP-01");
-        let wanted = AcmeOrder {
-            directory: acme.directory.clone(),
-            contact: acme.contact.clone(),
-            root: acme.root.clone(),
-            account: self.store.acme_account(&acme.directory).await?,
-            hosts,
-        };
-        let ordered = order(wanted, async |challenges| self.publish(challenges).await).await?;
-        let directory = acme.directory.clone();
-        self.store.put_acme_account(directory, ordered.account_json).await?;
-        let kept = StoredCertificate {
-            host_key: ordered_key(&shop.id),
-            chain_pem: ordered.chain_pem,
-            key_pem: ordered.key_pem,
-            not_after_ms: ordered.not_after_ms,
-        };
-        Ok(self.store.put_certificate(kept).await?)
-    }
-
-    /// Has challenges published and waits until every edge answers them. When an edge does not say
-    /// so in time the order goes on: the authority will tell.
-    async fn publish(&self, challenges: Vec<Challenge>) {
+    async fn start(&self, shop: &ShopId) -> anyhow::Result<RunId> {
         let (answer, answered) = oneshot::channel();
-        self.wish(Wish::Challenges { challenges, answer }).await;
-        let Ok(version) = answered.await else { return };
-        let mut versions = self.versions.clone();
-        let everywhere =
-            |all: &Versions| !all.is_empty() && all.values().all(|held| *held >= version);
-        if timeout(APPLY_TIMEOUT, versions.wait_for(everywhere)).await.is_err() {
-            tracing::warn!(version, "not every edge answers the challenges yet");
-        }
+        let wish = Wished::RenewCertificate { shop: shop.clone() };
+        self.commands.send(Command::Plan { wish, answer }).await.context("control is ending")?;
+        let plan = answered.await.context("control is ending")?;
+        let plan = plan.map_err(|refusal| anyhow::anyhow!(refusal.message))?;
+        // It is due: what ends does not wait for a window.
+        let plan = Plan { window: None, ..plan };
+        Ok(self.engine.start(plan, Actor::Storewarden).await?)
     }
+}
 
-    /// When control ends it hears no wishes any more.
-    async fn wish(&self, wish: Wish) {
-        self.wishes.send(wish).await.ok();
-    }
+/// Whether a person undid this run, and not long ago.
+fn was_taken_back(run: &RunSummary, now_ms: i64) -> bool {
+    let by_person = run.cause.as_ref().is_some_and(|cause| cause.by.is_some());
+    let ended_ms = run.ended_at_ms.unwrap_or(now_ms);
+    run.state == RunState::Undone && by_person && now_ms - ended_ms < TAKEN_BACK_MS
 }
