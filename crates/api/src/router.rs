@@ -2,7 +2,7 @@
 //! same list.
 
 use crate::{
-    ApiError, ApiState, cookies, guard, history, incidents, ledger_page, machine, me, pages,
+    ApiError, ApiState, cookies, guard, history, incidents, ledger_page, machine, me, pages, peers,
     people, runs, sessions, shops, sign_in, tokens,
 };
 use axum::{
@@ -98,6 +98,8 @@ fn guarded() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(document))
         .routes(routes!(machine::status))
+        .routes(routes!(peers::ask))
+        .routes(routes!(peers::list))
         .routes(routes!(machine::reload))
         .routes(routes!(sign_in::make_link))
         .routes(routes!(sign_in::sign_out))
