@@ -271,6 +271,11 @@ impl Desk {
         }
     }
 
+    /// How many incidents are not over, and in how many of them something is broken.
+    pub async fn count(&self) -> (u64, u64) {
+        self.0.state.lock().await.incidents.count()
+    }
+
     /// Wishes with the runs that were made of them and whose end nobody told yet, as after a restart.
     pub async fn remedy_runs(&self) -> Vec<(String, String)> {
         self.0.state.lock().await.incidents.remedy_runs()

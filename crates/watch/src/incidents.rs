@@ -23,7 +23,7 @@ use crate::{
 };
 use grouping::{STORM, Storms};
 use kernel::{
-    Actor, FindingState, IncidentState, LedgerEntry, Params, RemedyWish, ShopId, Silence,
+    Actor, FindingState, IncidentState, LedgerEntry, Level, Params, RemedyWish, ShopId, Silence,
     TimelineEntry, TimelineKind, Value, config::AlertSettings,
 };
 use serde::{Deserialize, Serialize};
@@ -125,6 +125,15 @@ impl Incidents {
     pub fn configure(&mut self, settings: AlertSettings) {
         self.rules = Rules::new(&settings.rules);
         self.settings = settings;
+    }
+
+    /// How many incidents are not over, and in how many of them something is broken.
+    #[must_use]
+    pub fn count(&self) -> (u64, u64) {
+        let open = self.cases.values().filter(|case| case.is_open());
+        open.fold((0, 0), |(open, broken), case| {
+            (open + 1, broken + u64::from(case.incident.level == Level::Broken))
+        })
     }
 
     #[must_use]
@@ -333,6 +342,8 @@ impl Incidents {
         outcome.note(incident, Actor::Storewarden, kind, params.clone(), at);
         let ledger_kind = match kind {
             TimelineKind::RemedyStarted => "remedy_started",
+            // The run stands in the ledger by itself.
+            TimelineKind::RemedyRuns => return,
             TimelineKind::RemedyEnded => "remedy_ended",
             TimelineKind::RemedyLimited => "remedy_limited",
             _ => "remedy_failed",

@@ -41,6 +41,9 @@ struct Running {
     action: String,
     verify_ms: i64,
     state: State,
+    /// That was made of it.
+    #[serde(default)]
+    run: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +129,7 @@ impl Remedies {
             action,
             verify_ms: i64::try_from(remedy.verify_ms).unwrap_or(i64::MAX),
             state: State::Asked { until_steady_ms: steady_ms + TAKEN_UP_MS },
+            run: None,
         });
         let kind = TimelineKind::RemedyStarted;
         Happening { incident, shop, kind, params, escalates: false, wish: Some(wish) }
@@ -169,7 +173,8 @@ impl Remedies {
         match &progress.kind {
             ProgressKind::Started { run } => {
                 running.state = State::Runs { run: run.clone() };
-                Vec::new()
+                running.run = Some(run.clone());
+                vec![told(running, TimelineKind::RemedyRuns, None)]
             }
             ProgressKind::Done => {
                 let until_steady_ms = at.steady_ms + running.verify_ms;
@@ -196,12 +201,14 @@ impl Remedies {
 
 /// `why` is a code or a sentence of whoever carried it out; none when all is well.
 fn ended(running: &Running, why: Option<&str>) -> Happening {
-    let mut params = Params::from([("action".to_owned(), running.action.as_str().into())]);
-    if let State::Runs { run } = &running.state {
-        params.insert("run".to_owned(), run.as_str().into());
-    }
-    params.extend(why.map(|why| ("error".to_owned(), why.into())));
     let kind = if why.is_some() { TimelineKind::RemedyFailed } else { TimelineKind::RemedyEnded };
+    told(running, kind, why)
+}
+
+fn told(running: &Running, kind: TimelineKind, why: Option<&str>) -> Happening {
+    let mut params = Params::from([("action".to_owned(), running.action.as_str().into())]);
+    params.extend(running.run.as_deref().map(|run| ("run".to_owned(), run.into())));
+    params.extend(why.map(|why| ("error".to_owned(), why.into())));
     Happening {
         incident: running.incident,
         shop: running.alert.0.clone(),

@@ -417,8 +417,8 @@ fn a_remedy_is_good_when_its_finding_went_away() {
     story.lose("lamps", "instance_hung:app-1");
     story.wait(200);
     story.expect(&["owner opened 1 instance_hung", "owner resolved 1 instance_hung"]);
-    use TimelineKind::{Opened, RemedyEnded, RemedyStarted, Resolved};
-    assert_eq!(story.kinds(1), [Opened, RemedyStarted, RemedyEnded, Resolved]);
+    use TimelineKind::{Opened, RemedyEnded, RemedyRuns, RemedyStarted, Resolved};
+    assert_eq!(story.kinds(1), [Opened, RemedyStarted, RemedyRuns, RemedyEnded, Resolved]);
     assert_eq!(story.ledger, ["remedy_started", "remedy_ended"]);
 }
 
