@@ -9,6 +9,7 @@ pub mod descriptors;
 mod error;
 pub mod facts;
 pub mod listen;
+pub mod memory;
 pub mod process;
 pub mod survey;
 pub mod users;
