@@ -5,6 +5,8 @@ use crate::{
     ApiError, ApiState, access,
     caller::{self, Caller},
     cookies,
+    error::NoSuchShop,
+    names::told,
     permissions::{self, At, Need},
 };
 use axum::{
@@ -73,9 +75,16 @@ pub(crate) async fn callers(
     let need = permissions::need(&parts.method, path).ok_or(ApiError::Method)?;
     let shop = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
     let shop = shop.as_ref().and_then(|all| all.iter().find(|(name, _)| *name == "shop"));
-    allow(need, &caller, shop.map(|(_, id)| id))?;
-    parts.extensions.insert(caller);
-    Ok(next.run(Request::from_parts(parts, body)).await)
+    let told = |error| told(&state, &caller, error);
+    allow(need, &caller, shop.map(|(_, id)| id)).map_err(told)?;
+    parts.extensions.insert(caller.clone());
+    let response = next.run(Request::from_parts(parts, body)).await;
+    Ok(match response.extensions().get::<NoSuchShop>() {
+        Some(NoSuchShop(name)) => {
+            told(ApiError::NotFound { what: "shop", name: name.clone() }).into_response()
+        }
+        None => response,
+    })
 }
 
 /// Lets strangers through, but nothing that another site has a browser send: it could sign somebody

@@ -12,6 +12,7 @@ use crate::{
     caller::Caller,
     error::ErrorBody,
     guard::now_ms,
+    names,
 };
 use ::watch::{WatchError, incidents::Action};
 use axum::{
@@ -68,7 +69,7 @@ pub(crate) async fn list(
         caller.may(Permission::See, shop)?;
     }
     let wanted = query.state.as_deref().map(incident_state).transpose()?;
-    let mut filter = IncidentFilter { shop, state: wanted, before: query.before };
+    let mut filter = IncidentFilter { shop: shop.clone(), state: wanted, before: query.before };
     let mut incidents = Vec::new();
     for _ in 0..PAGES {
         let page = state.desk.list(filter.clone(), limit).await.map_err(refused)?;
@@ -83,6 +84,10 @@ pub(crate) async fn list(
             }
         }
         if is_last {
+            // A shop that is gone still has its incidents; one that never was has none.
+            if let Some(shop) = shop.filter(|_| incidents.is_empty()) {
+                names::shop(&state, &caller, &shop)?;
+            }
             return Ok(Json(IncidentPage { incidents, next: None }));
         }
     }
@@ -276,6 +281,9 @@ pub(crate) async fn silence(
 ) -> Result<Json<SilenceView>, ApiError> {
     let shop = body.shop.as_deref().map(shop_id).transpose()?;
     may(&caller, shop.as_ref())?;
+    if let Some(shop) = &shop {
+        names::shop(&state, &caller, shop)?;
+    }
     let now_ms = now_ms();
     let (from_ms, until_ms) = (body.from_ms.unwrap_or(now_ms), body.until_ms);
     if until_ms <= from_ms.max(now_ms) {

@@ -6,7 +6,7 @@
 
 use crate::{
     ApiError, ApiState, access, body::Body, caller::Caller, error::ErrorBody, guard::now_ms,
-    ledger, me::GrantBody, sign_in::origin,
+    ledger, me::GrantBody, names, sign_in::origin,
 };
 use axum::{
     Json,
@@ -119,6 +119,7 @@ pub(crate) async fn add(
     let name = wish.name.map_or_else(|| Ok(id.to_string()), |name| good_name(&name))?;
     let email = wish.email.map(|email| good_email(&email)).transpose()?;
     let grants: Vec<Grant> = wish.grants.into_iter().map(Grant::from).collect();
+    are_somewhere(&state, &caller, &grants, &[])?;
     let roles = [("roles", roles(&grants))];
     let person = NewPerson { id: id.clone(), name, email, grants };
     done(state.store.add_person(person, now_ms()).await?, &id)?;
@@ -153,6 +154,11 @@ pub(crate) async fn change(
         other => other,
     };
     let grants = wish.grants.map(|all| all.into_iter().map(Grant::from).collect::<Vec<_>>());
+    if let Some(grants) = &grants {
+        // Of a shop that is gone, a role may stay that was given while it was there.
+        let before = state.store.person(&id).await?.map(|person| person.grants);
+        are_somewhere(&state, &caller, grants, &before.unwrap_or_default())?;
+    }
     let said = grants.as_deref().map_or_else(|| "unchanged".into(), roles);
     let name = wish.name.map(|name| good_name(&name)).transpose()?;
     let change = PersonChange { name, email, grants };
@@ -265,6 +271,18 @@ fn missing(id: &PersonId) -> ApiError {
 /// A text that nobody can have as an id names nobody.
 pub(crate) fn person_id(text: &str) -> Result<PersonId, ApiError> {
     text.parse().map_err(|_| ApiError::NotFound { what: "person", name: text.to_owned() })
+}
+
+/// Whether all roles are at shops that there are, or were had before.
+fn are_somewhere(
+    state: &ApiState,
+    caller: &Caller,
+    grants: &[Grant],
+    before: &[Grant],
+) -> Result<(), ApiError> {
+    let new = grants.iter().filter(|grant| !before.contains(grant));
+    new.filter_map(|grant| grant.shop.as_ref())
+        .try_for_each(|shop| names::shop(state, caller, shop))
 }
 
 fn done(outcome: PeopleOutcome, id: &PersonId) -> Result<(), ApiError> {

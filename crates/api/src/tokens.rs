@@ -2,7 +2,8 @@
 //! shown once, when it is made.
 
 use crate::{
-    ApiError, ApiState, access, body::Body, caller::Caller, error::ErrorBody, guard::now_ms, ledger,
+    ApiError, ApiState, access, body::Body, caller::Caller, error::ErrorBody, guard::now_ms,
+    ledger, names,
 };
 use axum::{
     Json,
@@ -102,6 +103,7 @@ pub(crate) async fn list(State(state): State<ApiState>) -> Result<Json<Tokens>, 
         (status = 201, body = Made),
         (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody, description = "There is no such shop"),
         (status = 409, body = ErrorBody, description = "`taken`: there is one of this name"),
         (status = 422, body = ErrorBody),
     )
@@ -112,6 +114,9 @@ pub(crate) async fn make(
     Body(wish): Body<TokenWish>,
 ) -> Result<(StatusCode, Json<Made>), ApiError> {
     let scope = good_scope(wish.permissions, wish.shops)?;
+    for shop in scope.shops.iter().flatten() {
+        names::shop(&state, &caller, shop)?;
+    }
     let days = wish.days.unwrap_or(DEFAULT_DAYS);
     if !(1..=MOST_DAYS).contains(&days) {
         return Err(refused(format!("a token lasts 1 to {MOST_DAYS} days")));

@@ -24,6 +24,21 @@ pub fn find(name: &str) -> Result<User, HostError> {
     find_in(&text, name).ok_or_else(|| HostError::UnknownUser(name.to_owned()))
 }
 
+/// The name of a user; `None` when `/etc/passwd` has none for it.
+#[must_use]
+pub fn name_of(uid: u32) -> Option<String> {
+    name_in(&std::fs::read_to_string("/etc/passwd").ok()?, uid)
+}
+
+fn name_in(passwd: &str, uid: u32) -> Option<String> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        let is_theirs = fields.nth(1)?.parse() == Ok(uid);
+        is_theirs.then(|| name.to_owned())
+    })
+}
+
 fn find_in(passwd: &str, name: &str) -> Option<User> {
     passwd.lines().find_map(|line| {
         let mut fields = line.split(':');
@@ -53,6 +68,8 @@ mod tests {
         check("postgres", Some((104, 112, "/")));
         check("post", None);
         check("broken", None);
+        assert_eq!(name_in(passwd, 104).as_deref(), Some("postgres"));
+        assert_eq!(name_in(passwd, 112), None, "a group is no user");
     }
 
     #[test]

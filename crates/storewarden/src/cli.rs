@@ -1,7 +1,12 @@
 //! The command line: what can be said, and what each command's exit code means.
 
-use crate::people::{TokenCommand, UserCommand};
-use clap::{Parser, Subcommand};
+use crate::{
+    completions::{SHELLS, instances, shops},
+    incidents::IncidentsCommand,
+    people::{TokenCommand, UserCommand},
+};
+use clap::{Parser, Subcommand, builder::PossibleValuesParser};
+use clap_complete::engine::ArgValueCandidates;
 use std::path::PathBuf;
 
 /// How a command ended. The same for every command; docs/cli.md tells each one's meaning.
@@ -14,6 +19,32 @@ pub(crate) enum Exit {
     Configuration = 3,
     /// No control answers.
     Unreachable = 4,
+    /// Ctrl-C ended the watching; what was watched goes on. As shells report it: 128 and SIGINT.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// What each code means: for manual pages, and held against docs/cli.md. 2 is said by whoever
+    /// reads the command line.
+    pub(crate) const TABLE: [(u8, &'static str); 6] = [
+        (
+            0,
+            "Fine. For status: no shop is broken; one may need attention, or its state be unknown.",
+        ),
+        (
+            1,
+            "Something is wrong: a shop is broken, a change did not come to its end, a record of \
+             the ledger does not hold, or the command failed and says why on standard error.",
+        ),
+        (2, "The command line was not understood."),
+        (3, "The configuration file is not valid."),
+        (
+            4,
+            "No control answers: Storewarden does not run with this state directory, or this user \
+             may not ask it.",
+        ),
+        (130, "Ctrl-C ended the watching of a run. The run goes on."),
+    ];
 }
 
 /// Keeps online shops open: stands in front of a shop's servers, watches them, and keeps visitors
@@ -29,12 +60,16 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start Storewarden and serve until ended
     ///
-    /// SIGHUP reads the configuration again, SIGUSR2 replaces the edge by a new process, SIGTERM
-    /// ends all; none of them drops a request.
+    /// SIGHUP reads the configuration again, SIGUSR2 replaces the edge by a new process, SIGUSR1
+    /// ends all but the edge, which the next `up` takes over, SIGTERM ends all; none of them drops
+    /// a request.
     Up {
         /// The configuration file
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Keep the edge only; control is a service of its own
+        #[arg(long)]
+        edge_only: bool,
         #[command(flatten)]
         state: State,
     },
@@ -65,8 +100,14 @@ pub(crate) enum Command {
         #[command(flatten)]
         json: Json,
     },
-    /// Say whether the shops are selling
+    /// Say whether the shops are selling, what is wrong and what is being changed
     Status {
+        /// This shop only
+        #[arg(add = ArgValueCandidates::new(shops))]
+        shop: Option<String>,
+        /// Say it again every two seconds, until Ctrl-C
+        #[arg(long, conflicts_with = "json")]
+        watch: bool,
         #[command(flatten)]
         state: State,
         #[command(flatten)]
@@ -86,14 +127,40 @@ pub(crate) enum Command {
         #[command(flatten)]
         json: Json,
     },
+    /// Send an instance no new requests; those it is answering may end
+    Drain {
+        /// The shop's id
+        #[arg(add = ArgValueCandidates::new(shops))]
+        shop: String,
+        #[arg(add = ArgValueCandidates::new(instances))]
+        instance: String,
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Send a drained instance requests again
+    Undrain {
+        /// The shop's id
+        #[arg(add = ArgValueCandidates::new(shops))]
+        shop: String,
+        #[arg(add = ArgValueCandidates::new(instances))]
+        instance: String,
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Restart an instance of a shop, or all of them one after the other; no visitor notices
     ///
     /// The instance gets no new requests, is restarted, and gets them again when it is healthy.
     /// What would be done is shown first.
     Restart {
         /// The shop's id
+        #[arg(add = ArgValueCandidates::new(shops))]
         shop: String,
         /// The instance; without it all of the shop, one after the other
+        #[arg(add = ArgValueCandidates::new(instances))]
         instance: Option<String>,
         /// Also when no other instance is there to serve meanwhile
         #[arg(long, requires = "instance")]
@@ -104,9 +171,19 @@ pub(crate) enum Command {
     /// Put a release into service, instance by instance; back again when one does not become healthy
     Deploy {
         /// The shop's id
+        #[arg(add = ArgValueCandidates::new(shops))]
         shop: String,
         /// A folder in the shop's `deploy.releases`
         release: String,
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
+    /// Order a new certificate for a shop, and serve it when it is there
+    ///
+    /// Certificates from an authority are renewed by themselves in time; this is for before.
+    Renew {
+        /// A shop's id, or one of its host names
+        shop: String,
         #[command(flatten)]
         options: ChangeOptions,
     },
@@ -119,6 +196,15 @@ pub(crate) enum Command {
     Runs {
         #[command(subcommand)]
         command: Option<RunsCommand>,
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Look at what is wrong, and say what is done about it
+    Incidents {
+        #[command(subcommand)]
+        command: Option<IncidentsCommand>,
         #[command(flatten)]
         state: State,
         #[command(flatten)]
@@ -139,6 +225,27 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: crate::ledger::LedgerCommand,
     },
+    /// Print the script that completes commands, shops and instances in a shell
+    ///
+    /// For bash, say in ~/.bashrc: source <(storewarden completions bash)
+    Completions {
+        #[arg(value_name = "SHELL", value_parser = PossibleValuesParser::new(SHELLS))]
+        shell: String,
+    },
+    /// Write the manual pages, one for each command
+    Man {
+        /// The folder to write them into, such as /usr/local/share/man/man1
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Put the installed program in the place of the one that runs; no visitor notices
+    ///
+    /// For installations that systemd keeps; a package does it by itself. When the new program does
+    /// not become healthy, the one before comes back, with the records as it understands them.
+    Upgrade(crate::upgrade::Arguments),
+    /// What this program understands, for another version of it
+    #[command(hide = true)]
+    Formats,
     /// The data plane; started by `up`
     #[command(hide = true)]
     Edge(crate::edge::Arguments),
@@ -177,15 +284,20 @@ pub(crate) enum RunsCommand {
     /// List runs, the newest first
     List {
         /// Of this shop only
-        #[arg(long)]
+        #[arg(long, add = ArgValueCandidates::new(shops))]
         shop: Option<String>,
         /// In this state only; `open` are those that are not over
         #[arg(long = "in", value_name = "STATE")]
         state: Option<String>,
+        /// How many
+        #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=200))]
+        last: u32,
     },
     /// Show a run with its steps and its log
     Show { run: u64 },
-    /// Print what happens to a run until its end
+    /// Show what happens to a run until its end; Ctrl-C leaves it alone
+    #[command(visible_alias = "watch")]
     Follow { run: u64 },
     #[command(flatten)]
     Steer(Deed),
@@ -219,7 +331,7 @@ pub(crate) enum Deed {
 
 impl Default for RunsCommand {
     fn default() -> Self {
-        Self::List { shop: None, state: None }
+        Self::List { shop: None, state: None, last: 50 }
     }
 }
 
@@ -266,7 +378,7 @@ pub(crate) struct ControlArguments {
 
 /// systemd's directory for us, the system's for root, else the user's (XDG Base Directory
 /// Specification 0.8: `$XDG_STATE_HOME`, by default `~/.local/state`).
-fn default_state() -> PathBuf {
+pub(crate) fn default_state() -> PathBuf {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(directory) = variable("STATE_DIRECTORY") {
         return directory.into();
@@ -305,6 +417,59 @@ mod tests {
         }
         let committed = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(committed == text, "tests/golden/help.txt is not the help of now; run: {MEND}");
+    }
+
+    /// The folder of the pages for people.
+    fn page(name: &str) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn the_page_of_commands_tells_each_of_them_with_an_example() {
+        let page = page("cli.md");
+        let (told, examples) = page.split_once("## Examples").unwrap();
+        let mut whole = Cli::command();
+        whole.build();
+        for command in whole.get_subcommands().filter(|command| !command.is_hide_set()) {
+            let name = command.get_name();
+            let deeds: Vec<String> = command
+                .get_subcommands()
+                .map(|deed| format!("{name} {}", deed.get_name()))
+                .collect();
+            let lines = if deeds.is_empty() { vec![name.to_owned()] } else { deeds };
+            for line in lines {
+                // The first word of a command that has several is said by the command itself.
+                let optional = line.replace(" list", " [list]");
+                let is_told =
+                    told.contains(&format!("`{line}")) || told.contains(&format!("`{optional}"));
+                assert!(is_told, "docs/cli.md does not tell of `{line}`");
+                let bare = line.replace(" list", "");
+                let words = [line.as_str(), bare.as_str()];
+                let is_shown =
+                    words.iter().any(|line| examples.contains(&format!("storewarden {line}")))
+                        || name == "runs"
+                            && examples.contains(line.rsplit(' ').next().unwrap_or(&line));
+                assert!(is_shown, "docs/cli.md has no example of `{line}`");
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_of_commands_has_every_exit_code() {
+        let page = page("cli.md");
+        let codes: Vec<u8> = Exit::TABLE.iter().map(|(code, _)| *code).collect();
+        let exits =
+            [Exit::Fine, Exit::Wrong, Exit::Configuration, Exit::Unreachable, Exit::Interrupted];
+        for exit in exits {
+            assert!(codes.contains(&(exit as u8)), "{exit:?} is not in the table");
+        }
+        for code in codes {
+            assert!(
+                page.contains(&format!("\n| {code} | ")),
+                "docs/cli.md does not tell of {code}"
+            );
+        }
     }
 
     #[test]

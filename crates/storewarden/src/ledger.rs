@@ -4,7 +4,10 @@
 
 use crate::{
     cli::{Exit, Json, State},
+    moment::Here,
     remote::print,
+    runs::words,
+    table::{Side, table},
 };
 use anyhow::Context as _;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -109,12 +112,10 @@ impl FromStr for Time {
     }
 }
 
-/// `2026-01-31 09:30:00 UTC`.
-fn shown(at_ms: i64) -> String {
-    match Timestamp::from_millisecond(at_ms) {
-        Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-        Err(_) => format!("{at_ms} ms after 1970"),
-    }
+/// `2026-01-31 09:30:00 UTC`: for what is compared with what stands elsewhere.
+fn utc(at_ms: i64) -> String {
+    let (now_ms, zone) = (at_ms, TimeZone::UTC);
+    Here { now_ms, zone }.moment(at_ms)
 }
 
 fn open(state: &Path) -> anyhow::Result<LedgerFile> {
@@ -151,44 +152,91 @@ fn show(state: &Path, last: u32, as_json: bool) -> anyhow::Result<Exit> {
     if as_json {
         print(format!("{}\n", serde_json::to_string_pretty(&page)?).as_bytes())?;
     } else {
-        print(table(&page).as_bytes())?;
+        print(shown(&page, &Here::now()).as_bytes())?;
     }
     Ok(Exit::Fine)
 }
 
-fn table(page: &LedgerPage) -> String {
+fn shown(page: &LedgerPage, here: &Here) -> String {
     if page.records.is_empty() {
         return "Nothing stands in the ledger yet.\n".to_owned();
     }
-    let head = ["RECORD", "TIME", "WHO", "SHOP", "DID", "TO WHAT", "WITH"].map(str::to_owned);
-    let rows = page.records.iter().map(|record| row(page, record));
-    let rows: Vec<[String; 7]> = std::iter::once(head).chain(rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: [usize; 7] = std::array::from_fn(|column| width(column).unwrap_or(0));
-    let line = |row: &[String; 7]| {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
+    let rows: Vec<[String; 7]> =
+        page.records.iter().map(|record| row(page, record, here)).collect();
+    let head = [
+        ("RECORD", Side::Right),
+        ("TIME", Side::Left),
+        ("WHO", Side::Left),
+        ("SHOP", Side::Left),
+        ("DID", Side::Left),
+        ("TO WHAT", Side::Left),
+        ("WITH", Side::Left),
+    ];
+    table(head, &rows)
 }
 
-fn row(page: &LedgerPage, record: &LedgerRecord) -> [String; 7] {
-    let params = record.params.iter().map(|(name, value)| match value {
-        Value::Integer(number) => format!("{name}={number}"),
-        Value::Number(number) => format!("{name}={number}"),
-        Value::Text(text) => format!("{name}={}", named(page, text)),
-    });
+fn row(page: &LedgerPage, record: &LedgerRecord, here: &Here) -> [String; 7] {
     let optional = |text: &Option<String>| text.as_deref().unwrap_or("–").to_owned();
+    let (did, used) = did(page, record);
+    let rest = record.params.iter().filter(|(name, _)| !used.contains(&name.as_str()));
+    let with = rest.map(|(name, value)| format!("{name}={}", value_text(page, value)));
     [
         record.sequence.to_string(),
-        shown(record.at_ms),
+        here.moment(record.at_ms),
         named(page, &record.actor),
         optional(&record.shop),
-        record.kind.clone(),
-        record.subject.as_deref().map_or_else(|| "–".to_owned(), |text| named(page, text)),
-        params.collect::<Vec<_>>().join(" "),
+        did,
+        record.subject.as_deref().map_or_else(|| "–".to_owned(), |text| subject(page, text)),
+        with.collect::<Vec<_>>().join(" "),
     ]
-    .map(|cell| cell.replace(char::is_control, " "))
+}
+
+/// What was done, in words, and the parameters that stand in them.
+fn did(page: &LedgerPage, record: &LedgerRecord) -> (String, &'static [&'static str]) {
+    let param = |name| record.params.get(name).map(|value| value_text(page, value));
+    let kind = words(&record.kind);
+    match (kind.strip_prefix("step "), record.params.get("step"), param("act")) {
+        (Some(outcome), Some(Value::Integer(step)), Some(act)) => {
+            let mut text = format!("step {} {outcome}: {}", step + 1, words(&act));
+            for name in ["instance", "release", "hosts", "what"] {
+                if let Some(value) = param(name) {
+                    text.push_str(&format!(" {}", words_of(name, &value)));
+                }
+            }
+            (text, &["step", "act", "shop", "instance", "release", "hosts", "what"])
+        }
+        _ => match (param("plan"), param("steps")) {
+            (Some(plan), Some(steps)) => {
+                (format!("{kind}: {}, {steps} steps", words(&plan)), &["plan", "steps"])
+            }
+            _ => (kind, &[]),
+        },
+    }
+}
+
+/// Names of instances and releases are told as they are; codes as words.
+fn words_of(name: &str, value: &str) -> String {
+    match name {
+        "what" => words(value),
+        "release" => format!("of release {value}"),
+        _ => value.to_owned(),
+    }
+}
+
+fn value_text(page: &LedgerPage, value: &Value) -> String {
+    match value {
+        Value::Integer(number) => number.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::Text(text) => named(page, text),
+    }
+}
+
+/// `run 7` for `run:7`; people by their names.
+fn subject(page: &LedgerPage, text: &str) -> String {
+    match text.split_once(':') {
+        Some((class @ ("run" | "incident" | "silence"), id)) => format!("{class} {id}"),
+        _ => named(page, text),
+    }
 }
 
 /// Who is behind a keyed id; of those who were forgotten its beginning.
@@ -218,7 +266,6 @@ mod tests {
         check("1970-01-01T00:00:01Z", Some(1_000));
         check("yesterday", None);
         check("", None);
-        assert_eq!(shown(1_767_225_600_000), "2026-01-01 00:00:00 UTC");
     }
 
     #[test]
@@ -242,11 +289,52 @@ mod tests {
         };
         let expect = "\
 RECORD  TIME                     WHO                         SHOP   DID          TO WHAT  WITH
-1       1970-01-01 00:00:00 UTC  person:anna                 –      run started  –        by=x steps=3
-2       1970-01-01 00:00:00 UTC  person#bbbbbb… (forgotten)  lamps  run started  run:7    by=x steps=3
+     1  1970-01-01 00:00:00 UTC  person:anna                 –      run started  –        by=x steps=3
+     2  1970-01-01 00:00:00 UTC  person#bbbbbb… (forgotten)  lamps  run started  run 7    by=x steps=3
 ";
-        assert_eq!(table(&page), expect);
+        let here = Here { now_ms: 0, zone: TimeZone::UTC };
+        assert_eq!(shown(&page, &here), expect);
         let empty = LedgerPage { records: Vec::new(), names: BTreeMap::new() };
-        assert_eq!(table(&empty), "Nothing stands in the ledger yet.\n");
+        assert_eq!(shown(&empty, &here), "Nothing stands in the ledger yet.\n");
+    }
+
+    #[test]
+    fn what_a_run_did_is_told_with_step_instance_and_release() {
+        let page = LedgerPage { records: Vec::new(), names: BTreeMap::new() };
+        let check = |kind: &str, params: &[(&str, Value)], expect: &str| {
+            let record = LedgerRecord {
+                sequence: 1,
+                at_ms: 0,
+                actor: "command-line".into(),
+                shop: None,
+                kind: kind.into(),
+                subject: Some("run:7".into()),
+                params: params
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                    .collect(),
+                previous: "0".repeat(64).parse().unwrap(),
+                hash: "1".repeat(64).parse().unwrap(),
+            };
+            assert_eq!(did(&page, &record).0, expect);
+        };
+        let (act, instance) = (("act", "deploy".into()), ("instance", "app-1".into()));
+        check(
+            "step_failed",
+            &[("step", 1_i64.into()), act, instance, ("release", "42".into())],
+            "step 2 failed: deploy app-1 of release 42",
+        );
+        let minutes = ("what", "run_logs".into());
+        check(
+            "step_done",
+            &[("step", 0_i64.into()), ("act", "remove_old_data".into()), minutes],
+            "step 1 done: remove old data run logs",
+        );
+        check(
+            "run_started",
+            &[("plan", "clean_up".into()), ("steps", 2_i64.into())],
+            "run started: clean up, 2 steps",
+        );
+        check("signed_in", &[], "signed in");
     }
 }

@@ -16,6 +16,7 @@ mod man;
 mod moment;
 mod people;
 mod remote;
+mod renew;
 mod runs;
 mod status;
 mod supervisor;
@@ -101,6 +102,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             let wish = json!({ "kind": "rolling_redeploy", "shop": shop, "release": release });
             runs::change(&options.state.directory, &wish, &options)
         }
+        Command::Renew { shop, options } => renew::run(&shop, &options),
         Command::CleanUp { options } => {
             runs::change(&options.state.directory, &json!({ "kind": "clean_up" }), &options)
         }

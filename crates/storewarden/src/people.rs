@@ -3,13 +3,16 @@
 use crate::{
     cli::{Exit, Json, State},
     client::{Answer, ask, ask_with},
+    completions::shops,
+    moment::Here,
     remote::{good, print, print_bytes},
+    table::{Side, table},
 };
 use clap::{Args, Subcommand};
+use clap_complete::engine::ArgValueCandidates;
 use kernel::{Grant, Permission, PersonId, Role, RoleError, ShopId, TokenName};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 
 /// What to do with people.
 #[derive(Debug, Clone, Subcommand)]
@@ -87,7 +90,7 @@ pub(crate) enum TokenCommand {
         #[arg(long = "may", value_name = "PERMISSION", required = true)]
         permissions: Vec<Permission>,
         /// At this shop alone; can be repeated [default: at all]
-        #[arg(long = "shop", value_name = "SHOP")]
+        #[arg(long = "shop", value_name = "SHOP", add = ArgValueCandidates::new(shops))]
         shops: Vec<ShopId>,
         /// After how many days it ends
         #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=366))]
@@ -138,12 +141,12 @@ pub(crate) fn user(command: UserCommand) -> anyhow::Result<Exit> {
         }
         UserCommand::List { asking } => {
             let answer = asking.ask("GET", "/api/v1/people", None)?;
-            asking.tell(&answer, |people: People| people_text(&people.people))
+            asking.tell(&answer, |people: People| people_text(&people.people, &Here::now()))
         }
         UserCommand::Role { id, roles, asking } => {
             let wish = json!({ "grants": roles.roles });
             let answer = asking.ask("PATCH", &of(&id, ""), Some(&wish))?;
-            asking.tell(&answer, |person: Person| people_text(&[person]))
+            asking.tell(&answer, |person: Person| people_text(&[person], &Here::now()))
         }
         UserCommand::Invite { id, asking } => {
             let answer = asking.ask("POST", &of(&id, "/invite"), None)?;
@@ -177,7 +180,7 @@ pub(crate) fn token(command: TokenCommand) -> anyhow::Result<Exit> {
         }
         TokenCommand::List { asking } => {
             let answer = asking.ask("GET", "/api/v1/tokens", None)?;
-            asking.tell(&answer, |tokens: Tokens| tokens_text(&tokens.tokens))
+            asking.tell(&answer, |tokens: Tokens| tokens_text(&tokens.tokens, &Here::now()))
         }
         TokenCommand::Revoke { name, asking } => {
             asking.ask("DELETE", &format!("/api/v1/tokens/{name}"), None)?;
@@ -239,6 +242,7 @@ struct Person {
     grants: Vec<Grant>,
     has_password: bool,
     has_second_factor: bool,
+    seen_ms: Option<i64>,
 }
 
 // No `Debug`: the token is in it.
@@ -258,15 +262,19 @@ struct Token {
     permissions: Vec<Permission>,
     shops: Option<Vec<ShopId>>,
     has_expired: bool,
+    expires_ms: i64,
+    used_ms: Option<i64>,
 }
 
 fn link_text(link: &Link) -> String {
     format!("{}\n", link.url)
 }
 
-fn people_text(people: &[Person]) -> String {
-    let mut text = String::new();
-    for person in people {
+fn people_text(people: &[Person], here: &Here) -> String {
+    if people.is_empty() {
+        return "Nobody may sign in yet: storewarden sign-in makes the first owner.\n".to_owned();
+    }
+    let row = |person: &Person| {
         let proof = match (person.has_password, person.has_second_factor) {
             (false, _) => "no password yet",
             (true, false) => "password",
@@ -274,36 +282,36 @@ fn people_text(people: &[Person]) -> String {
         };
         let roles: Vec<String> = person.grants.iter().map(ToString::to_string).collect();
         let roles = if roles.is_empty() { "no role".to_owned() } else { roles.join(", ") };
-        push(
-            &mut text,
-            &format!("{:<16} {:<24} {roles} ({proof})", person.id.as_str(), person.name),
-        );
-    }
-    text
+        let seen = person.seen_ms.map_or_else(|| "never".to_owned(), |at_ms| here.ago(at_ms));
+        [person.id.to_string(), person.name.clone(), roles, proof.to_owned(), seen]
+    };
+    let rows: Vec<[String; 5]> = people.iter().map(row).collect();
+    table(["ID", "NAME", "ROLES", "SIGNS IN BY", "SEEN"].map(|name| (name, Side::Left)), &rows)
 }
 
-fn tokens_text(tokens: &[Token]) -> String {
-    let mut text = String::new();
-    for token in tokens {
+fn tokens_text(tokens: &[Token], here: &Here) -> String {
+    if tokens.is_empty() {
+        return "No tokens.\n".to_owned();
+    }
+    let row = |token: &Token| {
         let permissions: Vec<&str> = token.permissions.iter().map(|one| one.as_str()).collect();
         let shops = match &token.shops {
             Some(shops) => shops.iter().map(ShopId::as_str).collect::<Vec<_>>().join(", "),
             None => "all shops".to_owned(),
         };
-        let end = if token.has_expired { ", expired" } else { "" };
-        let may = permissions.join(", ");
-        push(&mut text, &format!("{:<16} {may} at {shops}{end}", token.name.as_str()));
-    }
-    text
-}
-
-fn push(text: &mut String, line: &str) {
-    writeln!(text, "{line}").expect("invariant: writing to a String cannot fail");
+        let end = if token.has_expired { "expired " } else { "" };
+        let end = format!("{end}{}", here.ago(token.expires_ms));
+        let used = token.used_ms.map_or_else(|| "never".to_owned(), |at_ms| here.ago(at_ms));
+        [token.name.to_string(), permissions.join(", "), shops, end, used]
+    };
+    let rows: Vec<[String; 5]> = tokens.iter().map(row).collect();
+    table(["NAME", "MAY", "AT", "ENDS", "USED"].map(|name| (name, Side::Left)), &rows)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::tz::TimeZone;
 
     #[test]
     fn a_role_is_said_with_or_without_a_shop() {
@@ -327,19 +335,29 @@ mod tests {
             grants: grants.iter().map(|text| grant(text).unwrap()).collect(),
             has_password,
             has_second_factor,
+            seen_ms: None,
         };
+        let here = Here { now_ms: 600_000, zone: TimeZone::UTC };
         let people = [person(false, false, &[]), person(true, true, &["operator", "owner@lamps"])];
         let expect = "\
-anna             Anna                     no role (no password yet)
-anna             Anna                     operator, owner@lamps (password, second factor)
+ID    NAME  ROLES                  SIGNS IN BY              SEEN
+anna  Anna  no role                no password yet          never
+anna  Anna  operator, owner@lamps  password, second factor  never
 ";
-        assert_eq!(people_text(&people), expect);
+        assert_eq!(people_text(&people, &here), expect);
         let token = Token {
             name: "deploy".parse().unwrap(),
             permissions: vec![Permission::See, Permission::Operate],
             shops: Some(vec!["lamps".parse().unwrap()]),
             has_expired: true,
+            expires_ms: 540_000,
+            used_ms: Some(0),
         };
-        assert_eq!(tokens_text(&[token]), "deploy           see, operate at lamps, expired\n");
+        let expect = "\
+NAME    MAY           AT     ENDS               USED
+deploy  see, operate  lamps  expired 1 min ago  10 min ago
+";
+        assert_eq!(tokens_text(&[token], &here), expect);
+        assert_eq!(tokens_text(&[], &here), "No tokens.\n");
     }
 }

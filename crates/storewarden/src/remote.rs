@@ -1,18 +1,15 @@
-//! The commands that ask a running control: status, sign-in, reload.
+//! The commands that ask a running control: sign-in, reload, drain; and what they share.
 
 use crate::{
     cli::Exit,
     client::{Answer, ClientError, ask},
-    status::{self, Paint},
 };
 use anyhow::{Context, bail};
-use kernel::Level;
 use serde::Deserialize;
 use std::{
-    io::{ErrorKind, IsTerminal as _, Write as _},
+    io::{ErrorKind, Write as _},
     path::Path,
 };
-use watch::state::Status;
 
 /// The error of the API: a sentence, and lines with details.
 #[derive(Debug, Deserialize)]
@@ -22,7 +19,6 @@ struct ErrorBody {
 
 #[derive(Debug, Deserialize)]
 struct ErrorDetail {
-    code: String,
     message: String,
     #[serde(default)]
     details: Vec<String>,
@@ -34,20 +30,6 @@ pub(crate) fn exit_of(error: &anyhow::Error) -> Exit {
         Some(_) => Exit::Unreachable,
         None => Exit::Wrong,
     }
-}
-
-/// Prints how the shops are. Something broken is an exit of its own, for scripts.
-pub(crate) fn status(state: &Path, json: bool) -> anyhow::Result<Exit> {
-    let answer = good(ask(state, "GET", "/api/v1/status")?)?;
-    let status: Status = answer.json()?;
-    if json {
-        print_bytes(&answer.body)?;
-    } else {
-        let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        print(status::text(&status, Paint(colours)).as_bytes())?;
-    }
-    let broken = status::worst(&status) == Level::Broken;
-    Ok(if broken { Exit::Wrong } else { Exit::Fine })
 }
 
 #[derive(Debug, Deserialize)]
@@ -99,15 +81,57 @@ pub(crate) fn reload(state: &Path, json: bool) -> anyhow::Result<Exit> {
     Ok(Exit::Fine)
 }
 
+/// Has an instance get no new requests, or get them again.
+pub(crate) fn drain(
+    state: &Path,
+    shop: &str,
+    instance: &str,
+    deed: &str,
+    json: bool,
+) -> anyhow::Result<Exit> {
+    let (shop_path, instance_path) = (escape(shop), escape(instance));
+    let path = format!("/api/v1/shops/{shop_path}/instances/{instance_path}/{deed}");
+    let answer = good(ask(state, "POST", &path)?)?;
+    if json {
+        print_bytes(&answer.body)?;
+    } else if deed == "drain" {
+        let text = format!(
+            "{instance} of {shop} gets no new requests. Give it some again: storewarden undrain \
+             {shop} {instance}\n"
+        );
+        print(text.as_bytes())?;
+    } else {
+        print(format!("{instance} of {shop} gets requests again.\n").as_bytes())?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// The answer when it is a good one; else what control says, with its details.
 pub(crate) fn good(answer: Answer) -> anyhow::Result<Answer> {
     if (200..300).contains(&answer.status) {
         return Ok(answer);
     }
     let said: Option<ErrorBody> = answer.json().ok();
     match said {
-        Some(said) => bail!("{} ({})", said.error.message, said.error.code),
+        Some(ErrorBody { error }) => {
+            let details = error.details.iter().map(|line| format!("\n  {line}"));
+            bail!("{}{}", error.message, details.collect::<String>())
+        }
         None => bail!("control answered with status {}", answer.status),
     }
+}
+
+/// For a query: everything but letters, digits, hyphens, dots and underscores as `%XX`.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
 }
 
 /// JSON as it came, and a line break.
@@ -123,5 +147,16 @@ pub(crate) fn print(bytes: &[u8]) -> anyhow::Result<()> {
             Err(error).context("print the answer")
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_escaped() {
+        assert_eq!(escape("lamps-2"), "lamps-2");
+        assert_eq!(escape("a b&c=ü"), "a%20b%26c%3D%C3%BC");
     }
 }

@@ -1,55 +1,147 @@
 //! `storewarden status`: how the shops are, in a few lines that can be read at a glance.
 
-use crate::words;
-use kernel::{Currency, Level, Money, facts::Health};
-use std::fmt::Write as _;
-use watch::state::{Edge, Instance, Orders, ShopNow, Status};
+use crate::{
+    cli::{Exit, State},
+    client::ask,
+    incidents::{self, Incident},
+    moment::Here,
+    remote::{good, print, print_bytes},
+    runs::{Run, Runs},
+    terminal::{self, Foot, Paint, cut, printable, width},
+    words,
+};
+use anyhow::bail;
+use kernel::{Currency, Level, Money, config::nearest, facts::Health};
+use serde_json::{Value, json};
+use std::{fmt::Write as _, time::Duration};
+use watch::state::{Beside, Edge, Instance, Orders, ShopNow, Status};
 
-/// Whether colours and weights may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Paint(pub(crate) bool);
+/// How often it is told again with `--watch`.
+const EVERY: Duration = Duration::from_secs(2);
+/// Columns of the names at the left.
+const NAMES: usize = 10;
 
-impl Paint {
-    fn level(self, level: Level, text: &str) -> String {
-        let colour = match level {
-            Level::Good => "32",
-            Level::Attention => "33",
-            Level::Broken => "31;1",
-            Level::Unknown => "35",
+/// All that is told, of one shop or of all.
+struct Standing {
+    status: Status,
+    /// Not resolved; `None`: they cannot be read now.
+    incidents: Option<Vec<Incident>>,
+    /// Not over; `None`: they cannot be read now.
+    runs: Option<Vec<Run>>,
+    /// The same three as they came.
+    json: Value,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wish<'a> {
+    pub(crate) shop: Option<&'a str>,
+    pub(crate) watch: bool,
+    pub(crate) json: bool,
+}
+
+/// Prints how the shops are. Something broken is an exit of its own, for scripts.
+pub(crate) fn run(state: &State, wish: Wish<'_>) -> anyhow::Result<Exit> {
+    if wish.watch {
+        return watch(state, wish.shop);
+    }
+    let standing = ask_all(state, wish.shop)?;
+    if wish.json {
+        print_bytes(serde_json::to_string(&standing.json)?.as_bytes())?;
+    } else {
+        print(text(&standing, &Here::now(), Paint::of_output()).as_bytes())?;
+    }
+    let broken = worst(&standing.status) == Level::Broken;
+    Ok(if broken { Exit::Wrong } else { Exit::Fine })
+}
+
+/// Tells it again and again, until Ctrl-C.
+fn watch(state: &State, shop: Option<&str>) -> anyhow::Result<Exit> {
+    if !terminal::is_live() {
+        bail!("--watch needs a terminal; for programs there is --json, once");
+    }
+    let mut foot = Foot::default();
+    loop {
+        // A control that restarts is back in a moment.
+        let said = match ask_all(state, shop) {
+            Ok(standing) => text(&standing, &Here::now(), Paint::of_output()),
+            Err(error) => format!("{error:#}\n"),
         };
-        self.with(colour, text)
+        let (columns, lines) = terminal::size();
+        let fits =
+            |line: &str| if Paint::of_output().0 { line.to_owned() } else { cut(line, columns) };
+        let shown: Vec<String> = said.lines().take(lines - 1).map(fits).collect();
+        print(foot.draw("", &shown).as_bytes())?;
+        std::thread::sleep(EVERY);
     }
+}
 
-    fn strong(self, text: &str) -> String {
-        self.with("1", text)
+fn ask_all(state: &State, shop: Option<&str>) -> anyhow::Result<Standing> {
+    let directory = &state.directory;
+    let mut json: Value = good(ask(directory, "GET", "/api/v1/status")?)?.json()?;
+    if let (Some(shop), Some(shops)) = (shop, json["shops"].as_array_mut()) {
+        let ids: Vec<String> =
+            shops.iter().filter_map(|shop| shop["id"].as_str().map(str::to_owned)).collect();
+        if !ids.iter().any(|id| id == shop) {
+            bail!("{}", no_shop(shop, &ids));
+        }
+        shops.retain(|one| one["id"] == shop);
     }
+    // Shops are shown also while our own records cannot be read.
+    let incidents = incidents::unresolved(state, shop).ok();
+    let of_shop = shop.map(|shop| format!("&shop={}", crate::remote::escape(shop)));
+    let path = format!("/api/v1/runs?state=open&limit=200{}", of_shop.unwrap_or_default());
+    let runs: Option<Value> =
+        good(ask(directory, "GET", &path)?).ok().map(|answer| answer.json()).transpose()?;
+    json["incidents"] = json!(incidents);
+    json["runs"] = runs.as_ref().map_or(Value::Null, |runs| runs["runs"].clone());
+    let incidents = incidents.map(|all| all.into_iter().map(serde_json::from_value).collect());
+    Ok(Standing {
+        status: serde_json::from_value(json.clone())?,
+        incidents: incidents.transpose()?,
+        runs: runs.map(serde_json::from_value::<Runs>).transpose()?.map(|runs| runs.runs),
+        json,
+    })
+}
 
-    fn quiet(self, text: &str) -> String {
-        self.with("2", text)
-    }
-
-    fn with(self, code: &str, text: &str) -> String {
-        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+fn no_shop(shop: &str, ids: &[String]) -> String {
+    match nearest(shop, ids.iter().map(String::as_str)) {
+        Some(near) => format!("there is no shop `{shop}`; did you mean `{near}`?"),
+        None => format!("there is no shop `{shop}`; there are {}", ids.join(", ")),
     }
 }
 
 /// The worst level of any shop.
-pub(crate) fn worst(status: &Status) -> Level {
+fn worst(status: &Status) -> Level {
     status.shops.iter().map(|shop| shop.now.verdict.level).max().unwrap_or(Level::Unknown)
 }
 
 /// The whole text, ending in a line break.
-pub(crate) fn text(status: &Status, paint: Paint) -> String {
+fn text(standing: &Standing, here: &Here, paint: Paint) -> String {
     let mut text = String::new();
-    for shop in &status.shops {
-        describe(&mut text, &shop.now, paint);
+    for shop in &standing.status.shops {
+        describe(&mut text, &shop.now, standing, here, paint);
     }
-    let machine = machine_line(status);
-    push(&mut text, &paint.quiet(&machine));
+    let machine = happening(standing, None, here, paint);
+    if !machine.is_empty() {
+        push(&mut text, &paint.strong("This machine"));
+        text.push_str(&machine);
+        text.push('\n');
+    }
+    for (what, known) in
+        [("incidents", standing.incidents.is_some()), ("runs", standing.runs.is_some())]
+    {
+        if !known {
+            let said =
+                format!("? Whether there are {what} is unknown: our records cannot be read.");
+            push(&mut text, &paint.level(Level::Unknown, &said));
+        }
+    }
+    push(&mut text, &paint.quiet(&machine_line(&standing.status)));
     text
 }
 
-fn describe(text: &mut String, shop: &ShopNow, paint: Paint) {
+fn describe(text: &mut String, shop: &ShopNow, standing: &Standing, here: &Here, paint: Paint) {
     let level = shop.verdict.level;
     let sign = match level {
         Level::Good => "●",
@@ -58,25 +150,26 @@ fn describe(text: &mut String, shop: &ShopNow, paint: Paint) {
         Level::Unknown => "?",
     };
     let verdict = words::verdict(&shop.verdict, shop.at_ms);
-    push(
-        text,
-        &format!(
-            "{} {}  {}",
-            paint.level(level, sign),
-            paint.strong(&shop.name),
-            paint.level(level, &verdict)
-        ),
-    );
-    push(text, &format!("  {:<10} {}", "orders", orders(&shop.orders, &shop.currency)));
+    let (sign, name) = (paint.level(level, sign), paint.strong(&printable(&shop.name)));
+    push(text, &format!("{sign} {name}  {}", paint.level(level, &verdict)));
+    named(text, "orders", &orders(&shop.orders, &shop.currency));
+    let columns = |of: fn(&Instance) -> &str| {
+        shop.instances.iter().map(|instance| width(of(instance))).max().unwrap_or(0)
+    };
+    let columns =
+        [columns(|instance| instance.name.as_str()), columns(|instance| &instance.address)];
     for (index, instance) in shop.instances.iter().enumerate() {
         let label = if index == 0 { "instances" } else { "" };
-        push(text, &format!("  {label:<10} {}", instance_line(instance)));
+        named(text, label, &instance_line(instance, columns, shop.at_ms, paint));
     }
-    if shop.hold.held + shop.hold.queued > 0 {
-        let waiting = format!("{} held, {} queued", shop.hold.held, shop.hold.queued);
-        push(text, &format!("  {:<10} {waiting}", "waiting"));
+    if let Some(hold) = shop.hold.as_ref().filter(|hold| hold.held + hold.queued > 0) {
+        named(text, "waiting", &format!("{} held, {} queued", hold.held, hold.queued));
     }
-    push(text, &format!("  {:<10} {}", "at", shop.addresses.join("  ")));
+    if let Some(beside) = &shop.beside {
+        named(text, "beside", &logs(beside));
+    }
+    text.push_str(&happening(standing, Some(shop.id.as_str()), here, paint));
+    named(text, "at", &shop.addresses.join("  "));
     for finding in &shop.findings {
         let since = words::age(shop.at_ms - finding.since_ms);
         let said = words::finding(finding, shop.at_ms).replace('\n', "\n    ");
@@ -84,6 +177,44 @@ fn describe(text: &mut String, shop: &ShopNow, paint: Paint) {
         push(text, &format!("  {}", paint.level(finding.level, &line)));
     }
     text.push('\n');
+}
+
+/// What a shop is known by that another web server stands before.
+fn logs(beside: &Beside) -> String {
+    let logs: Vec<&str> = beside.logs.iter().map(|log| log.path.as_str()).collect();
+    let (lines, broken) = (beside.lines, beside.broken);
+    let timing = match &beside.timing {
+        Some(_) => "",
+        None => "; its lines do not say how long anything took",
+    };
+    format!("{}: {lines} lines read, {broken} not understood{timing}", logs.join(", "))
+}
+
+/// The incidents and runs of a shop, or of none.
+fn happening(standing: &Standing, shop: Option<&str>, here: &Here, paint: Paint) -> String {
+    let mut text = String::new();
+    let incidents = standing.incidents.iter().flatten().filter(|one| one.shop.as_deref() == shop);
+    for (index, incident) in incidents.enumerate() {
+        let label = if index == 0 { "incidents" } else { "" };
+        let line = paint.level(incident.level, &printable(&incidents::line(incident, here)));
+        named(&mut text, label, &line);
+    }
+    let runs = standing.runs.iter().flatten().filter(|run| run.shop.as_deref() == shop);
+    for (index, run) in runs.enumerate() {
+        let label = if index == 0 { "runs" } else { "" };
+        let (id, what, state) = (&run.id, printable(&run.what()), crate::runs::words(&run.state));
+        let (done, all, ago) = (run.done_steps, run.all_steps, here.ago(run.created_ms));
+        named(
+            &mut text,
+            label,
+            &format!("{id} {what}: {state}, {done} of {all} steps done, {ago}"),
+        );
+    }
+    text
+}
+
+fn named(text: &mut String, name: &str, said: &str) {
+    push(text, &format!("  {name:<NAMES$} {said}"));
 }
 
 fn orders(orders: &Orders, currency: &str) -> String {
@@ -98,23 +229,40 @@ fn orders(orders: &Orders, currency: &str) -> String {
     format!("{hour}, {day}")
 }
 
-fn instance_line(instance: &Instance) -> String {
-    let health = match instance.health {
-        Health::Up => "up",
-        Health::Down => "down",
-        Health::SlowStart => "warming up",
-        Health::Draining => "draining",
-        Health::Unknown => "unknown",
+/// `columns` are those of the widest name and address.
+fn instance_line(instance: &Instance, columns: [usize; 2], now_ms: i64, paint: Paint) -> String {
+    let (health, level) = match instance.health {
+        Health::Up => ("up", Level::Good),
+        Health::Down => ("down", Level::Broken),
+        Health::SlowStart => ("warming up", Level::Good),
+        Health::Draining => ("draining", Level::Attention),
+        Health::Unknown => ("unknown", Level::Unknown),
     };
-    let (name, address) = (instance.name.as_str(), &instance.address);
-    let place = format!("{name:<12} {address:<21} {health}");
+    let wide = |text: &str, columns: usize| {
+        format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
+    };
+    let name = wide(instance.name.as_str(), columns[0]);
+    let address = wide(&instance.address, columns[1]);
+    let place = format!("{name}  {address}  {}", paint.level(level, health));
     if instance.health == Health::Unknown {
         // Nobody reports of it, so that its figures say nothing either.
         return place;
     }
+    let since = match instance.health {
+        Health::Up | Health::SlowStart | Health::Unknown => String::new(),
+        Health::Down | Health::Draining => {
+            format!(" for {}", words::age(now_ms - instance.since_ms))
+        }
+    };
     let p95 = instance.p95_ms.map(|p95| format!(", p95 {p95:.0} ms")).unwrap_or_default();
-    let (in_flight, per_second) = (instance.in_flight, instance.requests_per_second);
-    format!("{place}, {in_flight} in flight, {per_second:.1} requests/s{p95}")
+    // From beside, nobody counts what runs there.
+    let in_flight = instance.in_flight.map(|count| format!(", {count} in flight"));
+    let per_second = instance.requests_per_second.map(|rate| format!(", {rate:.1} requests/s"));
+    format!(
+        "{place}{since}{}{}{p95}",
+        in_flight.unwrap_or_default(),
+        per_second.unwrap_or_default()
+    )
 }
 
 fn machine_line(status: &Status) -> String {

@@ -44,7 +44,7 @@ async fn without_a_control_commands_say_so_with_a_code_of_their_own() {
         let spawn = program().arg(command).arg("--state").arg(folder.path());
         let error = run_to_end(spawn, LIMIT).unwrap_err().to_string();
         assert!(error.contains("exit status: 4"), "{error}");
-        assert!(error.contains("is Storewarden running"), "{error}");
+        assert!(error.contains("Storewarden does not run with the state directory"), "{error}");
     }
 }
 

@@ -146,8 +146,12 @@ async fn somebody_invited_sees_their_shop_and_no_other() {
     let shops = carl.ask("GET", "/api/v1/shops").await.json();
     assert_eq!(shops["shops"][0]["id"], "lamps");
     assert_eq!(carl.me().await["shops"], json!({ "lamps": ["see"] }));
-    let elsewhere = json!({ "grants": [{ "role": "client", "shop": "socks" }] });
-    let changed = owner.tell("PATCH", "/api/v1/people/carl", elsewhere).await;
+    let elsewhere = json!({ "grants": [{ "role": "client", "shop": "lamp" }] });
+    let refused = owner.tell("PATCH", "/api/v1/people/carl", elsewhere).await;
+    assert_eq!(said(&refused), (404, "not_found".into()));
+    assert!(refused.body.contains("did you mean `lamps`?"), "{}", refused.body);
+    let nowhere = json!({ "grants": [] });
+    let changed = owner.tell("PATCH", "/api/v1/people/carl", nowhere).await;
     assert_eq!(changed.status, 200, "{}", changed.body);
     // From the next request on, without signing in again.
     assert_eq!(carl.ask("GET", "/api/v1/shops").await.json(), json!({ "shops": [] }));
@@ -336,6 +340,9 @@ async fn a_token_does_what_it_is_for_until_it_is_revoked() {
     ] {
         assert_eq!(said(&make(bad.clone()).await), (422, "scope".into()), "{bad}");
     }
+    let strange = make(json!({ "name": "a", "permissions": ["see"], "shops": ["lmaps"] })).await;
+    assert_eq!(said(&strange), (404, "not_found".into()));
+    assert!(strange.body.contains("did you mean `lamps`?"), "{}", strange.body);
     let bearer = format!("Bearer {token}");
     let headers = [("authorization", bearer.as_str())];
     assert_eq!(running.ask("GET", "/api/v1/shops/lamps", &headers).await.status, 200);

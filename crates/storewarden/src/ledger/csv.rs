@@ -11,7 +11,7 @@ pub(super) fn line(record: &LedgerRecord) -> String {
     let fields = [
         record.sequence.to_string(),
         record.at_ms.to_string(),
-        super::shown(record.at_ms),
+        super::utc(record.at_ms),
         record.actor.clone(),
         record.shop.clone().unwrap_or_default(),
         record.kind.clone(),

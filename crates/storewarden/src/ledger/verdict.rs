@@ -1,6 +1,6 @@
 //! `ledger verify`: what holds, since when, and what does not, in words.
 
-use super::{open, shown};
+use super::{open, utc};
 use crate::{cli::Exit, remote::print};
 use anyhow::Context as _;
 use std::{
@@ -91,8 +91,8 @@ fn sentence(found: &Verification) -> String {
             Some((from, until)) => format!(
                 "The ledger holds: {}, from {} to {}.",
                 records(found.records),
-                shown(from),
-                shown(until)
+                utc(from),
+                utc(until)
             ),
         };
     };
@@ -122,11 +122,11 @@ fn fault_words(fault: &LedgerFault) -> String {
         LedgerBreak::Rewritten { until, checkpoint_at_ms } => format!(
             "somewhere from record {number} to {until} another history took the place of the one \
              that {checkpoint} saw at {}",
-            shown(*checkpoint_at_ms)
+            utc(*checkpoint_at_ms)
         ),
         LedgerBreak::CutOff { until, checkpoint_at_ms } => format!(
             "the records from {number} on are gone; {checkpoint} saw them up to {until} at {}",
-            shown(*checkpoint_at_ms)
+            utc(*checkpoint_at_ms)
         ),
         LedgerBreak::Unreadable { reason } => format!("record {number} cannot be read ({reason})"),
         LedgerBreak::OtherStore { store } => {
@@ -151,7 +151,7 @@ fn covered(found: &Verification) -> String {
         1 => "1 checkpoint".to_owned(),
         all => format!("{all} checkpoints"),
     };
-    format!("{} by {by}, the last of {}{since}", records(found.covered), shown(at_ms))
+    format!("{} by {by}, the last of {}{since}", records(found.covered), utc(at_ms))
 }
 
 fn notes(found: &Verification, given: usize, own_key: bool) -> Vec<String> {
