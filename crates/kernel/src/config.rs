@@ -9,6 +9,7 @@ use crate::{
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
 mod alerts;
+mod bundle;
 mod changes;
 mod explain;
 mod launch;
@@ -22,6 +23,7 @@ pub use alerts::{
     AlertSettings, ChannelSettings, Language, MuteWindow, NotifySettings, RemedySettings,
     RuleSettings, Secret, SmtpSecurity, SmtpSettings,
 };
+pub use bundle::Bundle;
 pub use changes::changes;
 pub use explain::{Explanation, Row, Section, explain};
 pub use launch::{CommandSettings, DeploySettings, Launch, UnitName, UnitNameError};

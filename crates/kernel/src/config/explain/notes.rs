@@ -48,6 +48,10 @@ fn low_ports(configuration: &Configuration) -> Option<String> {
 
 fn of_shop(shop: &ShopSettings, tls: bool) -> Vec<String> {
     let mut notes = Vec::new();
+    if shop.beside.is_some() {
+        notes.extend(of_watched(shop));
+        return notes;
+    }
     let (id, public) = (&shop.id, shop.hosts.iter().find(|host| outer::is_public(host)));
     if let Some(host) = public.filter(|_| !tls) {
         notes.push(format!(
@@ -78,8 +82,31 @@ fn of_shop(shop: &ShopSettings, tls: bool) -> Vec<String> {
             instance.name
         ));
     }
-    if shop.database.is_none() {
-        notes.push(format!("{id}: without `database` nobody can say whether it sells."));
-    }
+    notes.extend(without_database(shop));
     notes
+}
+
+fn of_watched(shop: &ShopSettings) -> Vec<String> {
+    let mut notes = Vec::new();
+    let id = &shop.id;
+    let format = shop.beside.as_ref().map(|beside| &beside.format);
+    if format.is_some_and(|format| format.timing().is_none()) {
+        notes.push(format!(
+            "{id}: how long its pages take stays unknown, for lines of `{}` do not say it. nginx \
+             tells it by `$request_time` in a `log_format`, Apache by `%D`.",
+            format.map_or("", |format| format.text())
+        ));
+    }
+    notes.push(format!(
+        "{id}: nothing is held, cached or led around a restart from beside. `storewarden front \
+         {id}` puts Storewarden before it, and back again."
+    ));
+    notes.extend(without_database(shop));
+    notes
+}
+
+fn without_database(shop: &ShopSettings) -> Option<String> {
+    let id = &shop.id;
+    let missing = || format!("{id}: without `database` nobody can say whether it sells.");
+    shop.database.is_none().then(missing)
 }

@@ -2,10 +2,10 @@
 
 use super::{Rows, Section, bytes, ms, number};
 use crate::{
-    Currency,
+    Currency, LogFormat, LogTiming,
     config::{
-        CertificateSource, CommandSettings, Configuration, DeploySettings, InstanceSettings, Known,
-        Launch, ShopSettings, outer,
+        BesideSettings, CertificateSource, CommandSettings, Configuration, DeploySettings,
+        InstanceSettings, Known, Launch, ShopSettings, outer,
     },
     snapshot::{Balance, CacheLimits, Check, Hold, Timeouts},
 };
@@ -20,6 +20,13 @@ pub(super) fn section(
     rows.put("platform", shop.platform.clone(), false, "knows its carts, its checkout, its orders");
     let hosts = shop.hosts.iter().map(|host| (host.clone(), String::new()));
     rows.list("hosts", false, hosts);
+    if let Some(beside) = &shop.beside {
+        watched(&mut rows, beside);
+        rows.list("app", shop.instances.is_empty(), shop.instances.iter().flat_map(instance));
+        releases(&mut rows, shop);
+        selling(&mut rows, shop);
+        return rows.section(&format!("[shop.{}]", shop.id), &shop.name);
+    }
     rows.list("app", false, shop.instances.iter().flat_map(instance));
     releases(&mut rows, shop);
     selling(&mut rows, shop);
@@ -32,6 +39,22 @@ pub(super) fn section(
     timeouts(&mut rows, &shop.timeouts);
     cache(&mut rows, &shop.cache);
     rows.section(&format!("[shop.{}]", shop.id), &shop.name)
+}
+
+/// What matters of a shop that the edge is not before.
+fn watched(rows: &mut Rows, beside: &BesideSettings) {
+    rows.put("front", "false".to_owned(), false, "another web server stands before it");
+    let logs = beside.logs.iter();
+    let logs = logs.map(|log| (log.display().to_string(), "what visitors do is read here".into()));
+    rows.list("logs", false, logs);
+    let (format, usual) = (&beside.format, LogFormat::default());
+    let meaning = match format.timing() {
+        None => "its lines do not say how long anything takes",
+        Some(LogTiming::FirstByte) => "its lines say when an answer began",
+        Some(LogTiming::Application) => "its lines say how long the application took",
+        Some(LogTiming::Whole) => "its lines say how long a whole answer took",
+    };
+    rows.add("log_format", format, &usual, ToString::to_string, meaning);
 }
 
 fn instance(instance: &InstanceSettings) -> Vec<(String, String)> {

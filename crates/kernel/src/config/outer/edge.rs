@@ -48,8 +48,10 @@ pub(in crate::config) fn default_settings() -> EdgeSettings {
     }
 }
 
-pub(super) fn edge(section: Section<'_>) -> EdgeSettings {
-    let listen = listen(&section);
+/// Where every shop is only watched, the edge listens nowhere unless told to.
+pub(super) fn edge(section: Section<'_>, is_idle: bool) -> EdgeSettings {
+    let usual = if is_idle { Vec::new() } else { default_listen() };
+    let listen = listen(&section, usual);
     let workers = section.number("workers", 0, 1..=1024);
     let settings = EdgeSettings {
         listen,
@@ -62,9 +64,9 @@ pub(super) fn edge(section: Section<'_>) -> EdgeSettings {
     settings
 }
 
-fn listen(section: &Section<'_>) -> Vec<Listen> {
+fn listen(section: &Section<'_>, usual: Vec<Listen>) -> Vec<Listen> {
     let example = "[\"http://[::]:80\", \"https://[::]:443\"]";
-    let Some(texts) = section.texts("listen", example) else { return default_listen() };
+    let Some(texts) = section.texts("listen", example) else { return usual };
     section.refuse_empty_list("listen", example);
     let mut found: Vec<(Listen, Range<usize>)> = Vec::new();
     for text in texts {

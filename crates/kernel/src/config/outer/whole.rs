@@ -1,7 +1,7 @@
 //! The file as a whole: its version, its tables, and what they have to do with one another.
 
 use super::{
-    VERSION, alerts, edge, ledger, plan,
+    VERSION, alerts, edge, ledger, peer, plan,
     reader::{Reader, Wrong},
     section::{Section, kind},
     shop::{self, Around, Shop},
@@ -23,7 +23,7 @@ pub(super) fn read(reader: &Reader<'_>, table: &Table) -> Option<Configuration> 
     // Read already, with all that it names.
     root.item("include");
     let version_is_ours = version(&root);
-    let edge = edge::edge(root.section("edge"));
+    let edge = edge::edge(root.section("edge"), every_shop_is_watched(&root));
     let (control, control_at) = edge::control(root.section("control"));
     let acme = edge::acme(root.section("acme"));
     let around = Around { acme: acme.is_some(), tls: edge.listen.iter().any(|on| on.tls) };
@@ -44,11 +44,21 @@ pub(super) fn read(reader: &Reader<'_>, table: &Table) -> Option<Configuration> 
     let alerts = alerts::alerts(&root, &shops);
     let ledger = ledger::ledger(root.section("ledger"));
     let plan = plan::plan(root.section("plan"), &shops);
+    let peers = peer::peers(&root);
     // Keys of a newer version are no mistakes of the person.
     if version_is_ours {
         root.finish();
     }
-    Some(Configuration { edge, control, acme, shops, alerts, ledger, plan })
+    Some(Configuration { edge, control, acme, shops, alerts, ledger, plan, peers })
+}
+
+/// Whether no shop has the edge before it, so that nobody needs it to listen anywhere.
+fn every_shop_is_watched(root: &Section<'_>) -> bool {
+    let Some(shops) = root.item("shop").and_then(toml_edit::Item::as_table_like) else {
+        return false;
+    };
+    let is_watched = |shop: &toml_edit::Item| shop.get("front").and_then(toml_edit::Item::as_bool);
+    !shops.is_empty() && shops.iter().all(|(_, shop)| is_watched(shop) == Some(false))
 }
 
 fn version(root: &Section<'_>) -> bool {
@@ -140,7 +150,7 @@ fn alone(
         let message = "`force_https` is true, but the edge listens on no https address";
         root.wrong(at, message, "add \"https://[::]:443\" to `edge.listen`, or write false");
     }
-    if shop.settings.certificate == CertificateSource::Acme {
+    if shop.settings.certificate == CertificateSource::Acme && shop.settings.beside.is_none() {
         acme_is_possible(root, shop, edge, acme.is_some());
     }
 }

@@ -23,9 +23,13 @@ const EXAMPLE: &str = "[\"127.0.0.1:3001\", \"127.0.0.1:3002\"]";
 
 type Found = Vec<(InstanceSettings, Range<usize>)>;
 
-/// One instance or a list of them; `None` when there is none, which was then said.
-pub(super) fn read(section: &Section<'_>) -> Option<Found> {
+/// One instance or a list of them; `None` when there is none and one is needed, which was then said.
+/// A shop that is only watched needs none.
+pub(super) fn read(section: &Section<'_>, is_watched: bool) -> Option<Found> {
     let Some(item) = section.item("app") else {
+        if is_watched {
+            return Some(Found::new());
+        }
         section.missing("app", format!("write `app = {EXAMPLE}`"));
         return None;
     };

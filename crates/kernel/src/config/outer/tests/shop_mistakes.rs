@@ -68,7 +68,7 @@ app = "127.0.0.1:3001"
 ",
         ),
         &[
-            "6:1: [shop.lamps] has no key `price`; there are `platform`, `name`, `hosts`, `app`, `deploy`, `certificate`, `force_https`, `eject`, `balance`, `check`, `hold`, `timeouts`, `slow_start`, `cache`, `database`, `currency`, `time_zone`, `colour` and `contact`",
+            "6:1: [shop.lamps] has no key `price`; there are `platform`, `name`, `hosts`, `front`, `logs`, `log_format`, `app`, `deploy`, `certificate`, `force_https`, `eject`, `balance`, `check`, `hold`, `timeouts`, `slow_start`, `cache`, `database`, `currency`, `time_zone`, `colour` and `contact`",
         ],
     ),
     (
@@ -537,4 +537,40 @@ fn every_mistake_is_found_with_its_place_and_mend() {
     check(APP);
     check(LAUNCH);
     check(DATABASE);
+}
+
+/// `front`, `logs` and `log_format`.
+const BESIDE: Cases = &[
+    (
+        AfterHead("front = false\n"),
+        &[
+            "2:1: [shop.lamps] has no `logs`; write `logs = \"/var/log/nginx/access.log\"`: without it \
+             nobody knows of visitors",
+        ],
+    ),
+    (
+        AfterHead(
+            "front = false\nlogs = [\"access.log\", \"/a\", \"/a\"]\nlog_format = \"combind\"\n",
+        ),
+        &[
+            "7:9: `logs` is \"access.log\", which is relative; write the whole path, beginning with `/`: \
+             services start in other folders",
+            "7:29: `logs` has \"/a\" twice; keep one of the two",
+            "8:14: `log_format` names no format and has no field such as `$status` or `%s`; is \
+             \"combined\" meant?",
+        ],
+    ),
+    (
+        AfterHead("log_format = \"$time_local $request\"\n"),
+        &[
+            "6:14: `log_format` does not say with which status (`$status` or `%>s`); write the text behind \
+             `log_format NAME` (nginx) or `LogFormat` (Apache), or one of `combined`, `common` and \
+             `vhost_combined`",
+        ],
+    ),
+];
+
+#[test]
+fn mistakes_of_a_shop_beside_another_web_server_are_told() {
+    check(BESIDE);
 }
