@@ -111,6 +111,56 @@ impl Store {
         self.writer.write(write).await
     }
 
+    /// Writes minutes and how far access logs were counted as one, so that no line is counted twice or
+    /// not at all.
+    ///
+    /// # Errors
+    /// As of [`Store::put_minutes`].
+    pub async fn record_log(
+        &self,
+        shop: &ShopId,
+        minutes: Vec<MinuteRecord>,
+        place: String,
+    ) -> Result<(), StoreError> {
+        let shop = shop.clone();
+        let write = move |connection: &Connection| {
+            put_minutes(connection, &shop, &minutes)?;
+            let mut insert = connection.prepare_cached(
+                "INSERT INTO log_place (shop, place) VALUES (?1, ?2)
+                 ON CONFLICT (shop) DO UPDATE SET place = excluded.place",
+            )?;
+            insert.execute((shop.as_str(), &place)).map(drop)
+        };
+        self.writer.write(write).await
+    }
+
+    /// How far a shop's access logs were counted, as [`Store::record_log`] was told last.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn log_place(&self, shop: &ShopId) -> Result<Option<String>, StoreError> {
+        let shop = shop.clone();
+        let select = move |connection: &Connection| {
+            connection
+                .prepare_cached("SELECT place FROM log_place WHERE shop = ?1")?
+                .query_row([shop.as_str()], |row| row.get(0))
+                .optional()
+        };
+        self.reader.read(select).await
+    }
+
+    /// Forgets how far a shop's access logs were counted: from here on somebody else counts.
+    ///
+    /// # Errors
+    /// As of [`Store::put_minutes`].
+    pub async fn forget_log(&self, shop: &ShopId) -> Result<(), StoreError> {
+        let shop = shop.clone();
+        let forget = move |connection: &Connection| {
+            connection.execute("DELETE FROM log_place WHERE shop = ?1", [shop.as_str()]).map(drop)
+        };
+        self.writer.write(forget).await
+    }
+
     /// How far a shop's orders were counted, as [`Store::record_orders`] was told last.
     ///
     /// # Errors

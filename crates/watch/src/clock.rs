@@ -2,6 +2,7 @@
 
 use crate::{
     Watch, WatchError,
+    access_log::LogPlaces,
     live::{Live, MINUTES_KEPT_MS, Unsaved},
     orders::{minute, now_ms},
     state::{Mark, MarkKind, Minute, Tick},
@@ -75,11 +76,24 @@ pub async fn run(
 
 async fn save(watch: &Watch, store: &Store, unsaved: Unsaved) {
     let mut failed = Unsaved::default();
+    let mut logs: BTreeMap<ShopId, LogPlaces> = unsaved.logs.into_iter().collect();
     for (shop, minutes) in unsaved.minutes {
         let records = minutes.iter().map(record).collect();
-        if let Err(error) = store.put_minutes(&shop, records).await {
+        let places = logs.remove(&shop);
+        let written = match &places {
+            Some(places) => store.record_log(&shop, records, places.to_text()).await,
+            None => store.put_minutes(&shop, records).await,
+        };
+        if let Err(error) = written {
             tracing::warn!(%shop, %error, "minutes were not written down");
+            failed.logs.extend(places.map(|places| (shop.clone(), places)));
             failed.minutes.push((shop, minutes));
+        }
+    }
+    for (shop, places) in logs {
+        if let Err(error) = store.record_log(&shop, Vec::new(), places.to_text()).await {
+            tracing::warn!(%shop, %error, "how far its logs were read was not written down");
+            failed.logs.push((shop, places));
         }
     }
     for (shop, mark) in unsaved.marks {

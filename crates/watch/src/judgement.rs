@@ -6,6 +6,7 @@
 
 mod evidence;
 mod machine;
+pub(crate) mod peers;
 mod traffic;
 mod trends;
 mod verdict;
@@ -15,7 +16,8 @@ mod tests;
 
 pub use evidence::{
     CertificateEvidence, CheckoutEvidence, EdgeEvidence, Evidence, HoldEvidence, InstanceEvidence,
-    MachineEvidence, OrdersEvidence, OrdersSource, ReportEvidence, Streak, TrafficEvidence,
+    LogEvidence, MachineEvidence, OrdersEvidence, OrdersSource, ReportEvidence, Streak,
+    TrafficEvidence,
 };
 
 use kernel::{Finding, Level, Params, Value, Verdict};
@@ -108,8 +110,13 @@ pub fn judge(before: &Memory, evidence: &Evidence) -> (Memory, Judgement) {
     let checkout_stood = memory.standing.contains_key(traffic::CHECKOUT_ERRORS);
     let mut signs = machine::signs(&evidence.machine, evidence.now_ms);
     signs.extend(trends::machine_signs(&evidence.machine, evidence.now_ms));
+    signs.extend(peers::signs(&evidence.machine.peers, evidence.now_ms));
     signs.extend(traffic::edge_sign(evidence));
+    signs.extend(traffic::log_signs(evidence));
     if evidence.edge == EdgeEvidence::Reporting {
+        signs.extend(traffic::instance_signs(evidence));
+    }
+    if evidence.tells_of_visitors() {
         signs.extend(traffic::signs(evidence));
         signs.extend(trends::latency_sign(evidence));
         memory.count_checkouts(checkout_stood, &evidence.checkout);
@@ -136,6 +143,7 @@ pub fn judge_machine(
     let mut memory = before.clone();
     let mut signs = machine::signs(machine, now_ms);
     signs.extend(trends::machine_signs(machine, now_ms));
+    signs.extend(peers::signs(&machine.peers, now_ms));
     signs.extend(traffic::edge_away(edge));
     memory.settle(signs, now_ms);
     let findings = memory.findings();

@@ -5,6 +5,7 @@
 //! [`orders`] and [`clock`] are the tasks that feed and move them. This crate never talks to an edge
 //! itself (control hands it what the link said) and never decides to act.
 
+pub mod access_log;
 pub mod clock;
 pub mod desk;
 mod error;
@@ -16,6 +17,7 @@ pub mod ledger_keeper;
 pub mod live;
 pub mod notify;
 pub mod orders;
+pub mod peers;
 pub mod remedies;
 pub mod rules;
 pub mod state;

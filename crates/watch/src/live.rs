@@ -5,6 +5,7 @@
 //! never counted twice and a lost one loses nothing. An edge that counted before we listened starts
 //! at its first difference. Facts older than three seconds say nothing of now.
 
+mod beside;
 mod difference;
 mod edges;
 mod latency;
@@ -20,21 +21,24 @@ mod tests;
 mod visitors;
 mod window;
 
+pub(crate) use difference::{ClassCounts, Counts, InstanceCounts};
 pub use site::Site;
 
 pub(crate) use minutes::{KEPT_MS as MINUTES_KEPT_MS, MINUTE_MS, minute_of};
 
 use crate::{
-    judgement::{CertificateEvidence, EdgeEvidence, MachineEvidence, Memory, judge_machine},
+    access_log::{LogPlaces, LogReading},
+    judgement::{self, CertificateEvidence, EdgeEvidence, MachineEvidence, Memory, judge_machine},
     ledger_keeper::LedgerStanding,
     orders::{OrdersReading, usual::UsualOrders},
+    peers::PeersStanding,
     rules::{Seen, Source},
     state::{
         Disk, Host, Instance, Mark, MarkKind, Minute, ShopNow, ShopState, ShopStatus, ShopSummary,
         Status, Tick,
     },
 };
-use difference::{Counts, shop_facts};
+use difference::shop_facts;
 use edges::Edges;
 use host::facts::HostSample;
 use jiff::tz::TimeZone;
@@ -79,6 +83,8 @@ pub struct Unsaved {
     pub minutes: Vec<(ShopId, Vec<Minute>)>,
     /// `None`: concerns all shops.
     pub marks: Vec<(Option<ShopId>, Mark)>,
+    /// How far access logs were read, of shops whose minutes are above too.
+    pub(crate) logs: Vec<(ShopId, LogPlaces)>,
 }
 
 /// What an edge reports of an instance.
@@ -191,6 +197,23 @@ impl Live {
         }
     }
 
+    /// Takes what the access logs of a shop said.
+    pub(crate) fn log_read(&mut self, shop: &ShopId, reading: LogReading) {
+        if let Some(shop) = self.shop_mut(shop) {
+            shop.read_log(reading);
+        }
+    }
+
+    /// How far the access logs of a shop were read; `None` when nobody has read them since the start.
+    pub(crate) fn log_places(&self, shop: &ShopId) -> Option<LogPlaces> {
+        self.shop(shop)?.log.places().cloned()
+    }
+
+    /// The last minute of a shop whose traffic is known.
+    pub(crate) fn last_known_traffic_ms(&self, shop: &ShopId) -> Option<i64> {
+        self.shop(shop)?.minutes.last_known_traffic_ms()
+    }
+
     pub fn host_sample(&mut self, sample: HostSample) {
         self.host = Some(sample);
     }
@@ -242,6 +265,11 @@ impl Live {
         self.machine.notify_failing = failing;
     }
 
+    /// How it stands with other Storewardens.
+    pub fn peers(&mut self, standing: PeersStanding) {
+        self.machine.peers = standing;
+    }
+
     /// How it stands with the ledger and its checkpoints.
     pub fn ledger(&mut self, standing: LedgerStanding) {
         self.machine.ledger = standing;
@@ -263,10 +291,18 @@ impl Live {
         if self.host_now == Host::default() {
             blind.push(Source::Host);
         }
+        if judgement::peers::is_blind(&self.machine.peers) {
+            blind.push(Source::Peers);
+        }
         let machine = &self.machine_findings;
         let shops = self.shops.iter().map(|shop| {
             let is_own = |found: &Finding| machine.iter().all(|of_all| of_all.id != found.id);
             let mut blind = blind.clone();
+            if shop.site.beside.is_some() {
+                // What the edge would say, the logs do.
+                blind.retain(|source| *source != Source::Edge);
+                blind.extend((!shop.log.is_reporting(self.now_ms)).then_some(Source::Edge));
+            }
             blind.extend(shop.orders_unknown().then_some(Source::Orders));
             let findings = shop.findings().into_iter().filter(is_own).collect();
             Seen { shop: Some(shop.site.id.clone()), findings, blind }
@@ -391,7 +427,7 @@ impl Live {
         let around = self.around();
         let shop = self.shop(shop)?;
         let rates = shop.site.instances.iter().map(|instance| shop.instance(instance, &around));
-        Some(rates.map(|instance| instance.requests_per_second).sum())
+        rates.map(|instance| instance.requests_per_second).sum()
     }
 
     /// What must be written down. Minutes only when `minutes` asks for them.
@@ -403,6 +439,9 @@ impl Live {
             let marks = shop.marks.take_unsaved().into_iter();
             unsaved.marks.extend(marks.map(|mark| (Some(id.clone()), mark)));
             let changed = if minutes { shop.minutes.take_changed() } else { Vec::new() };
+            if minutes && std::mem::take(&mut shop.log.has_unsaved) {
+                unsaved.logs.extend(shop.log.places().map(|places| (id.clone(), places.clone())));
+            }
             if !changed.is_empty() {
                 unsaved.minutes.push((id, changed));
             }
@@ -415,6 +454,11 @@ impl Live {
         for (shop, minutes) in unsaved.minutes {
             if let Some(shop) = self.shop_mut(&shop) {
                 shop.minutes.put_back_changed(minutes.iter().map(|minute| minute.at_ms));
+            }
+        }
+        for (shop, _) in unsaved.logs {
+            if let Some(shop) = self.shop_mut(&shop) {
+                shop.log.has_unsaved = true;
             }
         }
         for (shop, mark) in unsaved.marks {

@@ -47,6 +47,22 @@ pub struct ShopNow {
     /// What is known of a shop that another web server stands before, and what is not; null when
     /// Storewarden stands before it.
     pub beside: Option<Beside>,
+    /// What visitors by https are shown; null for one of our own making, for trying out.
+    pub certificate: Option<ShopCertificate>,
+}
+
+/// A shop's certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ShopCertificate {
+    /// The first name that it is for.
+    pub host: String,
+    /// As browsers show it, `0a:1b:…`; null while the first one is awaited.
+    pub serial: Option<String>,
+    pub ends_ms: Option<i64>,
+    /// Renewed by us; else somebody must bring a new one.
+    pub renews: bool,
+    /// Why the last order failed.
+    pub error: Option<String>,
 }
 
 /// A shop whole, with its history.

@@ -17,7 +17,9 @@ pub(crate) fn cause(code: &str) -> &str {
         "errors_up" | "checkout_errors" => "errors",
         "slow" | "latency_up" => "speed",
         "orders_stopped" | "orders_unreadable" => "orders",
+        "logs_unreadable" | "log_lines_broken" => "logs",
         "certificate_ending" | "certificate_failed" => "certificate",
+        "peer_silent" | "peer_refuses" | "peer_clock_off" | "peer_token_ending" => "peers",
         "disk_nearly_full" | "store_read_only" | "access_log_lossy" => "disk",
         other => other,
     }
@@ -28,6 +30,7 @@ fn explained_by(code: &str) -> &'static [&'static str] {
     match code {
         "instance_down" | "instance_hung" | "holding" | "errors_up" | "slow" | "latency_up"
         | "checkout_errors" => &["all_down"],
+        "peer_silent" | "page_unreachable" => &["nothing_reachable"],
         "orders_stopped" => &["all_down", "checkout_errors", "orders_unreadable"],
         _ => &[],
     }

@@ -1,7 +1,7 @@
 //! All that judgement looks at: plain numbers of the last seconds, made by `live`.
 
 use crate::{ledger_keeper::LedgerStanding, peers::PeersStanding};
-use kernel::{Drain, InstanceName, facts::Health};
+use kernel::{Drain, InstanceName, ShopId, facts::Health};
 
 /// One shop at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -183,7 +183,10 @@ pub struct MachineEvidence {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateEvidence {
+    pub shop: ShopId,
     pub host: String,
+    /// Of the one in force that was ordered or brought; `None` while another one stands in.
+    pub serial: Option<String>,
     /// `None` when there is none yet.
     pub ends_ms: Option<i64>,
     /// Why the last order failed.

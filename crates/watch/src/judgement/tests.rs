@@ -268,7 +268,9 @@ fn certificates_and_configuration_concern_the_machine() {
     let check = |ends_ms, error: Option<&str>, renews, expect: &[(&str, Level)]| {
         let machine = MachineEvidence {
             certificates: vec![CertificateEvidence {
+                shop: "lamps".parse().unwrap(),
                 host: "shop.example".into(),
+                serial: None,
                 ends_ms,
                 error: error.map(Into::into),
                 renews,

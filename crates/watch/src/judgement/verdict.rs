@@ -15,7 +15,13 @@ const QUIET_GAPS: i64 = 4;
 /// The first of these that holds, the most urgent first.
 pub(super) fn verdict(evidence: &Evidence, findings: &[Finding], checkouts_failed: u64) -> Verdict {
     let found = |code: &str| findings.iter().find(|finding| finding.code == code);
-    if let EdgeEvidence::Away { since_ms } = evidence.edge {
+    if let Some((since_ms, error)) = evidence.logs.as_ref().and_then(|logs| logs.unread.as_ref()) {
+        let params = [("since_ms", (*since_ms).into()), ("error", error.as_str().into())];
+        return say(Level::Unknown, "logs_unreadable", params);
+    }
+    if let EdgeEvidence::Away { since_ms } = evidence.edge
+        && evidence.logs.is_none()
+    {
         return say(Level::Unknown, "edge_away", [("since_ms", since_ms.into())]);
     }
     if let Some(down) = found(ALL_DOWN) {

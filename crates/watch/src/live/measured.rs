@@ -56,8 +56,8 @@ fn measure_traffic(shop: &ShopLive, at_ms: i64, all: &mut Vec<Measured>) {
         (Measurement::P99, last.p99_ms),
         (Measurement::CacheShare, last.cache_share),
         (Measurement::Visitors, last.visitors.map(|visitors| visitors as f64)),
-        (Measurement::InFlight, Some(last.in_flight as f64)),
-        (Measurement::Held, Some(last.held as f64)),
+        (Measurement::InFlight, last.in_flight.map(|count| count as f64)),
+        (Measurement::Held, last.held.map(|count| count as f64)),
     ];
     let known = values.into_iter().filter_map(|(what, value)| Some((what, value?)));
     all.extend(known.map(|(what, value)| Measured::of_shop(&shop.site.id, what, at_ms, value)));

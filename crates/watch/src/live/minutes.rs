@@ -62,6 +62,12 @@ impl Minutes {
         minute.revenue_minor = Some(revenue_minor);
     }
 
+    /// The start of the last minute whose traffic is known.
+    pub(crate) fn last_known_traffic_ms(&self) -> Option<i64> {
+        let seen = |minute: &&Minute| minute.requests.is_some();
+        self.minutes.values().rev().find(seen).map(|minute| minute.at_ms)
+    }
+
     /// The minute that begins then; `None`: nothing is known of it.
     pub(crate) fn known(&self, at_ms: i64) -> Option<&Minute> {
         self.minutes.get(&at_ms)

@@ -73,6 +73,19 @@ pub(crate) struct Around<'a> {
     pub(crate) machine: &'a MachineEvidence,
 }
 
+impl Around<'_> {
+    fn certificate(&self, shop: &ShopId) -> Option<ShopCertificate> {
+        let mut all = self.machine.certificates.iter();
+        all.find(|one| one.shop == *shop).map(|found| ShopCertificate {
+            host: found.host.clone(),
+            serial: found.serial.clone(),
+            ends_ms: found.ends_ms,
+            renews: found.renews,
+            error: found.error.clone(),
+        })
+    }
+}
+
 impl ShopLive {
     pub(crate) fn new(site: Site, now_ms: i64) -> Self {
         let verdict = Verdict {
@@ -391,6 +404,7 @@ impl ShopLive {
                 bytes: cache.map(|(_, bytes)| bytes),
             }),
             beside: site.beside.as_ref().map(|settings| self.log.state(settings)),
+            certificate: around.certificate(&site.id),
         }
     }
 
@@ -432,7 +446,7 @@ impl ShopLive {
         });
         let beside = self.site.beside.as_ref();
         let in_front = beside.is_none();
-        let is_named = beside.is_none_or(|settings| names_instances(settings));
+        let is_named = beside.is_none_or(names_instances);
         let rate = |count: fn(&super::difference::InstanceCounts) -> u64| {
             let rate = |(counts, seconds)| round(count(counts) as f64 / seconds, 10.0);
             is_named.then(|| counts.map_or(0.0, rate))

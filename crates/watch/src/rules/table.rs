@@ -13,6 +13,8 @@ pub enum Source {
     Orders,
     /// Samples of the machine.
     Host,
+    /// Other Storewardens, and pages as seen from here.
+    Peers,
     /// Ourselves: always there.
     Own,
 }
@@ -31,7 +33,7 @@ pub struct Rule {
 /// has its own thresholds to raise and to keep a finding; these are on top of them.
 type Line = (&'static str, u32, u32, Source);
 
-const TABLE: [Line; 23] = [
+const TABLE: [Line; 31] = [
     ("all_down", 5, 60, Source::Edge),
     ("instance_down", 30, 120, Source::Edge),
     ("instance_hung", 30, 120, Source::Edge),
@@ -42,6 +44,8 @@ const TABLE: [Line; 23] = [
     ("latency_up", 120, 300, Source::Edge),
     ("orders_stopped", 30, 60, Source::Orders),
     ("orders_unreadable", 300, 120, Source::Own),
+    ("logs_unreadable", 60, 60, Source::Own),
+    ("log_lines_broken", 120, 300, Source::Edge),
     ("visitor_reports", 0, 60, Source::Own),
     ("edge_away", 15, 60, Source::Own),
     ("disk_nearly_full", 60, 600, Source::Host),
@@ -55,6 +59,13 @@ const TABLE: [Line; 23] = [
     ("notify_failing", 0, 60, Source::Own),
     ("ledger_broken", 0, 60, Source::Own),
     ("checkpoint_undelivered", 3_600, 60, Source::Own),
+    // Silence has lasted for its own time before it is found.
+    ("peer_silent", 0, 60, Source::Peers),
+    ("peer_refuses", 30, 60, Source::Peers),
+    ("peer_clock_off", 60, 300, Source::Peers),
+    ("peer_token_ending", 0, 60, Source::Peers),
+    ("page_unreachable", 0, 60, Source::Peers),
+    ("nothing_reachable", 0, 60, Source::Own),
 ];
 
 /// Of a code that stands in no table.

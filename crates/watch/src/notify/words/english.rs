@@ -58,9 +58,41 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
             says.until("since_ms"),
             text("expected")
         ),
+        "logs_unreadable" => format!("Its access logs tell nothing: {}", text("error")),
+        "log_lines_broken" => format!(
+            "{} lines of its access logs do not fit their format, {} of all",
+            text("lines"),
+            says.share("share")
+        ),
         "orders_unreadable" => {
             format!("Orders cannot be read from the database: {}", text("error"))
         }
+        "nothing_reachable" => format!(
+            "Nothing off this machine can be reached for {}: neither peers nor anybody else",
+            says.until("since_ms")
+        ),
+        "page_unreachable" => {
+            format!("{} cannot be reached from here: {}", text("url"), text("error"))
+        }
+        "peer_clock_off" => format!(
+            "The clocks of this machine and of {} differ by {}",
+            text("peer"),
+            says.span("offset_ms")
+        ),
+        "peer_refuses" => {
+            format!("{} does not let us ask how it is: {}", text("peer"), text("error"))
+        }
+        "peer_silent" => format!(
+            "Storewarden {} has been silent for {}: {}",
+            text("peer"),
+            says.until("since_ms"),
+            text("error")
+        ),
+        "peer_token_ending" => format!(
+            "The token by which we ask {} how it is ends in {}",
+            text("peer"),
+            says.until("ends_ms")
+        ),
         "slow" => {
             format!("Pages are slow: one in twenty takes longer than {}", says.seconds("p95_ms"))
         }

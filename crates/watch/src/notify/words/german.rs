@@ -62,9 +62,41 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
             says.until("since_ms"),
             text("expected")
         ),
+        "logs_unreadable" => format!("Die Zugriffsprotokolle sagen nichts: {}", text("error")),
+        "log_lines_broken" => format!(
+            "{} Zeilen der Zugriffsprotokolle passen nicht zu ihrem Format, {} von allen",
+            text("lines"),
+            says.share("share")
+        ),
         "orders_unreadable" => {
             format!("Bestellungen können nicht aus der Datenbank gelesen werden: {}", text("error"))
         }
+        "nothing_reachable" => format!(
+            "Seit {} ist von hier aus nichts zu erreichen, weder andere Storewarden noch sonst wer",
+            says.until("since_ms")
+        ),
+        "page_unreachable" => {
+            format!("{} ist von hier aus nicht zu erreichen: {}", text("url"), text("error"))
+        }
+        "peer_clock_off" => format!(
+            "Die Uhren dieses Rechners und von {} gehen um {} auseinander",
+            text("peer"),
+            says.span("offset_ms")
+        ),
+        "peer_refuses" => {
+            format!("{} lässt uns nicht fragen, wie es ihm geht: {}", text("peer"), text("error"))
+        }
+        "peer_silent" => format!(
+            "Storewarden {} schweigt seit {}: {}",
+            text("peer"),
+            says.until("since_ms"),
+            text("error")
+        ),
+        "peer_token_ending" => format!(
+            "Der Token, mit dem wir {} fragen, endet in {}",
+            text("peer"),
+            says.until("ends_ms")
+        ),
         "slow" => format!(
             "Seiten sind langsam: Jede zwanzigste braucht länger als {}",
             says.seconds("p95_ms")
