@@ -1,4 +1,5 @@
-// What must hold for every page however it is shown: no axe violation, nothing sticking out, nothing cut.
+// What must hold for every page however it is shown: no axe violation, nothing sticking out, nothing cut. A page is
+// loaded once and then shown in every way, since loading it again takes longer than all that is looked at.
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -6,11 +7,13 @@ import { expect } from './report.mjs'
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-export async function isAccessible(page) {
-  await page.evaluate(axeSource)
-  const { violations } = await page.evaluate(() =>
-    globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }),
-  )
+const EVERYTHING = { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }
+/** What depends on the appearance alone; the rest is the same page. */
+const COLOURS = { type: 'rule', values: ['color-contrast', 'link-in-text-block'] }
+
+export async function isAccessible(page, runOnly = EVERYTHING) {
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axeSource)
+  const violations = await page.evaluate(async (runOnly) => (await globalThis.axe.run(document, { runOnly, resultTypes: ['violations'] })).violations, runOnly)
   const told = violations.map((one) => `${one.id} (${one.impact}): ${one.nodes.slice(0, 3).map((node) => `${node.target.join(' ')} ${node.any[0]?.message ?? ''}`).join(' | ')}`)
   expect(told.length === 0, told.join('\n'))
 }
@@ -42,6 +45,27 @@ function cutOff() {
 export async function fits(page) {
   const wrong = await page.evaluate(cutOff)
   expect(wrong.length === 0, wrong.slice(0, 8).join('\n'))
+}
+
+/** The page that is shown, by day in English, then in German, then by night. `says` looks at what it says in English. */
+export async function inEveryWay(report, page, name, says = async () => undefined) {
+  await report.check(`${name}: says it, fits, and axe finds nothing`, async () => {
+    await says()
+    await fits(page)
+    await isAccessible(page)
+  })
+  await report.check(`${name}, in German: fits`, async () => {
+    await page.getByRole('button', { name: 'Deutsch' }).click()
+    await page.waitForFunction(() => document.documentElement.lang === 'de')
+    await settled(page)
+    await fits(page)
+  })
+  await report.check(`${name}, by night: axe finds nothing`, async () => {
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await settled(page)
+    await isAccessible(page, COLOURS)
+    await page.emulateMedia({ colorScheme: 'light' })
+  })
 }
 
 /** Waits until the page shows a state or says why it has none, and until charts have drawn. */

@@ -3,8 +3,9 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { frame } from './frame.mjs'
-import { fits, isAccessible, settled } from './look.mjs'
+import { cuts, frame, LOOKS } from './frame.mjs'
+import { inEveryWay, isAccessible, settled } from './look.mjs'
+import { past } from './past.mjs'
 import { expect } from './report.mjs'
 import { Session } from './session.mjs'
 
@@ -26,25 +27,23 @@ async function serve(settings) {
   throw new Error('the mock server did not start')
 }
 
-async function state(session, report, origin, scenario, says) {
-  for (const size of ['desk', 'phone']) {
-    for (const language of ['en', 'de']) {
-      const context = await session.context(size, { language, signedIn: false })
-      const page = await session.page(context)
-      await page.goto(`${origin}/sign-in?token=mock&scenario=${scenario}`)
-      for (const [name, path] of [['overview', '/'], ['shop', '/shop']]) {
-        await report.check(`mock, ${scenario}, ${name}, ${size}, ${language}`, async () => {
-          await page.goto(origin + path)
-          await settled(page)
-          const sentence = await page.locator('h1').textContent()
-          if (language === 'en') expect(says[name].test(sentence), `it says “${sentence}”`)
-          await fits(page)
-          if (language === 'en') await isAccessible(page)
-        })
-      }
-      await context.close()
-    }
+/** Each state of the first pages, then each of the further ones, at one size. */
+async function looks(session, report, origin, size) {
+  const context = await session.fresh(size, { signedIn: false })
+  const page = await session.page(context, { tolerate: (text) => text.includes('404') })
+  const first = Object.entries(STATES).flatMap(([scenario, says]) => [['/', scenario, says.overview], ['/shop', scenario, says.shop]])
+  let at = null
+  for (const [path, scenario, says] of [...first, ...LOOKS]) {
+    if (at !== scenario) await page.goto(`${origin}/sign-in?token=mock&scenario=${scenario}`)
+    at = scenario
+    await page.goto(origin + path)
+    await settled(page)
+    await inEveryWay(report, page, `mock, ${scenario}, ${path}, ${size}`, async () => {
+      const sentence = await page.locator('h1').textContent()
+      expect(says.test(sentence), `it says “${sentence}”`)
+    })
   }
+  await context.close()
 }
 
 async function unknownIsNotZero(session, origin) {
@@ -71,19 +70,32 @@ async function cutLine(session, origin) {
   await context.close()
 }
 
-/** `settings` are the mock server's own. */
-export async function mocked(executable, report, settings = []) {
+/** A server of its own for what changes its world, and what cuts its lines: so that all of it can be done at once. */
+async function on(executable, report, settings, name, run) {
   const { child, origin } = await serve(settings)
   const session = await Session.open(executable, origin)
   try {
-    for (const [scenario, says] of Object.entries(STATES)) await state(session, report, origin, scenario, says)
-    await frame(session, report, origin)
-    await report.check('mock: unknown is never shown as 0', () => unknownIsNotZero(session, origin))
-    await report.check('mock: a cut line says so, and heals', () => cutLine(session, origin))
-    await report.check('mock: the console stayed silent', () => expect(session.errors.length === 0, session.errors.slice(0, 10).join('\n')))
-    await report.check('mock: no request left the origin', () => expect(session.strangers.size === 0, [...session.strangers].join(', ')))
+    await run(session, origin)
+    await report.check(`mock, ${name}: the console stayed silent`, () => expect(session.errors.length === 0, session.errors.slice(0, 10).join('\n')))
+    await report.check(`mock, ${name}: no request left the origin`, () => expect(session.strangers.size === 0, [...session.strangers].join(', ')))
   } finally {
     await session.close()
     child.kill()
   }
+}
+
+/** `settings` are the mock server's own. */
+export async function mocked(executable, report, settings = []) {
+  await Promise.all([
+    on(executable, report, settings, 'looks', (session, origin) => Promise.all(['desk', 'phone'].map((size) => looks(session, report, origin, size)))),
+    on(executable, report, settings, 'deeds', async (session, origin) => {
+      await report.check('mock: unknown is never shown as 0', () => unknownIsNotZero(session, origin))
+      await past(session, report, origin)
+      await frame(session, report, origin)
+    }),
+    on(executable, report, settings, 'cuts', async (session, origin) => {
+      await report.check('mock: a cut line says so, and heals', () => cutLine(session, origin))
+      await cuts(session, report, origin)
+    }),
+  ])
 }

@@ -1,4 +1,4 @@
-// Counts what passed and keeps what failed, with the reason.
+// Counts what passed and how long it took, and keeps what failed, with the reason.
 
 export class Report {
   #passed = 0
@@ -6,14 +6,16 @@ export class Report {
 
   /** Runs one check; a thrown error is its failure, and the rest goes on. */
   async check(name, run) {
+    const began = performance.now()
+    const took = () => `${((performance.now() - began) / 1000).toFixed(1)} s`
     try {
       await run()
       this.#passed += 1
-      process.stdout.write(`ok    ${name}\n`)
+      process.stdout.write(`ok    ${name}  ${took()}\n`)
     } catch (error) {
       const reason = String(error?.message ?? error).split('\n').slice(0, 14).join('\n      ')
       this.#failed.push(name)
-      process.stdout.write(`FAIL  ${name}\n      ${reason}\n`)
+      process.stdout.write(`FAIL  ${name}  ${took()}\n      ${reason}\n`)
     }
   }
 

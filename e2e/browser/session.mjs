@@ -44,6 +44,13 @@ export class Session {
     return { context, page }
   }
 
+  /** For `inEveryWay`: each page begins in English again, whatever the one before it was switched to. */
+  async fresh(size, options = {}) {
+    const context = await this.context(size, options)
+    await context.addInitScript(() => localStorage.removeItem('storewarden.language'))
+    return context
+  }
+
   context(size, { theme = 'light', language = 'en', signedIn = true, sharp = 1 } = {}) {
     return this.#browser.newContext({
       viewport: SIZES[size],

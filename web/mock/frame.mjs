@@ -4,7 +4,7 @@
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
-const STEP_MS = 1500
+const STEP_MS = 700
 const PERMISSIONS = ['see', 'operate', 'approve', 'change_configuration', 'acknowledge', 'read_ledger', 'see_people', 'manage_people']
 
 const CONFIGURATION = `# Lampenladen: five lines put a shop behind Storewarden.

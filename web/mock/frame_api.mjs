@@ -75,6 +75,7 @@ export async function frameApi(frame, request, url) {
   if (first === 'me') {
     if (!id) return frame.me
     if (id === 'recovery-codes') return { recovery_codes: [...Array(10)].map((_, i) => `${4096 + i * 977}-${8192 + i * 613}`) }
+    if (deed && deed !== 'confirm' && body.password !== 'correct horse') throw new Refused(401, 'wrong', 'name, password or code is wrong')
     if (deed === 'begin') return { uri: 'otpauth://totp/Storewarden:anna?secret=JBSWY3DPEHPK3PXPJBSWY3DP&issuer=Storewarden', secret: 'JBSWY3DPEHPK3PXPJBSWY3DP', qr_svg: SQUARE }
     if (deed === 'confirm') {
       if (body.code !== '123456') throw new Refused(422, 'wrong', 'that code is not valid')
