@@ -10,6 +10,14 @@ mod init;
 #[cfg(test)]
 mod must_not_break;
 #[cfg(test)]
+mod packages;
+#[cfg(test)]
+mod peer;
+#[cfg(test)]
+mod remedies;
+#[cfg(test)]
+mod renewal;
+#[cfg(test)]
 mod report;
 #[cfg(test)]
 mod shopper;

@@ -10,6 +10,7 @@
 
 mod bench;
 mod demo;
+mod dist;
 mod install;
 mod process;
 mod test;
@@ -33,6 +34,8 @@ The workshop of Storewarden.
                                                    the edge beside nginx; writes docs/BENCHMARKS.md
   cargo xtask bench series [--rounds 5] [--hours 9] [--only CASE]
                                                    the metrics store beside VictoriaMetrics; writes docs/BENCHMARKS.md
+  cargo xtask dist [--out DIR] [--binary FILE] [--version VERSION] [--quick]
+                                                   a Debian package, a tarball and their checksums
   cargo xtask pictures [SECONDS]                   docs/pictures anew, from a demo that has sold for a while
   cargo xtask ui                                   the user interface with live reload, against the demo that runs
 
@@ -72,6 +75,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<()> {
         "demo" => demo::run(&workspace, rest),
         "test" => test::run(&workspace, rest),
         "tidy" => tidy::run(&workspace),
+        "dist" => dist::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),
         "pictures" => test::pictures(&workspace, rest),
         "ui" => ui::run(&workspace, rest),

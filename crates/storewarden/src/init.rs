@@ -9,9 +9,9 @@ use serde_json::json;
 use shops::detect::{Detected, Draft, Sureness, draft, look};
 use std::{
     fmt::Write as _,
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown},
     path::Path,
 };
 
@@ -72,12 +72,26 @@ fn write(file: &Path, text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => bail!("{}", refusal(file)),
         Err(error) => return Err(error).context(format!("write `{}`", file.display())),
     };
-    let written = new.write_all(text.as_bytes()).and_then(|()| new.sync_all());
+    let written = new
+        .write_all(text.as_bytes())
+        .and_then(|()| give_to_owner_of_folder(&new, file))
+        .and_then(|()| new.sync_all());
     if written.is_err() {
         // Half a file would be refused as one that is there, and it was ours a moment ago.
         fs::remove_file(file).ok();
     }
     written.with_context(|| format!("write `{}`", file.display()))
+}
+
+/// Root writes it for whom its folder belongs to, as /etc/storewarden to the service's user, who is to
+/// read it, and to write it when another configuration is signed off.
+fn give_to_owner_of_folder(new: &File, file: &Path) -> io::Result<()> {
+    if !host::users::is_root() {
+        return Ok(());
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let owner = fs::metadata(folder.unwrap_or(Path::new(".")))?;
+    fchown(new, Some(owner.uid()), Some(owner.gid()))
 }
 
 /// A line for each thing that was found, and for what was not visible.

@@ -14,6 +14,7 @@ use child::{Child, ChildId, Word};
 use edges::{Edges, StartSettings};
 use host::{
     HostError,
+    announcement::{Announcement, announce},
     process::{Signal, Spawn},
 };
 use kernel::config::Configuration;
@@ -51,6 +52,7 @@ enum Event {
     EdgeIsLate(ChildId),
     Reload,
     ReplaceEdge,
+    Leave,
     Stop,
 }
 
@@ -59,20 +61,29 @@ struct Supervisor {
     events: mpsc::Sender<Event>,
     edges: Edges,
     control: Option<Child>,
-    control_address: SocketAddr,
-    control_socket: Arc<TcpListener>,
+    /// Where control is to listen; `None`: control is somebody else's to keep.
+    control_place: Option<ControlPlace>,
     control_restarts: Restarts,
     /// It was asked to end, by us, to be started anew.
     control_is_replaced: bool,
     last_id: ChildId,
     is_stopping: bool,
+    /// It is to go and leave the edge to whoever is started next.
+    is_leaving: bool,
 }
 
-/// Runs until it is told to stop and everything has ended in order.
+/// The address of the API and the interface, and the socket that is bound to it.
+struct ControlPlace {
+    address: SocketAddr,
+    socket: Arc<TcpListener>,
+}
+
+/// Runs until it is told to stop and everything has ended in order. With `edge_only`, control is kept
+/// by whoever started it, such as a service of its own.
 ///
 /// # Errors
 /// When the state directory is in use, or an address cannot be listened on: nothing runs then.
-pub(crate) fn up(config: &Path, state: &Path) -> anyhow::Result<Exit> {
+pub(crate) fn up(config: &Path, state: &Path, edge_only: bool) -> anyhow::Result<Exit> {
     let configuration = match configuration::load(config)?.meaning {
         Ok(configuration) => configuration,
         Err(mistakes) => {
@@ -85,18 +96,28 @@ pub(crate) fn up(config: &Path, state: &Path) -> anyhow::Result<Exit> {
         .enable_all()
         .build()
         .context("start the supervisor")?;
-    runtime.block_on(supervise(places, &configuration))?;
+    runtime.block_on(supervise(places, &configuration, edge_only))?;
     Ok(Exit::Fine)
 }
 
-async fn supervise(places: Places, configuration: &Configuration) -> anyhow::Result<()> {
+async fn supervise(
+    places: Places,
+    configuration: &Configuration,
+    edge_only: bool,
+) -> anyhow::Result<()> {
     let (events, mut happened) = mpsc::channel(EVENTS);
-    let mut supervisor = Supervisor::new(places, events.clone(), configuration)?;
+    let control = configuration.control.listen;
+    let control = (!edge_only).then(|| ControlPlace::bind(control)).transpose()?;
+    let mut supervisor = Supervisor::new(places, events.clone(), configuration, control)?;
     listen_to_signals(&events)?;
     supervisor.start_control();
     supervisor.start_edge();
     while let Some(event) = happened.recv().await {
         supervisor.react(event);
+        if supervisor.is_leaving {
+            tracing::info!("leaving; the edge serves on until the next supervisor comes");
+            return Ok(());
+        }
         if supervisor.is_over() {
             break;
         }
@@ -111,21 +132,20 @@ impl Supervisor {
         places: Places,
         events: mpsc::Sender<Event>,
         configuration: &Configuration,
+        control_place: Option<ControlPlace>,
     ) -> anyhow::Result<Self> {
         let edges = Edges::new(StartSettings::from(&configuration.edge), places.state())?;
-        let control_address = configuration.control.listen;
-        let control_socket = bind_control(control_address)?;
         Ok(Self {
             places,
             events,
             edges,
             control: None,
-            control_address,
-            control_socket,
+            control_place,
             control_restarts: Restarts::default(),
             control_is_replaced: false,
             last_id: 0,
             is_stopping: false,
+            is_leaving: false,
         })
     }
 
@@ -134,6 +154,7 @@ impl Supervisor {
             Event::Edge(id, Word::Ready) => {
                 if let Some(pid) = self.edges.is_ready(id) {
                     self.places.note_pid("edge", pid);
+                    tell_manager(&Announcement::Ready(&format!("edge {pid} serves")));
                 }
             }
             Event::Edge(id, Word::Ended(status)) => {
@@ -151,6 +172,8 @@ impl Supervisor {
             Event::StartControl => self.start_control(),
             Event::Reload => self.reload(),
             Event::ReplaceEdge => self.replace_edge(self.edges.settings().clone()),
+            // While all is ending there is no edge to be left.
+            Event::Leave => self.is_leaving = !self.is_stopping,
             Event::Stop => self.stop(),
         }
     }
@@ -160,11 +183,12 @@ impl Supervisor {
     }
 
     fn start_control(&mut self) {
+        let Some(place) = &self.control_place else { return };
         if self.is_stopping || self.control.is_some() {
             return;
         }
         let spawn = self.places.program("control").arg("--config").arg(self.places.config());
-        let sockets = [(handover::CONTROL, self.control_socket.as_fd())];
+        let sockets = [(handover::CONTROL, place.socket.as_fd())];
         self.last_id += 1;
         let started =
             Child::start(self.last_id, spawn, &sockets, self.events.clone(), Event::Control);
@@ -265,13 +289,13 @@ impl Supervisor {
             self.replace_edge(settings);
         }
         let address = configuration.control.listen;
-        if address == self.control_address {
+        let Some(place) = self.control_place.as_mut().filter(|place| place.address != address)
+        else {
             return;
-        }
+        };
         match host::listen::bind(address) {
             Ok(socket) => {
-                self.control_socket = Arc::new(socket);
-                self.control_address = address;
+                *place = ControlPlace { address, socket: Arc::new(socket) };
                 if let Some(control) = &self.control {
                     self.control_is_replaced = true;
                     control.stop(CONTROL_GRACE);
@@ -287,6 +311,7 @@ impl Supervisor {
     fn stop(&mut self) {
         let is_urgent = std::mem::replace(&mut self.is_stopping, true);
         tracing::info!(is_urgent, "stopping");
+        tell_manager(&Announcement::Stopping);
         self.edges.stop(is_urgent);
         if is_urgent && let Some(control) = &self.control {
             control.stop(Duration::ZERO);
@@ -314,8 +339,9 @@ impl Supervisor {
 }
 
 fn listen_to_signals(events: &mpsc::Sender<Event>) -> anyhow::Result<()> {
-    let meanings: [(SignalKind, fn() -> Event); 4] = [
+    let meanings: [(SignalKind, fn() -> Event); 5] = [
         (SignalKind::hangup(), || Event::Reload),
+        (SignalKind::user_defined1(), || Event::Leave),
         (SignalKind::user_defined2(), || Event::ReplaceEdge),
         (SignalKind::terminate(), || Event::Stop),
         (SignalKind::interrupt(), || Event::Stop),
@@ -328,6 +354,13 @@ fn listen_to_signals(events: &mpsc::Sender<Event>) -> anyhow::Result<()> {
         });
     }
     Ok(())
+}
+
+/// Nothing of ours depends on what a service manager hears.
+fn tell_manager(announcement: &Announcement<'_>) {
+    if let Err(error) = announce(announcement) {
+        tracing::warn!(%error, "the service manager was not told");
+    }
 }
 
 /// How a child ended, for the log.
@@ -344,6 +377,12 @@ fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+impl ControlPlace {
+    fn bind(address: SocketAddr) -> Result<Self, HostError> {
+        Ok(Self { address, socket: bind_control(address)? })
+    }
 }
 
 impl Places {

@@ -1,8 +1,10 @@
 //! What tests of several crates need: folders, ports, waiting for a condition, requests that no
-//! well-behaved client would send, and the test program itself as a process that may be killed.
+//! well-behaved client would send, the test program itself as a process that may be killed, and a
+//! Debian in a container.
 //!
 //! For tests only; no crate depends on it otherwise. It panics where a test should fail.
 
+mod container;
 mod folder;
 mod ports;
 mod raw_http;
@@ -10,6 +12,7 @@ mod respawn;
 mod wait;
 
 pub use folder::folder;
+pub use container::{Container, Network};
 pub use host::process;
 pub use host::users::is_root;
 pub use ports::free_port;

@@ -2,11 +2,11 @@
 
 use crate::{
     conformance::{Program, Stage, conforms},
-    container::Container,
     now_ms,
 };
 use apps::{AppsError, Driver, InstanceState, Systemd, UnitDriver};
 use std::sync::atomic::{AtomicU32, Ordering};
+use testkit::Container;
 
 struct Units {
     container: Container,

@@ -54,6 +54,11 @@ impl Start {
     /// force together with what is wrong with the file.
     pub(super) fn configuration(&self) -> anyhow::Result<Beginning> {
         let mistakes = match self.read() {
+    /// The state directory.
+    pub(super) fn state(&self) -> &Path {
+        &self.state
+    }
+
             Ok((text, configuration)) => {
                 self.keep(&text);
                 return Ok(Beginning { text, configuration, mistakes: None });

@@ -1,13 +1,23 @@
 //! The way to the supervisor: a socket as our standard input. Listeners come in by it, `ready` goes
 //! out, and its end means that the supervisor has gone.
+//!
+//! Where a service manager keeps control instead, there is no such socket: the manager is told that
+//! we are ready, and the supervisor, which keeps the edge then, is found by its pid file.
 
 use crate::handover;
 use anyhow::Context;
 use host::{
+    announcement::{Announcement, announce},
     descriptors::{from_stdin, receive},
     process::Signal,
 };
-use std::{net::TcpListener, time::Duration};
+use std::{
+    fs::{File, TryLockError},
+    io::{self, Read as _},
+    net::TcpListener,
+    path::Path,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::UnixStream,
@@ -15,6 +25,9 @@ use tokio::{
 
 /// The supervisor sends the listeners before it starts us.
 const LISTENERS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Locked by the supervisor that lives (`supervisor::places`).
+const PID_FILE: &str = "supervisor.pid";
 
 /// The supervisor, or nobody when a person started us.
 #[derive(Debug)]
@@ -37,20 +50,32 @@ pub(super) fn adopt() -> anyhow::Result<(Supervisor, Option<TcpListener>)> {
 
 impl Supervisor {
     pub(super) async fn say_ready(&mut self) -> anyhow::Result<()> {
+        announce(&Announcement::Ready("watching")).context("tell the service manager")?;
         if let Some(stream) = &mut self.0 {
             stream.write_all(handover::READY).await.context("tell the supervisor")?;
         }
         Ok(())
     }
 
-    /// Has the supervisor read the configuration too. It tells us to read it once more, which then
-    /// changes nothing.
-    pub(super) fn pass_on_reload(&self) {
-        if self.0.is_none() {
-            return;
-        }
-        let supervisor = std::os::unix::process::parent_id();
-        if let Err(error) = host::process::signal(supervisor, Signal::Hangup) {
+    /// Whether a supervisor started us, and would start us again with other addresses.
+    pub(super) fn is_there(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Has the supervisor read the configuration too. One that started us tells us to read it once
+    /// more, which then changes nothing.
+    pub(super) fn pass_on_reload(&self, state: &Path) {
+        let supervisor = match &self.0 {
+            Some(_) => Ok(Some(std::os::unix::process::parent_id())),
+            None => holder(&state.join(PID_FILE)),
+        };
+        let told = match supervisor {
+            Ok(Some(pid)) => host::process::signal(pid, Signal::Hangup).map_err(io::Error::other),
+            // No edge runs that could be told.
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = told {
             tracing::error!(%error, "the supervisor does not know of the new addresses");
         }
     }
@@ -62,5 +87,39 @@ impl Supervisor {
         // It says nothing more to us; what it says anyway is passed over.
         while matches!(stream.read(&mut ignored).await, Ok(1..)) {}
         tracing::info!("the supervisor has gone");
+    }
+}
+
+/// The process that holds a locked pid file; `None`: nobody does.
+fn holder(path: &Path) -> io::Result<Option<u32>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => return Ok(None),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pid_file_names_its_holder_as_long_as_it_is_locked() {
+        let folder = testkit::folder();
+        let path = folder.path().join(PID_FILE);
+        assert_eq!(holder(&path).unwrap(), None);
+        std::fs::write(&path, "4711\n").unwrap();
+        assert_eq!(holder(&path).unwrap(), None, "a dead supervisor's pid is anybody's");
+        let held = File::open(&path).unwrap();
+        held.lock().unwrap();
+        assert_eq!(holder(&path).unwrap(), Some(4711));
     }
 }

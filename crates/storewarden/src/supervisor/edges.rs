@@ -12,9 +12,10 @@ use super::{
 use host::{HostError, process::Spawn};
 use kernel::config::{EdgeSettings, Listen};
 use std::{
+    io,
     path::{Path, PathBuf},
     process::ExitStatus,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
 
@@ -22,6 +23,9 @@ use tokio::sync::mpsc;
 pub(super) const READY_WITHIN: Duration = Duration::from_secs(15);
 /// Past its own time for draining, a leaving edge is killed after this.
 const GRACE: Duration = Duration::from_secs(5);
+/// So long an edge may take to see that its supervisor is gone.
+const ORPHAN_NOTICES: Duration = Duration::from_secs(1);
+const RETRY_EVERY: Duration = Duration::from_millis(20);
 
 /// What of the configuration an edge is started with; a change of it wants a new edge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,14 +73,10 @@ impl Edges {
     /// # Errors
     /// When an address cannot be listened on.
     pub(super) fn new(settings: StartSettings, state: &Path) -> Result<Self, HostError> {
-        let (orphan, inherited) = match Orphan::find(state) {
-            Some((orphan, sockets)) => {
-                tracing::info!("an edge served on without a supervisor; its sockets are ours now");
-                (Some(orphan), sockets)
-            }
-            None => (None, EdgeSockets::default()),
-        };
-        let sockets = inherited.bind(&settings.listen)?;
+        let (orphan, sockets) = take_or_bind(&settings.listen, state)?;
+        if orphan.is_some() {
+            tracing::info!("an edge served on without a supervisor; its sockets are ours now");
+        }
         Ok(Self {
             settings,
             sockets,
@@ -208,6 +208,28 @@ impl Edges {
     fn leave(&mut self, edge: Child) {
         edge.stop(self.settings.drain + GRACE);
         self.leaving.push(edge);
+    }
+}
+
+/// The sockets of an edge that lost its supervisor, and new ones for what is missing. An edge that
+/// lost it only now notices in a moment; until then, its addresses are taken.
+fn take_or_bind(
+    wanted: &[Listen],
+    state: &Path,
+) -> Result<(Option<Orphan>, EdgeSockets), HostError> {
+    let ends = Instant::now() + ORPHAN_NOTICES;
+    loop {
+        let (orphan, inherited) = Orphan::find(state).unzip();
+        match inherited.unwrap_or_default().bind(wanted) {
+            Err(HostError::Listen { source, .. })
+                if orphan.is_none()
+                    && source.kind() == io::ErrorKind::AddrInUse
+                    && Instant::now() < ends =>
+            {
+                std::thread::sleep(RETRY_EVERY);
+            }
+            bound => return Ok((orphan, bound?)),
+        }
     }
 }
 
