@@ -12,12 +12,6 @@ mod must_not_break;
 #[cfg(test)]
 mod packages;
 #[cfg(test)]
-mod peer;
-#[cfg(test)]
-mod remedies;
-#[cfg(test)]
-mod renewal;
-#[cfg(test)]
 mod report;
 #[cfg(test)]
 mod shopper;

@@ -50,15 +50,15 @@ impl Start {
         &self.file
     }
 
-    /// The configuration to begin with and its text: the file's, else the last one that was in
-    /// force together with what is wrong with the file.
-    pub(super) fn configuration(&self) -> anyhow::Result<Beginning> {
-        let mistakes = match self.read() {
     /// The state directory.
     pub(super) fn state(&self) -> &Path {
         &self.state
     }
 
+    /// The configuration to begin with and its text: the file's, else the last one that was in
+    /// force together with what is wrong with the file.
+    pub(super) fn configuration(&self) -> anyhow::Result<Beginning> {
+        let mistakes = match self.read() {
             Ok((text, configuration)) => {
                 self.keep(&text);
                 return Ok(Beginning { text, configuration, mistakes: None });
