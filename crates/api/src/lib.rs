@@ -117,8 +117,8 @@ pub enum Wished {
     RollingRestart { shop: ShopId },
     /// Every instance of a shop of this release, one after the other.
     RollingRedeploy { shop: ShopId, release: String },
-    /// This text as the configuration.
-    ApplyConfiguration { text: String },
+    /// These texts in files of the configuration; `None` is the file itself.
+    ApplyConfiguration { texts: Vec<(Option<PathBuf>, String)> },
     /// What stands in the configuration file, which somebody has edited.
     TakeOverFile,
     /// Another certificate for a shop, ordered from the authority.

@@ -3,7 +3,10 @@
 use crate::{ApiError, ApiState, Command, InForce, Wished, caller::Caller, error::ErrorBody};
 use ::watch::state::Status;
 use axum::{Json, extract::State};
-use kernel::plan::{Plan, Reason, RunState};
+use kernel::{
+    config::Bundle,
+    plan::{Plan, Reason, RunState},
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::{sync::oneshot, time::timeout};
@@ -99,10 +102,21 @@ async fn take_over(state: &ApiState, plan: Plan, caller: Caller) -> Result<Reloa
 pub(crate) struct ConfigurationText {
     /// The file it was read from.
     path: String,
-    /// The text that is in force, whatever stands in the file by now.
+    /// The text that is in force, whatever stands in the file by now; behind it that of the files
+    /// which it includes.
     text: String,
+    /// The same file by file, the file itself first.
+    files: Vec<ConfigurationFile>,
     /// Of the snapshot that the edge was given.
     version: u64,
+}
+
+/// A file of the configuration.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ConfigurationFile {
+    /// From the folder of the first, or whole; `null`: the file itself.
+    path: Option<String>,
+    text: String,
 }
 
 /// The text of the configuration that is in force. To change it, ask for a plan.
@@ -114,7 +128,13 @@ pub(crate) async fn configuration(
     State(state): State<ApiState>,
 ) -> Result<Json<ConfigurationText>, ApiError> {
     let InForce { file, text, version } = ask(&state, |answer| Command::InForce { answer }).await?;
-    Ok(Json(ConfigurationText { path: file.display().to_string(), text, version }))
+    let bundle = Bundle::split(&text);
+    let files = bundle.files().map(|(path, text)| ConfigurationFile {
+        path: path.map(|path| path.display().to_string()),
+        text: text.to_owned(),
+    });
+    let (path, files) = (file.display().to_string(), files.collect());
+    Ok(Json(ConfigurationText { path, text, files, version }))
 }
 
 /// Hands control a command and waits for its answer.

@@ -269,6 +269,15 @@ pub(crate) struct ChangeOptions {
     /// Only show what would be done
     #[arg(long, conflicts_with = "yes")]
     pub(crate) preview: bool,
+    /// Wait for this window, whatever the configuration's rules say
+    #[arg(long, value_name = "NAME", conflicts_with = "now")]
+    pub(crate) window: Option<String>,
+    /// Begin at once, past windows and freezes; then with --reason
+    #[arg(long)]
+    pub(crate) now: bool,
+    /// Why it cannot wait; it goes into the ledger
+    #[arg(long, value_name = "TEXT", requires = "now")]
+    pub(crate) reason: Option<String>,
     /// Do not wait for its end
     #[arg(long)]
     pub(crate) detach: bool,

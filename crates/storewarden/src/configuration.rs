@@ -3,19 +3,20 @@
 //! What a file includes becomes part of its text, each behind a line with its name: so that one text
 //! is all that was in force, to be kept, compared and put back.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
-use kernel::config::{ConfigError, Configuration, Includes, Known, PlanSettings, parse_with};
+use kernel::config::{
+    Bundle, ConfigError, Configuration, Includes, Known, PlanSettings, parse_with,
+};
 use plan::{Calendar, EngineError};
 use std::{
     cell::RefCell,
+    collections::BTreeMap,
     io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
 mod included;
-
-pub(crate) use included::is_of_several_files;
 
 /// A secret is a line, not a file of any length.
 const LONGEST_SECRET: u64 = 64 * 1024;
@@ -38,6 +39,14 @@ pub(crate) struct Loaded {
     pub(crate) warnings: Vec<String>,
 }
 
+/// Where the files lie that a text includes.
+enum Around<'a> {
+    /// Beside the file; some of them are to say something else.
+    Disk(&'a Bundle),
+    /// In the text itself.
+    Parts(&'a Bundle),
+}
+
 /// Reads a configuration file; `${NAME}` in it is taken from the environment, a file or systemd.
 ///
 /// # Errors
@@ -45,24 +54,55 @@ pub(crate) struct Loaded {
 pub(crate) fn load(path: &Path) -> anyhow::Result<Loaded> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("read the configuration file `{}`", path.display()))?;
-    Ok(read(&text, path))
+    Ok(whole(&text, path))
 }
 
 /// What a text means that [`load`] gave, or a file's own; `path` stands before each mistake, and
 /// what is included lies beside it unless it is part of the text.
 pub(crate) fn understand(text: &str, path: &Path) -> Result<Configuration, Mistakes> {
-    read(text, path).meaning
+    whole(text, path).meaning
 }
 
-fn read(text: &str, path: &Path) -> Loaded {
-    let (own, parts) = included::split(text);
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let found: RefCell<Vec<(PathBuf, String)>> = RefCell::default();
-    let matching = |pattern: &Path| {
-        if !parts.is_empty() {
-            return Ok(included::among(&parts, pattern));
+/// What the file would say if some of its texts were these: `None` names the file itself.
+///
+/// # Errors
+/// When the file cannot be read, or does not consist of such files.
+pub(crate) fn changed(
+    path: &Path,
+    texts: Vec<(Option<PathBuf>, String)>,
+) -> anyhow::Result<Loaded> {
+    let mut bundle = Bundle::split(&load(path)?.text);
+    for (name, text) in texts {
+        if Bundle::is_ambiguous(&text) {
+            bail!("a line of the text begins with `#:included`, which stands for an included file");
         }
-        let files = included::on_disk(folder, pattern)?;
+        match name {
+            None => bundle.own = text,
+            Some(name) if bundle.included.contains_key(&name) => {
+                bundle.included.insert(name, text);
+            }
+            Some(name) => bail!("the configuration has no file `{}`", name.display()),
+        }
+    }
+    Ok(read(&bundle.own, path, &Around::Disk(&bundle)))
+}
+
+fn whole(text: &str, path: &Path) -> Loaded {
+    let bundle = Bundle::split(text);
+    match bundle.included.is_empty() {
+        true => read(&bundle.own, path, &Around::Disk(&Bundle::default())),
+        false => read(&bundle.own, path, &Around::Parts(&bundle)),
+    }
+}
+
+fn read(own: &str, path: &Path, around: &Around<'_>) -> Loaded {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let found: RefCell<BTreeMap<PathBuf, String>> = RefCell::default();
+    let matching = |pattern: &Path| {
+        let files = match around {
+            Around::Disk(instead) => included::on_disk(folder, pattern, instead)?,
+            Around::Parts(bundle) => included::among(bundle, pattern)?,
+        };
         found.borrow_mut().extend(files.iter().cloned());
         Ok(files)
     };
@@ -73,8 +113,7 @@ fn read(text: &str, path: &Path) -> Loaded {
         let file = error.file.as_ref().map_or_else(|| path.to_owned(), |file| folder.join(file));
         format!("{}:{error}", file.display())
     };
-    let text =
-        if parts.is_empty() { included::join(own, &found.borrow()) } else { text.to_owned() };
+    let text = Bundle { own: own.to_owned(), included: found.take() }.join();
     match parsed {
         Ok(parsed) => {
             let warnings = parsed.warnings.iter().map(line).collect();

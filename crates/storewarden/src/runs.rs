@@ -25,9 +25,18 @@ use std::{
 };
 use view::{Log, Preview};
 
+/// One that begins later than this is not watched until then.
+const SOON_MS: i64 = 60_000;
+
 /// Shows what a plan would do, starts it when somebody says yes, and follows it to its end.
 pub(crate) fn change(state: &Path, wish: &Value, options: &ChangeOptions) -> anyhow::Result<Exit> {
-    let shown = good(ask_with(state, "POST", "/api/v1/plans", wish)?)?;
+    let mut wish = wish.clone();
+    wish["window"] = match (&options.window, options.now) {
+        (Some(window), _) => window.as_str().into(),
+        (None, true) => "now".into(),
+        (None, false) => Value::Null,
+    };
+    let shown = good(ask_with(state, "POST", "/api/v1/plans", &wish)?)?;
     let preview: Preview = shown.json()?;
     if options.preview {
         if options.json.json {
@@ -43,15 +52,19 @@ pub(crate) fn change(state: &Path, wish: &Value, options: &ChangeOptions) -> any
     if !preview.may_start {
         bail!("a condition does not hold, so nothing was started");
     }
+    if !preview.hurries_past.is_empty() && options.reason.is_none() {
+        bail!("it would wait for its window or the end of a freeze: add --reason to say why not");
+    }
     if !options.yes && !says_yes()? {
         bail!("nothing was started");
     }
     // Before the start, so that no event falls in between.
     let events = Events::open(state)?;
-    let body = json!({ "preview": preview.id });
+    let body = json!({ "preview": preview.id, "reason": options.reason });
     let started = good(ask_with(state, "POST", "/api/v1/runs", &body)?)?;
     let run: Run = started.json()?;
-    if !options.detach && !preview.needs_approval {
+    let waits = preview.begins_ms.is_none_or(|at_ms| at_ms > crate::control::now_ms() + SOON_MS);
+    if !options.detach && !preview.needs_approval && !waits {
         return watch(state, &run.id, &events, options.json.json).map(exit_of);
     }
     let id = &run.id;
@@ -60,7 +73,8 @@ pub(crate) fn change(state: &Path, wish: &Value, options: &ChangeOptions) -> any
     } else if preview.needs_approval {
         print(format!("Run {id} waits for approval: storewarden runs approve {id}\n").as_bytes())?;
     } else {
-        let text = format!("Run {id} was started. Watch it: storewarden runs follow {id}\n");
+        let how = if waits { "waits for its time" } else { "was started" };
+        let text = format!("Run {id} {how}. Watch it: storewarden runs follow {id}\n");
         print(text.as_bytes())?;
     }
     Ok(Exit::Fine)
@@ -68,8 +82,8 @@ pub(crate) fn change(state: &Path, wish: &Value, options: &ChangeOptions) -> any
 
 fn exit_of(watched: Watched) -> Exit {
     match watched {
-        Watched::AtRest(run) if run.state == "done" => Exit::Fine,
-        Watched::AtRest(_) => Exit::Wrong,
+        Watched::Done => Exit::Fine,
+        Watched::AtRest => Exit::Wrong,
         Watched::Left => Exit::Interrupted,
     }
 }

@@ -3,12 +3,14 @@
 
 use kernel::{
     Actor, Params, ShopId,
+    config::Bundle,
     plan::{
         Act, Cause, Condition, Holds, Plan, Preview, Reason, Run, RunState, RunSummary, StepRecord,
         StepState, Undo, WaitsFor, WindowChoice,
     },
 };
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use utoipa::ToSchema;
 
 /// A message: its code, and what is filled in.
@@ -380,13 +382,30 @@ fn step_view(index: usize, plan: &Plan, record: &StepRecord) -> StepView {
     }
 }
 
-/// What a change of the configuration changes, with three lines around it.
+/// What a change of the configuration changes, file by file, with three lines around it.
 fn difference(plan: &Plan) -> Option<String> {
     plan.steps.iter().find_map(|step| match &step.act {
-        Act::ApplyConfiguration { text, before, .. } => {
-            let difference = similar::TextDiff::from_lines(before.as_str(), text.as_str());
-            Some(difference.unified_diff().context_radius(3).header("before", "after").to_string())
-        }
+        Act::ApplyConfiguration { text, before, .. } => Some(between(before, text)),
         _ => None,
     })
+}
+
+fn between(before: &str, after: &str) -> String {
+    let (before, after) = (Bundle::split(before), Bundle::split(after));
+    let mut paths: Vec<Option<&Path>> =
+        before.files().chain(after.files()).map(|of| of.0).collect();
+    paths.sort();
+    paths.dedup();
+    let of = |path: Option<&Path>| {
+        let text = |bundle: &Bundle| bundle.get(path).unwrap_or_default().to_owned();
+        let (old, new) = (text(&before), text(&after));
+        let difference = similar::TextDiff::from_lines(&old, &new);
+        let name = |word: &str| match path {
+            Some(path) => path.display().to_string(),
+            None => word.to_owned(),
+        };
+        let (old, new) = (name("before"), name("after"));
+        difference.unified_diff().context_radius(3).header(&old, &new).to_string()
+    };
+    paths.into_iter().map(of).collect()
 }

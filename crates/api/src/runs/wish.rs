@@ -1,8 +1,9 @@
 //! What somebody asks a plan for, in words of the API, and what it takes to ask for it.
 
 use crate::{ApiError, ApiState, Wished, caller::Caller, names};
-use kernel::{InstanceName, Permission, ShopId, WindowName, plan::Reason};
+use kernel::{InstanceName, Permission, ShopId, WindowName, config::Bundle, plan::Reason};
 use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 use utoipa::ToSchema;
 
 /// Where a window could be named: none.
@@ -26,13 +27,26 @@ pub(crate) struct WishBody {
     /// What to deploy.
     #[serde(default)]
     release: Option<String>,
-    /// The whole new configuration file.
+    /// The whole new configuration, as it is told: the file, and behind it what it includes.
     #[serde(default)]
     text: Option<String>,
+    /// Files of the configuration that are to say something else.
+    #[serde(default)]
+    files: Vec<FileBody>,
     /// The window to wait for; `now`: none, whatever the configuration says. Without it, as its rules
     /// say.
     #[serde(default)]
     window: Option<String>,
+}
+
+/// A file of the configuration.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileBody {
+    /// As the configuration tells it; `null`: the file itself.
+    #[serde(default)]
+    path: Option<String>,
+    text: String,
 }
 
 /// When a plan is to begin.
@@ -79,10 +93,7 @@ impl WishBody {
                 Some(release) => Wished::RollingRedeploy { shop: shop()?, release },
                 None => Wished::RollingRestart { shop: shop()? },
             }),
-            "apply_configuration" => Ok(match self.text {
-                Some(text) => Wished::ApplyConfiguration { text },
-                None => Wished::TakeOverFile,
-            }),
+            "apply_configuration" => Ok(self.configuration()),
             "renew_certificate" => Ok(Wished::RenewCertificate { shop: shop()? }),
             "clean_up" => Ok(Wished::CleanUp),
             _ => Err(ApiError::NotFound { what: "kind of plan", name: self.kind }),
@@ -108,6 +119,21 @@ pub(crate) fn names_what_is_there(
         | Wished::RollingRedeploy { shop, .. }
         | Wished::RenewCertificate { shop } => names::shop(state, caller, shop),
         Wished::ApplyConfiguration { .. } | Wished::TakeOverFile | Wished::CleanUp => Ok(()),
+    }
+}
+
+impl WishBody {
+    /// All of it, some files of it, or what stands on disk.
+    fn configuration(self) -> Wished {
+        let bundle = self.text.as_deref().map(Bundle::split).unwrap_or_default();
+        let whole = bundle.files().filter(|_| self.text.is_some());
+        let whole = whole.map(|(path, text)| (path.map(Path::to_owned), text.to_owned()));
+        let files = self.files.into_iter().map(|file| (file.path.map(PathBuf::from), file.text));
+        let texts: Vec<(Option<PathBuf>, String)> = whole.chain(files).collect();
+        match texts.is_empty() {
+            true => Wished::TakeOverFile,
+            false => Wished::ApplyConfiguration { texts },
+        }
     }
 }
 

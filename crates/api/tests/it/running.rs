@@ -5,7 +5,7 @@ use ::plan::{Calendar, Engine, Moments, Settings};
 use api::{
     ApiState, Command, Entrance, InForce, Previews, Refusal, Rejected, Stream, Token, Wished,
 };
-use kernel::{Drains, config::parse};
+use kernel::{Drains, calendar::Window, config::parse, plan::Plan};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -52,7 +52,7 @@ async fn engine(store: Store, folder: &Path) -> Engine {
     let settings = Settings {
         logs: folder.join("runs"),
         at_once: 4,
-        calendar: Calendar::default(),
+        calendar: Calendar::new(vec![nightly(now_ms())], Vec::new()).unwrap(),
         clock: Arc::new(now_ms),
         moments: Moments::default(),
     };
@@ -115,6 +115,7 @@ impl Running {
         let watch = Watch::new(live);
         let (desk, _) = Desk::open(watch.clone(), store.clone(), &configuration).await.unwrap();
         let state = ApiState {
+            peers: ::watch::peers::Peers::default(),
             watch,
             store,
             history: History::new(folder.path().join("series"), 1),
@@ -262,6 +263,11 @@ async fn control(mut asked: mpsc::Receiver<Command>) {
             Command::Plan { wish: Wished::CleanUp, answer } => {
                 answer.send(Ok(clean_up(now_ms()))).unwrap();
             }
+            // As if a rule of the configuration named the window.
+            Command::Plan { wish: Wished::RollingRestart { .. }, answer } => {
+                let window = Some("nightly".parse().unwrap());
+                answer.send(Ok(Plan { window, ..clean_up(now_ms()) })).unwrap();
+            }
             Command::Plan { wish: Wished::ApplyConfiguration { .. }, answer } => {
                 let details = vec!["shop.toml:1:1: that is no configuration".to_owned()];
                 let message = "one mistake in the configuration".to_owned();
@@ -278,6 +284,13 @@ async fn control(mut asked: mpsc::Receiver<Command>) {
             other => panic!("nobody asks this control for {other:?}"),
         }
     }
+}
+
+/// A window that opens in about twelve hours.
+fn nightly(now_ms: i64) -> Window {
+    let hour = (now_ms / 3_600_000 + 12) % 24;
+    let when = format!("{hour:02}:00-{:02}:00", (hour + 2) % 24);
+    Window::read("nightly".parse().unwrap(), &when).unwrap()
 }
 
 pub(crate) fn now_ms() -> i64 {

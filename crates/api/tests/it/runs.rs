@@ -40,6 +40,49 @@ impl Events {
 }
 
 #[tokio::test]
+async fn a_plan_waits_for_the_window_that_is_named_and_begins_at_once_with_a_reason() {
+    let running = Running::start().await;
+    std::fs::write(running.done_file(), "old").unwrap();
+    let plan = async |window: &str| {
+        let wish = json!({ "kind": "clean_up", "window": window });
+        post(&running, "/api/v1/plans", &wish).await
+    };
+    let unknown = plan("nigthly").await;
+    assert_eq!((unknown.status, unknown.error_code().as_str()), (422, "refused"));
+    let error = &unknown.json()["error"];
+    assert_eq!(error["reason"]["code"], "no_window");
+    assert!(error["message"].as_str().unwrap().ends_with("is `nightly` meant?"), "{error}");
+
+    let waiting = plan("nightly").await.json();
+    assert_eq!(
+        (&waiting["window"], &waiting["waits_for"][1]["code"]),
+        (&json!("nightly"), &json!("window"))
+    );
+    assert_eq!(waiting["windows"][0]["name"], "nightly");
+    assert_eq!(waiting["windows"][0]["begins_ms"], waiting["begins_ms"]);
+    assert!(waiting["begins_ms"].as_i64() > waiting["made_at_ms"].as_i64());
+
+    // Where nothing holds it back, no reason is needed.
+    let now = plan("now").await.json();
+    assert_eq!((&now["hurries_past"], &now["window"]), (&json!([]), &Value::Null));
+
+    let wish = json!({ "kind": "rolling_restart", "shop": "lamps" });
+    let as_rules_say = post(&running, "/api/v1/plans", &wish).await.json();
+    assert_eq!(as_rules_say["window"], "nightly", "{as_rules_say:#}");
+    let wish = json!({ "kind": "rolling_restart", "shop": "lamps", "window": "now" });
+    let now = post(&running, "/api/v1/plans", &wish).await.json();
+    assert_eq!(now["hurries_past"][0]["code"], "window");
+    let start = async |reason: Value| {
+        post(&running, "/api/v1/runs", &json!({ "preview": now["id"], "reason": reason })).await
+    };
+    let refused = start(json!(" ")).await;
+    assert_eq!(refused.status, 422);
+    assert_eq!(refused.json()["error"]["reason"]["code"], "reason_needed");
+    let run = start(json!("the shop is down")).await.json();
+    assert_eq!(run["state"], "awaiting_approval");
+}
+
+#[tokio::test]
 async fn a_plan_is_previewed_started_approved_and_done() {
     let running = Running::start().await;
     std::fs::write(running.done_file(), "old").unwrap();
@@ -53,7 +96,8 @@ async fn a_plan_is_previewed_started_approved_and_done() {
     assert_eq!(preview["steps"][0]["undo"]["reason"], "data_is_gone");
     assert_eq!(preview["waits_for"][0]["code"], "approval");
     assert_eq!(preview["warnings"][0]["code"], "cannot_be_undone");
-    assert!(preview["may_start"] == true && preview["text"].as_str().unwrap().contains("clean up"));
+    let text = preview["text"].as_str().unwrap();
+    assert!(preview["may_start"] == true && text.starts_with("Remove old records"), "{text}");
     assert!(running.done_file().exists(), "a preview does nothing");
 
     let body = json!({ "preview": preview["id"] });

@@ -62,26 +62,37 @@ fn secrets_come_from_files() {
 }
 
 #[test]
-fn texts_are_joined_and_split() {
-    let check = |own: &str, files: &[(&str, &str)]| {
-        let files: Vec<(PathBuf, String)> =
-            files.iter().map(|(path, text)| (path.into(), (*text).to_owned())).collect();
-        let whole = included::join(own, &files);
-        let (first, rest) = included::split(&whole);
-        assert_eq!((first.trim_end(), rest), (own.trim_end(), files), "{whole}");
-    };
-    check("", &[]);
-    check("a = 1", &[]);
-    check("a = 1\n", &[("b", "c\n")]);
-    check("a = 1", &[("b/c.toml", ""), ("d", "e\nf\n")]);
-}
-
-#[test]
 fn a_time_zone_that_nobody_knows_is_a_mistake() {
     let plan = "[[plan.window]]\nname = \"n\"\nwhen = \"03:00-05:00 Europe/Wien\"\n";
     let text = format!("version = 1\n{}{plan}", shop("a", 3001));
     let path = Path::new("/etc/storewarden.toml");
     let details = understand(&text, path).unwrap_err().details;
-    assert!(details[0].contains("`n`") && details[0].contains("Europe/Wien"), "{details:?}");
+    assert!(details[0].starts_with("/etc/storewarden.toml:8:21: "), "{details:?}");
+    assert!(details[0].contains("\"Europe/Wien\", which is no time zone"), "{details:?}");
     assert!(understand(&text.replace("Wien", "Vienna"), path).is_ok());
+}
+
+#[test]
+fn the_text_of_one_file_is_changed_among_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("storewarden.toml");
+    fs::write(&path, "version = 1\ninclude = [\"b.toml\", \"a*.toml\"]").unwrap();
+    for (name, port) in [("a", 3001), ("b", 3002), ("c", 3003)] {
+        fs::write(folder.path().join(format!("{name}.toml")), shop(name, port)).unwrap();
+    }
+    let check = |texts: &[(Option<&str>, &str)], expect: Result<&[&str], &str>| {
+        let texts = texts.iter().map(|(name, text)| (name.map(PathBuf::from), (*text).to_owned()));
+        let changed = changed(&path, texts.collect());
+        match (changed, expect) {
+            (Ok(loaded), Ok(expect)) => assert_eq!(ids(&loaded.meaning), expect),
+            (Err(error), Err(expect)) => assert!(error.to_string().contains(expect), "{error}"),
+            (found, _) => panic!("{found:?}"),
+        }
+    };
+    check(&[], Ok(&["b", "a"]));
+    check(&[(Some("a.toml"), &shop("x", 1))], Ok(&["b", "x"]));
+    // A file that is included from now on is read where it lies, one no longer is left out.
+    check(&[(None, "version = 1\ninclude = \"c.toml\"\n")], Ok(&["c"]));
+    check(&[(Some("c.toml"), "")], Err("has no file `c.toml`"));
+    check(&[(None, "#:included c.toml\n")], Err("begins with `#:included`"));
 }

@@ -6,17 +6,18 @@ pub(super) mod configuration;
 pub(super) mod records;
 
 use super::{fleet::Pools, start::Start};
+use crate::configuration::{Loaded, changed, load};
 use ::plan::{Calendar, Engine, Moments, Settings};
 use anyhow::Context;
 use api::{Command, Refusal, Wished};
 use apps::{Instances, KeeperProgram, Means, PoolView, Systemd};
 use certificates::Certifier;
-use configuration::Configurator;
+use configuration::{Configurator, Wanted};
 use host::process::Spawn;
 use kernel::{
     ShopId,
     config::Configuration,
-    plan::{Approval, Performer, Plan, PlanKind, Purpose, Reason},
+    plan::{Approval, PLAN_KINDS, Performer, Plan, PlanKind, Purpose, Reason},
 };
 use records::Archivist;
 use std::{path::Path, sync::Arc};
@@ -63,7 +64,8 @@ pub(super) async fn engine(
     others: Others,
 ) -> anyhow::Result<Engine> {
     let logs = state.join(LOGS);
-    let configurator = Configurator { file: start.file().to_owned(), commands };
+    let configurator =
+        Configurator { file: start.file().to_owned(), commands, cut_off: start.cut_off() };
     let archivist = Archivist { store: store.clone(), run_logs: logs.clone() };
     let performers: Vec<Arc<dyn Performer>> =
         vec![Arc::new(configurator), Arc::new(archivist), others.certifier, others.instances];
@@ -114,38 +116,19 @@ pub(super) fn plan(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
 }
 
 fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
-    let Situation { file, text: before, configuration, pool, serial, now_ms } = now;
-    let read = || {
-        std::fs::read_to_string(file).map_err(|error| {
-            let path = file.display();
-            refuse(format!("the configuration file `{path}` cannot be read: {error}")).because(
-                "file_unreadable",
-                [("file", path.to_string().into()), ("error", error.to_string().into())],
-            )
-        })
-    };
-    let is_one_file = || {
-        if crate::configuration::is_of_several_files(before) {
-            return Err(refuse(
-                "the configuration includes other files: edit those, and have them read again",
-            ));
-        }
-        Ok(())
-    };
+    let Situation { file, text: in_force, configuration, pool, serial, now_ms } = now;
     match wish {
-        Wished::ApplyConfiguration { text } => {
-            is_one_file()?;
-            let on_disk = read()?;
-            let (before, approval) = (on_disk.clone(), Approval::Needed);
-            let wanted = configuration::Wanted { text, before, approval };
+        Wished::ApplyConfiguration { texts } => {
+            let on_disk = readable(file, load(file))?.text;
+            let wanted = readable(file, changed(file, texts))?;
+            let wanted = Wanted { wanted, before: on_disk.clone(), approval: Approval::Needed };
             configuration::plan(file, &on_disk, wanted, now_ms)
         }
         Wished::TakeOverFile => {
-            is_one_file()?;
+            let wanted = readable(file, load(file))?;
+            let (on_disk, before) = (wanted.text.clone(), in_force.to_owned());
             // Who edited the file has signed it.
-            let on_disk = read()?;
-            let (text, before) = (on_disk.clone(), before.to_owned());
-            let wanted = configuration::Wanted { text, before, approval: Approval::NotNeeded };
+            let wanted = Wanted { wanted, before, approval: Approval::NotNeeded };
             configuration::plan(file, &on_disk, wanted, now_ms)
         }
         Wished::RenewCertificate { shop } => {
@@ -167,6 +150,14 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
             made(apps::rolling_redeploy(configuration, view, &shop, &release, wish, now_ms))
         }
     }
+}
+
+fn readable(file: &Path, loaded: anyhow::Result<Loaded>) -> Result<Loaded, Refusal> {
+    loaded.map_err(|error| {
+        let (file, error) = (file.display().to_string(), format!("{error:#}"));
+        let said = [("file", file.into()), ("error", error.as_str().into())];
+        refuse(error.clone()).because("file_unreadable", said)
+    })
 }
 
 fn seen(pool: Option<&PoolView>) -> Result<&PoolView, Refusal> {
@@ -202,5 +193,9 @@ fn refuse(message: impl Into<String>) -> Refusal {
 
 /// A kind that this program itself names.
 fn kind(name: &'static str) -> PlanKind {
+    debug_assert!(
+        PLAN_KINDS.contains(&name),
+        "`{name}` cannot be named in a configuration's rules"
+    );
     name.parse().expect("invariant: our own kinds of plans are well named")
 }

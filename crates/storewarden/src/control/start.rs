@@ -20,6 +20,10 @@ use store::{KEY_FILE, SealKeys, StoreError};
 /// is not valid. Mode 0600, for the file may hold a password.
 pub(crate) const ACCEPTED_FILE: &str = "accepted.toml";
 
+/// Is there while several files of the configuration are being changed. Who finds it begins with
+/// what was in force: on disk some are as they were and some as they are to be.
+const CUT_OFF_FILE: &str = "configuration-changing";
+
 /// The name of the credential that holds the keys for secrets.
 const CREDENTIAL: &str = "storewarden.key";
 
@@ -59,6 +63,10 @@ impl Start {
     /// force together with what is wrong with the file.
     pub(super) fn configuration(&self) -> anyhow::Result<Beginning> {
         let mistakes = match self.read() {
+            Ok(_) if self.cut_off().exists() && self.accepted().is_some() => Rejected {
+                message: "a change of several files was cut off, and goes on".to_owned(),
+                details: Vec::new(),
+            },
             Ok((text, configuration)) => {
                 self.keep(&text);
                 return Ok(Beginning { text, configuration, mistakes: None });
@@ -69,12 +77,21 @@ impl Start {
             [] => mistakes.message,
             details => details.join("\n"),
         };
-        let path = self.state.join(ACCEPTED_FILE);
-        let meaning = |text: String| understand(&text, &path).ok().map(|means| (text, means));
-        let accepted = fs::read_to_string(&path).ok().and_then(meaning);
-        let Some((text, configuration)) = accepted else { bail!("{lines}") };
+        let Some((text, configuration)) = self.accepted() else { bail!("{lines}") };
         tracing::warn!(%lines, "the configuration is not valid; the one before is in force");
         Ok(Beginning { text, configuration, mistakes: Some(lines) })
+    }
+
+    /// What was in force last.
+    fn accepted(&self) -> Option<(String, Configuration)> {
+        let path = self.state.join(ACCEPTED_FILE);
+        let text = fs::read_to_string(&path).ok()?;
+        understand(&text, &path).ok().map(|means| (text, means))
+    }
+
+    /// The file that is there while a change of several files is under way.
+    pub(super) fn cut_off(&self) -> PathBuf {
+        self.state.join(CUT_OFF_FILE)
     }
 
     /// Reads the file: its text and what it means.
@@ -87,12 +104,14 @@ impl Start {
 
     /// Keeps the text of what is in force now. Where that fails, as on a full disk, control goes on.
     pub(super) fn keep(&self, text: &str) {
-        let path = self.state.join(ACCEPTED_FILE);
-        if fs::read_to_string(&path).is_ok_and(|kept| kept == text) {
+        if let Err(error) = write_private(&self.state.join(ACCEPTED_FILE), text) {
+            tracing::warn!(%error, "the configuration was not kept for the next start");
             return;
         }
-        if let Err(error) = write_private(&path, text) {
-            tracing::warn!(%error, "the configuration was not kept for the next start");
+        if let Err(error) = fs::remove_file(self.cut_off())
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "a change of the configuration counts as cut off");
         }
     }
 

@@ -11,6 +11,9 @@ pub(super) struct Preview {
     pub(super) difference: Option<String>,
     pub(super) may_start: bool,
     pub(super) needs_approval: bool,
+    /// What it does not wait for since it is to begin at once; then somebody must say why.
+    pub(super) hurries_past: Vec<serde_json::Value>,
+    pub(super) begins_ms: Option<i64>,
 }
 
 /// A plan that was started.
@@ -80,7 +83,6 @@ pub(super) struct Log {
 /// How far the step is that is being done.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Measure {
-    pub(super) run: String,
     pub(super) step: usize,
     pub(super) done: u64,
     pub(super) total: Option<u64>,

@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use store::Store;
+use store::{Store, StoreError};
 
 /// Run logs are kept for three months, minutes for thirteen.
 const KEPT: [(OldData, i64); 2] = [(OldData::RunLogs, 92), (OldData::Minutes, 396)];
@@ -75,7 +75,7 @@ impl Archivist {
             }
             OldData::Minutes => {
                 let count = self.store.count_minutes_before(older_than_ms).await;
-                let count = count.map_err(|error| Failed::for_now(error.to_string()))?;
+                let count = count.map_err(of_store)?;
                 Ok(Amount { count, bytes: None })
             }
         }
@@ -89,10 +89,15 @@ impl Archivist {
                 let total = files.len() as u64;
                 for (done, file) in (1..).zip(&files) {
                     if progress.is_cancelled() {
-                        return Err(Failed::new("stopped halfway, as asked"));
+                        let stopped = Failed::new("stopped halfway, as asked");
+                        return Err(stopped.because("asked_to_stop", []));
                     }
                     fs::remove_file(&file.path).map_err(|error| {
-                        Failed::for_now(format!("remove `{}`: {error}", file.path.display()))
+                        let (path, error) = (file.path.display().to_string(), error.to_string());
+                        let said =
+                            [("file", path.as_str().into()), ("error", error.as_str().into())];
+                        Failed::for_now(format!("remove `{path}`: {error}"))
+                            .because("file_not_removed", said)
                     })?;
                     let unit = "files".to_owned();
                     progress.measure(Measure { done, total: Some(total), unit });
@@ -101,7 +106,7 @@ impl Archivist {
             }
             OldData::Minutes => {
                 let removed = self.store.remove_minutes_before(older_than_ms).await;
-                removed.map_err(|error| Failed::for_now(error.to_string()))?
+                removed.map_err(of_store)?
             }
         };
         progress.line(&format!("{removed} removed ({})", what.code()));
@@ -148,7 +153,8 @@ impl Performer for Archivist {
             let (what, older_than_ms) = subject(act)?;
             match self.amount(what, older_than_ms).await?.count {
                 0 => Ok(Params::new()),
-                left => Err(Failed::for_now(format!("{left} are still there"))),
+                left => Err(Failed::for_now(format!("{left} are still there"))
+                    .because("still_there", [("count", left.into())])),
             }
         })
     }
@@ -202,5 +208,12 @@ fn old_files(folder: &Path, older_than_ms: i64) -> io::Result<Vec<OldFile>> {
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn unread(error: io::Error) -> Failed {
-    Failed::for_now(format!("look at the run logs: {error}"))
+    let said = [("error", error.to_string().into())];
+    Failed::for_now(format!("look at the run logs: {error}")).because("records_unreadable", said)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn of_store(error: StoreError) -> Failed {
+    let said = [("error", error.to_string().into())];
+    Failed::for_now(error.to_string()).because("records_unreadable", said)
 }
