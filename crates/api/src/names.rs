@@ -21,7 +21,7 @@ pub(crate) fn shop(state: &ApiState, caller: &Caller, id: &ShopId) -> Result<(),
 /// An instance of a shop.
 ///
 /// # Errors
-/// [`ApiError::Unknown`].
+/// [`ApiError::Unknown`]; [`ApiError::NotFound`] when there is not even the shop.
 pub(crate) fn instance(
     state: &ApiState,
     shop: &ShopId,
@@ -30,9 +30,10 @@ pub(crate) fn instance(
     if state.watch.with(|live| live.instance(shop, name)).is_some() {
         return Ok(());
     }
-    let shop = state.watch.with(|live| live.state(shop));
-    let instances = shop.map(|shop| shop.now.instances).unwrap_or_default();
-    let known = instances.iter().map(|instance| instance.name.as_str());
+    let Some(known) = state.watch.with(|live| live.state(shop)) else {
+        return Err(ApiError::NotFound { what: "shop", name: shop.to_string() });
+    };
+    let known = known.now.instances.iter().map(|instance| instance.name.as_str());
     Err(unknown("instance", name.as_str(), known))
 }
 

@@ -279,7 +279,12 @@ mod tests {
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             match answer {
-                Some(answer) => stream.write_all(answer.as_bytes()).unwrap(),
+                Some(answer) => {
+                    // Closing with the request unread would reset the connection.
+                    let mut request = [0; 1024];
+                    assert!(stream.read(&mut request).unwrap() > 0);
+                    stream.write_all(answer.as_bytes()).unwrap();
+                }
                 // Until the other side has gone.
                 None => drop(io::copy(&mut stream, &mut io::sink())),
             }

@@ -110,7 +110,7 @@ fn beside(step: &Step, measure: Option<&Measure>, now_ms: i64, room: usize) -> S
     }
     parts.extend(time);
     // What is dropped first stands first.
-    while parts.len() > 1 && width(&parts.join("  ")) + 2 > room {
+    while !parts.is_empty() && width(&parts.join("  ")) + 2 > room {
         parts.remove(0);
     }
     let text = parts.join("  ");
@@ -185,8 +185,8 @@ mod tests {
     }
 
     fn files() -> Measure {
-        let (run, unit) = ("7".to_owned(), "files".to_owned());
-        Measure { run, step: 1, done: 30, total: Some(120), unit, per_second: 12.0 }
+        let unit = "files".to_owned();
+        Measure { step: 1, done: 30, total: Some(120), unit, per_second: 12.0 }
     }
 
     #[test]

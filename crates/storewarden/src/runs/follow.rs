@@ -14,7 +14,6 @@ use crate::{
     remote::{good, print},
     terminal::{self, Foot, Paint, cut, printable},
 };
-use anyhow::bail;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
@@ -37,9 +36,12 @@ const TRY_AGAIN_EVERY: Duration = Duration::from_millis(500);
 const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// How the watching ended.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Watched {
-    AtRest(Run),
+    /// The run has done what it was to do.
+    Done,
+    /// It rests, and has not.
+    AtRest,
     /// The person has gone; the run has not.
     Left,
 }
@@ -150,8 +152,8 @@ pub(super) fn watch(
     events.hear_interrupts()?;
     let mut watching = Watching { state, id, as_json, show: Show::new(), next: 0 };
     loop {
-        if let Some(run) = watching.look()? {
-            return Ok(Watched::AtRest(run));
+        if let Some(ended) = watching.look()? {
+            return Ok(ended);
         }
         match watching.listen(events)? {
             Heard::News => {}
@@ -190,8 +192,8 @@ struct Of {
 }
 
 impl Watching<'_> {
-    /// Shows the run as it is now; gives it when it is at rest.
-    fn look(&mut self) -> anyhow::Result<Option<Run>> {
+    /// Shows the run as it is now; how it ended, once it rests.
+    fn look(&mut self) -> anyhow::Result<Option<Watched>> {
         let (state, id) = (self.state, self.id);
         let path = format!("/api/v1/runs/{id}");
         let answer: Answer = good(ask(state, "GET", &path)?)?;
@@ -205,7 +207,8 @@ impl Watching<'_> {
             self.next = log.next;
             self.show.goes_on(&run, &log.text)?;
         }
-        Ok(run.is_at_rest().then_some(run))
+        let ended = if run.state == "done" { Watched::Done } else { Watched::AtRest };
+        Ok(run.is_at_rest().then_some(ended))
     }
 
     /// Waits until something happens to the run.
@@ -338,9 +341,6 @@ impl Show {
     }
 
     fn measure(&mut self, measure: Measure) -> anyhow::Result<()> {
-        if measure.run.is_empty() {
-            bail!("a measure of no run");
-        }
         let text = measured(&measure)[1..].join(", ");
         self.measure = Some(measure);
         if self.is_live {
