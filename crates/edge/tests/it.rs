@@ -11,6 +11,8 @@ mod http2;
 #[cfg(test)]
 mod link;
 #[cfg(test)]
+mod neighbours;
+#[cfg(test)]
 mod origin;
 #[cfg(test)]
 mod pages;

@@ -12,6 +12,8 @@ pub const PROTOCOL: u32 = 1;
 pub const MAX_FRAME_BYTES: usize = 32 * 1024 * 1024;
 
 const HEADER_BYTES: usize = 5;
+/// The kind of [`Frame::Snapshot`].
+const SNAPSHOT: u8 = 2;
 
 /// One message on the link, either way.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +48,7 @@ pub struct Applied {
     pub error: Option<String>,
 }
 
-/// Why bytes are no frame. The connection is closed after any of these.
+/// Why bytes are no frame. The connection is closed after any of these but [`LinkError::Foreign`].
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     #[error("frame of {0} bytes is longer than {MAX_FRAME_BYTES}")]
@@ -55,6 +57,10 @@ pub enum LinkError {
     Kind(u8),
     #[error("decode frame of kind {kind}")]
     Body { kind: u8, source: serde_json::Error },
+    /// A snapshot of which only the version is understood: control is too far ahead, or too far
+    /// behind. It took `used` bytes, and a frame follows.
+    #[error("understand snapshot {version}")]
+    Foreign { version: u64, used: usize, source: serde_json::Error },
     #[error("encode frame")]
     Encode(#[source] serde_json::Error),
 }
@@ -63,7 +69,7 @@ impl Frame {
     fn kind(&self) -> u8 {
         match self {
             Self::Hello(_) => 1,
-            Self::Snapshot(_) => 2,
+            Self::Snapshot(_) => SNAPSHOT,
             Self::Applied(_) => 3,
             Self::Facts(_) => 4,
         }
@@ -110,14 +116,28 @@ impl Frame {
         };
         let frame = match kind {
             1 => serde_json::from_slice(body).map(Self::Hello),
-            2 => serde_json::from_slice(body).map(Self::Snapshot),
+            SNAPSHOT => serde_json::from_slice(body).map(Self::Snapshot),
             3 => serde_json::from_slice(body).map(Self::Applied),
             4 => serde_json::from_slice(body).map(Self::Facts),
             _ => return Err(LinkError::Kind(kind)),
         };
-        let frame = frame.map_err(|source| LinkError::Body { kind, source })?;
-        Ok(Some((frame, HEADER_BYTES + length)))
+        let used = HEADER_BYTES + length;
+        let frame = frame.map_err(|source| match version_of(kind, body) {
+            Some(version) => LinkError::Foreign { version, used, source },
+            None => LinkError::Body { kind, source },
+        })?;
+        Ok(Some((frame, used)))
     }
+}
+
+/// All that is asked of a snapshot that is not understood.
+fn version_of(kind: u8, body: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u64,
+    }
+    let is_snapshot = kind == SNAPSHOT;
+    is_snapshot.then(|| serde_json::from_slice(body).ok().map(|found: Versioned| found.version))?
 }
 
 #[cfg(test)]
@@ -150,6 +170,18 @@ mod tests {
         assert!(matches!(Frame::decode(&[0xff; 8]), Err(LinkError::TooLong(_))));
         assert!(matches!(Frame::decode(&[0, 0, 0, 0, 9]), Err(LinkError::Kind(9))));
         assert!(matches!(Frame::decode(&[0, 0, 0, 1, 1, b'{']), Err(LinkError::Body { .. })));
+    }
+
+    #[test]
+    fn of_a_foreign_snapshot_the_version_is_told_and_where_it_ends() {
+        let body = br#"{"version":7,"shops":"another way"}"#;
+        let mut bytes = u32::try_from(body.len()).unwrap().to_be_bytes().to_vec();
+        bytes.push(SNAPSHOT);
+        bytes.extend_from_slice(body);
+        let whole = bytes.len();
+        bytes.extend_from_slice(&hello().encode().unwrap());
+        let error = Frame::decode(&bytes).unwrap_err();
+        assert!(matches!(error, LinkError::Foreign { version: 7, used, .. } if used == whole));
     }
 
     #[test]

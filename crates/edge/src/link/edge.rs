@@ -3,7 +3,7 @@
 use super::frames::{self, Frames, StreamError};
 use kernel::{
     facts::Facts,
-    link::{Applied, Frame, Hello, PROTOCOL},
+    link::{Applied, Frame, Hello, LinkError, PROTOCOL},
     snapshot::Snapshot,
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -99,6 +99,13 @@ impl EdgeLink {
                             self.hello.snapshot_version = applied.version;
                         }
                         send(&mut writer, &Frame::Applied(applied)).await
+                    }
+                    // Control is of another age; what is in force stays so.
+                    Err(StreamError::Frame(error @ LinkError::Foreign { version, .. })) => {
+                        let error = crate::upstream::chain(&error);
+                        tracing::error!(version, error, "a snapshot is not understood");
+                        send(&mut writer, &Frame::Applied(Applied { version, error: Some(error) }))
+                            .await
                     }
                     // Not control's to say; a later version may, so it is passed over.
                     Ok(_) => Ok(()),

@@ -40,12 +40,22 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         Self { stream, bytes: BytesMut::new() }
     }
 
-    /// The next frame. Dropping the future loses nothing.
+    /// The next frame. Dropping the future loses nothing. After [`LinkError::Foreign`] there is a
+    /// next one, after any other error there is not.
     pub(super) async fn next(&mut self) -> Result<Frame, StreamError> {
         loop {
-            if let Some((frame, used)) = Frame::decode(&self.bytes)? {
-                self.bytes.advance(used);
-                return Ok(frame);
+            match Frame::decode(&self.bytes) {
+                Ok(Some((frame, used))) => {
+                    self.bytes.advance(used);
+                    return Ok(frame);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    if let LinkError::Foreign { used, .. } = &error {
+                        self.bytes.advance(*used);
+                    }
+                    return Err(error.into());
+                }
             }
             let read = self.stream.read_buf(&mut self.bytes).await;
             if read.map_err(StreamError::Read)? == 0 {
