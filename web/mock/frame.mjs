@@ -124,9 +124,12 @@ export class Frame {
 
   // Changes -----------------------------------------------------------------
 
-  plan({ kind, shop, instance, release, text, forced }) {
-    const made = { id: `plan-${++this.number}`, kind, shop: shop ?? null, waits_for: [], needs_approval: false, may_start: true, difference: null, warnings: [], made_at_ms: Date.now(), longest_ms: 300_000, text: '' }
+  plan({ kind, shop, instance, release, files = [], forced, window = null }) {
+    const text = files.find((file) => file.path === null)?.text ?? this.configuration
+    const night = message('window', { name: 'night', opens_ms: Date.now() + 2 * DAY })
+    const made = { id: `plan-${++this.number}`, kind, shop: shop ?? null, waits_for: [], needs_approval: false, may_start: true, difference: null, warnings: [], window: window === 'now' ? null : window, windows: [{ name: 'night', begins_ms: Date.now() + 2 * DAY }], begins_ms: Date.now(), hurries_past: [], takes_itself_back: kind.endsWith('restart') || kind === 'restart_instance', made_at_ms: Date.now(), longest_ms: 300_000, text: '' }
     if (kind === 'restart_instance') Object.assign(made, { title: message(kind, { instance }), steps: forced ? restartSteps(shop, instance).slice(1, 3) : restartSteps(shop, instance) })
+    else if (kind === 'rolling_restart') Object.assign(made, { title: message(kind, { shop }), steps: ['app-1', 'app-2'].flatMap((name, i) => restartSteps(shop, name, i * 4)) })
     else if (kind === 'rolling_redeploy') {
       const steps = ['app-1', 'app-2'].flatMap((instance, i) => {
         const [drain, , healthy, undrain] = restartSteps(shop, instance, i * 4)
@@ -142,6 +145,10 @@ export class Frame {
     } else if (kind === 'clean_up') {
       Object.assign(made, { title: message(kind), steps: ['run_logs', 'minutes'].map((what, i) => step(i, message('remove_old_data', { what, older_than_ms: Date.now() - 90 * DAY }), IMPOSSIBLE)) })
     } else throw new Refused(422, 'refused', `there is no plan of kind ${kind}`)
+    if (kind === 'rolling_redeploy' && window !== 'now') made.window = 'night'
+    if (made.window) made.begins_ms = Date.now() + 2 * DAY
+    if (made.window && kind !== 'rolling_redeploy') made.waits_for = [...made.waits_for, night]
+    if (kind === 'rolling_redeploy' && window === 'now') Object.assign(made, { waits_for: [message('approval')], hurries_past: [night] })
     this.previews.set(made.id, made)
     return made
   }

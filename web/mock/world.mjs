@@ -288,6 +288,7 @@ export class World {
       requests_total: Math.round(this.total.requests / 2 + i * 311),
       last_error: down ? 'connection refused' : null,
       weight: 1,
+      drained: draining ? { since_ms: this.drained_ms, by: 'person:anna', run: null } : null,
       at_ms,
     }
   }

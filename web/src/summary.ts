@@ -50,13 +50,13 @@ export function serving(state: ShopState, factsAge_ms: number | null): Serving {
   return up === instances.length ? { level: 'good', is: 'all', count: up } : { level: 'attention', is: 'some', up, total: instances.length }
 }
 
-export interface Mistake { line: number | null; text: string }
+export interface Mistake { file: string | null; line: number | null; text: string }
 
 /** `storewarden.toml:7:3: unknown key …`, as the check writes it, apart into its line and what is wrong there. */
 export function mistakesIn(details: string[]): Mistake[] {
   return details.map((detail) => {
-    const head = /^(?:[^\s:]+:)?(\d+)(?::\d+)?: /.exec(detail)
-    const line = head?.[1] ?? /\bline (\d+)\b/.exec(detail)?.[1]
-    return { line: line ? Number(line) : null, text: detail.slice(head?.[0].length ?? 0) }
+    const head = /^(?:([^\s:]+):)?(\d+)(?::\d+)?: /.exec(detail)
+    const line = head?.[2] ?? /\bline (\d+)\b/.exec(detail)?.[1]
+    return { file: head?.[1] ?? null, line: line ? Number(line) : null, text: detail.slice(head?.[0].length ?? 0) }
   })
 }

@@ -164,6 +164,6 @@ test('every code of the further pages has its sentence in both languages, and an
 
 test('mistakes of a configuration find their lines', () => {
   assert.deepEqual(mistakesIn(['storewarden.toml:7:3: unknown key `hots`', 'no shop', 'line 4: a colon: too many']), [
-    { line: 7, text: 'unknown key `hots`' }, { line: null, text: 'no shop' }, { line: 4, text: 'line 4: a colon: too many' },
+    { file: 'storewarden.toml', line: 7, text: 'unknown key `hots`' }, { file: null, line: null, text: 'no shop' }, { file: null, line: 4, text: 'line 4: a colon: too many' },
   ])
 })

@@ -76,7 +76,8 @@ export const api = {
   acceptInvitation: (token: string, password: string) => call<unknown>('POST', '/invitations/accept', { token, password }),
 
   plan: (wish: PlanWish) => call<Preview>('POST', '/plans', wish),
-  start: (preview: string) => call<Run>('POST', '/runs', { preview }),
+  /** `reason`: why it can't wait, of one that begins at once past its window or a freeze. */
+  start: (preview: string, reason: string | null = null) => call<Run>('POST', '/runs', { preview, reason }),
   runs: (asked: Asked) => call<{ runs: Run[]; next: string | null }>('GET', `/runs${query(asked)}`),
   run: (run: string) => call<Run>('GET', `/runs/${part(run)}`),
   runLog: (run: string, from: number) => call<{ text: string; next: number }>('GET', `/runs/${part(run)}/log${query({ from })}`),

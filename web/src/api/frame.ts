@@ -20,7 +20,7 @@ export interface Progress { done: number; total: number | null; unit: string; pe
 export type StepView = But<Whole<Schemas['StepView']>, { reason?: Message | null; act: Message; conditions: Condition[]; undo: Undo; state: StepState; evidence: Params }> & { progress?: Progress }
 
 /** A plan before it is started; `id` starts it. */
-export type Preview = But<Whole<Schemas['PreviewView']>, { title: Message; steps: StepView[]; waits_for: Message[]; warnings: Message[] }>
+export type Preview = But<Whole<Schemas['PreviewView']>, { title: Message; steps: StepView[]; waits_for: Message[]; hurries_past: Message[]; windows: Whole<Schemas['WindowView']>[]; warnings: Message[] }>
 export type Cause = But<Whole<Schemas['CauseView']>, { reason?: Message | null }>
 export type Run = But<Whole<Schemas['RunView']>, { cause: Cause | null; title: Message; state: RunState; steps: StepView[]; waits_for: Message[]; may: Decision[] }>
 export interface RunProgress extends Progress { run: string; step: number }

@@ -1,6 +1,69 @@
 // From docs/openapi.json by `npm run api`. Not to be edited.
 
 export interface paths {
+    "/.well-known/storewarden/peer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How this Storewarden is, for another one that watches it.
+         * @description Reached through the edge, by any host of any shop, when the configuration has a `[[peer]]`.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PeerAnswer"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description `control_away`: only the edge is there */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/configuration": {
         parameters: {
             query?: never;
@@ -1191,6 +1254,57 @@ export interface paths {
                     content?: never;
                 };
                 401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/peers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The Storewardens that this one asks, and the pages that it looks at. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PeersStanding"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                403: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -2979,6 +3093,15 @@ export interface paths {
                         "application/json": components["schemas"]["ErrorBody"];
                     };
                 };
+                /** @description There is no such shop */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
                 /** @description `taken`: there is one of this name */
                 409: {
                     headers: {
@@ -3149,6 +3272,29 @@ export interface components {
             /** @description `otpauth://totp/…` */
             uri: string;
         };
+        /** @description A shop that another web server stands before, as far as that one's access logs tell of it. */
+        Beside: {
+            /** Format: int64 */
+            broken: number;
+            /**
+             * @description Whether checkouts can be told from other requests: some shops say only in a request's body
+             *     what it is for, and no log has that.
+             */
+            checkouts: boolean;
+            /**
+             * Format: int64
+             * @description Lines read since control started, and those that do not fit the format.
+             */
+            lines: number;
+            logs: components["schemas"]["LogState"][];
+            /**
+             * @description What its timings are times of: `first_byte` of the application's answer, the `application`'s
+             *     whole answer, or the `whole` answer until the visitor had it; null when its lines have none.
+             */
+            timing?: string | null;
+            /** @description Whether its lines say who came. */
+            visitors: boolean;
+        };
         Cache: {
             /** Format: int64 */
             bytes?: number | null;
@@ -3168,6 +3314,7 @@ export interface components {
             code: string;
             /** @description In the words of whoever acted. */
             message?: string | null;
+            reason?: components["schemas"]["Message"] | null;
             step?: number | null;
         };
         CheckpointView: {
@@ -3194,11 +3341,22 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** @description A file of the configuration. */
+        ConfigurationFile: {
+            /** @description From the folder of the first, or whole; `null`: the file itself. */
+            path?: string | null;
+            text: string;
+        };
         /** @description The configuration as it is. */
         ConfigurationText: {
+            /** @description The same file by file, the file itself first. */
+            files: components["schemas"]["ConfigurationFile"][];
             /** @description The file it was read from. */
             path: string;
-            /** @description The text that is in force, whatever stands in the file by now. */
+            /**
+             * @description The text that is in force, whatever stands in the file by now; behind it that of the files
+             *     which it includes.
+             */
             text: string;
             /**
              * Format: int64
@@ -3216,6 +3374,18 @@ export interface components {
             path: string;
             /** Format: int64 */
             total_bytes: number;
+        };
+        /** @description Who took an instance out, and since when. */
+        Drained: {
+            /** @description Who did it by hand; `null`: a run did, or it is not known. */
+            by?: string | null;
+            /** @description The run that will give it requests again. */
+            run?: string | null;
+            /**
+             * Format: int64
+             * @description `null`: not known, as of an older program.
+             */
+            since_ms?: number | null;
         };
         /** @description The data plane as control sees it. */
         Edge: {
@@ -3243,11 +3413,18 @@ export interface components {
             details?: string[];
             /** @description For people. */
             message: string;
+            reason?: components["schemas"]["Message"] | null;
             /**
              * Format: int64
              * @description How long to wait before trying again, where that is known.
              */
             retry_after_ms?: number | null;
+        };
+        /** @description A file of the configuration. */
+        FileBody: {
+            /** @description As the configuration tells it; `null`: the file itself. */
+            path?: string | null;
+            text: string;
         };
         /** @description Something that wants a person's eye. */
         Finding: {
@@ -3394,29 +3571,36 @@ export interface components {
             address: string;
             /** Format: double */
             connect_p95_ms?: number | null;
+            drained?: components["schemas"]["Drained"] | null;
             /** Format: double */
-            errors_per_second: number;
+            errors_per_second?: number | null;
             health: components["schemas"]["Health"];
-            /** Format: int64 */
-            in_flight: number;
+            /**
+             * Format: int64
+             * @description Null where Storewarden is beside the shop.
+             */
+            in_flight?: number | null;
             last_error?: string | null;
             /**
              * Format: int64
-             * @description Most requests at once.
+             * @description Most requests at once; null where Storewarden is beside the shop.
              */
-            limit: number;
+            limit?: number | null;
             name: string;
             /** Format: double */
             p50_ms?: number | null;
             /** Format: double */
             p95_ms?: number | null;
-            /** Format: double */
-            requests_per_second: number;
+            /**
+             * Format: double
+             * @description Null where a log does not say who answered.
+             */
+            requests_per_second?: number | null;
             /**
              * Format: int64
-             * @description Since the edge started.
+             * @description Since the edge started; null where Storewarden is beside the shop.
              */
-            requests_total: number;
+            requests_total?: number | null;
             /**
              * Format: int64
              * @description Since when its health is what it is.
@@ -3488,6 +3672,22 @@ export interface components {
         LinkWish: {
             /** @description Whom to sign in; without it the owner, and where there is nobody yet, the first one. */
             person?: string | null;
+        };
+        /** @description One access log that is followed. */
+        LogState: {
+            /**
+             * Format: int64
+             * @description What is there and was not read yet.
+             */
+            behind_bytes: number;
+            /** @description Why it cannot be read. */
+            error?: string | null;
+            path: string;
+            /**
+             * Format: int64
+             * @description When it was last looked at without an error.
+             */
+            read_at_ms?: number | null;
         };
         /** @description A part of a run's log. */
         LogView: {
@@ -3607,9 +3807,110 @@ export interface components {
             /** @description A name, as people call them; `null`: nobody in particular. */
             owner?: string | null;
         };
+        /** @description A page that is looked at. */
+        PageStanding: {
+            /** Format: int64 */
+            answered_ms?: number | null;
+            error?: string | null;
+            /** Format: double */
+            round_trip_ms?: number | null;
+            /** Format: int64 */
+            since_ms: number;
+            state: components["schemas"]["PageState"];
+            url: string;
+        };
+        /** @enum {string} */
+        PageState: "unknown" | "ok" | "silent";
         /** @description Parameters of a message by name. */
         Params: {
             [key: string]: unknown;
+        };
+        /** @description How this Storewarden is. A newer one may say more, an older one less. */
+        PeerAnswer: {
+            edge?: components["schemas"]["PeerEdge"];
+            incidents?: components["schemas"]["PeerIncidents"];
+            /**
+             * Format: int64
+             * @description By the machine's clock.
+             */
+            now_ms: number;
+            /**
+             * Format: int64
+             * @description When the token ends that was shown; null: never.
+             */
+            token_ends_ms?: number | null;
+            /** @description Of the program. */
+            version: string;
+        };
+        /** @description The edge, as its control sees it. */
+        PeerEdge: {
+            /** @description Null: not known. */
+            connected?: boolean | null;
+        };
+        /** @description The incidents that are not over; null: not known. */
+        PeerIncidents: {
+            /**
+             * Format: int64
+             * @description Of these: something is broken.
+             */
+            broken?: number | null;
+            /** Format: int64 */
+            open?: number | null;
+        };
+        /** @description One peer. */
+        PeerStanding: {
+            /**
+             * Format: int64
+             * @description When it last answered.
+             */
+            answered_ms?: number | null;
+            /**
+             * Format: int64
+             * @description By how much its clock is ahead of ours; as exact as half the round trip.
+             */
+            clock_offset_ms?: number | null;
+            edge_connected?: boolean | null;
+            /** @description Why the last asking was in vain. */
+            error?: string | null;
+            /** Format: int64 */
+            incidents_broken?: number | null;
+            /** Format: int64 */
+            incidents_open?: number | null;
+            name: string;
+            /** @description Pages of its shops, as seen from here. */
+            pages: components["schemas"]["PageStanding"][];
+            /**
+             * Format: double
+             * @description From the first byte sent to the last that came.
+             */
+            round_trip_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Since when its state is what it is: the last answer of a silent one.
+             */
+            since_ms: number;
+            state: components["schemas"]["PeerState"];
+            /** Format: int64 */
+            token_ends_ms?: number | null;
+            /** @description Where it is asked; null: it asks us, and we do not ask it. */
+            url?: string | null;
+            /** @description What follows is as it said last. */
+            version?: string | null;
+        };
+        /**
+         * @description What is known of a peer now. Unknown is no kind of ok.
+         * @enum {string}
+         */
+        PeerState: "not_asked" | "unknown" | "ok" | "silent" | "refuses";
+        /** @description How it stands with all of them. */
+        PeersStanding: {
+            /**
+             * Format: int64
+             * @description Nothing off this machine can be reached: what is with peers and pages is unknown. Since when;
+             *     null: something can.
+             */
+            cut_off_since_ms?: number | null;
+            peers: components["schemas"]["PeerStanding"][];
         };
         People: {
             people: components["schemas"]["Person"][];
@@ -3662,7 +3963,7 @@ export interface components {
              * Format: double
              * @description Requests of the classes checkout and payment.
              */
-            checkouts_per_second: number;
+            checkouts_per_second?: number | null;
             /** Format: double */
             cpu_share?: number | null;
             /**
@@ -3671,9 +3972,9 @@ export interface components {
              */
             errors_per_second: number;
             /** Format: int64 */
-            held: number;
+            held?: number | null;
             /** Format: int64 */
-            in_flight: number;
+            in_flight?: number | null;
             /** Format: double */
             memory_share?: number | null;
             /**
@@ -3686,7 +3987,7 @@ export interface components {
             /** Format: double */
             p99_ms?: number | null;
             /** Format: int64 */
-            queued: number;
+            queued?: number | null;
             /** Format: double */
             requests_per_second: number;
             /**
@@ -3697,8 +3998,15 @@ export interface components {
         };
         /** @description What a plan would do, and what stands in its way. */
         PreviewView: {
+            /**
+             * Format: int64
+             * @description When it would begin, as far as windows and freezes decide; `null`: not as things stand.
+             */
+            begins_ms?: number | null;
             /** @description Of the configuration, as a unified difference. */
             difference?: string | null;
+            /** @description What it does not wait for, because it was wished at once: starting it needs a reason then. */
+            hurries_past: components["schemas"]["Message"][];
             /** @description Start it with this. Forgotten after a quarter of an hour. */
             id: string;
             kind: string;
@@ -3711,12 +4019,18 @@ export interface components {
             needs_approval: boolean;
             shop?: string | null;
             steps: components["schemas"]["StepView"][];
+            /** @description Once it is done there is nothing to take back: it does so by itself. */
+            takes_itself_back: boolean;
             /** @description All of it in English, for a terminal. */
             text: string;
             title: components["schemas"]["Message"];
             waits_for: components["schemas"]["Message"][];
             /** @description What whoever starts it should know. */
             warnings: components["schemas"]["Message"][];
+            /** @description The window it is to begin and end in; `null`: none. */
+            window?: string | null;
+            /** @description The windows that it could wait for. */
+            windows: components["schemas"]["WindowView"][];
         };
         /** @description Why somebody does something to a run. */
         ReasonBody: {
@@ -3835,6 +4149,19 @@ export interface components {
         Sessions: {
             sessions: components["schemas"]["SessionRow"][];
         };
+        /** @description A shop's certificate. */
+        ShopCertificate: {
+            /** Format: int64 */
+            ends_ms?: number | null;
+            /** @description Why the last order failed. */
+            error?: string | null;
+            /** @description The first name that it is for. */
+            host: string;
+            /** @description Renewed by us; else somebody must bring a new one. */
+            renews: boolean;
+            /** @description As browsers show it, `0a:1b:…`; null while the first one is awaited. */
+            serial?: string | null;
+        };
         /**
          * @description A shop and its machine over a time, in even steps. The times are those that were asked for, widened
          *     to whole steps.
@@ -3864,7 +4191,9 @@ export interface components {
             addresses: string[];
             /** Format: int64 */
             at_ms: number;
-            cache: components["schemas"]["Cache"];
+            beside?: components["schemas"]["Beside"] | null;
+            cache?: components["schemas"]["Cache"] | null;
+            certificate?: components["schemas"]["ShopCertificate"] | null;
             /** @description The last seconds by route class; classes nobody asked for are left out. */
             classes: components["schemas"]["RouteClass"][];
             /** @description ISO 4217. */
@@ -3872,7 +4201,7 @@ export interface components {
             edge: components["schemas"]["Edge"];
             /** @description The most urgent first. */
             findings: components["schemas"]["Finding"][];
-            hold: components["schemas"]["Hold"];
+            hold?: components["schemas"]["Hold"] | null;
             host: components["schemas"]["Host"];
             hosts: string[];
             id: string;
@@ -3959,6 +4288,11 @@ export interface components {
         StartBody: {
             /** @description The id of a preview. */
             preview: string;
+            /**
+             * @description Why it cannot wait, for one that begins at once past a window or a freeze; it stands in the
+             *     ledger.
+             */
+            reason?: string | null;
         };
         /** @description The machine as a whole: what `storewarden status` prints. */
         Status: {
@@ -3983,6 +4317,7 @@ export interface components {
             };
             /** @description From 0. */
             index: number;
+            reason?: components["schemas"]["Message"] | null;
             /** @description What it does, in English. */
             sentence: string;
             /** Format: int64 */
@@ -4014,7 +4349,8 @@ export interface components {
             /**
              * @description `opened`, `joined`, `level_changed`, `no_data`, `flapping`, `cleared`, `notified`,
              *     `notify_failed`, `escalated`, `acknowledged`, `acknowledgement_ended`, `owned`, `note`,
-             *     `remedy_started`, `remedy_ended`, `remedy_failed`, `remedy_limited`, `resolved`, `reopened`.
+             *     `remedy_started`, `remedy_runs`, `remedy_ended`, `remedy_failed`, `remedy_limited`,
+             *     `resolved`, `reopened`.
              */
             kind: string;
             /** @description By kind: `code`, `text`, `owner`, `until_ms`, `route`, `event`, `error`, `action`, `run`. */
@@ -4087,21 +4423,38 @@ export interface components {
              */
             through_sequence: number;
         };
+        /** @description A window that a plan could wait for. */
+        WindowView: {
+            /**
+             * Format: int64
+             * @description When the plan would begin in it; `null`: it is never open for long enough.
+             */
+            begins_ms?: number | null;
+            name: string;
+        };
         /** @description A plan that is wished for. Which of the other fields are needed, the kind says. */
         WishBody: {
+            /** @description Files of the configuration that are to say something else. */
+            files?: components["schemas"]["FileBody"][];
             /** @description Also when nobody else is there to serve meanwhile. */
             forced?: boolean;
             instance?: string | null;
             /**
-             * @description `restart_instance` (`shop`, `instance`, `forced`), `rolling_redeploy` (`shop`, `release`),
-             *     `apply_configuration` (`text`; without it what stands in the file) or `clean_up`.
+             * @description `restart_instance` (`shop`, `instance`, `forced`), `rolling_restart` (`shop`),
+             *     `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
+             *     (`text`; without it what stands in the file), `renew_certificate` (`shop`) or `clean_up`.
              */
             kind: string;
-            /** @description What to deploy; without it the one that runs. */
+            /** @description What to deploy. */
             release?: string | null;
             shop?: string | null;
-            /** @description The whole new configuration file. */
+            /** @description The whole new configuration, as it is told: the file, and behind it what it includes. */
             text?: string | null;
+            /**
+             * @description The window to wait for; `now`: none, whatever the configuration says. Without it, as its rules
+             *     say.
+             */
+            window?: string | null;
         };
     };
     responses: never;

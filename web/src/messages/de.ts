@@ -95,7 +95,10 @@ export const de: Messages = {
   },
   finding: {
     instance_down: (p) => ({ title: `Instanz ${text(p['instance'])} ist ausgefallen`, detail: `${text(p['error'])}. Besucher gehen zu den anderen; sie kommt zurück, sobald sie ihre Prüfungen besteht.` }),
-    instance_draining: (p) => ({ title: `Instanz ${text(p['instance'])} läuft leer`, detail: 'Sie bekommt keine neuen Anfragen, bis Sie sie zurückholen.' }),
+    instance_draining: (p) =>
+      p['run'] === undefined
+        ? { title: `Instanz ${text(p['instance'])} läuft leer`, detail: 'Sie bekommt keine neuen Anfragen, bis Sie sie zurückholen.' }
+        : { title: `Änderung ${text(p['run'])} hat ${text(p['instance'])} herausgenommen`, detail: 'Sie gibt ihr von selbst wieder Anfragen.' },
     all_down: () => ({ title: 'Keine Instanz antwortet', detail: 'Besucher werden eine Weile gehalten, die an der Kasse zuerst. Starten Sie den Shop, dann kommen sie nach und nach hinein.' }),
     checkout_errors: (p, f) => ({ title: `${f.count(num(p['failed']))} von ${f.count(num(p['total']))} Bezahlvorgängen schlugen fehl`, detail: 'Sehen Sie zuerst beim Zahlungsdienst und im Protokoll des Shops nach.' }),
     errors_up: (p, f) => ({ title: `${f.share(num(p['share']))} der Anfragen enden mit einem Fehler` }),
@@ -131,6 +134,7 @@ export const de: Messages = {
     undrain: (name) => `${name} zurückholen`,
     reload: 'Konfiguration neu lesen',
     lookInstances: 'Instanzen ansehen',
+    lookChange: 'Änderung ansehen',
     lookWaiting: 'Wartende ansehen',
     lookClasses: 'Seitenarten ansehen',
   },
@@ -220,6 +224,8 @@ export const de: Messages = {
     health: 'Zustand',
     healths: { up: 'Bedient', down: 'Ausgefallen', slow_start: 'Läuft warm', draining: 'Läuft leer', unknown: 'Unbekannt' },
     since: (time) => `seit ${time}`,
+    drainedBy: (actor) => `von ${actor}`,
+    drainedByRun: (run) => `von Änderung ${run}`,
     inFlight: 'In Arbeit',
     ofLimit: (limit) => `von ${limit}`,
     requests: 'Anfragen/s',

@@ -102,7 +102,10 @@ export const en = {
   },
   finding: {
     instance_down: (p) => ({ title: `Instance ${text(p['instance'])} is down`, detail: `${text(p['error'])}. Visitors go to the others; it is taken back once it answers its checks.` }),
-    instance_draining: (p) => ({ title: `Instance ${text(p['instance'])} is draining`, detail: 'It gets no new requests until you take it back.' }),
+    instance_draining: (p) =>
+      p['run'] === undefined
+        ? { title: `Instance ${text(p['instance'])} is draining`, detail: 'It gets no new requests until you take it back.' }
+        : { title: `Change ${text(p['run'])} has taken ${text(p['instance'])} out`, detail: 'It gives it requests again by itself.' },
     all_down: () => ({ title: 'No instance answers', detail: 'Visitors are held for a while, those in checkout first. Start the shop, and they are let in at a gentle rate.' }),
     checkout_errors: (p, f) => ({ title: `${f.count(num(p['failed']))} of ${f.count(num(p['total']))} checkouts failed`, detail: 'Look at the shop’s payment provider and its log first.' }),
     errors_up: (p, f) => ({ title: `${f.share(num(p['share']))} of requests end in an error` }),
@@ -138,6 +141,7 @@ export const en = {
     undrain: (name: string) => `Take ${name} back`,
     reload: 'Read the configuration again',
     lookInstances: 'See instances',
+    lookChange: 'See the change',
     lookWaiting: 'See who waits',
     lookClasses: 'See route classes',
   },
@@ -227,6 +231,8 @@ export const en = {
     health: 'Health',
     healths: { up: 'Up', down: 'Down', slow_start: 'Warming up', draining: 'Draining', unknown: 'Unknown' },
     since: (time: string) => `since ${time}`,
+    drainedBy: (actor: string) => `by ${actor}`,
+    drainedByRun: (run: string) => `by change ${run}`,
     inFlight: 'In flight',
     ofLimit: (limit: string) => `of ${limit}`,
     requests: 'Requests/s',
