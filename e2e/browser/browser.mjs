@@ -53,72 +53,41 @@ async function everyLook() {
   )
 }
 
-/** From the press to the last chart. What stands behind the page's own measure of it is the whole way: asked, read, drawn. */
+/** Runs in the page: from the press to the last chart. Asked, read and drawn is all in it. */
+async function drawMonth() {
+  const PATIENCE_MS = 10_000
+  const frame = () => new Promise((drawn) => requestAnimationFrame(drawn))
+  const press = (name) => [...document.querySelectorAll('nav#charts a')].find((one) => one.textContent === name).click()
+  const heading = () => (document.querySelector('main .head h2')?.textContent ?? '').replaceAll('\u00a0', ' ')
+  const charts = () => document.querySelectorAll('.charts figure').length >= 8 && document.querySelectorAll('.charts .canvas canvas').length >= 5
+  const until = async (holds, what) => {
+    const begun = performance.now()
+    while (!holds()) {
+      if (performance.now() - begun > PATIENCE_MS) throw new Error(`${what}: “${heading()}”, ${document.querySelectorAll('.charts .canvas canvas').length} charts`)
+      await frame()
+    }
+  }
+  const began = performance.now()
+  press('30 d')
+  await until(() => heading().includes('30 d') && charts(), 'no month was drawn')
+  await frame()
+  const took = performance.now() - began
+  press('Live')
+  await until(() => !heading().includes('30 d') && charts(), 'it did not go back to what is live')
+  return took
+}
+
 async function monthDrawn() {
   const context = await session.context('desk')
   const page = await session.page(context)
   await page.goto(origin)
   await settled(page)
-  const month = () =>
-    page.evaluate(async () => {
-      const link = (name) => [...document.querySelectorAll('nav#charts a')].find((one) => one.textContent === name)
-      const frame = () => new Promise((drawn) => requestAnimationFrame(drawn))
-      const until = async (holds) => { while (!holds()) await frame() }
-      const drawn = () => document.querySelectorAll('.charts .whole').length === 1 && document.querySelectorAll('.charts figure').length >= 8 && document.querySelectorAll('.charts .canvas canvas').length >= 5
-      const began = performance.now()
-      link('30 d').click()
-      await until(() => /30 d/.test(document.querySelector('main h2:not(.visually-hidden)')?.textContent ?? '') && drawn())
-      await frame()
-      const took = performance.now() - began
-      link('Live').click()
-      await until(() => !/30 d/.test(document.querySelector('main h2:not(.visually-hidden)')?.textContent ?? ''))
-      return took
-    })
-  // The first loads what draws the past.
-  await month()
+  // The first press loads what draws the past.
+  await page.evaluate(drawMonth)
   const took = []
-  for (let i = 0; i < 5; i++) took.push(await month())
+  for (let i = 0; i < 5; i++) took.push(await page.evaluate(drawMonth))
   await context.close()
   expect(Math.min(...took) < 200, `it took ${took.map(Math.round).join(', ')} ms`)
-}
-
-async function firstPaint() {
-  const context = await session.context('desk')
-  const page = await session.page(context)
-  const paints = []
-  for (let i = 0; i < 5; i++) {
-    await page.goto(origin)
-    await settled(page)
-    paints.push(await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Infinity))
-  }
-  await context.close()
-  const best = Math.min(...paints)
-  expect(best < 300, `first contentful paint took ${paints.map(Math.round).join(', ')} ms`)
-}
-
-async function signInPage() {
-  for (const size of ['desk', 'phone']) {
-    const context = await session.context(size, { signedIn: false })
-    const page = await session.page(context, { tolerate: (text) => text.includes('401') })
-    await page.goto(origin)
-    await settled(page)
-    await report.check(`signed out, ${size}: says how to sign in`, async () => {
-      expect((await page.locator('pre').textContent()).includes('storewarden sign-in'), 'the command is not named')
-      await fits(page)
-      await isAccessible(page)
-    })
-    await context.close()
-  }
-}
-
-async function signOut() {
-  const context = await session.context('desk')
-  const page = await session.page(context, { tolerate: (text) => text.includes('401') })
-  await page.goto(origin)
-  await settled(page)
-  await page.getByRole('button', { name: 'Sign out' }).click()
-  await page.locator('pre', { hasText: 'storewarden sign-in' }).waitFor()
-  await context.close()
 }
 
 async function pictures(folder) {

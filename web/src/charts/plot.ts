@@ -37,7 +37,17 @@ function inkOf(host: HTMLElement, token: string): string {
 
 interface Inks { paper: string; rule: string; faint: string; ink: string; hatch: CanvasPattern | null; face: string; tone: (tone: Tone) => string; edge: string }
 
+/** Asking for a colour makes the browser work out the page's style: charts that stand beside each other ask once. */
+let known: { under: string; inks: Inks } | undefined
+
 function inksOf(host: HTMLElement): Inks {
+  const { backgroundColor, color } = getComputedStyle(document.documentElement)
+  const under = `${backgroundColor} ${color} ${devicePixelRatio} ${matchMedia('(prefers-contrast: more)').matches}`
+  if (known?.under !== under) known = { under, inks: askInks(host) }
+  return known.inks
+}
+
+function askInks(host: HTMLElement): Inks {
   const tones = Object.fromEntries(Object.entries(TONES).map(([tone, token]) => [tone, inkOf(host, token)]))
   return {
     paper: inkOf(host, '--paper'),
@@ -104,7 +114,7 @@ export class Plot {
   }
 
   resize(width: number) {
-    if (width > 0) this.#u.setSize({ width, height: this.#look.height })
+    if (width > 0 && width !== this.#u.width) this.#u.setSize({ width, height: this.#look.height })
   }
 
   destroy() {

@@ -15,12 +15,11 @@ use crate::workspace::Workspace;
 
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// The pictures of the step are looked at by the browser itself; those for people are made by [`pictures`].
 pub(super) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let scratch = Scratch::new("browser")?;
     prepare(workspace)?;
     let stage = Stage::set(workspace, scratch.path())?;
-    look(workspace, &stage, &scratch.path().join("pictures"))?;
+    look(workspace, &stage, None)?;
     stage.process.stop()
 }
 
@@ -31,7 +30,7 @@ pub(crate) fn pictures(workspace: &Workspace, after: Duration) -> anyhow::Result
     let stage = Stage::set(workspace, scratch.path())?;
     println!("selling for {} s, so that there is something to see …", after.as_secs());
     std::thread::sleep(after);
-    look(workspace, &stage, &workspace.path("docs/pictures"))?;
+    look(workspace, &stage, Some(&workspace.path("docs/pictures")))?;
     stage.process.stop()
 }
 
@@ -42,9 +41,13 @@ fn prepare(workspace: &Workspace) -> anyhow::Result<()> {
     programs(workspace)
 }
 
-fn look(workspace: &Workspace, stage: &Stage, pictures: &Path) -> anyhow::Result<()> {
+/// Everything is looked at; or, with a folder, pictures are taken and nothing else.
+fn look(workspace: &Workspace, stage: &Stage, pictures: Option<&Path>) -> anyhow::Result<()> {
     let mut browser = process::command("node", &["browser.mjs", "--url", &stage.sign_in]);
-    browser.args(["--shop-url", &stage.shop, "--pictures"]).arg(pictures);
+    browser.args(["--shop-url", &stage.shop]);
+    if let Some(pictures) = pictures {
+        browser.arg("--pictures").arg(pictures);
+    }
     process::run(browser.current_dir(workspace.path("e2e/browser")))
 }
 
