@@ -56,6 +56,7 @@ pub enum Signal {
     Hangup,
     Interrupt,
     Quit,
+    User1,
     User2,
     Stop,
     Continue,
@@ -250,6 +251,9 @@ impl Process {
             Ok(()) | Err(HostError::Ended(_)) => {}
             Err(error) => return Err(error),
         }
+        // One that was stopped hears nothing until it goes on (systemd.kill(5) does the same). It may
+        // have ended by now.
+        let _ = self.signal(Signal::Continue);
         if let Ok(ended) = tokio::time::timeout(grace, self.wait()).await {
             return ended;
         }
@@ -330,6 +334,7 @@ impl From<Signal> for rustix::process::Signal {
             Signal::Hangup => Self::HUP,
             Signal::Interrupt => Self::INT,
             Signal::Quit => Self::QUIT,
+            Signal::User1 => Self::USR1,
             Signal::User2 => Self::USR2,
             Signal::Stop => Self::STOP,
             Signal::Continue => Self::CONT,

@@ -168,3 +168,46 @@ fn mistakes_are_all_told_and_nothing_is_started() {
     }
     assert!(!state.exists());
 }
+
+#[tokio::test]
+async fn a_supervisor_that_leaves_is_followed_by_another_without_losing_a_request() {
+    let mut stand = Stand::up().await;
+    let visitors = Visitors::come(stand.edge);
+    let edge = stand.pid("edge");
+    let slow = stand.begin_slow_request().await;
+    stand.signal(Signal::User1);
+    let left = stand.supervisor().wait().await.unwrap();
+    assert!(left.success(), "{left}: {}", stand.log());
+    visitors.until_served(20).await;
+    // At once, before the edge may have noticed.
+    stand.start();
+    stand.until_replaced("edge", edge).await;
+    visitors.until_served(20).await;
+    stand.end_slow_request();
+    assert_eq!(slow.await.unwrap().unwrap().body, b"hello");
+    visitors.were_all_served().await;
+}
+
+/// As systemd keeps them: control and the supervisor of the edge, neither the other's parent.
+#[tokio::test]
+async fn edge_and_control_are_kept_apart_and_a_reload_reaches_both() {
+    let mut stand = Stand::up().await;
+    let (config, state) = (stand.config(), stand.folder.path().join("state"));
+    let ended = stand.supervisor().stop(LIMIT).await.unwrap();
+    assert!(ended.success(), "{ended}");
+    let begin = |words: &[&str]| {
+        let spawn = program().args(words).arg("--config").arg(&config).arg("--state").arg(&state);
+        spawn.output_to(stand.folder.path().join("log")).start().unwrap()
+    };
+    let mut control = begin(&["control"]);
+    let edge = begin(&["up", "--edge-only"]);
+    stand.supervisor = Some(edge);
+    stand.until_served(stand.edge).await;
+    let added = testkit::free_port();
+    stand.configure(&[stand.edge, added]);
+    control.signal(Signal::Hangup).unwrap();
+    stand.until_served(added).await;
+    assert!(!state.join("control.pid").exists(), "control is nobody's child here");
+    control.stop(LIMIT).await.unwrap();
+    stand.until_served(stand.edge).await;
+}
