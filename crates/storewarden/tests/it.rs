@@ -3,7 +3,13 @@
 
 // Clippy takes only what is under `cfg(test)` for a test's helper, which may unwrap.
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod commands;
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 mod init;
 #[cfg(test)]
@@ -14,3 +20,5 @@ mod people;
 mod stand;
 #[cfg(test)]
 mod supervision;
+#[cfg(test)]
+mod watching;
