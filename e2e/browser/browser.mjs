@@ -90,6 +90,45 @@ async function monthDrawn() {
   expect(Math.min(...took) < 200, `it took ${took.map(Math.round).join(', ')} ms`)
 }
 
+async function firstPaint() {
+  const context = await session.context('desk')
+  const page = await session.page(context)
+  const paints = []
+  for (let i = 0; i < 5; i++) {
+    await page.goto(origin)
+    await settled(page)
+    paints.push(await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Infinity))
+  }
+  await context.close()
+  const best = Math.min(...paints)
+  expect(best < 300, `first contentful paint took ${paints.map(Math.round).join(', ')} ms`)
+}
+
+async function signInPage() {
+  for (const size of ['desk', 'phone']) {
+    const context = await session.context(size, { signedIn: false })
+    const page = await session.page(context, { tolerate: (text) => text.includes('401') })
+    await page.goto(origin)
+    await settled(page)
+    await report.check(`signed out, ${size}: says how to sign in`, async () => {
+      expect((await page.locator('pre').textContent()).includes('storewarden sign-in'), 'the command is not named')
+      await fits(page)
+      await isAccessible(page)
+    })
+    await context.close()
+  }
+}
+
+async function signOut() {
+  const context = await session.context('desk')
+  const page = await session.page(context, { tolerate: (text) => text.includes('401') })
+  await page.goto(origin)
+  await settled(page)
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await page.locator('pre', { hasText: 'storewarden sign-in' }).waitFor()
+  await context.close()
+}
+
 async function pictures(folder) {
   mkdirSync(folder, { recursive: true })
   const looks = [['', 'desk', 'light'], ['-phone', 'phone', 'light'], ['-dark', 'desk', 'dark'], ['-phone-dark', 'phone', 'dark']]

@@ -100,6 +100,8 @@ export async function deeds(session, report, origin) {
     const tables = await page.locator('figure table').count()
     expect(tables === count && count > 0, `${tables} tables for ${count} charts`)
     expect(await page.locator('figure table tbody tr').count() > 0, 'no rows')
+    // One is as the others: looking at a thousand rows takes its time.
+    for (let i = 1; i < count; i++) await toggles.nth(i).click()
     await isAccessible(page)
   })
 

@@ -62,7 +62,7 @@ export async function past(session, report, origin) {
 
   await on('incidents and changes stand on the axis, and lead to where they are told', 'desk', 'calm', '/?range=30d', async (page) => {
     const orders = chart(page, 'Orders a minute')
-    await orders.locator('.marks a[href^="/incidents/"]').first().click()
+    await orders.locator('.marks a[href^="/incidents/"] svg').first().click()
     await page.waitForURL(/\/incidents\/\d+$/)
     await page.goBack()
     await page.getByRole('link', { name: /Deploy 2026\.11\.2/ }).click()

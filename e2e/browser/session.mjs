@@ -46,17 +46,19 @@ export class Session {
 
   /** For `inEveryWay`: each page begins in English again, whatever the one before it was switched to. */
   async fresh(size, options = {}) {
-    const context = await this.context(size, options)
+    // Nothing fades: what is looked at is there at once.
+    const context = await this.context(size, { ...options, still: true })
     await context.addInitScript(() => localStorage.removeItem('storewarden.language'))
     return context
   }
 
-  context(size, { theme = 'light', language = 'en', signedIn = true, sharp = 1 } = {}) {
+  context(size, { theme = 'light', language = 'en', signedIn = true, sharp = 1, still = false } = {}) {
     return this.#browser.newContext({
       viewport: SIZES[size],
       colorScheme: theme,
       locale: language,
       deviceScaleFactor: sharp,
+      reducedMotion: still ? 'reduce' : 'no-preference',
       hasTouch: size === 'phone',
       isMobile: size === 'phone',
       ...(signedIn && this.#state ? { storageState: this.#state } : {}),
