@@ -10,53 +10,21 @@ use edge::{
     link::LinkEvent,
 };
 use kernel::snapshot::Challenge;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
 };
-use testkit::process::{Process, Signal, Spawn};
+use testkit::Pebble;
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 
-const PEBBLE: &str = "/usr/bin/pebble";
-const NAMES: &str = "/usr/bin/pebble-challtestsrv";
-
-/// Whether there is an authority to test with. In CI there must be.
-fn installed() -> bool {
-    let installed = Path::new(PEBBLE).exists() && Path::new(NAMES).exists();
-    assert!(installed || std::env::var_os("CI").is_none(), "CI needs Debian's package pebble");
-    if !installed {
-        println!("skipped: Debian's package pebble is not installed");
-    }
-    installed
-}
-
-/// A process that does not outlive its test.
-struct Owned(Process);
-
-impl Drop for Owned {
-    fn drop(&mut self) {
-        // It may have ended by itself, which its log then tells.
-        let _gone = self.0.signal(Signal::Kill);
-    }
-}
-
-/// An authority with its name server and the web server that it asks for challenges.
+/// An authority with the web server that it asks for challenges.
 struct Authority {
-    folder: tempfile::TempDir,
+    pebble: Pebble,
     answers: Arc<Mutex<HashMap<String, String>>>,
-    acme: SocketAddr,
-    root: PathBuf,
-    environment: Vec<(&'static str, &'static str)>,
-    names: SocketAddr,
-    pebble: Option<Owned>,
-    _name_server: Owned,
 }
 
 impl Authority {
@@ -72,68 +40,14 @@ impl Authority {
         answers: Arc<Mutex<HashMap<String, String>>>,
         environment: &[(&'static str, &'static str)],
     ) -> Self {
-        let folder = testkit::folder();
-        let root = folder.path().join("root.pem");
-        write_certificates(folder.path());
-        let (acme, names) = (testkit::free_port(), testkit::free_port());
-        let config = format!(
-            r#"{{"pebble": {{"listenAddress": "{acme}", "managementListenAddress": "{}",
-            "certificate": "{}", "privateKey": "{}", "httpPort": {}, "tlsPort": {},
-            "ocspResponderURL": "", "externalAccountBindingRequired": false}}}}"#,
-            testkit::free_port(),
-            folder.path().join("server.pem").display(),
-            folder.path().join("server.key").display(),
-            challenges.port(),
-            testkit::free_port().port(),
-        );
-        std::fs::write(folder.path().join("pebble.json"), config).unwrap();
-        let name_server = Spawn::new(NAMES)
-            .args(["-dns01", &names.to_string(), "-management", &testkit::free_port().to_string()])
-            .args(["-http01", "", "-https01", "", "-tlsalpn01", "", "-defaultIPv6", ""])
-            .output_to(folder.path().join("names.log"))
-            .start()
-            .unwrap();
-        let environment = environment.to_vec();
-        let mut authority = Self {
-            folder,
-            answers,
-            acme,
-            root,
-            environment,
-            names,
-            pebble: None,
-            _name_server: Owned(name_server),
-        };
-        authority.restart().await;
-        authority
-    }
-
-    /// Starts pebble, the first time or again with everything forgotten.
-    async fn restart(&mut self) {
-        if let Some(mut pebble) = self.pebble.take() {
-            pebble.0.stop(Duration::from_secs(5)).await.unwrap();
-        }
-        let config = self.folder.path().join("pebble.json");
-        let mut spawn = Spawn::new(PEBBLE)
-            .args(["-config".as_ref(), config.as_os_str()])
-            .args(["-dnsserver", &self.names.to_string()])
-            .env("PEBBLE_VA_NOSLEEP", "1")
-            .output_to(self.folder.path().join("pebble.log"));
-        for (name, value) in &self.environment {
-            spawn = spawn.env(name, value);
-        }
-        self.pebble = Some(Owned(spawn.start().unwrap()));
-        testkit::wait_until("pebble to listen", Duration::from_secs(30), async || {
-            tokio::net::TcpStream::connect(self.acme).await.map(drop)
-        })
-        .await;
+        Self { pebble: Pebble::start(challenges.port(), environment).await, answers }
     }
 
     fn wanted(&self, hosts: &[&str], account: Option<String>) -> AcmeOrder {
         AcmeOrder {
-            directory: format!("https://{}/dir", self.acme),
+            directory: self.pebble.directory(),
             contact: vec!["owner@shop.test".to_owned()],
-            root: Some(self.root.clone()),
+            root: Some(self.pebble.root()),
             account,
             hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
         }
@@ -153,20 +67,6 @@ impl Authority {
     fn is_silent(&self) -> bool {
         self.answers.lock().unwrap().is_empty()
     }
-}
-
-fn write_certificates(folder: &Path) {
-    let root_key = KeyPair::generate().unwrap();
-    let mut root = CertificateParams::new(Vec::new()).unwrap();
-    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let root_pem = root.self_signed(&root_key).unwrap().pem();
-    let issuer = Issuer::new(root, root_key);
-    let key = KeyPair::generate().unwrap();
-    let server = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
-    let server_pem = server.signed_by(&key, &issuer).unwrap().pem();
-    std::fs::write(folder.join("root.pem"), root_pem).unwrap();
-    std::fs::write(folder.join("server.pem"), server_pem).unwrap();
-    std::fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
 }
 
 /// Answers challenges as an edge would, on a port of its own.
@@ -202,7 +102,7 @@ async fn serve_answers(answers: Arc<Mutex<HashMap<String, String>>>) -> SocketAd
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_is_ordered_and_again_with_the_same_account() {
-    if !installed() {
+    if !Pebble::is_installed() {
         return;
     }
     let mut authority = Authority::start(&[("PEBBLE_WFE_NONCEREJECT", "0")]).await;
@@ -220,14 +120,14 @@ async fn a_certificate_is_ordered_and_again_with_the_same_account() {
     assert_eq!(again.account_json, first.account_json);
     assert_ne!(again.chain_pem, first.chain_pem);
 
-    authority.restart().await;
+    authority.pebble.restart().await;
     let anew = authority.order(authority.wanted(&hosts, account)).await.unwrap();
     assert_ne!(anew.account_json, first.account_json, "it was forgotten, so another was made");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_edge_answers_the_challenges_that_control_publishes() {
-    if !installed() {
+    if !Pebble::is_installed() {
         return;
     }
     let origin = Origin::start(|_| ok("", "not a challenge")).await;
@@ -256,7 +156,7 @@ async fn the_edge_answers_the_challenges_that_control_publishes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refused_nonces_are_got_over() {
-    if !installed() {
+    if !Pebble::is_installed() {
         return;
     }
     let authority = Authority::start(&[]).await;
@@ -268,7 +168,7 @@ async fn refused_nonces_are_got_over() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_goes_wrong_is_named() {
-    if !installed() {
+    if !Pebble::is_installed() {
         return;
     }
     let authority = Authority::start(&[("PEBBLE_WFE_NONCEREJECT", "0")]).await;

@@ -6,15 +6,17 @@
 
 mod container;
 mod folder;
+mod pebble;
 mod ports;
 mod raw_http;
 mod respawn;
 mod wait;
 
-pub use folder::folder;
 pub use container::{Container, Network};
+pub use folder::folder;
 pub use host::process;
 pub use host::users::is_root;
+pub use pebble::{Pebble, self_signed};
 pub use ports::free_port;
 pub use raw_http::{Answer, exchange, read_answer};
 pub use respawn::{program, role, this_test, this_test_below};
