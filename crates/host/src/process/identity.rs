@@ -100,6 +100,9 @@ impl Identity {
             Err(HostError::Ended(_)) => return Ok(()),
             Err(error) => return Err(error),
         }
+        // One that was stopped hears nothing until it goes on (systemd.kill(5) does the same). It may
+        // have ended by now.
+        let _ = self.signal(Signal::Continue);
         if let Ok(ended) = tokio::time::timeout(grace, self.ended()).await {
             return ended;
         }
