@@ -61,6 +61,14 @@ struct InForce {
     source: CertificateSource,
 }
 
+impl InForce {
+    /// `None` for one that only stands in.
+    fn serial(&self) -> Option<String> {
+        let serial = inspect(&self.certificate.chain_pem).ok().map(|found| found.serial);
+        serial.filter(|_| self.ends_ms.is_some())
+    }
+}
+
 impl Certificates {
     pub(super) fn new(store: Store) -> Self {
         Self { store, by_shop: BTreeMap::new(), errors: BTreeMap::new() }
@@ -172,9 +180,7 @@ impl Certificates {
     /// The serial of a shop's ordered certificate; `None`: it has none, or not from an authority.
     pub(super) fn ordered_serial(&self, shop: &ShopId) -> Option<String> {
         let found = self.by_shop.get(shop)?;
-        let is_ordered = found.source == CertificateSource::Acme && found.ends_ms.is_some();
-        let serial = inspect(&found.certificate.chain_pem).ok().map(|found| found.serial);
-        serial.filter(|_| is_ordered)
+        found.serial().filter(|_| found.source == CertificateSource::Acme)
     }
 
     /// What judgement should know. Self-signed ones are for trying out and no trouble.
@@ -182,7 +188,9 @@ impl Certificates {
         let watched =
             self.by_shop.iter().filter(|(_, f)| f.source != CertificateSource::SelfSigned);
         let evidence = watched.map(|(shop, found)| CertificateEvidence {
+            shop: shop.clone(),
             host: found.host.clone(),
+            serial: found.serial(),
             ends_ms: found.ends_ms,
             error: self.errors.get(shop).cloned(),
             renews: found.source == CertificateSource::Acme,

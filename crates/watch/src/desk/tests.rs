@@ -31,7 +31,7 @@ for = "0s"
 keep = "0s"
 [[remedy]]
 on = "configuration_rejected"
-do = "mend"
+do = "free_disk"
 [[notify]]
 name = "owner"
 "#;
@@ -165,7 +165,7 @@ async fn a_remedy_is_in_the_ledger_before_anybody_may_carry_it_out() {
     let mut running = Running::start(&folder, &server).await;
     running.trouble(Some("line 3"));
     let wish = tokio::time::timeout(LONG, running.wished.recv()).await.unwrap().unwrap();
-    assert_eq!((wish.action.as_str(), wish.incident), ("mend", 1));
+    assert_eq!((wish.action.as_str(), wish.incident), ("free_disk", 1));
     assert!(running.timeline(1).await.contains(&TimelineKind::RemedyStarted));
     let failed = crate::incidents::ProgressKind::Failed { why: "no plan of that kind".into() };
     let progress = RemedyProgress { wish: wish.id, kind: failed };

@@ -19,10 +19,13 @@ use crate::{
         MachineEvidence, Memory, OrdersEvidence, ReportEvidence, Streak, TrafficEvidence, judge,
     },
     orders::{OrdersReading, usual::UsualOrders},
-    state::{Cache, Drained, Host, Instance, Mark, Minute, Orders, Point, RouteClassNow, ShopNow},
+    state::{
+        Cache, Drained, Host, Instance, Mark, Minute, Orders, Point, RouteClassNow, ShopCertificate,
+        ShopNow,
+    },
 };
 use jiff::{Timestamp, ToSpan};
-use kernel::{Finding, Params, Verdict, facts::Health};
+use kernel::{Finding, Params, ShopId, Verdict, facts::Health};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Points kept: ten minutes of seconds.

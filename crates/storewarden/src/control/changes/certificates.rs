@@ -50,6 +50,8 @@ const SERVE_MS: u64 = 60_000;
 const FRESH_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// How long edges may take to serve by a snapshot.
 const APPLY_TIMEOUT: Duration = Duration::from_secs(10);
+/// An edge that has lost us comes back within two seconds.
+const EDGE_WAIT: Duration = Duration::from_secs(3);
 /// Lines of an order that wait for whoever keeps the log.
 const LINES: usize = 8;
 
@@ -424,12 +426,14 @@ impl Certifier {
         let nothing = Params::new;
         match act {
             Act::OrderCertificate { shop, .. } => {
-                let edges = self.versions.borrow().len();
+                let mut versions = self.versions.clone();
+                let is_there = versions.wait_for(|edges| !edges.is_empty());
+                let is_there = timeout(EDGE_WAIT, is_there).await.is_ok();
                 let is_ours = self.settings(shop).is_ok();
                 vec![
                     condition("certificate_is_ours", says(is_ours), nothing()),
                     // It answers the authority's challenges.
-                    condition("edge_is_there", says(edges > 0), nothing()),
+                    condition("edge_is_there", says(is_there), nothing()),
                 ]
             }
             Act::ServeCertificate { shop, .. } => {
