@@ -22,6 +22,20 @@ use tokio::{
 /// A demonstration's service manager is in no hurry, so that one can watch.
 const RESTART_AFTER: Duration = Duration::from_secs(15);
 
+/// What Storewarden may do without asking: an instance that hangs is restarted.
+const REMEDY: &str = r#"
+[[rule]]
+on = "instance_hung"
+for = "5s"
+keep = "10s"
+
+[[remedy]]
+on = "instance_hung"
+do = "restart_instance"
+at_most = "3 in 1h"
+verify = "2m"
+"#;
+
 /// A sample shop, its generated customers, and the director that puts both behind Storewarden.
 #[derive(Debug, Parser)]
 #[command(version)]
@@ -188,6 +202,7 @@ async fn run(arguments: RunArguments) -> Result<()> {
         capacity: arguments.capacity,
         per_minute: arguments.customers,
         restart_after: Some(RESTART_AFTER),
+        more_settings: REMEDY.to_owned(),
         ..StageOptions::new(program)
     })
     .await

@@ -50,7 +50,7 @@ const fn act(
     Act { id, title, what, look_at, button, undo: None, undo_button: None, fits: Fits::Every }
 }
 
-pub(super) const ACTS: [Act; 11] = [
+pub(super) const ACTS: [Act; 12] = [
     Act {
         undo: Some("start-instance"),
         undo_button: Some("Start it now"),
@@ -60,6 +60,16 @@ pub(super) const ACTS: [Act; 11] = [
             "Ends app-1 with kill -9, in the middle of whatever it was doing. It is started again after fifteen seconds.",
             "Shop › Instances: app-1 is Down within a second, app-2 takes its visitors, and orders a minute go on. When app-1 is back it is Warming up: it gets its share little by little.",
             "Kill app-1",
+        )
+    },
+    Act {
+        fits: Fits::WithStorewarden,
+        ..act(
+            "hang-instance",
+            "Let an instance hang",
+            "Stops app-1 in its tracks: it runs, takes connections and answers nothing, as behind a lock that nobody gives back. No service manager notices.",
+            "Shop › Instances: app-1 is Down, app-2 takes its visitors. A few seconds later Incidents has one whose remedy was approved beforehand: Storewarden restarts app-1 as a run of its own, sees that it is well, and closes the incident. The run is named in its timeline.",
+            "Let app-1 hang",
         )
     },
     act(

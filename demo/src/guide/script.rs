@@ -38,6 +38,11 @@ pub(super) async fn perform(
             instance.kill().await?;
             format!("{} was killed", instance.name())
         }
+        "hang-instance" => {
+            let instance = one(stage, value)?;
+            instance.hang().await?;
+            format!("{} hangs: it runs, and answers nothing", instance.name())
+        }
         "start-instance" => {
             let instance = one(stage, value)?;
             instance.start().await?;

@@ -142,6 +142,18 @@ impl Instance {
         Ok(())
     }
 
+    /// Stops its process where it stands: it takes connections and answers nothing, as one that waits
+    /// for a lock which nobody gives back. Ending it wakes it up.
+    ///
+    /// # Errors
+    /// When it does not run, or can't be signalled.
+    pub async fn hang(&self) -> Result<()> {
+        let Presence::Running { pid } = self.presence().await else {
+            bail!("{} does not run", self.name);
+        };
+        signal(pid, Signal::Stop).with_context(|| format!("stop {}", self.name))
+    }
+
     /// Starts it when it was killed so long ago. One that its keeper brought back gets its faults
     /// again.
     pub(super) async fn tend(&self, restart_after: Option<Duration>) -> Result<()> {
