@@ -97,7 +97,7 @@ export class Frame {
     this.sessions = [{ id: 's1', person: 'anna', created_ms: now - 2 * HOUR, seen_ms: now, expires_ms: now + 10 * HOUR, browser: 'Mozilla/5.0 (X11; Linux x86_64) Chrome/130.0', method: 'second_factor', is_current: true }]
     this.tokens = []
     if (scenario !== 'nothing') this.#year(scenario)
-    this.append('storewarden', 'control_started', null, {})
+    this.append('command-line', 'sign_in_link_made', 'person:anna', {})
   }
 
   // Ledger ------------------------------------------------------------------
@@ -275,6 +275,7 @@ export class Frame {
   #year(scenario) {
     const { now, shop } = this
     this.me.second_factor.active = scenario !== 'two'
+    this.watched = scenario === 'calm'
     this.people = [
       { id: 'anna', name: 'Anna Berg', email: 'anna@lampenladen.example', grants: [{ role: 'owner', shop: null }], has_password: true, has_second_factor: this.me.second_factor.active, recovery_codes: 10, created_ms: now - 60 * DAY, seen_ms: now },
       { id: 'ben', name: 'Ben Okafor', email: 'ben@agentur.example', grants: [{ role: 'operator', shop }, { role: 'developer', shop: null }], has_password: true, has_second_factor: true, recovery_codes: 10, created_ms: now - 60 * DAY, seen_ms: now - 5 * HOUR },

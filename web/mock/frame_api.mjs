@@ -72,6 +72,18 @@ export async function frameApi(frame, request, url) {
     if (id === 'test') Object.assign(frame.channels.find((one) => one.name === body.route) ?? missing(), { waiting: 0, error: null, last: { at_ms: Date.now(), sent: true, error: null } })
     return { routes: frame.channels }
   }
+  if (first === 'peers') {
+    const now = Date.now()
+    const page = (path, state, error = null) => ({ url: `https://lampenladen.example${path}`, state, since_ms: now - 3_600_000, answered_ms: now - (error ? 1_500_000 : 9_000), round_trip_ms: 84, error })
+    if (!frame.watched) return { peers: [], cut_off_since_ms: null }
+    return {
+      cut_off_since_ms: null,
+      peers: [
+        { name: 'vienna', url: 'https://wien.agentur.example', state: 'ok', since_ms: now - 90_000_000, answered_ms: now - 8_000, round_trip_ms: 31, clock_offset_ms: 12, version: '0.1.0', edge_connected: true, incidents_open: 1, incidents_broken: 0, token_ends_ms: now + 70 * 86_400_000, error: null, pages: [page('/', 'ok'), page('/cart', 'silent', 'connection timed out')] },
+        { name: 'zurich', url: 'https://zuerich.agentur.example', state: 'silent', since_ms: now - 240_000, answered_ms: now - 240_000, round_trip_ms: 44, clock_offset_ms: 3, version: '0.1.0', edge_connected: null, incidents_open: null, incidents_broken: null, token_ends_ms: null, error: 'connection refused', pages: [] },
+      ],
+    }
+  }
   if (first === 'me') {
     if (!id) return frame.me
     if (id === 'recovery-codes') return { recovery_codes: [...Array(10)].map((_, i) => `${4096 + i * 977}-${8192 + i * 613}`) }

@@ -194,6 +194,8 @@ export class World {
       points: [...this.points],
       marks: this.marks,
       instances: this.names.map((name, i) => this.#instance(name, i, bend, last, at_ms)),
+      beside: null,
+      certificate: known ? { host: `${this.id}.example`, ends_ms: this.begun_ms + 61 * 86_400_000, renews: true, serial: '03:7f:1a:9c:44:e2', error: null } : null,
       hold: this.#hold(bend, last),
       edge: {
         connected: !bend.away,
