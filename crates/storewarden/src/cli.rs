@@ -2,7 +2,7 @@
 
 use crate::{
     completions::{SHELLS, instances, shops},
-    incidents::IncidentsCommand,
+    incidents::{Filter, IncidentsCommand},
     people::{TokenCommand, UserCommand},
 };
 use clap::{Parser, Subcommand, builder::PossibleValuesParser};
@@ -197,6 +197,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<RunsCommand>,
         #[command(flatten)]
+        filter: RunsFilter,
+        #[command(flatten)]
         state: State,
         #[command(flatten)]
         json: Json,
@@ -205,6 +207,8 @@ pub(crate) enum Command {
     Incidents {
         #[command(subcommand)]
         command: Option<IncidentsCommand>,
+        #[command(flatten)]
+        filter: Filter,
         #[command(flatten)]
         state: State,
         #[command(flatten)]
@@ -291,18 +295,7 @@ pub(crate) struct ChangeOptions {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum RunsCommand {
     /// List runs, the newest first
-    List {
-        /// Of this shop only
-        #[arg(long, add = ArgValueCandidates::new(shops))]
-        shop: Option<String>,
-        /// In this state only; `open` are those that are not over
-        #[arg(long = "in", value_name = "STATE")]
-        state: Option<String>,
-        /// How many
-        #[arg(long, value_name = "NUMBER", default_value_t = 50)]
-        #[arg(value_parser = clap::value_parser!(u32).range(1..=200))]
-        last: u32,
-    },
+    List(RunsFilter),
     /// Show a run with its steps and its log
     Show { run: u64 },
     /// Show what happens to a run until its end; Ctrl-C leaves it alone
@@ -338,10 +331,19 @@ pub(crate) enum Deed {
     GiveUp { run: u64 },
 }
 
-impl Default for RunsCommand {
-    fn default() -> Self {
-        Self::List { shop: None, state: None, last: 50 }
-    }
+/// Which runs to list.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct RunsFilter {
+    /// Of this shop only
+    #[arg(long, add = ArgValueCandidates::new(shops))]
+    pub(crate) shop: Option<String>,
+    /// In this state only; `open` are those that are not over
+    #[arg(long = "in", value_name = "STATE")]
+    pub(crate) state: Option<String>,
+    /// How many
+    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub(crate) last: u32,
 }
 
 impl Deed {

@@ -114,12 +114,6 @@ enum Worst {
     Broken,
 }
 
-impl Default for IncidentsCommand {
-    fn default() -> Self {
-        Self::List(Filter { last: 50, ..Filter::default() })
-    }
-}
-
 impl Filter {
     /// What is asked for, without the place to go on from.
     fn query(&self) -> String {

@@ -4,7 +4,7 @@
 
 use crate::{
     cli::{Exit, Json, State},
-    moment::Here,
+    moment::{Here, length},
     remote::print,
     runs::words,
     table::{Side, table},
@@ -179,7 +179,10 @@ fn row(page: &LedgerPage, record: &LedgerRecord, here: &Here) -> [String; 7] {
     let optional = |text: &Option<String>| text.as_deref().unwrap_or("–").to_owned();
     let (did, used) = did(page, record);
     let rest = record.params.iter().filter(|(name, _)| !used.contains(&name.as_str()));
-    let with = rest.map(|(name, value)| format!("{name}={}", value_text(page, value)));
+    let with = rest.map(|(name, value)| match (name.strip_suffix("_ms"), value) {
+        (Some(name), Value::Integer(at_ms)) => format!("{name}={}", time(*at_ms, here)),
+        _ => format!("{name}={}", value_text(page, value)),
+    });
     [
         record.sequence.to_string(),
         here.moment(record.at_ms),
@@ -211,6 +214,15 @@ fn did(page: &LedgerPage, record: &LedgerRecord) -> (String, &'static [&'static 
             }
             _ => (kind, &[]),
         },
+    }
+}
+
+/// A length of time or a moment, which no length comes near.
+fn time(milliseconds: i64, here: &Here) -> String {
+    const TEN_YEARS_MS: i64 = 10 * 366 * 24 * 60 * 60 * 1000;
+    match milliseconds {
+        0..TEN_YEARS_MS => length(milliseconds),
+        moment => here.moment(moment),
     }
 }
 
@@ -336,5 +348,8 @@ RECORD  TIME                     WHO                         SHOP   DID         
             "run started: clean up, 2 steps",
         );
         check("signed_in", &[], "signed in");
+        let here = Here { now_ms: 0, zone: TimeZone::UTC };
+        assert_eq!(time(120_000, &here), "2 min 0 s");
+        assert_eq!(time(1_767_225_600_000, &here), "2026-01-01 00:00:00 UTC");
     }
 }

@@ -26,7 +26,8 @@ mod upgrade;
 mod words;
 
 use clap::Parser;
-use cli::{Cli, Command, Exit};
+use cli::{Cli, Command, Exit, RunsCommand};
+use incidents::IncidentsCommand;
 use serde_json::json;
 use std::{io::IsTerminal as _, process::ExitCode};
 use tracing_subscriber::EnvFilter;
@@ -106,11 +107,13 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::CleanUp { options } => {
             runs::change(&options.state.directory, &json!({ "kind": "clean_up" }), &options)
         }
-        Command::Runs { command, state, json } => {
-            runs::runs(&state.directory, &command.unwrap_or_default(), json.json)
+        Command::Runs { command, filter, state, json } => {
+            let command = command.unwrap_or(RunsCommand::List(filter));
+            runs::runs(&state.directory, &command, json.json)
         }
-        Command::Incidents { command, state, json } => {
-            incidents::run(command.unwrap_or_default(), &state, json)
+        Command::Incidents { command, filter, state, json } => {
+            let command = command.unwrap_or(IncidentsCommand::List(filter));
+            incidents::run(command, &state, json)
         }
         Command::User { command } => people::user(command),
         Command::Token { command } => people::token(command),

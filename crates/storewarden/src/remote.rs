@@ -22,7 +22,17 @@ struct ErrorDetail {
     message: String,
     #[serde(default)]
     details: Vec<String>,
+    reason: Option<Reason>,
 }
+
+/// What stands in the way, as a code.
+#[derive(Debug, Deserialize)]
+struct Reason {
+    code: String,
+}
+
+/// The way out of [`Reason`] `last_instance`, as it is said here.
+const FORCED: &str = "with --forced it is done all the same: visitors wait until it is back";
 
 /// A command that found no control exits with a code of its own.
 pub(crate) fn exit_of(error: &anyhow::Error) -> Exit {
@@ -114,8 +124,13 @@ pub(crate) fn good(answer: Answer) -> anyhow::Result<Answer> {
     let said: Option<ErrorBody> = answer.json().ok();
     match said {
         Some(ErrorBody { error }) => {
-            let details = error.details.iter().map(|line| format!("\n  {line}"));
-            bail!("{}{}", error.message, details.collect::<String>())
+            let code = error.reason.as_ref().map(|reason| reason.code.as_str());
+            let lines = match code {
+                Some("last_instance") => vec![FORCED.to_owned()],
+                _ => error.details,
+            };
+            let lines = lines.iter().map(|line| format!("\n  {line}"));
+            bail!("{}{}", error.message, lines.collect::<String>())
         }
         None => bail!("control answered with status {}", answer.status),
     }

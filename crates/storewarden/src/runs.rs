@@ -91,9 +91,9 @@ fn exit_of(watched: Watched) -> Exit {
 /// Lists runs, shows one, or decides on one.
 pub(crate) fn runs(state: &Path, command: &RunsCommand, as_json: bool) -> anyhow::Result<Exit> {
     match command {
-        RunsCommand::List { shop, state: wanted, last } => {
-            let mut query = format!("limit={last}");
-            for (name, value) in [("shop", shop), ("state", wanted)] {
+        RunsCommand::List(filter) => {
+            let mut query = format!("limit={}", filter.last);
+            for (name, value) in [("shop", &filter.shop), ("state", &filter.state)] {
                 if let Some(value) = value {
                     query.push_str(&format!("&{name}={}", escape(value)));
                 }

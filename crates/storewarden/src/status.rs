@@ -14,7 +14,7 @@ use anyhow::bail;
 use kernel::{Currency, Level, Money, config::nearest, facts::Health};
 use serde_json::{Value, json};
 use std::{fmt::Write as _, time::Duration};
-use watch::state::{Beside, Edge, Instance, Orders, ShopNow, Status};
+use watch::state::{Beside, Drained, Edge, Instance, Orders, ShopNow, Status};
 
 /// How often it is told again with `--watch`.
 const EVERY: Duration = Duration::from_secs(2);
@@ -248,11 +248,10 @@ fn instance_line(instance: &Instance, columns: [usize; 2], now_ms: i64, paint: P
         // Nobody reports of it, so that its figures say nothing either.
         return place;
     }
-    let since = match instance.health {
-        Health::Up | Health::SlowStart | Health::Unknown => String::new(),
-        Health::Down | Health::Draining => {
-            format!(" for {}", words::age(now_ms - instance.since_ms))
-        }
+    let since = match (&instance.drained, instance.health) {
+        (Some(drained), _) => taken_out(drained, now_ms),
+        (None, Health::Down) => format!(" for {}", words::age(now_ms - instance.since_ms)),
+        (None, _) => String::new(),
     };
     let p95 = instance.p95_ms.map(|p95| format!(", p95 {p95:.0} ms")).unwrap_or_default();
     // From beside, nobody counts what runs there.
@@ -263,6 +262,17 @@ fn instance_line(instance: &Instance, columns: [usize; 2], now_ms: i64, paint: P
         in_flight.unwrap_or_default(),
         per_second.unwrap_or_default()
     )
+}
+
+/// Since when and by whom an instance gets no new requests.
+fn taken_out(drained: &Drained, now_ms: i64) -> String {
+    let since = drained.since_ms.map(|since_ms| format!(" for {}", words::age(now_ms - since_ms)));
+    let by = match (&drained.run, &drained.by) {
+        (Some(run), _) => format!(" by run {run}"),
+        (None, Some(by)) => format!(" by {by}"),
+        (None, None) => String::new(),
+    };
+    since.unwrap_or_default() + &by
 }
 
 fn machine_line(status: &Status) -> String {

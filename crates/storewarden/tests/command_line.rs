@@ -112,6 +112,8 @@ async fn names_that_nobody_has_are_told_with_those_there_are() {
     for slip in [
         Slip("status aa", 1, near),
         Slip("runs list --shop aa", 1, near),
+        Slip("runs --shop aa", 1, near),
+        Slip("incidents --shop aa", 1, near),
         Slip("incidents list --shop aa", 1, near),
         Slip("incidents silence --until 1h --shop aa", 1, near),
         Slip("drain aa app-1", 1, near),

@@ -207,7 +207,7 @@ async fn a_terminal_shows_how_far_it_is_and_ctrl_c_leaves_the_run_alone() {
     hand.write_all(&[3]).unwrap();
     until_shown(&log, "Run 7 goes on. Watch it: storewarden runs follow 7").await;
     until_shown(&log, "exit 130").await;
-    terminal.wait().await;
+    terminal.wait().await.unwrap();
 }
 
 /// Without what sets colours and moves the cursor.

@@ -48,7 +48,8 @@ pub(super) fn line(incident: &Incident, here: &Here) -> String {
 /// How an incident stands after something was done to it.
 pub(super) fn standing(incident: &Incident, here: &Here) -> String {
     let mut text = format!("Incident {} is {}", incident.id, words(&incident.state));
-    if let Some(acknowledged) = &incident.acknowledged {
+    let acknowledged = incident.acknowledged.as_ref().filter(|_| is_acknowledged(incident));
+    if let Some(acknowledged) = acknowledged {
         text.push_str(&format!(" by {}", acknowledged.by));
         if let Some(until_ms) = acknowledged.until_ms {
             text.push_str(&format!(" until {}", here.moment(until_ms)));
@@ -170,9 +171,14 @@ fn level(level: Level) -> &'static str {
 }
 
 fn state(incident: &Incident) -> String {
-    let by = incident.acknowledged.as_ref().filter(|_| incident.state == "acknowledged");
+    let by = incident.acknowledged.as_ref().filter(|_| is_acknowledged(incident));
     let by = by.map(|acknowledged| format!(" by {}", acknowledged.by));
     format!("{}{}", words(&incident.state), by.unwrap_or_default())
+}
+
+/// One that was acknowledged before it was resolved, is not any more.
+fn is_acknowledged(incident: &Incident) -> bool {
+    incident.state == "acknowledged"
 }
 
 fn said(code: &str, params: &Params, since_ms: i64, here: &Here) -> String {

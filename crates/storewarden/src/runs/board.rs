@@ -76,6 +76,7 @@ fn step_line(run: &Run, index: usize, measure: Option<&Measure>, canvas: &Canvas
     let left = cut(&left, canvas.columns.saturating_sub(1 + width(&right)));
     let space = canvas.columns.saturating_sub(1 + width(&left) + width(&right));
     let right = match step.state.as_str() {
+        _ if right.is_empty() => right,
         "failed" | "unknown" => canvas.paint.bad(&right),
         _ => canvas.paint.quiet(&right),
     };

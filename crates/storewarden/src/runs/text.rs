@@ -84,7 +84,10 @@ fn steps(run: &Run) -> String {
         took.map_or_else(String::new, |(from_ms, to_ms)| length(to_ms - from_ms))
     };
     let row = |(index, step): (usize, &Step)| {
-        let said = step.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+        // What stopped the run is told below, as its cause.
+        let cause = run.cause.as_ref().and_then(|cause| cause.message.as_ref());
+        let error = step.error.as_ref().filter(|error| Some(*error) != cause);
+        let said = error.map(|error| format!(": {error}")).unwrap_or_default();
         let state = format!("{}{said}", state_of(step));
         [format!("{}", index + 1), step.sentence.clone(), took(step), state]
     };
@@ -231,7 +234,7 @@ Run 7: rolling redeploy release 42 (app-1) of lamps
 
 STEP  WHAT                            TOOK  STATE
    1  take app-1 out                 0.4 s  done
-   2  deploy release 42 on app-1  1 min 29 s  failed: it did not come up
+   2  deploy release 42 on app-1  1 min 29 s  failed
 
 Because: step failed: it did not come up
 To take it back: storewarden runs undo 7
