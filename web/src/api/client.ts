@@ -1,6 +1,6 @@
 // The only place that talks HTTP. Knows paths and the error shape; keeps nothing.
 
-import type { Channel, ConfigurationView, Decision, Grant, Incident, Invitation, Ledger, Me, Message, Permission, Person, PlanWish, Preview, Run, SecondFactorOffer, SessionView, Silence, Token } from './frame'
+import type { Channel, ConfigurationView, Decision, Grant, Incident, Invitation, Ledger, Me, Message, Peers, Permission, Person, PlanWish, Preview, Run, SecondFactorOffer, SessionView, Silence, Token } from './frame'
 import type { ApiError, History, Instance, Reloaded, ShopState, ShopSummary } from './types'
 
 const BASE = '/api/v1'
@@ -95,6 +95,7 @@ export const api = {
   silences: () => call<{ silences: Silence[] }>('GET', '/silences'),
   silence: (silence: Pick<Silence, 'shop' | 'code' | 'until_ms' | 'comment'>) => call<Silence>('POST', '/silences', silence),
   endSilence: (id: number) => call<unknown>('DELETE', `/silences/${id}`),
+  peers: () => call<Peers>('GET', '/peers'),
   channels: () => call<{ routes: Channel[] }>('GET', '/notify'),
   testChannel: (route: string) => call<unknown>('POST', '/notify/test', { route }),
 

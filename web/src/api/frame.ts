@@ -36,6 +36,12 @@ export type Incident = But<Whole<Schemas['IncidentView']>, { level: Level; param
 export type Silence = Whole<Schemas['Silence']>
 export type Channel = But<Whole<Schemas['NotifyRoute']>, { last: Whole<Schemas['LastNotice']> | null }>
 
+export type PeerState = 'not_asked' | 'unknown' | 'ok' | 'silent' | 'refuses'
+export type PageState = 'unknown' | 'ok' | 'silent'
+export type PeerPage = But<Whole<Schemas['PageStanding']>, { state: PageState }>
+export type Peer = But<Whole<Schemas['PeerStanding']>, { state: PeerState; pages: PeerPage[] }>
+export type Peers = But<Whole<Schemas['PeersStanding']>, { peers: Peer[] }>
+
 export type Role = 'owner' | 'operator' | 'developer' | 'client' | 'auditor'
 export type Permission = 'see' | 'operate' | 'approve' | 'change_configuration' | 'acknowledge' | 'read_ledger' | 'see_people' | 'manage_people' | 'peer'
 /** A role at one shop; `null` is every shop and the machine. */

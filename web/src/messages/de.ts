@@ -43,6 +43,7 @@ export const de: Messages = {
   },
 
   verdict: {
+    logs_unreadable: (p) => `Ob Ihr Shop verkauft, ist unbekannt: Die Zugriffsprotokolle sagen nichts (${text(p['error'])}).`,
     selling: (p, f) => {
       const orders = num(p['orders_last_hour'])
       return `Ihr Shop verkauft: ${f.count(orders)} ${plural(orders, 'Bestellung', 'Bestellungen')} in der letzten Stunde.`
@@ -94,6 +95,8 @@ export const de: Messages = {
     nothing: 'Sie müssen nichts tun.',
   },
   finding: {
+    logs_unreadable: (p) => ({ title: 'Die Zugriffsprotokolle sagen nichts', detail: text(p['error']) }),
+    log_lines_broken: (p, f) => ({ title: `${f.count(num(p['lines']))} Zeilen der Zugriffsprotokolle passen nicht zu ihrem Format`, detail: `${f.share(num(p['share']))} von allen: Was sie sagten, ist unbekannt. Sehen Sie nach \`log_format\` in der Konfiguration.` }),
     instance_down: (p) => ({ title: `Instanz ${text(p['instance'])} ist ausgefallen`, detail: `${text(p['error'])}. Besucher gehen zu den anderen; sie kommt zurück, sobald sie ihre Prüfungen besteht.` }),
     instance_draining: (p) =>
       p['run'] === undefined
@@ -134,6 +137,7 @@ export const de: Messages = {
     undrain: (name) => `${name} zurückholen`,
     reload: 'Konfiguration neu lesen',
     lookInstances: 'Instanzen ansehen',
+    lookCertificate: 'Zertifikat ansehen',
     lookChange: 'Änderung ansehen',
     lookWaiting: 'Wartende ansehen',
     lookClasses: 'Seitenarten ansehen',
@@ -281,6 +285,10 @@ export const de: Messages = {
     cacheTitle: 'Cache',
     cacheText: (entries, bytes, share) => `${entries} Seiten, ${bytes}, beantwortet ${share} der Anfragen`,
     addresses: 'Lauscht unter',
+    certificate: 'Zertifikat',
+    certificateUntil: (time, renews) => `bis ${time}, ${renews ? 'wird von selbst erneuert' : 'von Ihnen zu erneuern'}`,
+    certificateAwaited: 'bestellt, noch nicht da',
+    certificateRenew: 'Jetzt erneuern …',
     hosts: 'Antwortet für',
     platform: 'Plattform',
     processor: 'Prozessor',

@@ -50,6 +50,7 @@ export const en = {
   },
 
   verdict: {
+    logs_unreadable: (p) => `Whether your shop is selling is unknown: its access logs tell nothing (${text(p['error'])}).`,
     selling: (p, f) => {
       const orders = num(p['orders_last_hour'])
       return `Your shop is selling: ${f.count(orders)} ${plural(orders, 'order', 'orders')} in the last hour.`
@@ -101,6 +102,8 @@ export const en = {
     nothing: 'Nothing needs you.',
   },
   finding: {
+    logs_unreadable: (p) => ({ title: 'The access logs tell nothing', detail: text(p['error']) }),
+    log_lines_broken: (p, f) => ({ title: `${f.count(num(p['lines']))} lines of the access logs do not fit their format`, detail: `${f.share(num(p['share']))} of all: what they would tell is unknown. See \`log_format\` in the configuration.` }),
     instance_down: (p) => ({ title: `Instance ${text(p['instance'])} is down`, detail: `${text(p['error'])}. Visitors go to the others; it is taken back once it answers its checks.` }),
     instance_draining: (p) =>
       p['run'] === undefined
@@ -141,6 +144,7 @@ export const en = {
     undrain: (name: string) => `Take ${name} back`,
     reload: 'Read the configuration again',
     lookInstances: 'See instances',
+    lookCertificate: 'See the certificate',
     lookChange: 'See the change',
     lookWaiting: 'See who waits',
     lookClasses: 'See route classes',
@@ -288,6 +292,10 @@ export const en = {
     cacheTitle: 'Cache',
     cacheText: (entries: string, bytes: string, share: string) => `${entries} pages, ${bytes}, answers ${share} of requests`,
     addresses: 'Listens at',
+    certificate: 'Certificate',
+    certificateUntil: (time: string, renews: boolean) => `until ${time}, ${renews ? 'renewed by itself' : 'yours to renew'}`,
+    certificateAwaited: 'ordered, not there yet',
+    certificateRenew: 'Renew now …',
     hosts: 'Answers for',
     platform: 'Platform',
     processor: 'Processor',

@@ -20,6 +20,7 @@ const RUN_STATES: Record<RunState, string> = {
 const ACTIONS: Record<string, string> = { restart_instance: 'Instanz neu starten', free_disk: 'Platz auf dem Datenträger schaffen', renew_certificate: 'Zertifikat erneuern' }
 const OLD_DATA: Record<string, string> = { run_logs: 'Protokolle von Änderungen', minutes: 'Zahlen je Minute' }
 const TITLES: Sayings = {
+  front: () => 'Storewarden davorsetzen',
   restart_instance: (p) => (has(p, 'instance') ? `${text(p['instance'])} neu starten` : 'Eine Instanz neu starten'),
   rolling_restart: () => 'Alle Instanzen neu starten, eine nach der anderen',
   rolling_redeploy: (p) => (has(p, 'release') ? `${text(p['release'])} einspielen, eine Instanz nach der anderen` : 'Ein Release einspielen, eine Instanz nach der anderen'),
@@ -28,6 +29,13 @@ const TITLES: Sayings = {
   clean_up: () => 'Unsere alten Aufzeichnungen entfernen',
 }
 const ACTS: Sayings = {
+  configure_web_server: (p) => `Den Webserver auf ${text(p['listen'])} lauschen lassen, durch ${text(p['files'])}`,
+  record_pages: (p) => `Festhalten, wie ${text(p['host'])} antwortet: ${text(p['paths'])}`,
+  yield_ports: (p) => `${text(p['listen'])} vorerst dem Webserver lassen`,
+  unyield_ports: (p) => `${text(p['listen'])} niemandem mehr lassen`,
+  take_ports: (p) => (p['how'] === 'gap' ? `${text(p['listen'])} vom Webserver übernehmen; wer in den Millisekunden dazwischen kommt, wird abgewiesen` : `${text(p['listen'])} samt Sockets vom Webserver übernehmen: Niemand wird abgewiesen`),
+  return_ports: (p) => `${text(p['listen'])} dem Webserver zurückgeben; wer in den paar Hundertsteln dazwischen kommt, wird abgewiesen`,
+  compare_pages: (p) => `Sehen, dass ${text(p['host'])} antwortet wie zuvor: ${text(p['paths'])}`,
   drain: (p) => `Keine neuen Besucher mehr zu ${text(p['instance'])}`,
   undrain: (p) => `Wieder Besucher zu ${text(p['instance'])}`,
   stop: (p) => `${text(p['instance'])} anhalten`,
@@ -104,6 +112,17 @@ export const frame: FrameMessages = {
     act: ACTS,
     oldData: OLD_DATA,
     condition: {
+      certificate_is_ours: () => 'Das Zertifikat bestellt Storewarden, es liegt in keiner Datei',
+      edge_is_there: () => 'Der Edge ist da, der Zertifizierungsstelle zu antworten',
+      certificate_ordered: () => 'Ein Zertifikat wurde bestellt und liegt bereit',
+      former_certificate_good: (p) => `Zertifikat ${text(p['serial'])} ist aufbewahrt und noch gut`,
+      web_server_runs: (p) => `Der Webserver von ${text(p['file'])} läuft`,
+      web_server_files_as_before: (p) => `Niemand sonst hat ${text(p['files'])} inzwischen geändert`,
+      web_server_files_writable: (p) => `Storewarden darf ${text(p['files'])} schreiben`,
+      web_server_configuration_valid: (p) => `Der Webserver findet seine Konfiguration gültig${has(p, 'error') ? `: ${text(p['error'])}` : ''}`,
+      port_free: (p) => `Niemand lauscht auf ${text(p['address'])}`,
+      ports_passed_on: (p) => `${text(p['listen'])} lässt sich lückenlos übernehmen; sonst wird abgewiesen, wer in den Millisekunden dazwischen kommt`,
+      pages_answer: (p) => `${text(p['host'])} antwortet: ${text(p['paths'])}`,
       another_instance_healthy: (p) => (has(p, 'instance') ? `Eine andere Instanz als ${text(p['instance'])} bedient` : 'Eine andere Instanz bedient'),
       instance_known: (p) => `${text(p['instance'])} steht in der Konfiguration`,
       instance_managed: (p) => `Die Konfiguration sagt, wie ${text(p['instance'])} gestartet wird`,
@@ -361,6 +380,8 @@ export const frame: FrameMessages = {
       reopened: () => 'Wieder geöffnet',
     },
     code: {
+      logs_unreadable: 'Zugriffsprotokolle sagen nichts',
+      log_lines_broken: 'Zugriffsprotokolle passen nicht zu ihrem Format',
       nothing_reachable: 'Von hier ist nichts zu erreichen',
       page_unreachable: 'Eine Seite ist von außen nicht zu erreichen',
       peer_clock_off: 'Die Uhr eines anderen Storewarden weicht ab',
@@ -487,7 +508,23 @@ export const frame: FrameMessages = {
     changed: 'Geändert.',
   },
 
+  peers: {
+    none: 'Niemand achtet von anderswo auf dieses Storewarden. Nennen Sie ein zweites als [[peer]] in der Konfiguration, und jedes sagt seinen Leuten, wenn das andere schweigt.',
+    state: { not_asked: 'fragt uns', unknown: 'noch unbekannt', ok: 'wohlauf', silent: 'schweigt', refuses: 'weist uns ab' },
+    pageState: { unknown: 'noch unbekannt', ok: 'antwortet', silent: 'antwortet nicht' },
+    notAsked: 'Es darf uns fragen; wir fragen es nicht.',
+    never: 'Noch keine Antwort',
+    answered: (age, trip) => `Letzte Antwort vor ${age}, in ${trip}`,
+    version: (version) => `Version ${version}`,
+    says: (what) => `Es sagt: ${what}`,
+    edge: 'sein Edge bedient',
+    edgeAway: 'sein Edge meldet sich nicht',
+    incidents: (count, number) => (number === 0 ? 'kein Vorfall ist offen' : number === 1 ? 'ein Vorfall ist offen' : `${count} Vorfälle sind offen`),
+    cutOff: (age) => `Seit ${age} ist von hier aus nichts zu erreichen. Was mit den anderen ist, ist unbekannt.`,
+  },
+
   settings: {
+    peers: 'Andere Storewarden',
     title: 'Einstellungen',
     lede: 'Die Konfiguration, wer von Störungen erfährt, und wie Sie sich anmelden.',
     contents: 'Auf dieser Seite',

@@ -1,6 +1,6 @@
 // The texts of the further pages, in English: changes, incidents, people, settings, ledger. The shape is the contract.
 
-import type { Permission, Role, RunState, StepState } from '../api/frame'
+import type { PageState, PeerState, Permission, Role, RunState, StepState } from '../api/frame'
 import type { Params } from '../api/types'
 import type { Format } from '../format'
 import { say, type Sayings } from './readable'
@@ -20,6 +20,7 @@ const RUN_STATES: Record<RunState, string> = {
 const ACTIONS: Record<string, string> = { restart_instance: 'restart the instance', free_disk: 'free space on the disk', renew_certificate: 'renew the certificate' }
 const OLD_DATA: Record<string, string> = { run_logs: 'logs of changes', minutes: 'figures by the minute' }
 const TITLES: Sayings = {
+  front: () => 'Put Storewarden in front',
   restart_instance: (p) => (has(p, 'instance') ? `Restart ${text(p['instance'])}` : 'Restart an instance'),
   rolling_restart: () => 'Restart all instances, one after the other',
   rolling_redeploy: (p) => (has(p, 'release') ? `Deploy ${text(p['release'])}, one instance after the other` : 'Deploy a release, one instance after the other'),
@@ -28,6 +29,13 @@ const TITLES: Sayings = {
   clean_up: () => 'Remove old records of ours',
 }
 const ACTS: Sayings = {
+  configure_web_server: (p) => `Have the web server listen on ${text(p['listen'])}, by ${text(p['files'])}`,
+  record_pages: (p) => `Note how ${text(p['host'])} answers: ${text(p['paths'])}`,
+  yield_ports: (p) => `Leave ${text(p['listen'])} to the web server for now`,
+  unyield_ports: (p) => `Leave ${text(p['listen'])} to nobody any more`,
+  take_ports: (p) => (p['how'] === 'gap' ? `Take ${text(p['listen'])} over from the web server; whoever comes in the milliseconds between is refused` : `Take ${text(p['listen'])} over from the web server, socket and all: nobody is refused`),
+  return_ports: (p) => `Give ${text(p['listen'])} back to the web server; whoever comes in the few hundredths of a second between is refused`,
+  compare_pages: (p) => `See that ${text(p['host'])} answers as before: ${text(p['paths'])}`,
   drain: (p) => `Send no new visitors to ${text(p['instance'])}`,
   undrain: (p) => `Send visitors to ${text(p['instance'])} again`,
   stop: (p) => `Stop ${text(p['instance'])}`,
@@ -105,6 +113,17 @@ export const frame = {
     act: ACTS,
     oldData: OLD_DATA,
     condition: {
+      certificate_is_ours: () => 'The certificate is ordered by Storewarden, not kept in a file',
+      edge_is_there: () => 'The edge is there to answer the authority',
+      certificate_ordered: () => 'A certificate was ordered and is laid aside',
+      former_certificate_good: (p) => `Certificate ${text(p['serial'])} is kept and still good`,
+      web_server_runs: (p) => `The web server of ${text(p['file'])} runs`,
+      web_server_files_as_before: (p) => `Nobody else has changed ${text(p['files'])} meanwhile`,
+      web_server_files_writable: (p) => `Storewarden may write ${text(p['files'])}`,
+      web_server_configuration_valid: (p) => `The web server finds its configuration valid${has(p, 'error') ? `: ${text(p['error'])}` : ''}`,
+      port_free: (p) => `Nobody listens on ${text(p['address'])}`,
+      ports_passed_on: (p) => `${text(p['listen'])} can be taken over without a gap; else whoever comes in the milliseconds between is refused`,
+      pages_answer: (p) => `${text(p['host'])} answers: ${text(p['paths'])}`,
       another_instance_healthy: (p) => (has(p, 'instance') ? `Another instance than ${text(p['instance'])} serves` : 'Another instance serves'),
       instance_known: (p) => `${text(p['instance'])} is in the configuration`,
       instance_managed: (p) => `The configuration says how ${text(p['instance'])} is started`,
@@ -362,6 +381,8 @@ export const frame = {
       reopened: () => 'Opened again',
     } as Sayings,
     code: {
+      logs_unreadable: 'Access logs tell nothing',
+      log_lines_broken: 'Access logs do not fit their format',
       nothing_reachable: 'Nothing can be reached from here',
       page_unreachable: 'A page can’t be reached from outside',
       peer_clock_off: 'Another Storewarden’s clock differs',
@@ -488,7 +509,23 @@ export const frame = {
     changed: 'Changed.',
   },
 
+  peers: {
+    none: 'Nobody watches this Storewarden from elsewhere. Name another one as [[peer]] in the configuration, and each tells its people when the other is silent.',
+    state: { not_asked: 'asks us', unknown: 'not known yet', ok: 'well', silent: 'silent', refuses: 'refuses us' } satisfies Record<PeerState, string>,
+    pageState: { unknown: 'not known yet', ok: 'answers', silent: 'does not answer' } satisfies Record<PageState, string>,
+    notAsked: 'It may ask us; we do not ask it.',
+    never: 'No answer yet',
+    answered: (age: string, trip: string) => `Last answer ${age} ago, in ${trip}`,
+    version: (version: string) => `version ${version}`,
+    says: (what: string) => `It says: ${what}`,
+    edge: 'its edge serves',
+    edgeAway: 'its edge does not report',
+    incidents: (count: string, number: number) => (number === 0 ? 'no incident is open' : number === 1 ? 'one incident is open' : `${count} incidents are open`),
+    cutOff: (age: string) => `Nothing off this machine has been reached for ${age}. What is with the others is unknown.`,
+  },
+
   settings: {
+    peers: 'Other Storewardens',
     title: 'Settings',
     lede: 'The configuration, who is told of trouble, and how you sign in.',
     contents: 'On this page',
