@@ -17,6 +17,10 @@ use std::{
 
 /// Facts older than this say nothing of now.
 pub(crate) const STALE_MS: i64 = 3_000;
+/// A frame that is older than the last one by no more came late; by more, and the clock was set back.
+const LATE_MS: i64 = 5_000;
+/// What a frame covers whose clock says nothing of it: they come once a second.
+const USUAL_COVER_MS: i64 = 1_000;
 /// Edges that left and may come back with the same counters; the oldest are forgotten.
 const MAX_EDGES: usize = 8;
 /// Lines that an access log lost are told of for so long.
@@ -84,15 +88,16 @@ impl Edges {
         self.link(edge_start).snapshot_version = Some(version);
     }
 
-    /// Takes a frame. `None` when there is nothing yet to subtract it from, or when it is older
-    /// than the last.
+    /// Takes a frame. `None` when there is nothing yet to subtract it from, or when it came later
+    /// than one that is newer.
     pub(crate) fn feed(&mut self, facts: &Arc<Facts>, now_ms: i64) -> Option<Pair> {
         self.heard_ms = now_ms;
         let link = self.link(facts.edge_start);
         link.connected = true;
         link.received_ms = now_ms;
         link.snapshot_version = Some(facts.snapshot_version).filter(|version| *version > 0);
-        if link.facts.as_ref().is_some_and(|before| before.at_ms >= facts.at_ms) {
+        let behind_ms = link.facts.as_ref().map_or(-1, |before| before.at_ms - facts.at_ms);
+        if (0..=LATE_MS).contains(&behind_ms) {
             return None;
         }
         let before = link.facts.replace(Arc::clone(facts));
@@ -101,14 +106,15 @@ impl Edges {
             (None, true) => link.started_ms.unwrap_or(facts.at_ms),
             (None, false) => return None,
         };
-        let covered_ms = (facts.at_ms - from_ms).max(1);
+        let covered_ms =
+            if behind_ms > LATE_MS { USUAL_COVER_MS } else { (facts.at_ms - from_ms).max(1) };
         let lost_before = before.as_ref().map_or(0, |before| before.log_lines_dropped);
         self.lose_lines(facts.log_lines_dropped.saturating_sub(lost_before), now_ms);
         Some(Pair { before, now: Arc::clone(facts), covered_ms })
     }
 
     fn lose_lines(&mut self, count: u64, now_ms: i64) {
-        self.lost_lines.retain(|(at_ms, _)| now_ms - at_ms < LOSS_SHOWN_MS);
+        self.lost_lines.retain(|(at_ms, _)| (0..LOSS_SHOWN_MS).contains(&(now_ms - at_ms)));
         if count > 0 {
             self.lost_lines.push_back((now_ms, count));
         }

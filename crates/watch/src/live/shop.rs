@@ -20,8 +20,8 @@ use crate::{
     },
     orders::{OrdersReading, usual::UsualOrders},
     state::{
-        Cache, Drained, Host, Instance, Mark, Minute, Orders, Point, RouteClassNow, ShopCertificate,
-        ShopNow,
+        Cache, Drained, Host, Instance, Mark, Minute, Orders, Point, RouteClassNow,
+        ShopCertificate, ShopNow,
     },
 };
 use jiff::{Timestamp, ToSpan};
@@ -207,8 +207,10 @@ impl ShopLive {
         let counts = std::mem::take(&mut self.pending);
         let covered_ms = std::mem::take(&mut self.pending_ms).into_values().max().unwrap_or(0);
         self.window.prune(now_ms);
-        while self.turned_away.front().is_some_and(|(at_ms, _)| *at_ms <= now_ms - 10_000) {
-            self.turned_away.pop_front();
+        self.turned_away.retain(|(at_ms, _)| (now_ms - 9_999..=now_ms).contains(at_ms));
+        // Seconds that a clock that was set back has not come to yet are no past.
+        while self.points.back().is_some_and(|point| point.at_ms > now_ms) {
+            self.points.pop_back();
         }
         (self.checkout.failed_now, self.checkout.total_now) = (0, 0);
         if covered_ms == 0 {

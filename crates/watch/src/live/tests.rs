@@ -134,6 +134,31 @@ fn rates_are_differences_and_a_frame_more_or_less_changes_nothing() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_or_on_blinds_nobody() {
+    for jump in [-3_600_000, 86_400_000] {
+        let mut live = live();
+        live.edge_connected(&hello(1, START - 50_000));
+        for second in 0..20_u64 {
+            let at = START + second as i64 * 1_000;
+            live.edge_facts(&facts(1, at, second * 100, 0), at);
+            live.tick(at + 100);
+        }
+        let begins = START + 20_000 + jump;
+        let mut last = None;
+        for second in 0..20_u64 {
+            let at = begins + second as i64 * 1_000;
+            live.edge_facts(&facts(1, at, 2_000 + second * 100, second * 10), at);
+            last = live.tick(at + 100).first().and_then(|tick| tick.point);
+        }
+        let last = last.unwrap();
+        assert_eq!((last.requests_per_second, last.errors_per_second), (110.0, 10.0), "{jump}");
+        let state = live.state(&"lamps".parse().unwrap()).unwrap();
+        let times: Vec<i64> = state.points.iter().map(|point| point.at_ms).collect();
+        assert!(times.is_sorted() && times.last() == Some(&(begins + 19_100)), "{jump}: {times:?}");
+    }
+}
+
+#[test]
 fn an_edge_born_under_our_eyes_counts_from_zero() {
     let mut live = live();
     live.edge_connected(&hello(1, START + 500));

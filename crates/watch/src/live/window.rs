@@ -48,8 +48,14 @@ impl Window {
         tally
     }
 
-    /// Forgets what is older than the windows.
+    /// Forgets what is older than the windows, and what a clock that was set back has not come to yet.
     pub(crate) fn prune(&mut self, now_ms: i64) {
+        while self.short.back().is_some_and(|second| second.at_ms > now_ms) {
+            self.short.pop_back();
+        }
+        while self.long.back().is_some_and(|(at_ms, _)| *at_ms > now_ms) {
+            self.long.pop_back();
+        }
         while self.short.front().is_some_and(|second| second.at_ms <= now_ms - SHORT_MS) {
             self.short.pop_front();
         }
