@@ -56,6 +56,8 @@ pub enum StoreError {
     /// What is stored is not what this program wrote.
     #[error("understand what is stored: {0}")]
     Malformed(String),
+    #[error("bring the store's log into its file: another process holds it")]
+    Held,
     #[error("reach the store: it is closed")]
     Closed,
 }

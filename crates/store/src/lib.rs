@@ -58,6 +58,7 @@ pub struct Store {
     // In this order: who only reads cannot bring the log into the file, so the writer closes last.
     reader: Reader,
     writer: Writer,
+    path: Arc<Path>,
     keys: Arc<SealKeys>,
 }
 
@@ -83,7 +84,30 @@ impl Store {
         migrations::run(&mut connection)?;
         resealing::run(&mut connection, &keys)?;
         let (writer, reader) = (Writer::start(connection), connection::open_for_reading(&path)?);
-        Ok(Self { writer, reader: Reader::new(reader), keys: Arc::new(keys) })
+        Ok(Self { reader: Reader::new(reader), writer, path: path.into(), keys: Arc::new(keys) })
+    }
+
+    /// Brings everything that is written into the one file, and empties the write-ahead log, where what
+    /// was deleted may still stand: to be called when nobody writes any more, before the process ends.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or somebody holds it. What is in the log stays there.
+    pub async fn settle(&self) -> Result<(), StoreError> {
+        let path = Arc::clone(&self.path);
+        let settle = move || {
+            let connection = connection::open_for_writing(&path)?;
+            let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+            let busy: i64 = connection
+                .query_row(checkpoint, [], |row| row.get(0))
+                .map_err(StoreError::write)?;
+            if busy == 0 { Ok(()) } else { Err(StoreError::Held) }
+        };
+        match tokio::task::spawn_blocking(settle).await {
+            Ok(outcome) => outcome,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The runtime shuts down.
+            Err(_) => Err(StoreError::Closed),
+        }
     }
 
     /// Whether the last write succeeded; when it did not, why. It becomes writable again with the

@@ -128,3 +128,22 @@ async fn a_damaged_store_is_named_copied_and_left_as_it_is() {
     check(whole, alone(|file| flip(file, 5 * 4096, 64)), "page");
     check(whole, alone(cut_in_half), "malformed");
 }
+
+#[tokio::test]
+async fn what_was_settled_is_whole_in_one_file() {
+    let folder = testkit::folder();
+    let store = Store::open(folder.path()).unwrap();
+    for number in 0..50 {
+        store.add_mark(None, mark(number)).await.unwrap();
+    }
+    store.settle().await.unwrap();
+    let file = folder.path().join(FILE_NAME);
+    assert_eq!(fs::metadata(log_of(&file)).unwrap().len(), 0);
+    // As a process that ends without closing it leaves it: the file alone.
+    let copy = testkit::folder();
+    fs::copy(&file, copy.path().join(FILE_NAME)).unwrap();
+    let copied = Store::open(copy.path()).unwrap();
+    assert_eq!(copied.marks(0, 100).await.unwrap().len(), 50);
+    store.add_mark(None, mark(50)).await.unwrap();
+    assert_eq!(store.marks(0, 100).await.unwrap().len(), 51);
+}
