@@ -6,14 +6,24 @@ mod changes;
 #[cfg(test)]
 mod disk_full;
 #[cfg(test)]
+mod front;
+#[cfg(test)]
 mod init;
 #[cfg(test)]
 mod must_not_break;
 #[cfg(test)]
 mod packages;
 #[cfg(test)]
+mod peer;
+#[cfg(test)]
+mod remedies;
+#[cfg(test)]
+mod renewal;
+#[cfg(test)]
 mod report;
 #[cfg(test)]
 mod shopper;
 #[cfg(test)]
 mod trade;
+#[cfg(test)]
+mod warden;

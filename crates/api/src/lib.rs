@@ -123,6 +123,8 @@ pub enum Wished {
     TakeOverFile,
     /// Another certificate for a shop, ordered from the authority.
     RenewCertificate { shop: ShopId },
+    /// Storewarden before a shop, in the place of the web server that it is beside.
+    Front { shop: ShopId },
     /// Our own old records removed.
     CleanUp,
 }

@@ -34,6 +34,8 @@ pub enum HostError {
     /// The text says who is in the way and what to do.
     #[error("listen on {address}: {mend}")]
     Listen { address: SocketAddr, mend: String, source: io::Error },
+    #[error("take a copy of the socket by which process {pid} listens on {address}")]
+    Share { pid: u32, address: SocketAddr, source: io::Error },
     #[error("pass descriptors to another process")]
     SendDescriptors(#[source] io::Error),
     #[error("receive descriptors from another process")]

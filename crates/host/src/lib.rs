@@ -11,6 +11,7 @@ pub mod facts;
 pub mod listen;
 pub mod memory;
 pub mod process;
+pub mod sharing;
 pub mod survey;
 pub mod users;
 

@@ -30,12 +30,25 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, HostError> {
     bound.map_err(|source| HostError::Listen { address, mend: mend(address, &source), source })
 }
 
+/// Listens as [`bind`] does, on `[::]` for IPv6 alone: somebody of ours has IPv4.
+///
+/// # Errors
+/// As of [`bind`].
+pub fn bind_ipv6_only(address: SocketAddr) -> Result<TcpListener, HostError> {
+    let bound = open_with(address, true);
+    bound.map_err(|source| HostError::Listen { address, mend: mend(address, &source), source })
+}
+
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    open_with(address, false)
+}
+
+fn open_with(address: SocketAddr, only_ipv6: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         // Whatever the machine's own default is (net.ipv6.bindv6only).
-        socket.set_only_v6(false)?;
+        socket.set_only_v6(only_ipv6)?;
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;

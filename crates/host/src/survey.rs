@@ -78,10 +78,7 @@ impl fmt::Debug for Owner {
 /// # Errors
 /// When the tree has no table of sockets or cannot be listed: then nothing is known.
 pub fn survey(proc: &Path, passwd: &Path) -> Result<Survey, HostError> {
-    let mut sockets = sockets::listening(&read(&proc.join("net/tcp"))?);
-    // A machine without IPv6 has no such table.
-    let six = fs::read_to_string(proc.join("net/tcp6")).unwrap_or_default();
-    sockets.extend(sockets::listening(&six));
+    let sockets = listening_now(proc)?;
     let owners = owners(proc)?;
     // Without names there are numbers.
     let users = fs::read_to_string(passwd).unwrap_or_default();
@@ -99,6 +96,18 @@ pub fn survey(proc: &Path, passwd: &Path) -> Result<Survey, HostError> {
     }
     listening.sort_by_key(|found| (found.address.port(), found.address.ip()));
     Ok(Survey { listening })
+}
+
+/// Every listening TCP socket with its number.
+///
+/// # Errors
+/// When the tree has no table of sockets.
+pub(crate) fn listening_now(proc: &Path) -> Result<Vec<(SocketAddr, u64)>, HostError> {
+    let mut sockets = sockets::listening(&read(&proc.join("net/tcp"))?);
+    // A machine without IPv6 has no such table.
+    let six = fs::read_to_string(proc.join("net/tcp6")).unwrap_or_default();
+    sockets.extend(sockets::listening(&six));
+    Ok(sockets)
 }
 
 /// The values of these variables in the environment that a process was started with; `None` when we

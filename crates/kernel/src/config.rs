@@ -11,6 +11,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf};
 mod alerts;
 mod bundle;
 mod changes;
+mod edit;
 mod explain;
 mod launch;
 mod ledger;
@@ -25,6 +26,7 @@ pub use alerts::{
 };
 pub use bundle::Bundle;
 pub use changes::changes;
+pub use edit::{InFront, put_in_front, put_listen};
 pub use explain::{Explanation, Row, Section, explain};
 pub use launch::{CommandSettings, DeploySettings, Launch, UnitName, UnitNameError};
 pub use ledger::{DestinationSettings, LedgerSettings, S3Settings};

@@ -9,7 +9,7 @@ mod performer;
 mod preview;
 mod run;
 
-pub use act::{Act, Area, Claim, OldData, Subject};
+pub use act::{Act, Area, Claim, FileChange, OldData, PageLook, Subject};
 pub use performer::{Failed, Fence, Intent, Measure, Pending, Performer, Probe, Progress, Reason};
 pub use preview::{Condition, Holds, Preview, StepPreview, WaitsFor, WindowChoice};
 pub use run::{
@@ -119,9 +119,10 @@ pub enum OnFailure {
 pub struct PlanKind(Arc<str>);
 
 /// Every sort of plan that there is, for whoever names some in a configuration.
-pub const PLAN_KINDS: [&str; 6] = [
+pub const PLAN_KINDS: [&str; 7] = [
     "apply_configuration",
     "clean_up",
+    "front",
     "renew_certificate",
     "restart_instance",
     "rolling_redeploy",

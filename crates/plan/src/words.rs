@@ -48,6 +48,36 @@ pub fn sentence(act: &Act) -> String {
         Act::RestoreCertificate { shop, serial: None } => {
             format!("serve {shop} with no ordered certificate, as before the first")
         }
+        Act::ConfigureWebServer { files, listen, .. } => {
+            let files = files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>().join(", ");
+            format!("have the web server listen on {} by {files}", listen.join(", "))
+        }
+        Act::RecordPages { pages, .. } => {
+            format!("note how {} answers: {}", pages.host, pages.paths.join(" "))
+        }
+        Act::YieldPorts { listen, .. } => {
+            format!("leave {} to the web server for now", listen.join(", "))
+        }
+        Act::UnyieldPorts { listen, .. } => {
+            format!("leave {} to nobody any more", listen.join(", "))
+        }
+        Act::TakePorts { listen, seamless: true, .. } => {
+            let listen = listen.join(", ");
+            format!("take {listen} over from the web server, socket and all: nobody is refused")
+        }
+        Act::TakePorts { listen, seamless: false, .. } => format!(
+            "take {} over from the web server; visitors who come in the milliseconds between are \
+             refused",
+            listen.join(", ")
+        ),
+        Act::ReturnPorts { listen, .. } => format!(
+            "give {} back to the web server; visitors who come while it reads its configuration, a \
+             few hundredths of a second, are refused",
+            listen.join(", ")
+        ),
+        Act::ComparePages { pages, .. } => {
+            format!("see that {} answers as before: {}", pages.host, pages.paths.join(" "))
+        }
         Act::RemoveOldData { what, older_than_ms } => {
             let what = match what {
                 OldData::RunLogs => "logs of runs",
@@ -70,6 +100,7 @@ pub fn title(kind: &PlanKind, shop: Option<&ShopId>, params: &Params) -> String 
             format!("Deploy {} to all instances{of}, one after the other", says("release"))
         }
         "apply_configuration" => "Put the changed configuration in force".to_owned(),
+        "front" => format!("Put Storewarden in front{of}"),
         "clean_up" => "Remove old records of our own".to_owned(),
         other => {
             let mut words = other.replace('_', " ");
@@ -98,6 +129,26 @@ pub fn condition(condition: &Condition) -> String {
             format!("the new text is a valid configuration: {}", says("error"))
         }
         "configuration_valid" => "the new text is a valid configuration".to_owned(),
+        "web_server_runs" => format!("the web server of {} runs", says("file")),
+        "web_server_files_as_before" => {
+            format!("nobody else has changed {} meanwhile", says("files"))
+        }
+        "web_server_files_writable" => {
+            format!("{} may be written by the user that Storewarden runs as", says("files"))
+        }
+        "web_server_configuration_valid" if has("error") => {
+            format!("the web server finds its configuration valid: {}", says("error"))
+        }
+        "web_server_configuration_valid" => {
+            "the web server finds its configuration valid".to_owned()
+        }
+        "port_free" => format!("nobody listens on {}", says("address")),
+        "ports_passed_on" => format!(
+            "{} can be taken over without a gap; else visitors who come in the milliseconds between \
+             are refused",
+            says("listen")
+        ),
+        "pages_answer" => format!("{} answers: {}", says("host"), says("paths")),
         "old_data_counted" if has("bytes") => {
             format!("it is known how much that is: {}, {} bytes", says("count"), says("bytes"))
         }

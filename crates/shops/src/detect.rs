@@ -19,7 +19,7 @@ pub use draft::{Draft, draft};
 pub use files::Files;
 pub use look::look;
 pub use shop::{App, DetectedShop};
-pub use web::{Site, WebServer};
+pub use web::{FileTexts, Kind, Obstacle, Site, WebServer, Withdrawal, withdraw};
 pub use words::{Sentence, Sureness};
 
 use serde::Serialize;

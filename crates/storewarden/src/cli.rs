@@ -168,6 +168,20 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: ChangeOptions,
     },
+    /// Put Storewarden before a shop, in the place of the nginx that it is beside; or back again
+    ///
+    /// nginx keeps its configuration and serves the shop from behind. Which words of it change is
+    /// shown first; its files come back byte for byte.
+    Front {
+        /// The shop's id
+        #[arg(add = ArgValueCandidates::new(shops))]
+        shop: String,
+        /// Give the web server its place back
+        #[arg(long)]
+        undo: bool,
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
     /// Put a release into service, instance by instance; back again when one does not become healthy
     Deploy {
         /// The shop's id

@@ -35,7 +35,7 @@ use certificates::Certificates;
 use changes::{Others, Situation, certificates::Certifier};
 use fleet::{Pools, Sightings};
 use kernel::{
-    Params, ShopId,
+    Actor, Params, ShopId,
     config::{Configuration, LedgerSettings},
     plan::Plan,
 };
@@ -115,6 +115,7 @@ struct Control {
     /// The configuration for those who look at it from aside.
     shared: watch::Sender<Arc<Configuration>>,
     ledger: watch::Sender<LedgerSettings>,
+    store: Store,
     stop: watch::Sender<bool>,
     /// Ended when control ends.
     sources: JoinSet<()>,
@@ -203,7 +204,8 @@ impl Control {
         let (stop, mut servers) = serve_until_stopped(listener, api, sightings);
         servers.spawn(peers.run(watch.clone(), known, stop.subscribe()));
         let kept = (&mut servers, stop.subscribe());
-        let ledger = ledger::keep(store, watch.clone(), &configuration.ledger, state, kept)?;
+        let ledger =
+            ledger::keep(store.clone(), watch.clone(), &configuration.ledger, state, kept)?;
         let control = Self {
             start,
             configuration,
@@ -223,6 +225,7 @@ impl Control {
             instances,
             shared,
             ledger,
+            store,
             stop,
             sources,
             servers,
@@ -247,10 +250,7 @@ impl Control {
                 Some(command) = self.commands.recv() => self.obey(command, &wanted).await,
                 Some(wish) = self.wishes.recv() => self.grant(wish).await,
                 Some(version) = self.edge_versions.recv() => self.outrun(version).await,
-                _ = signals.reload.recv() => {
-                    // What is wrong with the file is told by a finding and in the log.
-                    self.reload(&wanted).await.ok();
-                }
+                _ = signals.reload.recv() => self.reload_as_told(&wanted).await,
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
                 () = self.supervisor.gone() => break,
@@ -319,12 +319,17 @@ impl Control {
                 Some(shop) => instances.view(shop).await,
                 None => None,
             };
+            let front = match &wish {
+                Wished::Front { shop } => Some(front(&file, &configuration, shop).await),
+                _ => None,
+            };
             let situation = Situation {
                 file: &file,
                 text: &text,
                 configuration: &configuration,
                 pool: pool.as_ref(),
                 serial,
+                front,
                 now_ms: now_ms(),
             };
             // Whoever asked may have left.
@@ -346,6 +351,34 @@ impl Control {
             for (shop, instance, error) in instances.resume().await {
                 let error = error.chain();
                 tracing::error!(%shop, %instance, %error, "an instance was not started");
+            }
+        });
+    }
+
+    /// Does what the command `reload` does: a run takes over what is new in the file. One that says
+    /// nothing new, or is not valid, is read all the same, for the files that it names and to say
+    /// what is wrong with it.
+    async fn reload_as_told(&mut self, wanted: &watch::Sender<Option<Configuration>>) {
+        let situation = Situation {
+            file: self.start.file(),
+            text: &self.text,
+            configuration: &self.configuration,
+            pool: None,
+            serial: None,
+            front: None,
+            now_ms: now_ms(),
+        };
+        let Ok(plan) = changes::plan(Wished::TakeOverFile, situation) else {
+            // What is wrong with the file is told by a finding and in the log.
+            self.reload(wanted).await.ok();
+            return;
+        };
+        let engine = self.engine.clone();
+        self.aside(async move {
+            // Whoever sends signals here is on this machine.
+            match engine.start(plan, Actor::CommandLine).await {
+                Ok(run) => tracing::info!(%run, "a run takes the configuration over"),
+                Err(error) => tracing::error!(%error, "the configuration is not taken over"),
             }
         });
     }
@@ -465,8 +498,19 @@ impl Control {
         if tokio::time::timeout(END_GRACE, ended).await.is_err() {
             tracing::warn!("what was in progress was cut off");
         }
+        if let Err(error) = self.store.settle().await {
+            let error = anyhow::Error::from(error);
+            tracing::warn!(error = format!("{error:#}"), "the log stayed beside the store's file");
+        }
         tracing::info!("control has ended");
     }
+}
+
+/// The plan to stand before a shop. Looking at the machine takes a moment.
+async fn front(file: &Path, configuration: &Configuration, shop: &ShopId) -> Result<Plan, Refusal> {
+    let (file, configuration, shop) = (file.to_owned(), configuration.clone(), shop.clone());
+    let look = move || changes::front::plan(&file, &configuration, &shop, now_ms());
+    tokio::task::spawn_blocking(look).await.expect("invariant: looking does not panic")
 }
 
 /// The living picture with what the store remembers of these shops.

@@ -1,7 +1,7 @@
 //! `storewarden init`: looks at the machine and writes a configuration file of what it saw. A file
 //! that is there is never touched.
 
-mod machine;
+pub(crate) mod machine;
 
 use crate::{cli::Exit, remote::print};
 use anyhow::{Context as _, bail};

@@ -15,6 +15,7 @@ mod ledger;
 mod man;
 mod moment;
 mod people;
+mod ports;
 mod remote;
 mod renew;
 mod runs;
@@ -97,6 +98,13 @@ fn run(command: Command) -> anyhow::Result<Exit> {
                 }),
                 None => json!({ "kind": "rolling_restart", "shop": shop }),
             };
+            runs::change(&options.state.directory, &wish, &options)
+        }
+        Command::Front { shop, undo: true, options } => {
+            runs::take_back(&options.state.directory, "front", &shop, &options)
+        }
+        Command::Front { shop, undo: false, options } => {
+            let wish = json!({ "kind": "front", "shop": shop });
             runs::change(&options.state.directory, &wish, &options)
         }
         Command::Deploy { shop, release, options } => {

@@ -80,6 +80,40 @@ pub(crate) fn change(state: &Path, wish: &Value, options: &ChangeOptions) -> any
     Ok(Exit::Fine)
 }
 
+/// Takes the last run of a kind back that a shop has, and follows it to its end.
+pub(crate) fn take_back(
+    state: &Path,
+    kind: &str,
+    shop: &str,
+    options: &ChangeOptions,
+) -> anyhow::Result<Exit> {
+    let path = format!("/api/v1/runs?limit=200&shop={}", escape(shop));
+    let runs = good(ask(state, "GET", &path)?)?.json::<Runs>()?.runs;
+    let last = runs.iter().find(|run| run.kind == kind && run.state != "undone");
+    let Some(run) = last else { bail!("{shop} has no run that could be taken back") };
+    let whole = good(ask(state, "GET", &format!("/api/v1/runs/{}", run.id))?)?;
+    if !options.json.json {
+        print(text::whole(&whole.json()?, &Here::now()).as_bytes())?;
+    }
+    if options.preview {
+        return Ok(Exit::Fine);
+    }
+    if !options.yes && !says_yes()? {
+        bail!("nothing was started");
+    }
+    let events = Events::open(state)?;
+    let path = format!("/api/v1/runs/{}/undo", run.id);
+    good(ask_with(state, "POST", &path, &json!({ "reason": options.reason }))?)?;
+    if options.detach {
+        return Ok(Exit::Fine);
+    }
+    if let Watched::Left = watch(state, &run.id, &events, options.json.json)? {
+        return Ok(Exit::Interrupted);
+    }
+    let ended: Run = good(ask(state, "GET", &format!("/api/v1/runs/{}", run.id))?)?.json()?;
+    Ok(if ended.state == "undone" { Exit::Fine } else { Exit::Wrong })
+}
+
 fn exit_of(watched: Watched) -> Exit {
     match watched {
         Watched::Done => Exit::Fine,

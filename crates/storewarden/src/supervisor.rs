@@ -5,6 +5,7 @@
 mod child;
 mod edges;
 mod places;
+mod ports;
 mod restarts;
 mod sockets;
 
@@ -17,8 +18,9 @@ use host::{
     announcement::{Announcement, announce},
     process::{Signal, Spawn},
 };
-use kernel::config::Configuration;
+use kernel::config::{Configuration, Listen};
 use places::Places;
+use ports::PortsDesk;
 use restarts::Restarts;
 use sockets::bind_control;
 use std::{
@@ -50,6 +52,8 @@ enum Event {
     StartControl,
     /// An edge that is to replace another had all the time it gets to become ready.
     EdgeIsLate(ChildId),
+    /// Addresses became free that were waited for.
+    PortsAreFree(Vec<(Listen, TcpListener)>),
     Reload,
     ReplaceEdge,
     Leave,
@@ -70,6 +74,7 @@ struct Supervisor {
     is_stopping: bool,
     /// It is to go and leave the edge to whoever is started next.
     is_leaving: bool,
+    ports: PortsDesk,
 }
 
 /// The address of the API and the interface, and the socket that is bound to it.
@@ -112,6 +117,8 @@ async fn supervise(
     listen_to_signals(&events)?;
     supervisor.start_control();
     supervisor.start_edge();
+    // Addresses that are being taken over from another program may be missing so far.
+    supervisor.apply_edge(&configuration.edge);
     while let Some(event) = happened.recv().await {
         supervisor.react(event);
         if supervisor.is_leaving {
@@ -134,7 +141,9 @@ impl Supervisor {
         configuration: &Configuration,
         control_place: Option<ControlPlace>,
     ) -> anyhow::Result<Self> {
-        let edges = Edges::new(StartSettings::from(&configuration.edge), places.state())?;
+        let settings = StartSettings::from(&configuration.edge);
+        let settings = ports::without_others(settings, places.state())?;
+        let edges = Edges::new(settings, places.state())?;
         Ok(Self {
             places,
             events,
@@ -146,13 +155,16 @@ impl Supervisor {
             last_id: 0,
             is_stopping: false,
             is_leaving: false,
+            ports: PortsDesk::default(),
         })
     }
 
     fn react(&mut self, event: Event) {
         match event {
             Event::Edge(id, Word::Ready) => {
-                if let Some(pid) = self.edges.is_ready(id) {
+                let is_ready = self.edges.is_ready(id);
+                self.say_ports();
+                if let Some(pid) = is_ready {
                     self.places.note_pid("edge", pid);
                     tell_manager(&Announcement::Ready(&format!("edge {pid} serves")));
                 }
@@ -166,6 +178,7 @@ impl Supervisor {
                 self.go_on_stopping();
             }
             Event::EdgeIsLate(id) => self.edges.is_late(id),
+            Event::PortsAreFree(sockets) => self.take_freed(sockets),
             Event::Control(id, Word::Ready) => tracing::debug!(id, "control is ready"),
             Event::Control(id, Word::Ended(status)) => self.control_has_ended(id, &status),
             Event::StartEdge => self.start_edge(),
@@ -284,10 +297,7 @@ impl Supervisor {
     }
 
     fn apply(&mut self, configuration: &Configuration) {
-        let settings = StartSettings::from(&configuration.edge);
-        if settings != *self.edges.settings() {
-            self.replace_edge(settings);
-        }
+        self.apply_edge(&configuration.edge);
         let address = configuration.control.listen;
         let Some(place) = self.control_place.as_mut().filter(|place| place.address != address)
         else {

@@ -30,6 +30,9 @@ pub(crate) fn verdict(verdict: &Verdict, now_ms: i64) -> String {
         "edge_away" => {
             format!("Unknown for {}: the edge does not report.", says.age("since_ms"))
         }
+        "logs_unreadable" => {
+            format!("Unknown: the access logs tell nothing ({}).", says.text("error"))
+        }
         "no_traffic_yet" => "Waiting for the first visitor.".to_owned(),
         "orders_unknown" => orders_unknown(&says.text("reason")),
         code => format!("State of the shop: {code}."),
@@ -85,6 +88,12 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
             format!("Pages are slow: one in twenty takes longer than {seconds:.1} s")
         }
         "holding" => format!("{} held, {} queued", text("held"), text("queued")),
+        "logs_unreadable" => format!("Its access logs tell nothing: {}", text("error")),
+        "log_lines_broken" => format!(
+            "{} lines of its access logs do not fit `log_format`, {} of all",
+            text("lines"),
+            says.share("share")
+        ),
         "orders_unreadable" => {
             format!("Orders cannot be read from the database: {}", text("error"))
         }
@@ -113,6 +122,28 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
         "certificate_failed" => format!("No certificate for {}: {}", text("host"), text("error")),
         "configuration_rejected" => {
             format!("The configuration was not taken over: {}", text("error"))
+        }
+        "nothing_reachable" => {
+            let age = says.age("since_ms");
+            format!("Nothing off this machine has been reached for {age}: no peer, nobody else")
+        }
+        "page_unreachable" => {
+            format!("{} cannot be reached from here: {}", text("url"), text("error"))
+        }
+        "peer_silent" => {
+            let age = says.age("since_ms");
+            format!("Storewarden {} has been silent for {age}: {}", text("peer"), text("error"))
+        }
+        "peer_refuses" => {
+            format!("{} does not let us ask how it is: {}", text("peer"), text("error"))
+        }
+        "peer_clock_off" => {
+            let offset = says.integer("offset_ms").map(i64::abs);
+            let offset = offset.map_or_else(|| "unknown".to_owned(), age);
+            format!("The clocks of this machine and of {} differ by {offset}", text("peer"))
+        }
+        "peer_token_ending" => {
+            format!("The token by which we ask {} ends in {}", text("peer"), says.age("ends_ms"))
         }
         "visitor_reports" => {
             let count = count(says.integer("count"), "visitor reports", "visitors report");

@@ -15,7 +15,8 @@ const AT_ONCE: &str = "now";
 pub(crate) struct WishBody {
     /// `restart_instance` (`shop`, `instance`, `forced`), `rolling_restart` (`shop`),
     /// `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
-    /// (`text`; without it what stands in the file), `renew_certificate` (`shop`) or `clean_up`.
+    /// (`text`; without it what stands in the file), `renew_certificate` (`shop`), `front` (`shop`) or
+    /// `clean_up`.
     kind: String,
     #[serde(default)]
     shop: Option<String>,
@@ -95,6 +96,7 @@ impl WishBody {
             }),
             "apply_configuration" => Ok(self.configuration()),
             "renew_certificate" => Ok(Wished::RenewCertificate { shop: shop()? }),
+            "front" => Ok(Wished::Front { shop: shop()? }),
             "clean_up" => Ok(Wished::CleanUp),
             _ => Err(ApiError::NotFound { what: "kind of plan", name: self.kind }),
         }
@@ -117,6 +119,7 @@ pub(crate) fn names_what_is_there(
         }
         Wished::RollingRestart { shop }
         | Wished::RollingRedeploy { shop, .. }
+        | Wished::Front { shop }
         | Wished::RenewCertificate { shop } => names::shop(state, caller, shop),
         Wished::ApplyConfiguration { .. } | Wished::TakeOverFile | Wished::CleanUp => Ok(()),
     }
@@ -147,7 +150,7 @@ pub(crate) fn allowed(wish: &Wished, caller: &Caller) -> Result<(), ApiError> {
         | Wished::RollingRestart { shop }
         | Wished::RollingRedeploy { shop, .. }
         | Wished::RenewCertificate { shop } => caller.may(Permission::Operate, shop),
-        Wished::ApplyConfiguration { .. } | Wished::TakeOverFile => {
+        Wished::ApplyConfiguration { .. } | Wished::TakeOverFile | Wished::Front { .. } => {
             caller.may_everywhere(Permission::ChangeConfiguration)
         }
         Wished::CleanUp => caller.may_everywhere(Permission::Operate),

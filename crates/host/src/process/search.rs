@@ -55,6 +55,22 @@ pub fn with_environment(name: &str, value: &str) -> Result<Option<Identity>, Hos
     })
 }
 
+/// Finds the process of this name whose command fits: of several the one that started first. Programs
+/// that give themselves a title have it as their one word.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn by_command(
+    name: &str,
+    fits: impl Fn(&[String]) -> bool,
+) -> Result<Option<Identity>, HostError> {
+    first_started(|pid| {
+        let is_named = fs::read_to_string(format!("/proc/{pid}/comm"))
+            .is_ok_and(|found| found.trim_end() == name);
+        is_named && command_of(pid).is_ok_and(|command| fits(&command))
+    })
+}
+
 fn first_started(fits: impl Fn(u32) -> bool) -> Result<Option<Identity>, HostError> {
     let failed = |source: io::Error| HostError::Read { path: "/proc".into(), source };
     let mut first: Option<Identity> = None;

@@ -73,12 +73,87 @@ pub enum Act {
         shop: ShopId,
         serial: Option<String>,
     },
+    /// A web server's files hold other texts, and it works by them.
+    ConfigureWebServer {
+        shop: ShopId,
+        /// The first file of its configuration, by which it is known.
+        main: String,
+        files: Vec<FileChange>,
+        /// Where it listens because of it, an address each.
+        listen: Vec<String>,
+    },
+    /// How pages are answered is noted, to be compared with later.
+    RecordPages {
+        shop: ShopId,
+        pages: PageLook,
+    },
+    /// These addresses stay another program's, whatever the configuration says.
+    YieldPorts {
+        shop: ShopId,
+        /// As the configuration writes them: `http://0.0.0.0:80`.
+        listen: Vec<String>,
+    },
+    /// Nothing is yielded any more.
+    UnyieldPorts {
+        shop: ShopId,
+        listen: Vec<String>,
+    },
+    /// The edge listens where the web server did, which lets go by these texts of its files.
+    TakePorts {
+        shop: ShopId,
+        listen: Vec<String>,
+        main: String,
+        files: Vec<FileChange>,
+        /// By the web server's own sockets, so that nobody who comes in between is refused.
+        seamless: bool,
+    },
+    /// The web server listens by these texts of its files where the edge did, which lets go.
+    ReturnPorts {
+        shop: ShopId,
+        listen: Vec<String>,
+        main: String,
+        files: Vec<FileChange>,
+    },
+    /// Pages are answered as was noted.
+    ComparePages {
+        shop: ShopId,
+        pages: PageLook,
+    },
     /// Our own old records are removed, for good.
     RemoveOldData {
         what: OldData,
         /// Unix milliseconds; what is older goes.
         older_than_ms: i64,
     },
+}
+
+/// One file of another program with the text that it is to hold and the one that it held, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChange {
+    pub path: String,
+    pub text: String,
+    pub before: String,
+}
+
+impl FileChange {
+    /// The way back.
+    #[must_use]
+    pub fn back(&self) -> Self {
+        let (text, before) = (self.before.clone(), self.text.clone());
+        Self { path: self.path.clone(), text, before }
+    }
+}
+
+/// Which pages are looked at, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageLook {
+    /// Where they are asked for in plain http, as an address.
+    pub at: String,
+    /// Where the web server itself answers, once it is behind.
+    pub behind: String,
+    pub host: String,
+    /// At least one.
+    pub paths: Vec<String>,
 }
 
 /// Records of ours that may be removed when they are old.
@@ -99,6 +174,7 @@ pub enum Area {
     Configuration,
     Records,
     Certificates,
+    WebServer,
 }
 
 /// What a run lays its hands on.
@@ -113,6 +189,8 @@ pub enum Subject {
     Records {
         what: OldData,
     },
+    /// The web server of this machine, and who listens for visitors.
+    WebServer,
     /// What the edge shows of one shop when somebody comes by https.
     Certificate {
         shop: ShopId,
@@ -152,6 +230,13 @@ impl Act {
             Self::OrderCertificate { .. } => "order_certificate",
             Self::ServeCertificate { .. } => "serve_certificate",
             Self::RestoreCertificate { .. } => "restore_certificate",
+            Self::ConfigureWebServer { .. } => "configure_web_server",
+            Self::RecordPages { .. } => "record_pages",
+            Self::YieldPorts { .. } => "yield_ports",
+            Self::UnyieldPorts { .. } => "unyield_ports",
+            Self::TakePorts { .. } => "take_ports",
+            Self::ReturnPorts { .. } => "return_ports",
+            Self::ComparePages { .. } => "compare_pages",
             Self::RemoveOldData { .. } => "remove_old_data",
         }
     }
@@ -190,6 +275,29 @@ impl Act {
                     put("serial", serial.as_str().into());
                 }
             }
+            Self::ConfigureWebServer { shop, files, listen, .. } => {
+                put("shop", shop.as_str().into());
+                put("files", paths_of(files).into());
+                put("listen", listen.join(", ").into());
+            }
+            Self::TakePorts { shop, listen, files, .. }
+            | Self::ReturnPorts { shop, listen, files, .. } => {
+                if let Self::TakePorts { seamless, .. } = self {
+                    put("how", if *seamless { "seamless" } else { "gap" }.into());
+                }
+                put("shop", shop.as_str().into());
+                put("files", paths_of(files).into());
+                put("listen", listen.join(", ").into());
+            }
+            Self::YieldPorts { shop, listen } | Self::UnyieldPorts { shop, listen } => {
+                put("shop", shop.as_str().into());
+                put("listen", listen.join(", ").into());
+            }
+            Self::RecordPages { shop, pages } | Self::ComparePages { shop, pages } => {
+                put("shop", shop.as_str().into());
+                put("host", pages.host.as_str().into());
+                put("paths", pages.paths.join(", ").into());
+            }
             Self::RemoveOldData { what, older_than_ms } => {
                 put("what", what.code().into());
                 put("older_than_ms", (*older_than_ms).into());
@@ -214,6 +322,13 @@ impl Act {
             | Self::OrderCertificate { .. }
             | Self::ServeCertificate { .. }
             | Self::RestoreCertificate { .. }
+            | Self::ConfigureWebServer { .. }
+            | Self::RecordPages { .. }
+            | Self::YieldPorts { .. }
+            | Self::UnyieldPorts { .. }
+            | Self::TakePorts { .. }
+            | Self::ReturnPorts { .. }
+            | Self::ComparePages { .. }
             | Self::RemoveOldData { .. } => None,
         }
     }
@@ -226,6 +341,13 @@ impl Act {
             Self::OrderCertificate { .. }
             | Self::ServeCertificate { .. }
             | Self::RestoreCertificate { .. } => Area::Certificates,
+            Self::ConfigureWebServer { .. }
+            | Self::RecordPages { .. }
+            | Self::YieldPorts { .. }
+            | Self::UnyieldPorts { .. }
+            | Self::TakePorts { .. }
+            | Self::ReturnPorts { .. }
+            | Self::ComparePages { .. } => Area::WebServer,
             _ => Area::Instances,
         }
     }
@@ -239,6 +361,13 @@ impl Act {
         match self {
             Self::ApplyConfiguration { .. } => vec![exclusive(Subject::Configuration)],
             Self::RemoveOldData { what, .. } => vec![exclusive(Subject::Records { what: *what })],
+            Self::ConfigureWebServer { .. }
+            | Self::RecordPages { .. }
+            | Self::YieldPorts { .. }
+            | Self::UnyieldPorts { .. }
+            | Self::TakePorts { .. }
+            | Self::ReturnPorts { .. }
+            | Self::ComparePages { .. } => vec![exclusive(Subject::WebServer), relied_on()],
             Self::OrderCertificate { shop, .. }
             | Self::ServeCertificate { shop, .. }
             | Self::RestoreCertificate { shop, .. } => {
@@ -251,6 +380,10 @@ impl Act {
             }
         }
     }
+}
+
+fn paths_of(files: &[FileChange]) -> String {
+    files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 impl OldData {

@@ -3,6 +3,8 @@
 mod apache;
 mod nginx;
 
+pub use nginx::withdrawal::{FileTexts, Obstacle, Withdrawal, withdraw};
+
 use super::{Files, Listener, Place};
 use serde::Serialize;
 use std::{
@@ -69,7 +71,8 @@ pub(super) struct Read {
 }
 
 impl Kind {
-    pub(super) fn title(self) -> &'static str {
+    #[must_use]
+    pub fn title(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
             Self::Apache => "Apache",

@@ -3,6 +3,7 @@
 
 pub(super) mod certificates;
 pub(super) mod configuration;
+pub(super) mod front;
 pub(super) mod records;
 
 use super::{fleet::Pools, start::Start};
@@ -13,6 +14,7 @@ use api::{Command, Refusal, Wished};
 use apps::{Instances, KeeperProgram, Means, PoolView, Systemd};
 use certificates::Certifier;
 use configuration::{Configurator, Wanted};
+use front::WebServers;
 use host::process::Spawn;
 use kernel::{
     ShopId,
@@ -46,6 +48,8 @@ pub(super) struct Situation<'a> {
     pub(super) pool: Option<&'a PoolView>,
     /// The serial of the ordered certificate of the shop that the wish is about.
     pub(super) serial: Option<String>,
+    /// The plan to stand before the shop that the wish is about.
+    pub(super) front: Option<Result<Plan, Refusal>>,
     pub(super) now_ms: i64,
 }
 
@@ -67,8 +71,14 @@ pub(super) async fn engine(
     let configurator =
         Configurator { file: start.file().to_owned(), commands, cut_off: start.cut_off() };
     let archivist = Archivist { store: store.clone(), run_logs: logs.clone() };
-    let performers: Vec<Arc<dyn Performer>> =
-        vec![Arc::new(configurator), Arc::new(archivist), others.certifier, others.instances];
+    let web_servers = WebServers { state: state.to_owned(), now_ms: super::now_ms };
+    let performers: Vec<Arc<dyn Performer>> = vec![
+        Arc::new(configurator),
+        Arc::new(archivist),
+        Arc::new(web_servers),
+        others.certifier,
+        others.instances,
+    ];
     let settings = Settings {
         logs,
         at_once: AT_ONCE,
@@ -87,8 +97,8 @@ pub(super) fn means(state: &Path) -> anyhow::Result<Means> {
 }
 
 /// For tests of programs with debug assertions: a file in the state directory names the moment
-/// (`STEP:POINT`, with `:undo`) at which control dies as if killed. It is taken away before, so that
-/// the next control goes on.
+/// (`STEP:POINT`, with `:undo`) at which control dies as if killed, or several, a line each: death
+/// after death. A line is taken away before, so that the next control goes on.
 fn moments(state: &Path) -> Moments {
     if !cfg!(debug_assertions) {
         return Moments::default();
@@ -97,8 +107,16 @@ fn moments(state: &Path) -> Moments {
     Moments::watched_by(move |moment| {
         let undo = if moment.undo { ":undo" } else { "" };
         let here = format!("{}:{}{undo}", moment.step, moment.point.code());
-        let is_here = std::fs::read_to_string(&file).is_ok_and(|text| text.trim() == here);
-        if is_here && std::fs::remove_file(&file).is_ok() {
+        let Ok(text) = std::fs::read_to_string(&file) else { return };
+        let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+        if first.trim() != here {
+            return;
+        }
+        let taken = match rest.trim() {
+            "" => std::fs::remove_file(&file),
+            rest => std::fs::write(&file, rest),
+        };
+        if taken.is_ok() {
             std::process::abort();
         }
     })
@@ -116,7 +134,7 @@ pub(super) fn plan(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
 }
 
 fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
-    let Situation { file, text: in_force, configuration, pool, serial, now_ms } = now;
+    let Situation { file, text: in_force, configuration, pool, serial, front, now_ms } = now;
     match wish {
         Wished::ApplyConfiguration { texts } => {
             let on_disk = readable(file, load(file))?.text;
@@ -134,6 +152,7 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         Wished::RenewCertificate { shop } => {
             certificates::plan(configuration, &shop, serial, now_ms)
         }
+        Wished::Front { .. } => front.expect("invariant: made before it is asked for"),
         Wished::CleanUp => Ok(records::plan(now_ms)),
         Wished::RestartInstance { shop, instance, forced } => {
             // The same program again mends and changes nothing: a freeze does not hold it back.
@@ -182,6 +201,7 @@ pub(super) fn shop_of(wish: &Wished) -> Option<&ShopId> {
         Wished::RestartInstance { shop, .. }
         | Wished::RollingRestart { shop }
         | Wished::RollingRedeploy { shop, .. }
+        | Wished::Front { shop }
         | Wished::RenewCertificate { shop } => Some(shop),
         _ => None,
     }

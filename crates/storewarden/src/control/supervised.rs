@@ -90,6 +90,17 @@ impl Supervisor {
     }
 }
 
+/// Has the supervisor of a state directory look again at what is wanted of it; answers whether there
+/// is one.
+///
+/// # Errors
+/// When it cannot be found out or not be told.
+pub(super) fn nudge(state: &Path) -> io::Result<bool> {
+    let Some(pid) = holder(&state.join(PID_FILE))? else { return Ok(false) };
+    host::process::signal(pid, Signal::Hangup).map_err(io::Error::other)?;
+    Ok(true)
+}
+
 /// The process that holds a locked pid file; `None`: nobody does.
 fn holder(path: &Path) -> io::Result<Option<u32>> {
     let mut file = match File::open(path) {

@@ -23,7 +23,7 @@ const MOST_ENTRIES: usize = 10_000;
 ///
 /// # Errors
 /// When not even the sockets can be listed.
-pub(super) fn with<T>(conclude: impl FnOnce(&Machine<'_>) -> T) -> anyhow::Result<T> {
+pub(crate) fn with<T>(conclude: impl FnOnce(&Machine<'_>) -> T) -> anyhow::Result<T> {
     let proc = Path::new(PROC);
     let found = survey(proc, Path::new(USERS)).context("see who listens on this machine")?;
     let environment = |pid: u32, names: &[&str]| variables(proc, pid, names);

@@ -36,6 +36,18 @@ pub(super) struct StartSettings {
     access_log: Option<PathBuf>,
 }
 
+impl StartSettings {
+    pub(super) fn listen(&self) -> &[Listen] {
+        &self.listen
+    }
+
+    /// The same, but these addresses are somebody else's.
+    pub(super) fn without(mut self, is_anothers: impl Fn(Listen) -> bool) -> Self {
+        self.listen.retain(|listen| !is_anothers(*listen));
+        self
+    }
+}
+
 impl From<&EdgeSettings> for StartSettings {
     fn from(settings: &EdgeSettings) -> Self {
         Self {
@@ -91,6 +103,16 @@ impl Edges {
     /// What the edge that serves was started with, or the one that takes over.
     pub(super) fn settings(&self) -> &StartSettings {
         self.next.as_ref().map_or(&self.settings, |next| &next.settings)
+    }
+
+    /// The sockets that it starts from, to which others may be added.
+    pub(super) fn sockets(&mut self) -> &mut EdgeSockets {
+        &mut self.sockets
+    }
+
+    /// An edge is on its way to take over.
+    pub(super) fn is_being_replaced(&self) -> bool {
+        self.next.is_some()
     }
 
     pub(super) fn is_serving(&self) -> bool {

@@ -1,11 +1,11 @@
 //! The listening sockets, which outlive every child: bound once, handed on, closed last.
 
 use crate::handover;
-use host::{HostError, descriptors, listen};
+use host::{HostError, descriptors, listen, sharing};
 use kernel::config::Listen;
 use std::{
     io::{self, Write},
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     os::{
         fd::{AsFd, BorrowedFd},
         unix::net::UnixStream,
@@ -32,19 +32,65 @@ impl EdgeSockets {
     /// When one cannot be bound; none is then.
     pub(super) fn bind(&self, wanted: &[Listen]) -> Result<Self, HostError> {
         let socket = |listen: &Listen| {
-            let have = self.0.iter().find(|(have, _)| have.address == listen.address);
-            let socket = match have {
-                Some((_, socket)) => Arc::clone(socket),
-                None => Arc::new(listen::bind(listen.address)?),
+            let socket = match self.socket(listen.address) {
+                Some(socket) => Arc::clone(socket),
+                None => Arc::new(bind(*listen, wanted)?),
             };
             Ok((*listen, socket))
         };
         wanted.iter().map(socket).collect::<Result<_, _>>().map(Self)
     }
 
+    fn socket(&self, address: SocketAddr) -> Option<&Arc<TcpListener>> {
+        self.0.iter().find(|(have, _)| have.address == address).map(|(_, socket)| socket)
+    }
+
+    /// Takes sockets that were got elsewhere.
+    pub(super) fn adopt(&mut self, sockets: impl IntoIterator<Item = (Listen, TcpListener)>) {
+        for (listen, socket) in sockets {
+            if self.socket(listen.address).is_none() {
+                self.0.push((listen, Arc::new(socket)));
+            }
+        }
+    }
+
+    /// Gets these addresses: those that are free, and of others a copy of what a process has.
+    /// Answers which are to be had in neither way.
+    pub(super) fn take_over(&mut self, wanted: &[Listen], holder: u32) -> Vec<Listen> {
+        let mut missing = Vec::new();
+        for listen in wanted {
+            if self.socket(listen.address).is_some() {
+                continue;
+            }
+            let got = bind(*listen, wanted).or_else(|_| {
+                let socket = sharing::copy(holder, listen.address)?;
+                tracing::info!(%listen, holder, "the edge listens by the web server's own socket");
+                Ok::<_, HostError>(socket)
+            });
+            match got {
+                Ok(socket) => self.adopt([(*listen, socket)]),
+                Err(error) => {
+                    tracing::info!(%listen, %error, "waiting until the web server lets go");
+                    missing.push(*listen);
+                }
+            }
+        }
+        missing
+    }
+
     pub(super) fn named(&self) -> Vec<(String, BorrowedFd<'_>)> {
         self.0.iter().map(|(listen, socket)| (listen.to_string(), socket.as_fd())).collect()
     }
+}
+
+/// `[::]` is every address, unless IPv4 has a socket of its own.
+pub(super) fn bind(listen: Listen, beside: &[Listen]) -> Result<TcpListener, HostError> {
+    let every_ipv4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, listen.address.port()));
+    let is_every_ipv6 = listen.address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    if is_every_ipv6 && beside.iter().any(|other| other.address == every_ipv4) {
+        return listen::bind_ipv6_only(listen.address);
+    }
+    listen::bind(listen.address)
 }
 
 /// Binds control's address; waits a little for the control of a supervisor that died.

@@ -233,7 +233,7 @@ fn a_shop_beside_another_web_server_needs_its_logs_and_no_instances() {
     let shop = &found.shops[0];
     assert!(shop.instances.is_empty() && !shop.force_https);
     let settings = shop.beside.as_ref().expect("watched from beside");
-    assert_eq!(settings.logs, ["/a.log", "/b.log"].map(std::path::PathBuf::from));
+    assert_eq!(settings.logs, ["/a.log", "/b.log"].map(PathBuf::from));
     assert_eq!(settings.format.text(), "combined");
     assert!(found.edge.listen.is_empty(), "nobody needs the edge anywhere");
     let both = format!(

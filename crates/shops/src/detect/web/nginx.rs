@@ -9,6 +9,7 @@ use std::{
 };
 
 mod syntax;
+pub(super) mod withdrawal;
 
 use syntax::{Directive, parse};
 

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 use tokio::sync::{mpsc, oneshot};
 
-mod files;
+pub(super) mod files;
 
 /// The name of what such a plan is made from: the digest of the files.
 const FACT: &str = "configuration";

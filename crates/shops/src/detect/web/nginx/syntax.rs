@@ -1,7 +1,7 @@
 //! Words, quotes, comments and blocks. What the words mean is not known here.
 
 use crate::detect::Place;
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
 /// Deeper blocks are no configuration that a person wrote.
 const DEEPEST: usize = 32;
@@ -13,6 +13,8 @@ pub(super) struct Directive {
     pub(super) args: Vec<String>,
     pub(super) block: Option<Vec<Self>>,
     pub(super) place: Place,
+    /// Its bytes in the file, from its first word to its `;` or `}`.
+    pub(super) span: Range<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -48,11 +50,12 @@ impl Parser<'_> {
         let mut directives = Vec::new();
         let mut words: Vec<String> = Vec::new();
         let mut begins = 1;
-        while let Some((token, line)) = self.tokens.next() {
+        let mut first = 0;
+        while let Some((token, line, at)) = self.tokens.next() {
             let block = match token {
                 Token::Word(word) => {
                     if words.is_empty() {
-                        begins = line;
+                        (begins, first) = (line, at);
                     }
                     words.push(word);
                     continue;
@@ -87,7 +90,8 @@ impl Parser<'_> {
             let mut all = std::mem::take(&mut words).into_iter();
             if let Some(name) = all.next() {
                 let place = Place::new(self.file, begins);
-                directives.push(Directive { name, args: all.collect(), block, place });
+                let span = first..self.tokens.at;
+                directives.push(Directive { name, args: all.collect(), block, place, span });
             }
         }
         self.unended(&words, begins);
@@ -122,7 +126,8 @@ impl Tokens<'_> {
         Some(next)
     }
 
-    fn next(&mut self) -> Option<(Token, usize)> {
+    /// The next token, with its line and where it begins.
+    fn next(&mut self) -> Option<(Token, usize, usize)> {
         loop {
             match self.peek()? {
                 '#' => {
@@ -136,19 +141,19 @@ impl Tokens<'_> {
                 _ => break,
             }
         }
-        let line = self.line;
+        let (line, begins) = (self.line, self.at);
         let token = match self.peek()? {
             '{' => Token::Open,
             '}' => Token::Close,
             ';' => Token::End,
             quote @ ('"' | '\'') => {
                 self.take();
-                return Some((Token::Word(self.quoted(quote)), line));
+                return Some((Token::Word(self.quoted(quote)), line, begins));
             }
-            _ => return Some((Token::Word(self.word()), line)),
+            _ => return Some((Token::Word(self.word()), line, begins)),
         };
         self.take();
-        Some((token, line))
+        Some((token, line, begins))
     }
 
     fn quoted(&mut self, quote: char) -> String {

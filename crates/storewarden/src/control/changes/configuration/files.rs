@@ -95,6 +95,13 @@ impl<'a> Files<'a> {
     }
 }
 
+/// Gives one file another text, whole or not at all, with the mode and the owner that it has.
+pub(in crate::control::changes) fn replace(path: &Path, text: &str) -> Result<(), Failed> {
+    let put = |new: NamedTempFile| new.persist(path).map(drop).map_err(|error| error.error);
+    let done = stage(path, path, text).and_then(put).and_then(|()| sync_folder(path));
+    done.map_err(|error| unwritten(path, &error))
+}
+
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

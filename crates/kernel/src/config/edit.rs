@@ -1,0 +1,119 @@
+//! Changes of a configuration's text that leave everything else of it as it stands: order, comments,
+//! white space.
+
+use super::Listen;
+use crate::{InstanceName, ShopId};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
+
+/// What a shop says once Storewarden stands before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InFront {
+    /// Who answers from now on: the web server that stood before it.
+    pub name: InstanceName,
+    pub address: SocketAddr,
+    /// What its checks ask for, where the file says nothing.
+    pub host: String,
+    /// Chain and key, and whether who comes by http is sent on; `None`: it speaks no https.
+    pub https: Option<(PathBuf, PathBuf, bool)>,
+}
+
+/// The text with Storewarden before a shop; `None` when it has no such shop, or is none.
+#[must_use]
+pub fn put_in_front(text: &str, shop: &ShopId, front: &InFront) -> Option<String> {
+    let mut document: DocumentMut = text.parse().ok()?;
+    let table = document.get_mut("shop")?.get_mut(shop.as_str())?.as_table_like_mut()?;
+    table.insert("front", value(true));
+    let mut app = InlineTable::new();
+    app.insert("address", front.address.to_string().into());
+    app.insert("name", front.name.as_str().into());
+    let apps: Array = [Value::InlineTable(app)].into_iter().collect();
+    table.remove("app");
+    table.insert("app", value(apps));
+    match table.get_mut("check").and_then(Item::as_table_like_mut) {
+        Some(check) if check.contains_key("host") => {}
+        Some(check) => drop(check.insert("host", value(&front.host))),
+        None => {
+            let mut check = InlineTable::new();
+            check.insert("host", front.host.as_str().into());
+            table.insert("check", value(check));
+        }
+    }
+    if let Some((chain, key, force_https)) = &front.https {
+        if !table.contains_key("certificate") {
+            let text = |path: &Path| path.display().to_string();
+            let mut files = InlineTable::new();
+            files.insert("chain", text(chain).into());
+            files.insert("key", text(key).into());
+            table.insert("certificate", value(files));
+        }
+        table.insert("force_https", value(*force_https));
+    }
+    Some(document.to_string())
+}
+
+/// The text with these addresses of the edge; `None` when it has no `[edge]` and is to get none, or
+/// is no configuration.
+#[must_use]
+pub fn put_listen(text: &str, listen: &[Listen], create: bool) -> Option<String> {
+    let mut document: DocumentMut = text.parse().ok()?;
+    let wanted: Array = listen.iter().map(ToString::to_string).collect();
+    if let Some(edge) = document.get_mut("edge").and_then(Item::as_table_like_mut) {
+        edge.insert("listen", value(wanted));
+        return Some(document.to_string());
+    }
+    if !create {
+        return None;
+    }
+    let mut edge = Table::new();
+    edge.insert("listen", value(wanted));
+    edge.decor_mut().set_prefix("\n");
+    document.insert("edge", Item::Table(edge));
+    Some(document.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "# of ours\nversion = 1 # the first\n\n[shop.lamps]\nplatform = \"sample\"\n\
+        hosts = \"lamps.example\" # and no other\nfront = false\nlogs = \"/a.log\"\n\
+        app = [\"127.0.0.1:3001\"]\n";
+
+    #[test]
+    fn a_shop_gets_its_web_server_behind_and_keeps_the_rest() {
+        let front = InFront {
+            name: "nginx".parse().unwrap(),
+            address: "127.0.0.1:8081".parse().unwrap(),
+            host: "lamps.example".to_owned(),
+            https: None,
+        };
+        let shop = "lamps".parse().unwrap();
+        let expect = TEXT
+            .replace("front = false", "front = true")
+            .replace("app = [\"127.0.0.1:3001\"]\n", "")
+            + "app = [{ address = \"127.0.0.1:8081\", name = \"nginx\" }]\n\
+               check = { host = \"lamps.example\" }\n";
+        assert_eq!(put_in_front(TEXT, &shop, &front).as_deref(), Some(expect.as_str()));
+        assert_eq!(put_in_front(TEXT, &"other".parse().unwrap(), &front), None);
+        let secure = InFront { https: Some(("/c".into(), "/k".into(), true)), ..front };
+        let text = put_in_front(TEXT, &shop, &secure).unwrap();
+        let told = "certificate = { chain = \"/c\", key = \"/k\" }\nforce_https = true\n";
+        assert!(text.ends_with(told), "{text}");
+    }
+
+    #[test]
+    fn the_edge_gets_its_addresses_where_it_stands() {
+        let listen = [Listen { address: "0.0.0.0:80".parse().unwrap(), tls: false }];
+        assert_eq!(put_listen(TEXT, &listen, false), None);
+        let text = put_listen(TEXT, &listen, true).unwrap();
+        assert_eq!(text, format!("{TEXT}\n[edge]\nlisten = [\"http://0.0.0.0:80\"]\n"));
+        let more =
+            format!("{TEXT}[edge]\nlisten = \"http://127.0.0.1:8080\" # to try\nworkers = 2\n");
+        let text = put_listen(&more, &listen, false).unwrap();
+        assert!(text.ends_with("listen = [\"http://0.0.0.0:80\"]\nworkers = 2\n"), "{text}");
+    }
+}

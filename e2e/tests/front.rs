@@ -1,0 +1,340 @@
+//! Beside and in front: a shop that stays behind nginx is watched by its log; then Storewarden takes
+//! nginx's place while customers buy, and gives it back, with control killed at every moment of both.
+
+use crate::trade::{GRACE, LONG, program};
+use anyhow::{Context, Result, ensure};
+use demo::{
+    customers::{Customers, Options},
+    stage::{DatabaseKind, Instance, SHOP, Stage, StageOptions, has_postgres},
+};
+use serde_json::Value;
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use testkit::{
+    process::{Process, Spawn, run_to_end},
+    wait_until,
+};
+use tokio::task::JoinHandle;
+
+const LIMIT: Duration = Duration::from_secs(60);
+/// Before an act, inside it (its effect is there, nothing of that is written down), after it.
+const POINTS: [&str; 3] = ["after_intent", "after_effect", "after_record"];
+const FORMAT: &str = "$remote_addr - $remote_user [$time_local] \"$request\" $status \
+                      $body_bytes_sent \"$http_referer\" \"$http_user_agent\" $request_time \
+                      $upstream_header_time $upstream_addr";
+
+/// nginx before a shop, Storewarden beside it, and customers who know nothing of it.
+struct Play {
+    stage: Stage,
+    folder: tempfile::TempDir,
+    door: SocketAddr,
+    nginx: Process,
+    storewarden: Process,
+    customers: Customers,
+}
+
+impl Play {
+    async fn open() -> Result<Option<Self>> {
+        let nginx = PathBuf::from("/usr/sbin/nginx");
+        if !has_postgres() || !nginx.exists() {
+            println!("skipped: PostgreSQL or nginx is not installed");
+            return Ok(None);
+        }
+        let options = StageOptions {
+            database: DatabaseKind::Postgres,
+            per_minute: 0,
+            ..StageOptions::new(program("demo")?)
+        };
+        let stage = Stage::start(options).await?;
+        let folder = testkit::folder();
+        let door = testkit::free_port();
+        let instances: Vec<SocketAddr> = stage.instances().iter().map(Instance::address).collect();
+        let nginx = before(&nginx, folder.path(), door, &instances).await?;
+        let storewarden = beside(folder.path(), &instances)?;
+        let options = Options {
+            host: format!("shop.example:{}", door.port()),
+            per_minute: 600,
+            pace: 0.05,
+            ..Options::to(door)
+        };
+        let customers = Customers::start(options);
+        Ok(Some(Self { stage, folder, door, nginx, storewarden, customers }))
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Result<Vec<u8>> {
+        let spawn = Spawn::new(program("storewarden")?).args(arguments).arg("--state");
+        Ok(run_to_end(spawn.arg(self.state()), LIMIT)?.stdout)
+    }
+
+    fn json(&self, arguments: &[&str]) -> Result<Value> {
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
+        Ok(serde_json::from_slice(&self.ask(&arguments)?)?)
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    fn site(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.folder.path().join("sites/shop"))?)
+    }
+
+    /// The shop as Storewarden knows it, as soon as it is so.
+    async fn shop_is(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        wait_until(what, LONG, async || {
+            let status = self.json(&["status"]).map_err(|error| format!("{error:#}"))?;
+            last = status["shops"][0].clone();
+            if holds(&last) { Ok(()) } else { Err(format!("{last:#}")) }
+        })
+        .await;
+        last
+    }
+
+    async fn sell(&self, more: u64) {
+        let before = self.customers.ledger().figures().orders;
+        wait_until("customers to buy", LONG, async || {
+            let now = self.customers.ledger().figures();
+            if now.orders >= before + more { Ok(()) } else { Err(now) }
+        })
+        .await;
+    }
+
+    /// Waits until a run is in this state; whoever asks may meet a control that is just starting.
+    async fn ends(&self, run: &str, state: &str) {
+        wait_until("the run to end", LONG, async || match self.json(&["runs", "show", run]) {
+            Ok(found) if found["state"] == state => Ok(()),
+            Ok(found) => Err(format!("{found:#}")),
+            Err(error) => Err(format!("{error:#}")),
+        })
+        .await;
+    }
+
+    /// Has control die at each of these moments, one after the other, from the deed on.
+    async fn dying(&self, moments: &[String], deed: impl FnOnce() -> Result<()>) -> Result<()> {
+        let file = self.state().join("die-at");
+        let (first, rest) = moments.split_first().context("moments")?;
+        fs::write(&file, first)?;
+        deed()?;
+        for next in rest.iter().map(Some).chain([None]) {
+            wait_until("control to die", LONG, async || {
+                if file.exists() { Err(fs::read_to_string(&file)) } else { Ok(()) }
+            })
+            .await;
+            if let Some(next) = next {
+                fs::write(&file, next)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every order that a customer was told of is in the shop's database.
+    async fn check_books(&self) -> Result<()> {
+        let acknowledged = self.customers.ledger().acknowledged();
+        let rows = self.stage.rows().await?;
+        for order in &acknowledged {
+            let row = rows.iter().find(|row| row.number == order.number);
+            let row = row.with_context(|| format!("order {} is gone", order.number))?;
+            ensure!(row.total_minor == order.total_minor, "order {} changed", order.number);
+        }
+        println!("{} orders were acknowledged, and all are there", acknowledged.len());
+        Ok(())
+    }
+
+    async fn end(mut self) -> Result<()> {
+        self.customers.stop(GRACE).await;
+        self.check_books().await?;
+        for process in [&mut self.storewarden, &mut self.nginx] {
+            let status = process.stop(GRACE).await?;
+            ensure!(status.success(), "it ended with {status}");
+        }
+        self.stage.shutdown(GRACE).await
+    }
+}
+
+async fn before(
+    nginx: &Path,
+    folder: &Path,
+    door: SocketAddr,
+    instances: &[SocketAddr],
+) -> Result<Process> {
+    let servers: String = instances.iter().map(|at| format!("server {at};")).collect();
+    let place = folder.display();
+    let text = format!(
+        "pid {place}/nginx.pid; error_log {place}/error.log; daemon off; worker_processes 2;\n\
+         events {{}}\nhttp {{\nlog_format timed '{FORMAT}';\n\
+         access_log {place}/access.log timed;\ninclude {place}/sites/*;\n}}\n"
+    );
+    let site = format!(
+        "# Ours, and to stay so.\nupstream shop {{ {servers} }}\nserver {{\n\tlisten {door};   # visitors\n\
+         \tserver_name shop.example;\n\tlocation / {{\n\t\tproxy_pass http://shop;\n\
+         \t\tproxy_set_header Host $http_host;\n\t\tproxy_set_header X-Forwarded-For $remote_addr;\n\t}}\n}}\n"
+    );
+    fs::create_dir(folder.join("sites"))?;
+    fs::write(folder.join("nginx.conf"), text)?;
+    fs::write(folder.join("sites/shop"), site)?;
+    let server = Spawn::new(nginx).arg("-c").arg(folder.join("nginx.conf"));
+    let server = server.output_to(folder.join("nginx.log")).start()?;
+    let request = request();
+    wait_until("nginx", LONG, async || match testkit::exchange(door, &request, LIMIT).await {
+        Ok(answer) if answer.status == 200 => Ok(()),
+        other => Err((other, fs::read_to_string(folder.join("nginx.log")))),
+    })
+    .await;
+    Ok(server)
+}
+
+fn request() -> String {
+    "GET / HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n".to_owned()
+}
+
+fn beside(folder: &Path, instances: &[SocketAddr]) -> Result<Process> {
+    let apps: Vec<String> = instances.iter().map(|at| format!("\"{at}\"")).collect();
+    let text = format!(
+        "# Beside nginx.\nversion = 1\n\n[control]\nlisten = \"{}\"\n\n[shop.{SHOP}]\n\
+         platform = \"sample\"\nhosts = [\"shop.example\"] # theirs\nfront = false\n\
+         logs = \"{}\"\nlog_format = '{FORMAT}'\napp = [{}]\n",
+        testkit::free_port(),
+        folder.join("access.log").display(),
+        apps.join(", ")
+    );
+    fs::write(folder.join("storewarden.toml"), text)?;
+    let spawn = Spawn::new(program("storewarden")?).args(["up", "--config"]);
+    let spawn = spawn.arg(folder.join("storewarden.toml")).arg("--state").arg(folder.join("state"));
+    let spawn = spawn.env("STOREWARDEN_RESTART_AT_ONCE", "1");
+    Ok(spawn.output_to(folder.join("storewarden.log")).start()?)
+}
+
+/// What somebody who comes anew all the time meets.
+#[derive(Debug, Default)]
+struct Met {
+    good: u64,
+    refused: u64,
+    broken: u64,
+    /// Between two good answers.
+    longest: Duration,
+}
+
+/// Comes as fast as they are answered, with a new connection each time, until told to end.
+fn visitor(door: SocketAddr, ended: &Arc<AtomicBool>) -> JoinHandle<Met> {
+    let ended = Arc::clone(ended);
+    tokio::spawn(async move {
+        let (request, mut met, mut last) = (request(), Met::default(), Instant::now());
+        while !ended.load(Ordering::Relaxed) {
+            match testkit::exchange(door, &request, LIMIT).await {
+                Ok(answer) if answer.status == 200 => {
+                    met.good += 1;
+                    met.longest = met.longest.max(last.elapsed());
+                    last = Instant::now();
+                }
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => met.refused += 1,
+                _ => met.broken += 1,
+            }
+        }
+        met
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_beside_nginx_is_seen_and_storewarden_takes_its_place_and_gives_it_back()
+-> Result<()> {
+    let Some(play) = Play::open().await? else { return Ok(()) };
+    let shop = play
+        .shop_is("the shop to be seen by its log", |shop| {
+            shop["beside"]["lines"].as_u64().is_some_and(|lines| lines > 20)
+                && shop["instances"][0]["health"] == "up"
+        })
+        .await;
+    ensure!(shop["beside"]["broken"] == 0 && shop["beside"]["timing"] == "first_byte", "{shop:#}");
+    ensure!(shop["hold"].is_null() && shop["cache"].is_null(), "{shop:#}");
+    ensure!(shop["instances"][0]["in_flight"].is_null(), "{shop:#}");
+
+    // A rotation loses no line and counts none twice.
+    let log = play.folder.path().join("access.log");
+    fs::rename(&log, play.folder.path().join("access.log.1"))?;
+    play.nginx.signal(testkit::process::Signal::User1)?;
+    play.sell(3).await;
+
+    let (site, file) = (play.site()?, play.folder.path().join("storewarden.toml"));
+    let configuration = fs::read_to_string(&file)?;
+    let preview = play.ask(&["front", SHOP, "--preview"])?;
+    println!("{}", String::from_utf8_lossy(&preview));
+
+    let ended = Arc::new(AtomicBool::new(false));
+    let visitors: Vec<_> = (0..4).map(|_| visitor(play.door, &ended)).collect();
+    play.ask(&["front", SHOP, "--yes"])?;
+    play.shop_is("the edge to serve the shop", |shop| {
+        let served = shop["instances"][0]["requests_per_second"].as_f64();
+        shop["beside"].is_null() && served.is_some_and(|rate| rate > 0.0)
+    })
+    .await;
+    play.sell(5).await;
+    ended.store(true, Ordering::Relaxed);
+    for visitor in visitors {
+        let met = visitor.await?;
+        println!("to the front: {met:?}");
+        ensure!(met.broken == 0 && met.refused == 0, "somebody was turned away: {met:?}");
+    }
+    ensure!(!play.site()?.contains(&format!("listen {};", play.door)), "{}", play.site()?);
+
+    let ended = Arc::new(AtomicBool::new(false));
+    let visitors: Vec<_> = (0..4).map(|_| visitor(play.door, &ended)).collect();
+    play.ask(&["front", SHOP, "--undo", "--yes"])?;
+    play.shop_is("the shop to be seen by its log again", |shop| {
+        shop["beside"]["lines"].as_u64().is_some_and(|lines| lines > 0)
+    })
+    .await;
+    play.sell(5).await;
+    ended.store(true, Ordering::Relaxed);
+    for visitor in visitors {
+        let met = visitor.await?;
+        println!("and back: {met:?}");
+        ensure!(met.longest < Duration::from_secs(5), "nobody listened for long: {met:?}");
+    }
+    ensure!(play.site()? == site, "nginx's file is not as it was: {}", play.site()?);
+    ensure!(fs::read_to_string(&file)? == configuration, "the configuration is not as it was");
+    play.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_way_to_the_front_and_back_outlives_every_death_of_control() -> Result<()> {
+    let Some(play) = Play::open().await? else { return Ok(()) };
+    play.shop_is("the shop to be seen", |shop| shop["instances"][0]["health"] == "up").await;
+    let (site, file) = (play.site()?, play.folder.path().join("storewarden.toml"));
+    let configuration = fs::read_to_string(&file)?;
+
+    let at = |steps: &[usize], undo: &str| -> Vec<String> {
+        let points = |step: &usize| POINTS.map(|point| format!("{step}:{point}{undo}"));
+        steps.iter().flat_map(points).collect()
+    };
+    let mut run = String::new();
+    play.dying(&at(&[0, 1, 2, 3, 4, 5], ""), || {
+        let started = play.json(&["front", SHOP, "--yes", "--detach"])?;
+        run = started["id"].as_str().context("a run")?.to_owned();
+        Ok(())
+    })
+    .await?;
+    play.ends(&run, "done").await;
+    play.sell(3).await;
+    ensure!(play.site()? != site, "nginx was not moved");
+
+    play.dying(&at(&[4, 3, 2, 1], ":undo"), || {
+        // Control may die of it before it answers.
+        play.ask(&["runs", "undo", &run]).ok();
+        Ok(())
+    })
+    .await?;
+    play.ends(&run, "undone").await;
+    play.sell(3).await;
+    ensure!(play.site()? == site, "nginx's file is not as it was: {}", play.site()?);
+    ensure!(fs::read_to_string(&file)? == configuration, "the configuration is not as it was");
+    play.end().await
+}
