@@ -44,8 +44,9 @@ export function serving(state: ShopState, factsAge_ms: number | null): Serving {
   if (!edge.connected || factsAge_ms !== null) return { level: 'unknown', is: 'away', at_ms: edge.facts_at_ms }
   const up = instances.filter(serves).length
   if (up === 0 && instances.every((one) => one.health === 'unknown')) return { level: 'unknown', is: 'not_seen' }
-  const count = hold.held + hold.queued
-  if (hold.held > 0) return { level: up === 0 ? 'broken' : 'attention', is: 'waiting', count, checkout: hold.checkout }
+  // Where we stand beside the shop, nobody can be held.
+  const count = hold === null ? 0 : hold.held + hold.queued
+  if (hold !== null && hold.held > 0) return { level: up === 0 ? 'broken' : 'attention', is: 'waiting', count, checkout: hold.checkout }
   if (up === 0) return { level: 'broken', is: 'none' }
   return up === instances.length ? { level: 'good', is: 'all', count: up } : { level: 'attention', is: 'some', up, total: instances.length }
 }
