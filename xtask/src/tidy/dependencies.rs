@@ -15,7 +15,7 @@ pub(super) struct Row {
 }
 
 /// From the pure to the wired. A row comes with its crate, not before.
-pub(super) const TABLE: [Row; 17] = [
+pub(super) const TABLE: [Row; 18] = [
     Row { name: "kernel", may_know: &[] },
     Row { name: "store", may_know: &["kernel"] },
     Row { name: "series", may_know: &["kernel"] },
@@ -25,6 +25,7 @@ pub(super) const TABLE: [Row; 17] = [
     Row { name: "shops", may_know: &["kernel"] },
     Row { name: "apps", may_know: &["kernel", "host", "shops"] },
     Row { name: "plan", may_know: &["kernel", "store"] },
+    Row { name: "vault", may_know: &["kernel", "store", "host", "outbound", "databases", "shops"] },
     Row { name: "edge", may_know: &["kernel", "shops"] },
     Row {
         name: "watch",
@@ -42,6 +43,7 @@ pub(super) const TABLE: [Row; 17] = [
             "shops",
             "apps",
             "plan",
+            "vault",
             "edge",
             "watch",
         ],
@@ -58,6 +60,7 @@ pub(super) const TABLE: [Row; 17] = [
             "shops",
             "apps",
             "plan",
+            "vault",
             "edge",
             "watch",
             "api",
@@ -71,7 +74,7 @@ pub(super) const TABLE: [Row; 17] = [
 
 /// Areas do one thing each and meet as values of the kernel, never by importing one another.
 #[cfg(test)]
-const AREAS: [&str; 2] = ["edge", "watch"];
+const AREAS: [&str; 3] = ["edge", "vault", "watch"];
 
 /// Tests may use the test kit, wherever they are.
 const FOR_TESTS: &str = "testkit";

@@ -1,0 +1,35 @@
+//! Backups: one encrypted, deduplicated repository in restic's format (docs/formats/repository.md),
+//! on a disk or in a bucket, and what is done with it: back up, look inside, restore, check, forget
+//! and prune.
+//!
+//! Everything here blocks its thread: it runs in a child process of its own, whose limits on
+//! processor and memory are its parent's affair. It knows no shop, no database and no schedule; a
+//! dump is a stream with an end that somebody vouches for.
+
+pub mod backup;
+pub mod check;
+mod chunker;
+mod crypto;
+mod error;
+pub mod forget;
+mod id;
+mod index;
+pub mod lock;
+mod pack;
+mod packer;
+pub mod progress;
+pub mod prune;
+mod reader;
+mod repository;
+pub mod restore;
+mod snapshot;
+pub mod storage;
+mod tree;
+mod walk;
+
+pub use error::VaultError;
+pub use id::Id;
+pub use reader::Reader;
+pub use repository::{InitOptions, KeyInfo, Repository};
+pub use snapshot::{Origin, Snapshot, Summary};
+pub use tree::{Node, NodeKind, Time, Xattr};

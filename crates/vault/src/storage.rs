@@ -1,0 +1,190 @@
+//! Where a repository's files lie: a folder or a bucket. Knows names and bytes, not what is in them.
+//!
+//! What [`Storage::write`] has acknowledged is durable and whole; a name never shows half a file.
+//! The conformance suite (`tests/it/storage.rs`) says the rest, and every storage passes it.
+
+use crate::{Id, VaultError};
+use bytes::Bytes;
+use std::{fmt, path::Path};
+
+mod folder;
+mod throttle;
+mod write_only;
+
+pub use folder::Folder;
+pub use throttle::Throttle;
+pub use write_only::WriteOnly;
+
+/// The kinds of files of a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FileKind {
+    Config,
+    Key,
+    Lock,
+    Snapshot,
+    Index,
+    Pack,
+}
+
+/// One file of a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileName {
+    kind: FileKind,
+    /// Of the configuration, which has no name of its own, all zeroes.
+    id: Id,
+}
+
+impl FileKind {
+    pub const NAMED: [Self; 5] = [Self::Key, Self::Lock, Self::Snapshot, Self::Index, Self::Pack];
+
+    /// The folder that restic gives it.
+    #[must_use]
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Config => "",
+            Self::Key => "keys",
+            Self::Lock => "locks",
+            Self::Snapshot => "snapshots",
+            Self::Index => "index",
+            Self::Pack => "data",
+        }
+    }
+}
+
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Config => "the configuration",
+            Self::Key => "key",
+            Self::Lock => "lock",
+            Self::Snapshot => "snapshot",
+            Self::Index => "index",
+            Self::Pack => "pack",
+        })
+    }
+}
+
+impl FileName {
+    pub const CONFIG: Self = Self { kind: FileKind::Config, id: Id::from_bytes([0; 32]) };
+
+    #[must_use]
+    pub fn new(kind: FileKind, id: Id) -> Self {
+        if kind == FileKind::Config { Self::CONFIG } else { Self { kind, id } }
+    }
+
+    #[must_use]
+    pub fn kind(self) -> FileKind {
+        self.kind
+    }
+
+    #[must_use]
+    pub fn id(self) -> Id {
+        self.id
+    }
+
+    /// Below the repository's root, as restic lays it out: `data/0a/0a1b…`, `config`.
+    #[must_use]
+    pub fn path(self) -> String {
+        let id = self.id;
+        match self.kind {
+            FileKind::Config => "config".to_owned(),
+            FileKind::Pack => {
+                let id = id.to_string();
+                format!("data/{}/{id}", &id[..2])
+            }
+            kind => format!("{}/{id}", kind.folder()),
+        }
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            FileKind::Config => self.kind.fmt(f),
+            kind => write!(f, "{kind} {}", self.id),
+        }
+    }
+}
+
+/// A file that is there, and how long it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed {
+    pub id: Id,
+    pub size_bytes: u64,
+}
+
+/// A place that keeps files. Calls block, and come from several threads at once.
+///
+/// Every call ends: with what was asked for, or with an error after a limit of its own.
+pub trait Storage: Send + Sync + fmt::Debug {
+    /// Where it is, for people. Holds no secret.
+    fn label(&self) -> String;
+
+    /// # Errors
+    /// [`VaultError::Missing`] when there is no such file; [`VaultError::Storage`] else.
+    fn read(&self, file: FileName) -> Result<Bytes, VaultError>;
+
+    /// Exactly so many bytes; fewer are an error.
+    ///
+    /// # Errors
+    /// As of [`Storage::read`].
+    fn read_range(&self, file: FileName, offset: u64, length: u32) -> Result<Bytes, VaultError>;
+
+    /// Of a file that is not there `None`.
+    ///
+    /// # Errors
+    /// [`VaultError::Storage`].
+    fn size(&self, file: FileName) -> Result<Option<u64>, VaultError>;
+
+    /// Every file of a kind, in no order. Files whose name is no id are not ours and left out.
+    ///
+    /// # Errors
+    /// [`VaultError::Storage`]; a list is whole or an error.
+    fn list(&self, kind: FileKind) -> Result<Vec<Listed>, VaultError>;
+
+    /// Returns when the file is durable. The same file may be written twice with the same bytes.
+    ///
+    /// # Errors
+    /// [`VaultError::Storage`]; the file is then whole or not there.
+    fn write(&self, file: FileName, bytes: Bytes) -> Result<(), VaultError>;
+
+    /// A file that is gone already is no error.
+    ///
+    /// # Errors
+    /// [`VaultError::Storage`], also where nothing may be removed.
+    fn remove(&self, file: FileName) -> Result<(), VaultError>;
+
+    /// Removes what writes that were killed have left, while nobody else writes.
+    ///
+    /// # Errors
+    /// [`VaultError::Storage`].
+    fn remove_unfinished(&self) -> Result<(), VaultError> {
+        Ok(())
+    }
+
+    /// Calls that may usefully run at the same time.
+    fn parallel(&self) -> usize {
+        2
+    }
+
+    /// The folder on this machine that holds it, so that it is never backed up into itself.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
+}
+
+/// How a kind of storage makes its errors.
+pub(crate) fn failed(
+    operation: &'static str,
+    file: impl fmt::Display,
+    place: &str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> VaultError {
+    VaultError::Storage {
+        operation,
+        file: file.to_string(),
+        place: place.to_owned(),
+        transient: false,
+        source: source.into(),
+    }
+}

@@ -1,0 +1,19 @@
+//! Whole repositories: ours, and those that Debian's restic reads and writes beside us.
+
+// Clippy takes only what is under `cfg(test)` for a test's helper, which may unwrap.
+#[cfg(test)]
+mod backup;
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod kills;
+#[cfg(test)]
+mod place;
+#[cfg(test)]
+mod prune;
+#[cfg(test)]
+mod restic;
+#[cfg(test)]
+mod restore;
+#[cfg(test)]
+mod storage;
