@@ -54,10 +54,15 @@ fn complaint(path: &Path) -> Option<String> {
         });
     }
     match look_through(path, size <= LOOKED_THROUGH_BYTES) {
-        Ok(verdict) => verdict.filter(|verdict| verdict != "ok"),
+        // The last line says what, the ones before it where.
+        Ok(verdict) => verdict.filter(|verdict| verdict != "ok").map(|verdict| last_line(&verdict)),
         Err(error) if is_damage(&error) => Some(error.to_string()),
         Err(_) => None,
     }
+}
+
+fn last_line(text: &str) -> String {
+    text.lines().last().unwrap_or(text).to_owned()
 }
 
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {

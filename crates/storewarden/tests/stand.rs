@@ -123,7 +123,7 @@ impl Stand {
         self.start_with(&[]);
     }
 
-    fn start_with(&mut self, environment: &[(&str, &str)]) {
+    pub(crate) fn start_with(&mut self, environment: &[(&str, &str)]) {
         let spawn = program().args(["up", "--config"]).arg(self.config());
         let spawn = environment.iter().fold(spawn, |spawn, (name, value)| spawn.env(name, value));
         let state = self.folder.path().join("state");
