@@ -32,14 +32,19 @@ export function worthSaying(findings: Finding[]): Finding[] {
 
 /** How the Shop page's sentence feels, and which one it is. */
 export type Serving =
-  | { level: Level; is: 'not_seen' | 'none' | 'none_held' }
+  | { level: Level; is: 'not_seen' | 'none' | 'none_held' | 'read' | 'silent' }
   | { level: Level; is: 'away'; at_ms: number }
   | { level: Level; is: 'waiting'; count: number; checkout: number }
   | { level: Level; is: 'all'; count: number }
   | { level: Level; is: 'some'; up: number; total: number }
 
 export function serving(state: ShopState, factsAge_ms: number | null): Serving {
-  const { edge, hold, instances } = state
+  const { beside, edge, hold, instances } = state
+  // Without instances to check, all that is known comes from the logs.
+  if (beside && instances.length === 0) {
+    const silent = beside.logs.some((log) => log.error !== null || log.read_at_ms === null)
+    return silent ? { level: 'unknown', is: 'silent' } : { level: 'good', is: 'read' }
+  }
   if (edge.facts_at_ms === null) return { level: 'unknown', is: 'not_seen' }
   if (!edge.connected || factsAge_ms !== null) return { level: 'unknown', is: 'away', at_ms: edge.facts_at_ms }
   const up = instances.filter(serves).length

@@ -4442,7 +4442,8 @@ export interface components {
             /**
              * @description `restart_instance` (`shop`, `instance`, `forced`), `rolling_restart` (`shop`),
              *     `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
-             *     (`text`; without it what stands in the file), `renew_certificate` (`shop`) or `clean_up`.
+             *     (`text`; without it what stands in the file), `renew_certificate` (`shop`), `front` (`shop`) or
+             *     `clean_up`.
              */
             kind: string;
             /** @description What to deploy. */

@@ -156,6 +156,7 @@ export const de: Messages = {
     errorsOf: (count) => `von ${count} Anfragen/min`,
     percentiles: (p50, p99) => `p50 ${p50}, p99 ${p99}`,
     cacheOf: 'der Anfragen in 10 s',
+    onlyInFront: 'nur von davor bekannt',
     age: (age) => `${age} alt`,
   },
 
@@ -223,6 +224,10 @@ export const de: Messages = {
     notSeen: 'Der Edge hat sich noch nicht gemeldet.',
     edgeAway: (time) => `Der Edge meldet sich nicht: Alles hier ist vom Stand ${time}.`,
     listens: (name) => `${name} lauscht unter`,
+    beside: (name) => `Vor ${name} steht ein anderer Webserver; dies sagen seine Zugriffsprotokolle.`,
+    besideTitle: 'Neben einem anderen Webserver',
+    besideReads: 'Seine Zugriffsprotokolle werden gelesen.',
+    besideSilent: 'Seine Zugriffsprotokolle sagen gerade nichts.',
     instances: 'Instanzen',
     instance: 'Instanz',
     health: 'Zustand',

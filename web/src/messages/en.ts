@@ -163,6 +163,7 @@ export const en = {
     errorsOf: (count: string) => `of ${count} requests/min`,
     percentiles: (p50: string, p99: string) => `p50 ${p50}, p99 ${p99}`,
     cacheOf: 'of requests in 10 s',
+    onlyInFront: 'known only from in front',
     age: (age: string) => `${age} old`,
   },
 
@@ -230,6 +231,10 @@ export const en = {
     notSeen: 'The edge has not reported yet.',
     edgeAway: (time: string) => `The edge is not reporting: everything here is as of ${time}.`,
     listens: (name: string) => `${name} listens at`,
+    beside: (name: string) => `Another web server stands before ${name}; this is what its access logs tell.`,
+    besideTitle: 'Beside another web server',
+    besideReads: 'Its access logs are read.',
+    besideSilent: 'Its access logs tell nothing right now.',
     instances: 'Instances',
     instance: 'Instance',
     health: 'Health',

@@ -35,9 +35,11 @@ class View {
   get now_ms() {
     return feed.now_ms
   }
-  /** Age of what the edge told, when it is too old to pass for now; null while fresh. */
+  /** Age of what the edge told, or the logs of a shop that we are beside, when it is too old to pass for now; null while fresh. */
   get factsAge_ms(): number | null {
-    return tooOld(feed.state?.edge.facts_at_ms, feed.now_ms, FACTS_FRESH_MS)
+    const logs = feed.state?.beside?.logs
+    const told = logs ? Math.min(...logs.map((log) => log.read_at_ms ?? 0)) : feed.state?.edge.facts_at_ms
+    return tooOld(told, feed.now_ms, FACTS_FRESH_MS)
   }
   get ordersAge_ms(): number | null {
     return tooOld(feed.state?.orders.read_at_ms, feed.now_ms, ORDERS_FRESH_MS)
