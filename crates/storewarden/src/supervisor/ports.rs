@@ -62,16 +62,16 @@ impl Supervisor {
             }
         };
         let settings = StartSettings::from(edge);
-        let Some(wanted) = wanted else { return self.serve_by(settings, None) };
+        let Some(wanted) = wanted else { return self.serve_by(&settings, None) };
         let Some(holder) = wanted.holder else {
             let settings = settings.without(|listen| wanted.has(listen));
             let said = Said { number: wanted.number, waits: Vec::new() };
-            return self.serve_by(settings, Some(said));
+            return self.serve_by(&settings, Some(said));
         };
         let missing = self.take_over(&wanted, settings.listen(), holder);
         let waits = missing.iter().map(ToString::to_string).collect();
         let settings = settings.without(|listen| missing.contains(&listen));
-        self.serve_by(settings, Some(Said { number: wanted.number, waits }));
+        self.serve_by(&settings, Some(Said { number: wanted.number, waits }));
         if !missing.is_empty() {
             self.wait_for(missing);
         }
@@ -82,11 +82,11 @@ impl Supervisor {
         self.edges.sockets().take_over(&taken, holder)
     }
 
-    fn serve_by(&mut self, settings: StartSettings, said: Option<Said>) {
+    fn serve_by(&mut self, settings: &StartSettings, said: Option<Said>) {
         self.ports.to_say = said;
-        if settings != *self.edges.settings() {
+        if settings != self.edges.settings() {
             self.replace_edge(settings.clone());
-            if settings != *self.edges.settings() {
+            if settings != self.edges.settings() {
                 // What could not be done is not said to be.
                 self.ports.to_say = None;
             }

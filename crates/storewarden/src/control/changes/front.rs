@@ -257,16 +257,18 @@ impl WebServers {
         progress: &dyn Progress,
     ) -> Result<(), Failed> {
         let (main, files, at) = (PathBuf::from(main), files.to_vec(), addresses(listen)?);
-        let nginx = blocking(move || {
+        let (nginx, at, ours) = blocking(move || {
             let nginx = Nginx::find(&main)?;
-            put(&nginx, &files).map(|()| nginx)
+            put(&nginx, &files)?;
+            // Looked up now: from when the edge lets go until nginx listens, nobody does.
+            let is_ours = |at: &SocketAddr| !nginx.listens_on(*at);
+            let ours: Vec<SocketAddr> = at.iter().copied().filter(is_ours).collect();
+            Ok((nginx, at, ours))
         })
         .await?;
         self.want(&self.yielded(listen)).await?;
         progress.line("the edge lets go");
         blocking(move || {
-            let theirs = |at: &SocketAddr| nginx.listens_on(*at);
-            let ours: Vec<SocketAddr> = at.iter().copied().filter(|at| !theirs(at)).collect();
             await_free(&ours, EDGE_WITHIN)?;
             let mut last = Ok(());
             for _ in 0..TRIES {
