@@ -82,7 +82,7 @@ fn with_more(value: &mut Value) {
 fn with_less(value: &Value) -> Value {
     let mut least = value.clone();
     let mut paths = Vec::new();
-    fields(value, String::new(), &mut paths);
+    fields(value, "", &mut paths);
     for (object, field) in paths {
         let mut without = least.clone();
         let Some(fields) = without.pointer_mut(&object).and_then(Value::as_object_mut) else {
@@ -97,17 +97,17 @@ fn with_less(value: &Value) -> Value {
 }
 
 /// Every field with the path of its object (RFC 6901), outer ones first.
-fn fields(value: &Value, path: String, found: &mut Vec<(String, String)>) {
+fn fields(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
     match value {
         Value::Object(object) => {
             for (name, value) in object {
-                found.push((path.clone(), name.clone()));
-                fields(value, format!("{path}/{name}"), found);
+                found.push((path.to_owned(), name.clone()));
+                fields(value, &format!("{path}/{name}"), found);
             }
         }
         Value::Array(values) => {
             for (index, value) in values.iter().enumerate() {
-                fields(value, format!("{path}/{index}"), found);
+                fields(value, &format!("{path}/{index}"), found);
             }
         }
         _ => {}
@@ -117,7 +117,7 @@ fn fields(value: &Value, path: String, found: &mut Vec<(String, String)>) {
 async fn serves(address: SocketAddr) {
     let request = "GET / HTTP/1.1\r\nhost: lamps.example\r\nconnection: close\r\n\r\n";
     let answer = testkit::exchange(address, request, PATIENCE).await.unwrap();
-    assert_eq!((answer.status, answer.text()), (200, "lamps".into()));
+    assert_eq!((answer.status, answer.text()), (200, "lamps"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
