@@ -25,7 +25,12 @@ async fn open() -> Result<Option<Stage>> {
     Stage::start(options).await.map(Some)
 }
 
-async fn ask(stage: &Stage, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+pub(crate) async fn ask(
+    stage: &Stage,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Value> {
     let body = body.map(Value::to_string);
     let answer = storewarden(stage)?.api_with(method, path, body.as_deref()).await?;
     ensure!(answer.status == 200, "{method} {path}: {} {}", answer.status, answer.text());
@@ -33,7 +38,7 @@ async fn ask(stage: &Stage, method: &str, path: &str, body: Option<&Value>) -> R
 }
 
 /// Previews a plan, starts it, and says yes when it must be said; its run's path.
-async fn begin(stage: &Stage, wish: &Value) -> Result<String> {
+pub(crate) async fn begin(stage: &Stage, wish: &Value) -> Result<String> {
     let preview = ask(stage, "POST", "/plans", Some(wish)).await?;
     ensure!(preview["may_start"] == true, "{preview:#}");
     let body = json!({ "preview": preview["id"] });
@@ -47,7 +52,7 @@ async fn begin(stage: &Stage, wish: &Value) -> Result<String> {
 }
 
 /// Waits until a run is in this state; whoever reads may meet a control that is just starting.
-async fn ends(stage: &Stage, path: &str, state: &str) -> Value {
+pub(crate) async fn ends(stage: &Stage, path: &str, state: &str) -> Value {
     let mut last = Value::Null;
     wait_until("the run to end", LONG, async || match ask(stage, "GET", path, None).await {
         Ok(run) if run["state"] == state => {
@@ -81,12 +86,12 @@ async fn dying(
     Ok(path)
 }
 
-fn restart() -> Value {
+pub(crate) fn restart() -> Value {
     json!({ "kind": "restart_instance", "shop": SHOP, "instance": "app-1" })
 }
 
 /// Another configuration than the one in force, of which customers notice nothing.
-async fn renamed(stage: &Stage) -> Result<Value> {
+pub(crate) async fn renamed(stage: &Stage) -> Result<Value> {
     let now = ask(stage, "GET", "/configuration", None).await?;
     let text = now["text"].as_str().context("the configuration has a text")?;
     let name = if text.contains("contact") { "" } else { "contact = \"help@shop.example\"\n" };

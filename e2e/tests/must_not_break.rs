@@ -1,17 +1,20 @@
 //! What must not break: customers buy through the edge while instances are killed, everything is
-//! stopped, the configuration is reloaded, control is killed and the edge is replaced.
+//! stopped, the configuration is reloaded, control is killed and the edge is replaced; and, before a
+//! shop that is not ours, during every plan.
 //!
 //! In all of it: every acknowledged order is in the database, no cart became two orders, carts
 //! that were filled before are intact after, and no request that may be repeated failed, unless its
 //! answer had begun.
 
+use crate::changes::{ask, begin, ends, renamed, restart};
 use crate::shopper::Shopper;
 use crate::trade::{GRACE, another_edge, check_books, kill_control, program, sell, storewarden};
 use anyhow::{Context, Result};
 use demo::{
     customers::Kind,
-    stage::{DatabaseKind, Stage, StageOptions, has_mariadb, has_postgres},
+    stage::{DatabaseKind, SHOP, Stage, StageOptions, has_mariadb, has_postgres},
 };
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// How long everything stays away: what the house promises to hide.
@@ -65,6 +68,24 @@ async fn replace_the_edge(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
+/// Carries a plan out to its end; the path of its run.
+async fn carry_out(stage: &Stage, wish: &Value) -> Result<String> {
+    let run = begin(stage, wish).await?;
+    ends(stage, &run, "done").await;
+    Ok(run)
+}
+
+/// All of them one after the other, for customers buy during each.
+async fn carry_out_every_plan(stage: &Stage) -> Result<()> {
+    carry_out(stage, &restart()).await?;
+    carry_out(stage, &json!({ "kind": "rolling_restart", "shop": SHOP })).await?;
+    let run = carry_out(stage, &renamed(stage).await?).await?;
+    ask(stage, "POST", &format!("{run}/undo"), Some(&json!({}))).await?;
+    ends(stage, &run, "undone").await;
+    carry_out(stage, &json!({ "kind": "clean_up" })).await?;
+    Ok(())
+}
+
 /// An act with what is said of it afterwards.
 type Act<'a> = (&'a str, &'a dyn AsyncAct);
 
@@ -75,6 +96,8 @@ const ALL: [Act<'static>; 5] = [
     ("control was killed", &kill_control),
     ("the edge was replaced", &replace_the_edge),
 ];
+
+const PLANS: [Act<'static>; 1] = [("every plan was carried out", &carry_out_every_plan)];
 
 async fn survives(
     kind: Kind,
@@ -140,7 +163,7 @@ async fn vendure_survives_everything() -> Result<()> {
         println!("skipped: this machine has no PostgreSQL");
         return Ok(());
     }
-    survives(Kind::Vendure, DatabaseKind::Postgres, 60, &ALL).await
+    survives(Kind::Vendure, DatabaseKind::Postgres, 60, &[&ALL[..], &PLANS].concat()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
