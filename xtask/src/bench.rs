@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: of the edge here, of the metrics store in `series`.
+//! `cargo xtask bench`: of the edge here, of the metrics store in `series`, of what else has a goal in `frame`.
 //!
 //! `cargo xtask bench edge`: the edge beside Debian's nginx, in alternating rounds on pinned cores.
 //!
@@ -7,6 +7,7 @@
 
 mod contender;
 mod cost;
+mod frame;
 mod load;
 mod machine;
 mod report;
@@ -90,6 +91,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
     if arguments.first().is_some_and(|what| what == "series") {
         return series::run(workspace, arguments);
     }
+    if arguments.first().is_some_and(|what| what == "frame") {
+        return frame::run(workspace, arguments);
+    }
     let options = read_options(arguments)?;
     install::ensure(&[&install::NGINX, &install::WRK, &install::H2LOAD, &install::OPENSSL])?;
     raise_file_limit(arguments)?;
@@ -129,8 +133,9 @@ fn read_options(arguments: &[String]) -> Result<Options, Refusal> {
     let Some(("edge", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest))
     else {
         return Err(refuse(&format!(
-            "What is measured? There is: edge, series\n{}",
-            series::USAGE
+            "What is measured? There is: edge, series, frame\n{}\n{}",
+            series::USAGE,
+            frame::USAGE
         )));
     };
     let mut options = Options {

@@ -34,6 +34,8 @@ The workshop of Storewarden.
                                                    the edge beside nginx; writes docs/BENCHMARKS.md
   cargo xtask bench series [--rounds 5] [--hours 9] [--only CASE]
                                                    the metrics store beside VictoriaMetrics; writes docs/BENCHMARKS.md
+  cargo xtask bench frame [--only CASE] [--as-built]
+                                                   plans, incidents and memory against their goals; writes docs/BENCHMARKS.md
   cargo xtask dist [--out DIR] [--binary FILE] [--version VERSION] [--quick]
                                                    a Debian package, a tarball and their checksums
   cargo xtask pictures [SECONDS]                   docs/pictures anew, from a demo that has sold for a while

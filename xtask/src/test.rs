@@ -46,6 +46,8 @@ const STEPS: [Step; 7] = [
             &install::PEBBLE,
             &install::DEBOOTSTRAP,
             &install::NSPAWN,
+            &install::RESTIC,
+            &install::FAKETIME,
         ],
         run: tests,
     },
