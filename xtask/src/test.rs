@@ -46,7 +46,6 @@ const STEPS: [Step; 7] = [
             &install::PEBBLE,
             &install::DEBOOTSTRAP,
             &install::NSPAWN,
-            &install::RESTIC,
             &install::FAKETIME,
         ],
         run: tests,
