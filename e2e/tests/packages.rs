@@ -8,12 +8,14 @@ mod visitors;
 use crate::trade::LONG;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use making::{Packages, VERSIONS};
-use std::fs;
+use std::{fs, path::Path};
 use testkit::{Container, wait_until};
 use visitors::{ORIGIN, Visitors, visit};
 
 const CONFIGURATION: &str = "/etc/storewarden/storewarden.toml";
 const PROGRAM: &str = "/usr/bin/storewarden";
+/// Where a package lies before it is installed.
+const PACKAGE: &str = "/var/tmp/storewarden.deb";
 const CONTROL: &str = "storewarden.service";
 const EDGE: &str = "storewarden-edge.service";
 /// The most that `systemd-analyze security` may find exposed, in tenths: what the work of each takes.
@@ -32,8 +34,8 @@ impl Machine {
     }
 
     fn install(&self, version: &str) -> Result<String> {
-        fs::copy(self.packages.path(version), self.container.path("/root/storewarden.deb"))?;
-        self.run("env DEBIAN_FRONTEND=noninteractive dpkg --install /root/storewarden.deb")
+        fs::copy(self.packages.path(version), self.container.path(PACKAGE))?;
+        self.run(&format!("env DEBIAN_FRONTEND=noninteractive dpkg --install {PACKAGE}"))
     }
 
     /// A property of a service, as systemd tells it.
@@ -73,6 +75,10 @@ impl Machine {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_package_serves_through_upgrades_and_ways_back() -> Result<()> {
+    if !Path::new("/usr/bin/dpkg-deb").exists() {
+        println!("skipped: dpkg is not installed");
+        return Ok(());
+    }
     let container = match Container::boot().await {
         Ok(container) => container,
         Err(reason) => {

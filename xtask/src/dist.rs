@@ -1,4 +1,5 @@
-//! `cargo xtask dist`: a Debian package and a tarball of one tree of files, and their checksums.
+//! `cargo xtask dist`: a Debian package and a tarball of one tree of files, the program's symbols apart, and the
+//! checksums of all.
 //!
 //! The same program and the same commit give the same bytes, whoever packs them and where: times come from
 //! `SOURCE_DATE_EPOCH` or the commit, owners are root, names are sorted.
@@ -29,7 +30,7 @@ pub(crate) struct Wish {
     /// A program that is built already; without one, the release is built.
     binary: Option<PathBuf>,
     version: String,
-    /// Barely compressed, and no tarball: for tests.
+    /// Barely compressed, and nothing but the package: for tests.
     quick: bool,
 }
 
@@ -50,6 +51,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
     let mut made = vec![debian::pack(workspace, &tree, &needs, &wish, scratch.path())?];
     if !wish.quick {
         made.push(tarball(&tree, &wish)?);
+        made.push(symbols(&built, &wish)?);
     }
     checksums(&wish.out, &made)?;
     for path in &made {
@@ -110,9 +112,18 @@ fn epoch(workspace: &Workspace) -> anyhow::Result<u64> {
     text.trim().parse().with_context(|| format!("understand `{}` as seconds", text.trim()))
 }
 
-/// Without what only a debugger reads; the names of functions stay, for whoever reads a crash.
+/// Without what only a debugger reads.
 fn strip(from: &Path, to: &Path) -> anyhow::Result<()> {
-    process::run(command("strip", &["--strip-debug", "-o"]).arg(to).arg(from))
+    process::run(command("strip", &["--strip-all", "-o"]).arg(to).arg(from))
+}
+
+/// What was stripped, for whoever has a crash to read: `addr2line -e`.
+fn symbols(built: &Path, wish: &Wish) -> anyhow::Result<PathBuf> {
+    let name = format!("storewarden-{}-{}.debug", wish.version, std::env::consts::ARCH);
+    let path = wish.out.join(name);
+    process::run(command("objcopy", &["--only-keep-debug"]).arg(built).arg(&path))?;
+    process::run(command("gzip", &["--no-name", "--best", "--force"]).arg(&path))?;
+    Ok(path.with_extension("debug.gz"))
 }
 
 /// As it would lie below /usr: `tar -xzf … -C /usr --strip-components=1` installs it.

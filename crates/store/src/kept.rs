@@ -267,10 +267,10 @@ mod tests {
         let folder = testkit::folder();
         let connection = store(folder.path(), 5);
         keep(&connection, 5, 6).unwrap();
-        // As a killed program leaves it: the log is not yet in the database.
+        // The last connection would bring the log into the database when it closes.
         connection.execute_batch("UPDATE mark SET format = 77; PRAGMA user_version = 7").unwrap();
-        std::mem::forget(connection);
         let back = take_back(folder.path(), 5).unwrap().unwrap();
+        drop(connection);
         assert_eq!(mark(&folder.path().join(FILE_NAME)), 5);
         let aside = connection::open_for_writing(&back.aside.join(FILE_NAME)).unwrap();
         let mark: i64 = aside.query_row("SELECT format FROM mark", [], |row| row.get(0)).unwrap();

@@ -7,7 +7,8 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{self, RecvTimeoutError, Sender},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -19,6 +20,8 @@ pub(super) const ORIGIN: &str = "127.0.0.1:3001";
 const EDGE: &str = "127.0.0.1:80";
 /// More than anything takes; a visitor who waits is served, and one who is turned away knows at once.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two visits, so that the machine has time for what is tested.
+const PACE: Duration = Duration::from_millis(5);
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: lamps.example\r\nconnection: close\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nlamp";
 
@@ -74,7 +77,7 @@ fn shop() -> Result<()> {
 pub(super) struct Visitors {
     served: Arc<AtomicUsize>,
     turned_away: Arc<Mutex<Vec<String>>>,
-    leave: Arc<AtomicBool>,
+    leave: Sender<()>,
     thread: JoinHandle<()>,
 }
 
@@ -82,11 +85,11 @@ impl Visitors {
     pub(super) fn come(network: Network) -> Self {
         let served = Arc::<AtomicUsize>::default();
         let turned_away = Arc::<Mutex<Vec<String>>>::default();
-        let leave = Arc::<AtomicBool>::default();
-        let (count, note, end) = (served.clone(), turned_away.clone(), leave.clone());
+        let (leave, told) = mpsc::channel();
+        let (count, note) = (served.clone(), turned_away.clone());
         let thread = thread::spawn(move || {
             network.enter();
-            while !end.load(Ordering::Relaxed) {
+            while told.recv_timeout(PACE) == Err(RecvTimeoutError::Timeout) {
                 match shop() {
                     Ok(()) => {
                         count.fetch_add(1, Ordering::Relaxed);
@@ -96,8 +99,6 @@ impl Visitors {
                         note.push(format!("{error:#}"));
                     }
                 }
-                // A pace, so that the machine has time for what is tested.
-                thread::sleep(Duration::from_millis(5));
             }
         });
         Self { served, turned_away, leave, thread }
@@ -115,8 +116,8 @@ impl Visitors {
     }
 
     pub(super) fn leave(self) -> Result<()> {
-        self.leave.store(true, Ordering::Relaxed);
         self.check()?;
+        drop(self.leave);
         let served = self.served.load(Ordering::Relaxed);
         println!("{served} visitors served, none turned away");
         self.thread.join().map_err(|_| anyhow::anyhow!("the visitors panicked"))

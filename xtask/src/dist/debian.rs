@@ -11,7 +11,7 @@ use super::tree::{Tree, set_mode, set_time};
 use crate::process::{self, command};
 use crate::workspace::Workspace;
 
-const SCRIPTS: [&str; 4] = ["preinst", "postinst", "prerm", "postrm"];
+const SCRIPTS: [&str; 5] = ["config", "preinst", "postinst", "prerm", "postrm"];
 /// What the scripts and units need beside the program's libraries.
 const DEPENDS: &str =
     "systemd (>= 247), init-system-helpers (>= 1.52), debconf (>= 0.5) | debconf-2.0";

@@ -82,7 +82,7 @@ impl Tree {
         ))?;
         let entry = format!(
             "storewarden ({version}) unstable; urgency=medium\n\n  * What changed stands in CHANGELOG.md.\n\n \
-             -- The Storewarden authors <storewarden@localhost>  {}\n",
+             -- The Storewarden authors <maintainers@storewarden.invalid>  {}\n",
             date.trim()
         );
         let log = self.write("share/doc/storewarden/changelog", entry.as_bytes())?;
