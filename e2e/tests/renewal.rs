@@ -51,7 +51,8 @@ async fn ends(warden: &Warden, run: &str, state: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_is_renewed_by_runs_that_outlive_control_and_can_be_taken_back() -> Result<()> {
+async fn a_certificate_is_renewed_by_runs_that_outlive_control_and_can_be_taken_back() -> Result<()>
+{
     if !Pebble::is_installed() {
         return Ok(());
     }
