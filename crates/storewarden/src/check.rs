@@ -8,7 +8,7 @@ use crate::{
     configuration::{self, Mistakes},
     remote::print,
 };
-use kernel::config::{Configuration, Known, explain};
+use kernel::config::{Configuration, Explanation, Known, Section, explain};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -35,11 +35,28 @@ fn said(
     let mut explanation = explain(configuration, known);
     explanation.notes.extend(warnings);
     if as_json {
-        print_json(&serde_json::to_value(&explanation)?)?;
+        print_json(&plain(&explanation))?;
     } else {
         print(explanation.to_string().as_bytes())?;
     }
     Ok(Exit::Fine)
+}
+
+/// The same without what lines it up for people: each key once, with all that stands under it.
+fn plain(explanation: &Explanation) -> Value {
+    let section = |section: &Section| {
+        let mut keys: Vec<Value> = Vec::new();
+        for row in &section.rows {
+            let said = json!({ "value": row.value.trim(), "meaning": row.meaning });
+            match keys.last_mut().and_then(|last| last["values"].as_array_mut()) {
+                Some(values) if row.key.is_empty() => values.push(said),
+                _ => keys.push(json!({ "key": row.key, "default": row.default, "values": [said] })),
+            }
+        }
+        json!({ "table": section.table, "title": section.title, "keys": keys })
+    };
+    let sections: Vec<Value> = explanation.sections.iter().map(section).collect();
+    json!({ "sections": sections, "notes": explanation.notes })
 }
 
 fn refuse(mistakes: &Mistakes, as_json: bool) -> anyhow::Result<Exit> {

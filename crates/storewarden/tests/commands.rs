@@ -134,7 +134,12 @@ fn check_explains_a_good_file_and_all_mistakes_of_a_bad_one() {
     let explained = String::from_utf8(check(good, &[]).unwrap().stdout).unwrap();
     assert!(explained.contains("[shop.a]") && explained.contains("a.example"), "{explained}");
     let json = check(good, &["--json"]).unwrap().stdout;
-    assert!(serde_json::from_slice::<serde_json::Value>(&json).unwrap()["sections"].is_array());
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    for key in
+        json["sections"].as_array().unwrap().iter().flat_map(|at| at["keys"].as_array().unwrap())
+    {
+        assert_ne!(key["key"], "", "what lines it up for people stays away: {key}");
+    }
     let error = check("version = 1\n[shop.a]\nplatform = \"x\"\nhots = []\n", &[]).unwrap_err();
     for part in ["exit status: 3", "shop.toml:3:", "shop.toml:4:", "mistakes"] {
         assert!(error.contains(part), "{error}");
