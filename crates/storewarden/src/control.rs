@@ -286,6 +286,11 @@ impl Control {
                 // Whoever asked may have left.
                 answer.send(outcome).ok();
             }
+            Command::Drain { shop, drain: Some(_), answer, .. } if self.is_beside(&shop) => {
+                let why = "another web server stands before the shop: which instance it sends \
+                           visitors to is its own affair";
+                answer.send(Err(why.to_owned())).ok();
+            }
             Command::Drain { shop, instance, drain, answer } => {
                 let kind = if drain.is_some() { MarkKind::Drain } else { MarkKind::Undrain };
                 let outcome = self.publisher.drain(shop.clone(), instance.clone(), drain).await;
@@ -335,6 +340,10 @@ impl Control {
             // Whoever asked may have left.
             answer.send(changes::plan(wish, situation)).ok();
         });
+    }
+
+    fn is_beside(&self, shop: &ShopId) -> bool {
+        self.configuration.shops.iter().any(|one| one.id == *shop && one.beside.is_some())
     }
 
     /// Has something done beside everything else. What has ended is forgotten, so that the set does

@@ -135,7 +135,7 @@ impl Writer {
         self.hosts(shop, &id);
         self.apps(&apps);
         self.database(shop, &id);
-        self.front(shop);
+        self.front(shop, &id);
         self.folders(shop);
         self.shops.insert(id);
     }
@@ -260,7 +260,7 @@ impl Writer {
     }
 
     /// What the web server in front knows, for the day on which its place is taken or kept.
-    fn front(&mut self, shop: &DetectedShop) {
+    fn front(&mut self, shop: &DetectedShop, id: &str) {
         let Some(kind) = shop.front.map(Kind::title) else { return };
         self.line("");
         if let Some((chain, key)) = &shop.certificate {
@@ -273,14 +273,20 @@ impl Writer {
             self.comment(&format!("certificate = {files}"));
         }
         self.comment(&format!(
-            "{kind} serves visitors today. To leave it in front and watch from beside it"
+            "{kind} serves visitors today. To leave it there and watch from beside, by its log, take \
+             the `# `"
         ));
-        self.comment("(from a later version on), write instead of `app`:");
+        self.comment(&format!(
+            "off these lines; `storewarden front {id}` takes its place later, and back."
+        ));
         self.comment("front = false");
         match &shop.access_log {
             Some(log) => {
                 let path = quoted(&log.value.display().to_string());
                 self.comment(&format!("logs = {path} # {}: {}", log.place, log.by));
+                if let Some(format) = shop.log_format.as_ref().filter(|name| *name != "combined") {
+                    self.comment(&format!("log_format = {}", quoted(format)));
+                }
             }
             None => {
                 self.comment(&format!("logs = \"…\" # {kind}'s access log, which was not seen"));

@@ -198,6 +198,7 @@ fn shop(group: &Group<'_>, machine: &Machine<'_>, notes: &mut Vec<String>) -> Op
         logs: signs.map(|signs| below(&signs.logs)).unwrap_or_default(),
         front: None,
         access_log: None,
+        log_format: None,
         certificate: None,
     };
     shop.behind(&group.sites);

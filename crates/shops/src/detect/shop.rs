@@ -24,6 +24,8 @@ pub struct DetectedShop {
     /// The web server in front of it.
     pub front: Option<Kind>,
     pub access_log: Option<Seen<PathBuf>>,
+    /// How its lines are written; `None`: as the web server does by itself.
+    pub log_format: Option<String>,
     /// Chain and key.
     pub certificate: Option<(Seen<PathBuf>, PathBuf)>,
 }
@@ -75,7 +77,10 @@ impl DetectedShop {
                     self.hosts.push(name.clone());
                 }
             }
-            self.access_log = self.access_log.take().or_else(|| site.access_log.clone());
+            if self.access_log.is_none() {
+                (self.access_log, self.log_format) =
+                    (site.access_log.clone(), site.log_format.clone());
+            }
             let pair = site.certificate.clone().zip(site.certificate_key.clone());
             self.certificate = self.certificate.take().or(pair);
         }

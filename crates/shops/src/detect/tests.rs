@@ -59,7 +59,9 @@ fn listener(address: &str, pid: u32, name: &str, command: &[&str], directory: &s
 }
 
 const NGINX: &str = "http {
-    access_log /var/log/nginx/access.log;
+    log_format timed '$remote_addr [$time_local] \"$request\" '
+                     '$status $request_time';
+    access_log /var/log/nginx/access.log timed;
     server {
         listen 80;
         listen 443 ssl;

@@ -42,6 +42,9 @@ pub struct Site {
     /// Where requests are sent on to.
     pub passes_to: Vec<Seen<SocketAddr>>,
     pub access_log: Option<Seen<PathBuf>>,
+    /// How its lines are written, as a name of ours or in the web server's words; `None`: as the web
+    /// server does by itself.
+    pub log_format: Option<String>,
     pub certificate: Option<Seen<PathBuf>>,
     pub certificate_key: Option<PathBuf>,
 }

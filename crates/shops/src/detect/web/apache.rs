@@ -2,6 +2,7 @@
 //! what its virtual hosts say of a site.
 
 use super::{Files, Kind, Place, Read, Seen, Site, SiteListen, host_name, upstream_address};
+use kernel::LogFormat;
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -98,6 +99,7 @@ impl Reader<'_> {
                 root: None,
                 passes_to: Vec::new(),
                 access_log: None,
+                log_format: None,
                 certificate: None,
                 certificate_key: None,
             };
@@ -134,7 +136,12 @@ impl Reader<'_> {
         match name {
             "servername" | "serveralias" => self.names(name, args, place),
             "documentroot" => site.root = path("DocumentRoot").or(site.root.take()),
-            "customlog" => site.access_log = site.access_log.take().or(path("CustomLog")),
+            "customlog" if site.access_log.is_none() => {
+                site.access_log = path("CustomLog");
+                // A nickname of its own is one that only its `LogFormat` tells.
+                let is_known = |text: &&String| LogFormat::read(text).is_ok();
+                site.log_format = args.get(1).filter(is_known).cloned();
+            }
             "sslcertificatefile" => site.certificate = path("SSLCertificateFile"),
             "sslcertificatekeyfile" => {
                 site.certificate_key = path("SSLCertificateKeyFile").map(|key| key.value);

@@ -21,11 +21,15 @@ const MOST_FILES: usize = 500;
 struct Inherited {
     root: Option<Seen<PathBuf>>,
     access_log: Option<Seen<PathBuf>>,
+    /// The name of its format.
+    log_format: Option<String>,
     certificate: Option<Seen<PathBuf>>,
     certificate_key: Option<PathBuf>,
 }
 
 type Upstreams = BTreeMap<String, Vec<SocketAddr>>;
+/// What `log_format` says, by name.
+type Formats = BTreeMap<String, String>;
 
 /// Reads a configuration with all that it includes.
 pub(super) fn read(file: &Path, files: Files<'_>) -> Read {
@@ -36,10 +40,10 @@ pub(super) fn read(file: &Path, files: Files<'_>) -> Read {
     // A file that only holds servers is one that nginx includes; read by itself it means the same.
     let tops = main.iter().filter(|top| top.name == "http").filter_map(|top| top.block.as_deref());
     for http in tops {
-        let upstreams = reader.upstreams(http);
+        let (upstreams, formats) = (reader.upstreams(http), formats(http));
         let inherited = inherit(&Inherited::default(), http);
         for server in http.iter().filter(|inner| inner.name == "server") {
-            sites.extend(reader.site(server, &upstreams, &inherited));
+            sites.extend(reader.site(server, &upstreams, &formats, &inherited));
         }
     }
     Read { sites, notes: reader.notes }
@@ -122,6 +126,7 @@ impl Reader<'_> {
         &mut self,
         server: &Directive,
         upstreams: &Upstreams,
+        formats: &Formats,
         inherited: &Inherited,
     ) -> Option<Site> {
         let block = server.block.as_deref()?;
@@ -137,6 +142,7 @@ impl Reader<'_> {
             root,
             passes_to,
             access_log: own.access_log,
+            log_format: own.log_format.and_then(|name| formats.get(&name).cloned()),
             certificate: own.certificate,
             certificate_key: own.certificate_key,
         })
@@ -233,14 +239,35 @@ fn inherit(from: &Inherited, block: &[Directive]) -> Inherited {
         let own = block.iter().find(|inner| inner.name == name)?;
         path(own, name)
     };
+    let logs = find("access_log").map(|log| {
+        let own = block.iter().find(|inner| inner.name == "access_log");
+        // What has a `=` is an option, as `buffer=32k`.
+        let named = own.and_then(|own| own.args.get(1)).filter(|word| !word.contains('='));
+        (Some(log), named.cloned())
+    });
+    let (access_log, log_format) =
+        logs.unwrap_or_else(|| (from.access_log.clone(), from.log_format.clone()));
     Inherited {
         root: find("root").or_else(|| from.root.clone()),
-        access_log: find("access_log").or_else(|| from.access_log.clone()),
+        access_log,
+        log_format,
         certificate: find("ssl_certificate").or_else(|| from.certificate.clone()),
         certificate_key: find("ssl_certificate_key")
             .map(|key| key.value)
             .or_else(|| from.certificate_key.clone()),
     }
+}
+
+/// The parts of a format are one text.
+fn formats(http: &[Directive]) -> Formats {
+    let named = http.iter().filter(|inner| inner.name == "log_format");
+    named
+        .filter_map(|format| {
+            let (name, parts) = format.args.split_first()?;
+            let text = parts.iter().filter(|part| !part.starts_with("escape="));
+            Some((name.clone(), text.cloned().collect()))
+        })
+        .collect()
 }
 
 fn listens(block: &[Directive]) -> Vec<SiteListen> {

@@ -14,7 +14,10 @@ use api::Refusal;
 use host::sharing;
 use kernel::{
     Params, ShopId,
-    config::{Bundle, Configuration, InFront, Listen, ShopSettings, put_in_front, put_listen},
+    config::{
+        Bundle, Configuration, InFront, InstanceSettings, Launch, Listen, ShopSettings,
+        put_in_front, put_listen,
+    },
     plan::{Act, Approval, FileChange, OnFailure, PageLook, Plan, Purpose, Step, Undo},
 };
 use shops::detect::{Kind, Obstacle, Withdrawal, look, withdraw};
@@ -54,11 +57,13 @@ pub(in crate::control) fn plan(
         return Err(refuse("Storewarden stands before this shop already")
             .because("in_front_already", [("shop", shop.as_str().into())]));
     }
-    if let Some(ours) = settings.instances.iter().find(|instance| instance.launch.is_some()) {
+    let is_ours =
+        |instance: &&InstanceSettings| matches!(instance.launch, Some(Launch::Command(_)));
+    if let Some(ours) = settings.instances.iter().find(is_ours) {
         let name = ours.name.as_str();
         return Err(refuse(format!(
             "Storewarden starts {name}, and would not any more: from then on the web server is the \
-             shop's one instance. Take `unit` and `command` out of `app` first"
+             shop's one instance. Have systemd start it, and take `command` out of `app` first"
         ))
         .because("instance_is_ours", [("instance", name.into())]));
     }
