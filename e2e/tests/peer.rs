@@ -148,6 +148,7 @@ async fn each_of_two_notices_that_the_other_is_silent_and_tells_its_own_people()
     person.hears(BEGINS, "Storewarden other has been silent").await;
     signal(control, Signal::Continue)?;
     stands(&one, "ok", "ok").await;
+    person.hears(ENDS, "Storewarden other has been silent").await;
     // Its control dies: its supervisor starts another.
     signal(control, Signal::Kill)?;
     wait_until("another control", LONG, async || match other.pid("control") {

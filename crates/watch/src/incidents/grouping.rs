@@ -19,7 +19,8 @@ pub(crate) fn cause(code: &str) -> &str {
         "orders_stopped" | "orders_unreadable" => "orders",
         "logs_unreadable" | "log_lines_broken" => "logs",
         "certificate_ending" | "certificate_failed" => "certificate",
-        "peer_silent" | "peer_refuses" | "peer_clock_off" | "peer_token_ending" => "peers",
+        // A mistake in a configuration is to be told even while the peer is silent.
+        "peer_refuses" | "peer_token_ending" => "peer_token",
         "disk_nearly_full" | "store_read_only" | "access_log_lossy" => "disk",
         other => other,
     }
