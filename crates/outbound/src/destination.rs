@@ -17,8 +17,6 @@ mod webhook;
 
 /// For one copy, all of it.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Of an answer that refuses a copy, so much is told.
-const SAID_LIMIT: usize = 200;
 
 /// A place that takes copies.
 #[derive(Debug, Clone)]
@@ -99,13 +97,6 @@ fn is_name(name: &str) -> bool {
             .all(|part| !part.is_empty() && !part.starts_with('.') && part.bytes().all(fits))
 }
 
-/// The beginning of an answer, on one line.
-fn said(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(SAID_LIMIT)]);
-    let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,12 +116,5 @@ mod tests {
         check("ä", false);
         check("a%2e", false);
         check(&"a".repeat(201), false);
-    }
-
-    #[test]
-    fn what_was_said_is_one_short_line() {
-        assert_eq!(said(b"not\n today \n"), "not today");
-        assert_eq!(said(&[b'x'; 900]).len(), SAID_LIMIT);
-        assert_eq!(said(b""), "");
     }
 }

@@ -18,8 +18,10 @@ pub enum OutboundError {
     Answer { place: String, source: Box<dyn Error + Send + Sync> },
     #[error("read the answer of {place}: it is longer than {limit_bytes} bytes")]
     TooLong { place: String, limit_bytes: usize },
-    #[error("keep a copy at {place}: it answered with status {status}: {said}")]
-    Refused { place: String, status: u16, said: String },
+    #[error("{operation} at {place}: it answered with status {status}: {said}")]
+    Refused { operation: &'static str, place: String, status: u16, said: String },
+    #[error("understand {what} from {place}")]
+    Malformed { place: String, what: &'static str },
     #[error("keep a copy as `{path}`; is the folder there, its disk mounted?")]
     Keep { path: PathBuf, source: io::Error },
     #[error("keep a copy as `{path}`: something else lies there already")]

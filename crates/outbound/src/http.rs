@@ -26,6 +26,8 @@ const IDLE_PER_HOST: usize = 4;
 /// Of a request's deadline at most this goes to connecting, so that a dead address is told from a
 /// slow answer.
 const CONNECT: Duration = Duration::from_secs(10);
+/// Of an answer that refuses something so much is told.
+const SAID_LIMIT: usize = 200;
 const AGENT: HeaderValue =
     HeaderValue::from_static(concat!("storewarden/", env!("CARGO_PKG_VERSION")));
 
@@ -185,6 +187,13 @@ fn address(url: &str) -> Result<(Uri, String), OutboundError> {
     Ok((uri, place))
 }
 
+/// The beginning of an answer, on one line, for errors.
+pub(crate) fn said(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(SAID_LIMIT)]);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ")
+}
+
 fn roots(extra_pem: &[String]) -> Result<RootCertStore, OutboundError> {
     let system = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
@@ -230,5 +239,12 @@ mod tests {
             deadline: Duration::from_secs(1),
         };
         assert!(!format!("{request:?}").contains("secret"));
+    }
+
+    #[test]
+    fn what_was_said_is_one_short_line() {
+        assert_eq!(said(b"not\n today \n"), "not today");
+        assert_eq!(said(&[b'x'; 900]).len(), SAID_LIMIT);
+        assert_eq!(said(b""), "");
     }
 }

@@ -30,7 +30,7 @@ fn copy(name: &str, body: &'static str) -> Copy {
 }
 
 /// Signatures are made for now: a server refuses those of other days.
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
 }
 
@@ -132,16 +132,16 @@ async fn a_destination_that_comes_back_takes_what_it_refused() {
 }
 
 /// moto, an S3 for tests that checks signatures; `cargo xtask test` installs it.
-fn moto() -> Option<PathBuf> {
+pub(crate) fn moto() -> Option<PathBuf> {
     let own = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("moto/bin/moto_server");
     own.is_file().then_some(own)
 }
 
-struct Bucket {
+pub(crate) struct Bucket {
     server: Process,
     endpoint: String,
     key_id: String,
-    secret: String,
+    pub(crate) secret: String,
     _folder: tempfile::TempDir,
 }
 
@@ -154,7 +154,7 @@ impl Drop for Bucket {
 
 impl Bucket {
     /// A bucket `lamps`, and a user whose keys open it. From then on every request must be signed.
-    async fn start(program: PathBuf) -> Self {
+    pub(crate) async fn start(program: PathBuf) -> Self {
         let folder = testkit::folder();
         let address = testkit::free_port();
         let server = Spawn::new(program)
@@ -189,15 +189,19 @@ impl Bucket {
         Self { server, endpoint, key_id, secret, _folder: folder }
     }
 
-    fn destination(&self, bucket: &str, secret: &str) -> Destination {
-        Destination::new(&DestinationSettings::S3(S3Settings {
+    pub(crate) fn settings(&self, bucket: &str, secret: &str) -> S3Settings {
+        S3Settings {
             endpoint: self.endpoint.clone(),
             region: "eu-central-1".into(),
             bucket: bucket.into(),
             prefix: "ledger/of-shop".into(),
             key_id: Secret::new(self.key_id.clone()),
             secret: Secret::new(secret.into()),
-        }))
+        }
+    }
+
+    fn destination(&self, bucket: &str, secret: &str) -> Destination {
+        Destination::new(&DestinationSettings::S3(self.settings(bucket, secret)))
     }
 }
 

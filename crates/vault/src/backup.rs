@@ -107,7 +107,7 @@ pub fn run(
     let root = Branch::of(&paths, &streams)?;
     let names = root.paths();
     let lock = repository.lock(LockKind::Shared, &origin)?;
-    let reader = repository.reader()?;
+    let reader = repository.reader()?.for_a_walk();
     let parent = parent(repository, &origin, &names)?;
     let summary = parent.as_ref().and_then(|parent| parent.summary.as_ref());
     let meter = Meter::new(watch, summary.map(|summary| summary.total_bytes_processed));

@@ -104,7 +104,7 @@ pub fn run(
     check.named_files()?;
     let (index, listed) = check.indexes()?;
     check.sizes(&listed)?;
-    let reader = Reader::new(repository.clone(), Arc::new(index));
+    let reader = Reader::new(repository.clone(), Arc::new(index)).for_a_walk();
     let snapshots = check.snapshots()?;
     trees::check(&check, &reader, &snapshots)?;
     let chosen: Vec<&IndexPack> = listed.values().filter(|pack| data.includes(pack.id)).collect();

@@ -141,7 +141,7 @@ impl Found {
         let mut in_order: Vec<&IndexPack> = packs.values().collect();
         in_order.sort_by_key(|pack| (pack.time.is_some(), pack.id));
         in_order.iter().for_each(|pack| index.add(pack));
-        let reader = Reader::new(repository.clone(), Arc::new(index));
+        let reader = Reader::new(repository.clone(), Arc::new(index)).for_a_walk();
         let roots: Vec<Id> =
             repository.snapshots()?.into_iter().map(|snapshot| snapshot.tree).collect();
         let used = Used::by(&reader, &roots)?;

@@ -2,22 +2,41 @@
 
 use crate::{
     Id, Node, Repository, Snapshot, VaultError,
-    index::Index,
+    index::{Index, Place},
     pack::{BlobKind, Codec},
+    packer::locked,
+    storage::FileName,
     tree::Tree,
 };
-use std::{io::Write, path::Component, path::Path, path::PathBuf, sync::Arc};
+use bytes::Bytes;
+use std::{
+    io::Write,
+    path::{Component, Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+/// A pack and all of its bytes.
+type LastPack = Option<(FileName, Bytes)>;
 
 /// An open repository with its index in memory, as of when it was read.
 #[derive(Debug, Clone)]
 pub struct Reader {
     repository: Repository,
     index: Arc<Index>,
+    /// The pack of trees that was read last, whole; for whoever goes through them all.
+    trees: Option<Arc<Mutex<LastPack>>>,
 }
 
 impl Reader {
     pub(crate) fn new(repository: Repository, index: Arc<Index>) -> Self {
-        Self { repository, index }
+        Self { repository, index, trees: None }
+    }
+
+    /// The same for somebody who goes through whole trees: where each request is a way, packs of trees
+    /// are read whole and once, and not a folder at a time.
+    pub(crate) fn for_a_walk(&self) -> Self {
+        let is_far = self.repository.storage().folder().is_none();
+        Self { trees: is_far.then(Arc::default), ..self.clone() }
     }
 
     #[must_use]
@@ -131,9 +150,10 @@ impl Reader {
     ) -> Result<Vec<u8>, VaultError> {
         let place = self.index.place(kind, id)?;
         let pack = self.index.pack_file(place);
-        let storage = self.repository.storage();
-        let mut sealed =
-            Vec::from(storage.read_range(pack, u64::from(place.offset), place.length)?);
+        let mut sealed = match kind {
+            BlobKind::Tree => self.sealed_tree(pack, place)?,
+            BlobKind::Data => self.sealed(pack, place)?,
+        };
         let blob = codec.decode_at(self.repository.key(), &mut sealed, place, id);
         blob.map(<[u8]>::to_vec).map_err(|why| VaultError::DamagedBlob {
             blob: *id,
@@ -141,5 +161,26 @@ impl Reader {
             offset: place.offset,
             why: why.to_owned(),
         })
+    }
+
+    fn sealed(&self, pack: FileName, place: Place) -> Result<Vec<u8>, VaultError> {
+        let storage = self.repository.storage();
+        storage.read_range(pack, place.offset.into(), place.length).map(Vec::from)
+    }
+
+    fn sealed_tree(&self, pack: FileName, place: Place) -> Result<Vec<u8>, VaultError> {
+        let Some(trees) = &self.trees else { return self.sealed(pack, place) };
+        let mut last = locked(trees);
+        let bytes = match &*last {
+            Some((name, bytes)) if *name == pack => bytes.clone(),
+            _ => self.repository.storage().read(pack)?,
+        };
+        *last = Some((pack, bytes.clone()));
+        let begin = place.offset as usize;
+        match bytes.get(begin..begin + place.length as usize) {
+            Some(sealed) => Ok(sealed.to_vec()),
+            // It is too short; the storage says so in its own words.
+            None => self.sealed(pack, place),
+        }
     }
 }

@@ -96,6 +96,7 @@ pub fn run(reader: &Reader, request: &Request, watch: Watch<'_>) -> Result<Repor
     };
     let meter = Meter::new(watch, total_bytes);
     let root = Folder::target(target)?;
+    let reader = &reader.for_a_walk();
     let mut restore = Restore {
         reader,
         meter: &meter,

@@ -8,10 +8,12 @@ use bytes::Bytes;
 use std::{fmt, path::Path};
 
 mod folder;
+mod objects;
 mod throttle;
 mod write_only;
 
 pub use folder::Folder;
+pub use objects::Objects;
 pub use throttle::Throttle;
 pub use write_only::WriteOnly;
 

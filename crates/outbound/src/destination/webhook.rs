@@ -1,9 +1,9 @@
 //! An address that takes a POST for each copy.
 
-use super::{Copy, DEADLINE, said};
+use super::{Copy, DEADLINE};
 use crate::{
     OutboundError,
-    http::{Client, HeaderMap, HeaderName, Method, Request, header, place},
+    http::{Client, HeaderMap, HeaderName, Method, Request, header, place, said},
 };
 use ::http::HeaderValue;
 use kernel::config::Secret;
@@ -47,6 +47,7 @@ impl Webhook {
             return Ok(());
         }
         Err(OutboundError::Refused {
+            operation: "keep a copy",
             place: self.label(),
             status: answer.status.as_u16(),
             said: said(&answer.body),

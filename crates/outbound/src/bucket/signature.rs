@@ -1,13 +1,26 @@
 //! AWS Signature Version 4 of one request, in its headers
 //! (docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html, read 2026-11).
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
 use kernel::config::S3Settings;
 use ring::{digest, hmac};
 use std::fmt::Write as _;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-const SIGNED_HEADERS: &str = "host;x-amz-content-sha256;x-amz-date";
+
+/// What is to be signed.
+pub(super) struct Wanted<'a> {
+    pub(super) method: &'a str,
+    pub(super) host: &'a str,
+    /// Begins with a slash and needs no encoding.
+    pub(super) path: &'a str,
+    /// In canonical form: sorted by name, encoded as [`encoded`] does; empty for none.
+    pub(super) query: &'a str,
+    /// Further ones, by lower-case names.
+    pub(super) headers: &'a [(&'static str, String)],
+    pub(super) body: &'a [u8],
+}
 
 /// Values of the headers that carry a signature.
 pub(super) struct Signed {
@@ -18,26 +31,44 @@ pub(super) struct Signed {
     pub(super) content_sha256: String,
 }
 
-/// Signs a request without query. `path` begins with a slash and needs no encoding.
-pub(super) fn sign(
-    settings: &S3Settings,
-    method: &str,
-    host: &str,
-    path: &str,
-    body: &[u8],
-    now_ms: i64,
-) -> Signed {
-    let content_sha256 = sha256(body);
+pub(super) fn sign(settings: &S3Settings, wanted: &Wanted<'_>, now_ms: i64) -> Signed {
+    let content_sha256 = sha256(wanted.body);
     let date = amazon_date(now_ms);
-    let headers =
-        format!("host:{host}\nx-amz-content-sha256:{content_sha256}\nx-amz-date:{date}\n");
-    let canonical = format!("{method}\n{path}\n\n{headers}\n{SIGNED_HEADERS}\n{content_sha256}");
+    let mut headers: Vec<(&str, &str)> = vec![
+        ("host", wanted.host),
+        ("x-amz-content-sha256", &content_sha256),
+        ("x-amz-date", &date),
+    ];
+    headers.extend(wanted.headers.iter().map(|(name, value)| (*name, value.as_str())));
+    headers.sort_unstable();
+    let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
+    let names = names.join(";");
+    let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+    let Wanted { method, path, query, .. } = wanted;
+    let canonical = format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{content_sha256}");
     let (scope, signature) = signature(settings, &date, &canonical);
     let id = settings.key_id.reveal();
-    let authorization = format!(
-        "{ALGORITHM} Credential={id}/{scope},SignedHeaders={SIGNED_HEADERS},Signature={signature}"
-    );
+    let authorization =
+        format!("{ALGORITHM} Credential={id}/{scope},SignedHeaders={names},Signature={signature}");
     Signed { authorization, date, content_sha256 }
+}
+
+/// A value in a query, as Amazon wants it (RFC 3986, everything but unreserved characters).
+pub(super) fn encoded(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            text.push(char::from(byte));
+        } else {
+            write!(text, "%{byte:02X}").expect("invariant: a String takes all text");
+        }
+    }
+    text
+}
+
+/// `x-amz-checksum-sha256`, which an object with a lock must come with.
+pub(super) fn checksum(body: &[u8]) -> String {
+    BASE64_STANDARD.encode(digest::digest(&digest::SHA256, body))
 }
 
 /// The scope and the signature of a canonical request.
@@ -108,11 +139,20 @@ mod tests {
         let expect = "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd";
         assert_eq!(signature(&settings, &date, &put).1, expect);
         let host = "examplebucket.s3.amazonaws.com";
-        let signed = sign(&settings, "PUT", host, "/a", b"", 1_369_353_600_000);
+        let wanted = Wanted {
+            method: "PUT",
+            host,
+            path: "/a",
+            query: "",
+            headers: &[("range", "bytes=0-9".to_owned())],
+            body: b"",
+        };
+        let signed = sign(&settings, &wanted, 1_369_353_600_000);
         let begin = "AWS4-HMAC-SHA256 \
                      Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,\
-                     SignedHeaders=host;x-amz-content-sha256;x-amz-date,Signature=";
+                     SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,Signature=";
         assert!(signed.authorization.starts_with(begin), "{}", signed.authorization);
         assert!(!signed.authorization.contains("wJalr"));
+        assert_eq!(encoded("a/b=c d~é"), "a%2Fb%3Dc%20d~%C3%A9");
     }
 }
