@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: of the edge here, of the metrics store in `series`, of what else has a goal in `frame`.
+//! `cargo xtask bench`: of the edge here, of the metrics store in `series`, of backups in `vault`, of what else has a goal in
+//! `frame`.
 //!
 //! `cargo xtask bench edge`: the edge beside Debian's nginx, in alternating rounds on pinned cores.
 //!
@@ -13,6 +14,7 @@ mod machine;
 mod report;
 mod rest;
 mod series;
+mod vault;
 
 use std::path::Path;
 use std::time::Duration;
@@ -88,6 +90,9 @@ impl Options {
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<()> {
+    if arguments.first().is_some_and(|what| what == "vault") {
+        return vault::run(workspace, arguments);
+    }
     if arguments.first().is_some_and(|what| what == "series") {
         return series::run(workspace, arguments);
     }
@@ -133,9 +138,10 @@ fn read_options(arguments: &[String]) -> Result<Options, Refusal> {
     let Some(("edge", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest))
     else {
         return Err(refuse(&format!(
-            "What is measured? There is: edge, series, frame\n{}\n{}",
+            "What is measured? There is: edge, series, frame, vault\n{}\n{}\n{}",
             series::USAGE,
-            frame::USAGE
+            frame::USAGE,
+            vault::USAGE
         )));
     };
     let mut options = Options {

@@ -93,6 +93,25 @@ pub(crate) const FAKETIME: Need = Need {
     present: || find_program("faketime").is_some(),
 };
 
+pub(crate) const RESTIC: Need = Need {
+    package: "restic",
+    purpose: "judges the repositories of our backups, and is what they are measured against",
+    service: None,
+    present: || find_program("restic").is_some(),
+};
+pub(crate) const BORG: Need = Need {
+    package: "borgbackup",
+    purpose: "what backups are measured against beside restic",
+    service: None,
+    present: || find_program("borg").is_some(),
+};
+pub(crate) const TIME: Need = Need {
+    package: "time",
+    purpose: "tells what a program took of processor and memory",
+    service: None,
+    present: || Path::new("/usr/bin/time").exists(),
+};
+
 pub(crate) const VICTORIA_METRICS: Need = Need {
     package: "victoria-metrics",
     purpose: "the metrics store that ours is measured against",

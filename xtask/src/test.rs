@@ -46,6 +46,7 @@ const STEPS: [Step; 7] = [
             &install::PEBBLE,
             &install::DEBOOTSTRAP,
             &install::NSPAWN,
+            &install::RESTIC,
             &install::FAKETIME,
         ],
         run: tests,
