@@ -143,7 +143,18 @@ fn clippy(workspace: &Workspace) -> anyhow::Result<()> {
 
 /// nextest where it is installed: it runs every test in its own process and says which one hangs.
 fn tests(workspace: &Workspace) -> anyhow::Result<()> {
-    let with_nextest = ["nextest", "run", "--workspace", "--locked", "--no-fail-fast"];
+    // One more than there are cores: most of what whole shops do is waiting.
+    let cores = std::thread::available_parallelism().context("count the cores")?.get();
+    let threads = (cores + 1).to_string();
+    let with_nextest = [
+        "nextest",
+        "run",
+        "--workspace",
+        "--locked",
+        "--no-fail-fast",
+        "--test-threads",
+        threads.as_str(),
+    ];
     let without =
         ["test", "--workspace", "--locked", "--lib", "--bins", "--tests", "--no-fail-fast"];
     let has_nextest = process::find_program("cargo-nextest").is_some();
