@@ -42,6 +42,12 @@ async fn append<const N: usize>(
     Ok(())
 }
 
+/// An entry for whoever writes it with what it is about.
+pub(crate) fn entry(actor: &Actor, kind: &str, subject: Option<String>) -> LedgerEntry {
+    let (actor, kind) = (actor.clone(), kind.to_owned());
+    LedgerEntry { at_ms: now_ms(), actor, shop: None, kind, subject, params: Params::new() }
+}
+
 /// A person as a subject.
 pub(crate) fn person(id: &PersonId) -> Option<String> {
     Some(Personal::Person(id.to_string()).to_string())

@@ -13,7 +13,7 @@ use axum::{
     extract::{OriginalUri, Path, State},
     http::{HeaderMap, StatusCode},
 };
-use kernel::{Grant, PersonId, Personal, Value};
+use kernel::{Grant, PersonId, Value};
 use serde::{Deserialize, Deserializer, Serialize};
 use store::{LinkPurpose, NewPerson, PeopleOutcome, PersonChange, PersonRecord};
 use utoipa::ToSchema;
@@ -187,13 +187,8 @@ pub(crate) async fn remove(
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let id = person_id(&id)?;
-    let email = find(&state, &id).await?.email;
-    done(state.store.remove_person(&id).await?, &id)?;
-    ledger::note(&state, &caller.actor, "person_removed", ledger::person(&id), []).await?;
-    state.store.forget_in_ledger(Personal::Person(id.to_string())).await?;
-    if let Some(email) = email {
-        state.store.forget_in_ledger(Personal::Mail(email)).await?;
-    }
+    let entry = ledger::entry(&caller.actor, "person_removed", ledger::person(&id));
+    done(state.store.remove_person(&id, entry).await?, &id)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -124,6 +124,32 @@ async fn cancelling_ends_the_tries_of_a_step_that_fails_for_now() {
 }
 
 #[tokio::test]
+async fn a_condition_that_is_unknown_for_a_moment_is_asked_again() {
+    let folder = testkit::folder();
+    let world = World::new(folder.path());
+    let engine = engine(&world).await;
+    let id = start(&engine, plan_of("good1 dawning2")).await;
+    testkit::wait_until("the step before", LIMIT, async || {
+        let run = engine.run(id).await.unwrap();
+        if steps_of(&run) == "dp" { Ok(()) } else { Err(run.state) }
+    })
+    .await;
+    world.set("light", "");
+    assert_eq!(settled(&engine, id).await.state, RunState::Done);
+    // Whoever cancels need not wait for it.
+    std::fs::remove_file(world.folder.join("light")).unwrap();
+    let id = start(&engine, plan_of("good3 dawning4")).await;
+    testkit::wait_until("the step before", LIMIT, async || {
+        let run = engine.run(id).await.unwrap();
+        if steps_of(&run) == "dp" { Ok(()) } else { Err(run.state) }
+    })
+    .await;
+    engine.cancel(id, anna()).await.unwrap();
+    let run = settled(&engine, id).await;
+    assert_eq!((run.state, steps_of(&run).as_str()), (RunState::Undone, "us"));
+}
+
+#[tokio::test]
 async fn a_person_decides_what_nobody_can_tell() {
     let folder = testkit::folder();
     let world = World::new(folder.path());
@@ -134,7 +160,8 @@ async fn a_person_decides_what_nobody_can_tell() {
     let revision = engine.retry(id, anna()).await.unwrap().revision;
     let run = testkit::wait_until("the same again", LIMIT, async || {
         let run = engine.run(id).await.unwrap();
-        if run.revision > revision { Ok(run) } else { Err(run.state) }
+        let is_at_rest = run.state == RunState::Stuck && run.revision > revision;
+        if is_at_rest { Ok(run) } else { Err(run.state) }
     })
     .await;
     assert_eq!((run.state, steps_of(&run).as_str()), (RunState::Stuck, "d?p"));

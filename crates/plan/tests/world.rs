@@ -32,7 +32,7 @@ pub(crate) const NOON: i64 = 1_795_348_800_000;
 /// (in two parts), `flaky` (fails twice for now), `never` (always),
 /// `hangs` (done, but never returns), `stalls` (not
 /// done, never returns), `dark` (nobody can tell, until there is light), `unverified`, `closed` and
-/// `murky` (conditions), `gate` (waits for the gate, or for being cancelled).
+/// `murky` (conditions), `dawning` (those too, until there is light), `gate` (waits for the gate, or for being cancelled).
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) folder: PathBuf,
@@ -170,6 +170,7 @@ impl Performer for World {
         let holds = match (name.trim_end_matches(|c: char| c.is_ascii_digit()), act) {
             ("closed", Act::Start { .. }) => Holds::No,
             ("murky", _) => Holds::Unknown,
+            ("dawning", _) if !self.is_set("light") => Holds::Unknown,
             _ => Holds::Yes,
         };
         let after = i64::try_from(after.len()).unwrap();
@@ -234,8 +235,8 @@ pub(crate) fn plan_of(names: &str) -> Plan {
             _ => Undo::By(Act::Stop { shop: shop(), instance: name.parse().unwrap() }),
         };
         let act = Act::Start { shop: shop(), instance: name.parse().unwrap() };
-        let is_slow = name.starts_with("hangs") || name.starts_with("stalls");
-        Step { act, undo, timeout_ms: if is_slow { 50 } else { 20_000 } }
+        let is_short = ["hangs", "stalls", "murky"].iter().any(|sort| name.starts_with(sort));
+        Step { act, undo, timeout_ms: if is_short { 50 } else { 20_000 } }
     };
     Plan {
         kind: "start_instances".parse().unwrap(),

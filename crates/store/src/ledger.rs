@@ -17,6 +17,8 @@ mod query;
 mod record;
 mod verification;
 
+pub(crate) use identity::forget;
+
 pub use checkpoint::{Checkpoint, CheckpointError, CheckpointOutcome};
 pub use delivery::{LedgerCopies, LedgerDelivery};
 pub use file::LedgerFile;

@@ -1,7 +1,7 @@
 //! People and what they may do. How they prove who they are is in `credentials` and `sign_in`.
 
-use crate::{Store, StoreError};
-use kernel::{Grant, PersonId, Role};
+use crate::{Store, StoreError, ledger};
+use kernel::{Grant, LedgerEntry, PersonId, Personal, Role};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row};
 
 /// Somebody who may sign in.
@@ -125,18 +125,31 @@ impl Store {
         self.writer.write(write).await
     }
 
-    /// Removes somebody with all that opens something to them. Never the last owner.
+    /// Removes somebody with all that opens something to them, tells the ledger of it and makes them
+    /// unreadable there: all of it or nothing. Never the last owner.
     ///
     /// # Errors
     /// As of [`Store::change_person`].
-    pub async fn remove_person(&self, id: &PersonId) -> Result<PeopleOutcome, StoreError> {
+    pub async fn remove_person(
+        &self,
+        id: &PersonId,
+        entry: LedgerEntry,
+    ) -> Result<PeopleOutcome, StoreError> {
         let id = id.clone();
         let write = move |connection: &Connection| {
             if is_last_owner(connection, &id)? {
                 return Ok(PeopleOutcome::LastOwner);
             }
-            let removed = connection.execute("DELETE FROM person WHERE id = ?1", [id.as_str()])?;
-            Ok(if removed == 1 { PeopleOutcome::Done } else { PeopleOutcome::Missing })
+            let select = "SELECT email FROM person WHERE id = ?1";
+            let email = connection.query_row(select, [id.as_str()], |row| row.get(0)).optional()?;
+            let Some(email) = email else { return Ok(PeopleOutcome::Missing) };
+            connection.execute("DELETE FROM person WHERE id = ?1", [id.as_str()])?;
+            ledger::append(connection, &entry)?;
+            let mail = Option::<String>::map(email, Personal::Mail);
+            for personal in [Personal::Person(id.to_string())].into_iter().chain(mail) {
+                ledger::forget(connection, &personal)?;
+            }
+            Ok(PeopleOutcome::Done)
         };
         self.writer.write(write).await
     }

@@ -1,11 +1,15 @@
 //! People, how they prove who they are, and what lies sealed.
 
-use kernel::{Actor, Grant, Permission, PersonId, Role, Scope, ShopId, TokenName};
+use kernel::{
+    Actor, Grant, LedgerEntry, Params, Permission, PersonId, Personal, Role, Scope, ShopId,
+    TokenName,
+};
 use rusqlite::Connection;
 use std::{collections::BTreeSet, fs, path::Path};
 use store::{
-    FILE_NAME, KEY_FILE, LinkPurpose, NewPerson, NewSession, PeopleOutcome, PersonChange, SealKeys,
-    SignInMethod, Store, StoredCertificate, TokenRecord,
+    FILE_NAME, KEY_FILE, LedgerFilter, LedgerPaging, LinkPurpose, NewPerson, NewSession,
+    PeopleOutcome, PersonChange, SealKeys, SignInMethod, Store, StoreError, StoredCertificate,
+    TokenRecord,
 };
 
 fn id(text: &str) -> PersonId {
@@ -83,6 +87,18 @@ async fn people_are_kept_as_they_were_added_and_changed() {
     assert_eq!(nobody, PeopleOutcome::Missing);
 }
 
+async fn remove(store: &Store, name: &str) -> Result<PeopleOutcome, StoreError> {
+    let entry = LedgerEntry {
+        at_ms: 9,
+        actor: Actor::CommandLine,
+        shop: None,
+        kind: "person_removed".into(),
+        subject: Some(Personal::Person(name.into()).to_string()),
+        params: Params::new(),
+    };
+    store.remove_person(&id(name), entry).await
+}
+
 #[tokio::test]
 async fn there_is_always_an_owner() {
     let folder = testkit::folder();
@@ -94,12 +110,17 @@ async fn there_is_always_an_owner() {
     let here = role(grant(Role::Owner, Some("a")));
     let outcome = store.change_person(&id("owner"), here.clone()).await.unwrap();
     assert_eq!(outcome, PeopleOutcome::LastOwner);
-    assert_eq!(store.remove_person(&id("owner")).await.unwrap(), PeopleOutcome::LastOwner);
+    assert_eq!(remove(&store, "owner").await.unwrap(), PeopleOutcome::LastOwner);
     store.add_person(anna(), 3).await.unwrap();
     assert_eq!(store.change_person(&id("owner"), here).await.unwrap(), PeopleOutcome::Done);
-    assert_eq!(store.remove_person(&id("anna")).await.unwrap(), PeopleOutcome::LastOwner);
-    assert_eq!(store.remove_person(&id("owner")).await.unwrap(), PeopleOutcome::Done);
-    assert_eq!(store.remove_person(&id("owner")).await.unwrap(), PeopleOutcome::Missing);
+    assert_eq!(remove(&store, "anna").await.unwrap(), PeopleOutcome::LastOwner);
+    assert_eq!(remove(&store, "owner").await.unwrap(), PeopleOutcome::Done);
+    assert_eq!(remove(&store, "owner").await.unwrap(), PeopleOutcome::Missing);
+    // Told with the deed, and forgotten with it: one entry, of somebody who cannot be found.
+    let paging = LedgerPaging::OldestFirst { after: 0 };
+    let page = store.ledger(paging, 10, LedgerFilter::default()).await.unwrap();
+    assert_eq!(page.records.len(), 1);
+    assert!(!store.forget_in_ledger(Personal::Person("owner".into())).await.unwrap());
 }
 
 #[tokio::test]
@@ -166,7 +187,7 @@ async fn a_session_ends_when_it_is_ended_over_idle_or_its_person_gone() {
     };
     assert_eq!(of(None).await, ["s2", "s4"]);
     assert_eq!(of(Some(&id("anna"))).await, ["s2"]);
-    store.remove_person(&id("bert")).await.unwrap();
+    remove(&store, "bert").await.unwrap();
     assert_eq!(of(None).await, ["s2"]);
 }
 

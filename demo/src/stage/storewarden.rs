@@ -173,6 +173,14 @@ impl Storewarden {
         Ok(signal(self.pid("supervisor")?, Signal::User2)?)
     }
 
+    /// Has the configuration read again, as `systemctl reload` does.
+    ///
+    /// # Errors
+    /// When the supervisor's pid is not known or can't be signalled.
+    pub fn hang_up(&self) -> Result<()> {
+        Ok(signal(self.pid("supervisor")?, Signal::Hangup)?)
+    }
+
     /// A link that signs one browser in, once.
     ///
     /// # Errors

@@ -10,8 +10,8 @@ use crate::{
 use kernel::{
     Actor, Params,
     plan::{
-        Act, Cause, CauseCode, Failed, Fence, Holds, Intent, Performer, Probe, Progress, Reason,
-        StepState,
+        Act, Cause, CauseCode, Condition, Failed, Fence, Holds, Intent, Performer, Probe, Progress,
+        Reason, StepState,
     },
 };
 use std::sync::Arc;
@@ -20,6 +20,8 @@ use tokio::time::{Duration, Instant};
 /// Pauses between tries of an act that failed for now: doubled from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(10);
+/// How long a condition may be unknown before it counts as one that does not hold.
+const UNKNOWN_LIMIT: Duration = Duration::from_secs(20);
 /// Engines that may end in one step before a person must look.
 const MAX_RESUMED: u32 = 5;
 
@@ -74,7 +76,7 @@ impl Worker {
             return self.nobody_performs(deed).await;
         };
         self.pass(deed, Point::BeforeIntent);
-        if let Some(change) = self.unmet(deed, &act, false).await {
+        if let Some(change) = self.unmet(deed, &act, false).await? {
             return self.change(change).await;
         }
         let before = match timed(LOOK_LIMIT, performer.before(&act)).await {
@@ -132,7 +134,7 @@ impl Worker {
                     let code = CauseCode::Cancelled;
                     return self.change(deed.fail(code, failed, Some(by), touched)).await;
                 }
-                if let Some(change) = self.unmet(deed, &act, touched).await {
+                if let Some(change) = self.unmet(deed, &act, touched).await? {
                     return self.change(change).await;
                 }
                 self.carry_out(deed, &act, &performer, &intent).await
@@ -224,18 +226,34 @@ impl Worker {
         Ok(())
     }
 
-    /// The change that follows when a condition does not hold, or, on the way forward, is unknown.
-    async fn unmet(&self, deed: Deed, act: &Act, touched: bool) -> Option<Change> {
-        let conditions = self.inner.conditions(act, &[]).await.unwrap_or_default();
-        let stops = |holds| holds == Holds::No || (holds == Holds::Unknown && !deed.undo);
-        let unmet = conditions.into_iter().find(|condition| stops(condition.holds))?;
-        let code = match unmet.holds {
-            Holds::Unknown => CauseCode::ConditionUnknown,
-            _ => CauseCode::ConditionNotMet,
-        };
-        let reason = Some(Reason { code: unmet.code.clone(), params: unmet.params.clone() });
-        let failed = Failed { reason, ..Failed::new(words::condition(&unmet)) };
-        Some(deed.fail(code, failed, None, touched))
+    /// The change that follows when a condition does not hold, or, on the way forward, stays unknown:
+    /// whoever would know may only just have started, as we may have.
+    async fn unmet(&self, deed: Deed, act: &Act, touched: bool) -> Result<Option<Change>, Leave> {
+        let timeout = Duration::from_millis(self.run.plan.steps[deed.step].timeout_ms);
+        let ends = Instant::now() + timeout.min(UNKNOWN_LIMIT);
+        let (mut closing, mut cancelled) = (self.inner.closing.subscribe(), self.cancelled.clone());
+        loop {
+            let conditions = self.inner.conditions(act, &[]).await.unwrap_or_default();
+            let of = |holds| conditions.iter().find(move |condition| condition.holds == holds);
+            let unknown = of(Holds::Unknown).filter(|_| !deed.undo);
+            let (unmet, code) = match (of(Holds::No), unknown) {
+                (Some(unmet), _) => (unmet, CauseCode::ConditionNotMet),
+                (None, Some(unmet)) => (unmet, CauseCode::ConditionUnknown),
+                (None, None) => return Ok(None),
+            };
+            let may_wait = code == CauseCode::ConditionUnknown && Instant::now() < ends;
+            if !may_wait || *cancelled.borrow() {
+                let Condition { code: name, params, .. } = unmet.clone();
+                let reason = Some(Reason { code: name, params });
+                let failed = Failed { reason, ..Failed::new(words::condition(unmet)) };
+                return Ok(Some(deed.fail(code, failed, None, touched)));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(FIRST_PAUSE) => {}
+                _ = cancelled.wait_for(|cancelled| *cancelled) => {}
+                _ = closing.wait_for(|closing| *closing) => return Err(Leave::Closing),
+            }
+        }
     }
 
     /// Who cancelled the run, as far as it concerns this deed: nobody cancels an undo.

@@ -26,8 +26,8 @@ impl Progress for Quiet {
 /// A control that takes over whatever the file says.
 fn control(file: PathBuf, mut asked: mpsc::Receiver<Command>) {
     let text = |file: &Path| load(file).unwrap().text;
+    let mut in_force = text(&file);
     tokio::spawn(async move {
-        let mut in_force = text(&file);
         let mut version = 1;
         while let Some(command) = asked.recv().await {
             match command {
@@ -112,14 +112,15 @@ async fn the_text_is_written_taken_over_and_put_back() {
 /// Two files, and a third that the first may include.
 fn several(folder: &Path) -> PathBuf {
     let file = folder.join("shop.toml");
-    let shop = |name: &str| {
-        BEFORE.replace("lamps", name).replace("version = 1\n\n", "").replace('*', name)
+    let shop = |name: &str, port: &str| {
+        let shop = BEFORE.replace("lamps", name).replace("version = 1\n\n", "");
+        shop.replace('*', name).replace("3001", port)
     };
     // Neither ends its last line, which must come back all the same.
     fs::write(&file, "version = 1\ninclude = [\"shops/*.toml\"]").unwrap();
     fs::create_dir(folder.join("shops")).unwrap();
-    fs::write(folder.join("shops/a.toml"), shop("a").trim_end()).unwrap();
-    fs::write(folder.join("shops/b.toml"), shop("b")).unwrap();
+    fs::write(folder.join("shops/a.toml"), shop("a", "3001").trim_end()).unwrap();
+    fs::write(folder.join("shops/b.toml"), shop("b", "3002")).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     file
 }
@@ -140,7 +141,7 @@ async fn several_files_are_changed_together_wherever_it_was_cut_off() {
     let cut_off = folder.path().join("cut-off");
     let configurator = Configurator { file: file.clone(), commands, cut_off: cut_off.clone() };
     let own = before[0].1.replace("version = 1", "version = 1\n# changed");
-    let (a, b) = (before[1].1.replace("3001", "3003"), before[2].1.replace("3001", "3004"));
+    let (a, b) = (before[1].1.replace("3001", "3003"), before[2].1.replace("3002", "3004"));
     let changes = [(None, own.as_str()), (Some("shops/a.toml"), &a), (Some("shops/b.toml"), &b)];
     let plan = plan_of(&file, &changes).unwrap();
     let (act, undo) = (&plan.steps[0].act, plan.steps[0].undo.act().unwrap());
@@ -178,7 +179,8 @@ async fn a_file_that_came_is_taken_away_again_and_comes_back() {
     control(file.clone(), asked);
     let cut_off = folder.path().join("cut-off");
     let configurator = Configurator { file: file.clone(), commands, cut_off };
-    let new = before[2].1.replace("shop.b", "shop.c").replace("\"b\"", "\"c\"");
+    let new =
+        before[2].1.replace("shop.b", "shop.c").replace("\"b\"", "\"c\"").replace("3002", "3005");
     fs::write(folder.path().join("shops/c.toml"), &new).unwrap();
     let wanted = load(&file).unwrap();
     let after = texts(folder.path());
