@@ -58,7 +58,7 @@ impl Store {
     /// # Errors
     /// As of [`Store::append_to_ledger`].
     pub async fn forget_in_ledger(&self, personal: Personal) -> Result<bool, StoreError> {
-        self.writer.write(move |connection| identity::forget(connection, &personal)).await
+        self.writer.write(move |connection| forget(connection, &personal)).await
     }
 }
 
