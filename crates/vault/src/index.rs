@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 /// Blobs of one index file at most, so that none grows beyond what is read at once with ease.
 const BLOBS_PER_FILE: usize = 50_000;
+/// Prune replaces all indexes at once; twice while we read would be odd.
+const ATTEMPTS: u32 = 5;
 
 /// One index file as it is written.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -57,8 +59,6 @@ pub(crate) struct Index {
     packs: Vec<PackEntry>,
     data: IdMap<Place>,
     trees: IdMap<Place>,
-    /// The files it was read from.
-    pub(crate) files: Vec<Id>,
 }
 
 impl Place {
@@ -77,24 +77,33 @@ impl Place {
 
 impl Index {
     pub(crate) fn load(repository: &Repository) -> Result<Self, VaultError> {
+        for _ in 0..ATTEMPTS {
+            if let Some(index) = Self::load_once(repository)? {
+                return Ok(index);
+            }
+        }
+        let place = repository.storage().label();
+        let why = "its list names files that are not there";
+        Err(crate::storage::failed("read", "every index", &place, why))
+    }
+
+    /// `None` when an index was replaced meanwhile: what replaced it is in a list made later.
+    fn load_once(repository: &Repository) -> Result<Option<Self>, VaultError> {
         let mut index = Self::default();
         let mut marked = Vec::new();
-        for listed in repository.storage().list(FileKind::Index)? {
-            let file = FileName::new(FileKind::Index, listed.id);
-            match repository.read_json::<IndexFile>(file) {
+        for (_, read) in repository.read_all::<IndexFile>(FileKind::Index)? {
+            match read {
                 Ok(IndexFile { packs, packs_to_delete }) => {
                     packs.iter().for_each(|pack| index.add(pack));
                     marked.extend(packs_to_delete);
-                    index.files.push(listed.id);
                 }
-                // Replaced by another program since; what replaced it is in a list made later.
-                Err(VaultError::Missing { .. }) => return Self::load(repository),
+                Err(VaultError::Missing { .. }) => return Ok(None),
                 Err(error) => return Err(error),
             }
         }
         // Last, so that a blob that lies elsewhere too is not looked for in a pack that goes.
         marked.iter().for_each(|pack| index.add(pack));
-        Ok(index)
+        Ok(Some(index))
     }
 
     /// A blob that is known already stays where it was.

@@ -150,17 +150,21 @@ impl Reader {
     ) -> Result<Vec<u8>, VaultError> {
         let place = self.index.place(kind, id)?;
         let pack = self.index.pack_file(place);
-        let mut sealed = match kind {
-            BlobKind::Tree => self.sealed_tree(pack, place)?,
-            BlobKind::Data => self.sealed(pack, place)?,
+        let damaged = |why: String| {
+            let offset = place.offset;
+            VaultError::DamagedBlob { blob: *id, pack, offset, why }
         };
+        let sealed = match kind {
+            BlobKind::Tree => self.sealed_tree(pack, place),
+            BlobKind::Data => self.sealed(pack, place),
+        };
+        let mut sealed = sealed.map_err(|error| match error {
+            VaultError::Missing { .. } => damaged("its pack is not there".to_owned()),
+            VaultError::Damaged { why, .. } => damaged(why),
+            error => error,
+        })?;
         let blob = codec.decode_at(self.repository.key(), &mut sealed, place, id);
-        blob.map(<[u8]>::to_vec).map_err(|why| VaultError::DamagedBlob {
-            blob: *id,
-            pack,
-            offset: place.offset,
-            why: why.to_owned(),
-        })
+        blob.map(<[u8]>::to_vec).map_err(|why| damaged(why.to_owned()))
     }
 
     fn sealed(&self, pack: FileName, place: Place) -> Result<Vec<u8>, VaultError> {

@@ -6,13 +6,20 @@ use crate::{
     crypto::{self, Key},
     id::IdSet,
     index::Index,
+    packer::locked,
     reader::Reader,
     storage::{FileKind, FileName, Storage},
 };
 use bytes::Bytes;
 use kernel::config::Secret;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+};
 
 mod keys;
 
@@ -22,6 +29,11 @@ pub use keys::KeyInfo;
 const COMPRESSED: u8 = 2;
 /// Of indexes and snapshots, as fast as it gets: they are small.
 const LEVEL: i32 = 3;
+/// Snapshots and indexes are small, and a line far away takes as long for one as for many.
+const SMALL_FILES_AT_ONCE: usize = 16;
+
+/// A file by its name, and what came of reading it.
+type ReadFile<T> = (Id, Result<T, VaultError>);
 
 /// An open repository. Clones share storage and key.
 #[derive(Debug, Clone)]
@@ -143,9 +155,9 @@ impl Repository {
     /// [`VaultError::Damaged`] naming the snapshot; [`VaultError::Storage`].
     pub fn snapshots(&self) -> Result<Vec<Snapshot>, VaultError> {
         let mut snapshots = Vec::new();
-        for listed in self.storage.list(FileKind::Snapshot)? {
-            match self.read_snapshot(listed.id) {
-                Ok(snapshot) => snapshots.push(snapshot),
+        for (id, read) in self.read_all::<Snapshot>(FileKind::Snapshot)? {
+            match read {
+                Ok(snapshot) => snapshots.push(Snapshot { id, ..snapshot }),
                 // Forgotten by another program since.
                 Err(VaultError::Missing { .. }) => {}
                 Err(error) => return Err(error),
@@ -253,6 +265,33 @@ impl Repository {
         let id = Id::of(&sealed);
         self.storage.write(FileName::new(kind, id), sealed.into())?;
         Ok(id)
+    }
+
+    /// Every file of a kind, and what came of reading it. Where each request is a way, many go at once.
+    pub(crate) fn read_all<T: DeserializeOwned + Send>(
+        &self,
+        kind: FileKind,
+    ) -> Result<Vec<ReadFile<T>>, VaultError> {
+        let ids: Vec<Id> = self.storage.list(kind)?.iter().map(|listed| listed.id).collect();
+        let next = AtomicUsize::new(0);
+        let all = Mutex::new(Vec::with_capacity(ids.len()));
+        let work = || {
+            while let Some(id) = ids.get(next.fetch_add(1, Relaxed)) {
+                let read = self.read_json(FileName::new(kind, *id));
+                locked(&all).push((*id, read));
+            }
+        };
+        let is_far = self.storage.folder().is_none();
+        let threads = if is_far { SMALL_FILES_AT_ONCE.min(ids.len()) } else { 1 };
+        thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+        all.sort_unstable_by_key(|(id, _)| *id);
+        Ok(all)
     }
 
     /// The ids of all files of a kind.

@@ -71,8 +71,8 @@ pub enum FailureKind {
     /// A piece of the file is damaged in the repository. What is left of the file lies beside its
     /// place, as `NAME.damaged`, with noughts for the piece.
     Damaged { blob: Id, pack: Id, offset: u32 },
-    /// A piece or a folder that no index knows.
-    Missing { blob: Id },
+    /// A piece or a folder that no index knows, or that the snapshot itself does not name.
+    Missing { blob: Option<Id> },
     /// Its name would have led out of the target, or through a link in it.
     Unsafe,
     /// The target did not take it.
@@ -181,17 +181,12 @@ impl Restore<'_> {
             Some(tree) => self.folder(&folder, tree)?,
             None => {
                 let why = "the snapshot does not say what is in it".to_owned();
-                let kind = FailureKind::Missing { blob: self.root_of_nothing() };
+                let kind = FailureKind::Missing { blob: None };
                 self.fail(Failure { path, kind, why });
             }
         }
         self.batch.folder_end(folder, node);
         Ok(())
-    }
-
-    /// Of a folder without tree there is no blob to name.
-    fn root_of_nothing(&self) -> Id {
-        Id::from_bytes([0; 32])
     }
 
     /// The name under which this file is restored already, where it has several.
@@ -230,10 +225,7 @@ impl Restore<'_> {
             VaultError::DamagedBlob { blob, pack, offset, .. } => {
                 FailureKind::Damaged { blob, pack: pack.id(), offset }
             }
-            VaultError::UnknownBlob(blob) => FailureKind::Missing { blob },
-            VaultError::Missing { file, .. } => {
-                FailureKind::Damaged { blob: self.root_of_nothing(), pack: file.id(), offset: 0 }
-            }
+            VaultError::UnknownBlob(blob) => FailureKind::Missing { blob: Some(blob) },
             other => return Err(other),
         };
         self.fail(Failure { path, kind, why });

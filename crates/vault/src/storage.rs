@@ -126,10 +126,10 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// [`VaultError::Missing`] when there is no such file; [`VaultError::Storage`] else.
     fn read(&self, file: FileName) -> Result<Bytes, VaultError>;
 
-    /// Exactly so many bytes; fewer are an error.
+    /// Exactly so many bytes.
     ///
     /// # Errors
-    /// As of [`Storage::read`].
+    /// As of [`Storage::read`]; [`VaultError::Damaged`] when the file ends before.
     fn read_range(&self, file: FileName, offset: u64, length: u32) -> Result<Bytes, VaultError>;
 
     /// Of a file that is not there `None`.
@@ -173,6 +173,11 @@ pub trait Storage: Send + Sync + fmt::Debug {
     fn folder(&self) -> Option<&Path> {
         None
     }
+}
+
+/// Of a file that ends too early.
+pub(crate) fn too_short(file: FileName, offset: u64, length: u32) -> VaultError {
+    VaultError::damaged(file, format!("it ends before byte {}", offset + u64::from(length)))
 }
 
 /// How a kind of storage makes its errors.

@@ -28,9 +28,9 @@ fn suite(storage: &dyn Storage, removes: bool) {
         assert_eq!(storage.read_range(file, 99_990, 10).unwrap(), content[99_990..]);
         assert_eq!(storage.read_range(file, 5, 0).unwrap().len(), 0);
         let short = storage.read_range(file, 99_990, 11).unwrap_err();
-        assert!(matches!(short, VaultError::Storage { .. }), "{short:?}");
+        assert!(matches!(short, VaultError::Damaged { .. }), "{short:?}");
         let behind = storage.read_range(file, 200_000, 1).unwrap_err();
-        assert!(matches!(behind, VaultError::Storage { .. }), "{behind:?}");
+        assert!(matches!(behind, VaultError::Damaged { .. }), "{behind:?}");
         assert_eq!(storage.list(kind).unwrap(), [Listed { id: file.id(), size_bytes: 100_000 }]);
         if removes || kind == FileKind::Lock {
             storage.remove(file).unwrap();

@@ -146,7 +146,7 @@ fn prepare(
         if length.is_none() {
             is_damaged.store(true, Relaxed);
             let why = format!("no index knows the piece at byte {offset}");
-            let kind = FailureKind::Missing { blob: id };
+            let kind = FailureKind::Missing { blob: Some(id) };
             restore.fail(Failure { path: path.clone(), kind, why });
         } else {
             wanted.add(id, number, offset);

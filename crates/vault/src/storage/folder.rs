@@ -2,7 +2,7 @@
 //!
 //! A file is written under another name, brought to the disk, and then given its own.
 
-use super::{FileKind, FileName, Listed, Storage, failed};
+use super::{FileKind, FileName, Listed, Storage, failed, too_short};
 use crate::{VaultError, crypto};
 use bytes::Bytes;
 use std::{
@@ -124,10 +124,15 @@ impl Storage for Folder {
 
     fn read_range(&self, file: FileName, offset: u64, length: u32) -> Result<Bytes, VaultError> {
         let mut bytes = vec![0; length as usize];
-        File::open(self.path(file))
-            .and_then(|open| open.read_exact_at(&mut bytes, offset))
-            .map_err(self.failed("read", file))?;
-        Ok(bytes.into())
+        let read =
+            File::open(self.path(file)).and_then(|open| open.read_exact_at(&mut bytes, offset));
+        match read {
+            Ok(()) => Ok(bytes.into()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(too_short(file, offset, length))
+            }
+            Err(error) => Err(self.failed("read", file)(error)),
+        }
     }
 
     fn size(&self, file: FileName) -> Result<Option<u64>, VaultError> {

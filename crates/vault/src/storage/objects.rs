@@ -3,7 +3,7 @@
 //! Every request says all of what it wants, so that one that failed on its way is sent again, a few
 //! times, ever later; one that was refused is not.
 
-use super::{FileKind, FileName, Listed, Storage, failed};
+use super::{FileKind, FileName, Listed, Storage, failed, too_short};
 use crate::VaultError;
 use bytes::Bytes;
 use kernel::config::S3Settings;
@@ -13,6 +13,7 @@ use outbound::{
     http::{Client, ClientOptions},
 };
 use std::{
+    error::Error,
     fmt,
     ops::Range,
     thread,
@@ -117,6 +118,11 @@ fn may_pass(error: &OutboundError) -> bool {
     }
 }
 
+/// 416: the object has no such bytes.
+fn is_behind_the_end(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(OutboundError::Refused { status: 416, .. }))
+}
+
 impl Storage for Objects {
     fn label(&self) -> String {
         self.label.clone()
@@ -130,12 +136,15 @@ impl Storage for Objects {
         if length == 0 {
             return Ok(Bytes::new());
         }
-        let bytes = self.get(file, Some(&(offset..offset + u64::from(length))))?;
-        if bytes.len() == length as usize {
-            return Ok(bytes);
+        let end = offset + u64::from(length);
+        match self.get(file, Some(&(offset..end))) {
+            Ok(bytes) if bytes.len() == length as usize => Ok(bytes),
+            Ok(_) => Err(too_short(file, offset, length)),
+            Err(VaultError::Storage { source, .. }) if is_behind_the_end(source.as_ref()) => {
+                Err(too_short(file, offset, length))
+            }
+            Err(error) => Err(error),
         }
-        let why = format!("{} of {length} bytes came", bytes.len());
-        Err(failed("read", file, &self.label, why))
     }
 
     fn size(&self, file: FileName) -> Result<Option<u64>, VaultError> {
