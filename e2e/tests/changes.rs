@@ -36,20 +36,25 @@ async fn open_with(shop_settings: &str) -> Result<Option<Stage>> {
         ..StageOptions::new(program("demo")?)
     };
     let stage = Stage::start(options).await?;
-    // Before that a plan leads nobody around an instance: it does not know that the other serves.
+    all_well(&stage).await;
+    Ok(Some(stage))
+}
+
+/// Waits until every instance is known to be well: before that, a plan leads nobody around one, for it
+/// does not know that another serves.
+pub(crate) async fn all_well(stage: &Stage) {
     wait_until("every instance to be well", LONG, async || {
-        let shop = ask(&stage, "GET", &format!("/shops/{SHOP}"), None).await;
+        let shop = ask(stage, "GET", &format!("/shops/{SHOP}"), None).await;
         let shop = shop.map_err(|error| format!("{error:#}"))?;
         let instances = shop["instances"].as_array().cloned().unwrap_or_default();
-        let is_well = |instance: &Value| instance["health"] == "up";
-        if instances.len() > 1 && instances.iter().all(is_well) {
-            Ok(())
-        } else {
-            Err(shop.to_string())
-        }
+        let is_well = |instance: &Value| {
+            let (health, drained) = (&instance["health"], &instance["drained"]);
+            (health == "up" || health == "slow_start") && drained.is_null()
+        };
+        let all = instances.len() > 1 && instances.iter().all(is_well);
+        if all { Ok(()) } else { Err(shop["instances"].to_string()) }
     })
     .await;
-    Ok(Some(stage))
 }
 
 /// Two releases, of which the first runs: what each does is the same.

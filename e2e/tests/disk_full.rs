@@ -4,8 +4,9 @@
 //!
 //! The play runs in a process of its own, with a small file system that only it sees.
 
-use crate::trade::{
-    GRACE, LONG, another_edge, check_books, kill_control, program, sell, storewarden,
+use crate::{
+    changes::{all_well, ask, begin, restart},
+    trade::{GRACE, LONG, another_edge, check_books, kill_control, program, sell, storewarden},
 };
 use anyhow::{Context, Result, ensure};
 use demo::stage::{SHOP, Stage, StageOptions, Storewarden};
@@ -67,6 +68,8 @@ async fn play(folder: &Path) -> Result<()> {
     let storewarden = storewarden(&stage)?;
     let log = keep_the_log_there(storewarden).await?;
     sell(&stage, 5).await;
+    all_well(&stage).await;
+    let run = begin(&stage, &restart()).await?;
     let ballast = fill(storewarden.state_dir())?;
     sell(&stage, 5).await;
     for _ in 0..RELOADS {
@@ -90,6 +93,14 @@ async fn play(folder: &Path) -> Result<()> {
     check_books(&stage, "while the disk was full").await?;
 
     fs::remove_file(ballast)?;
+    // What could not be written down meanwhile is gone on with, or taken back.
+    wait_until("the run to come to rest", LONG, async || {
+        let run = ask(&stage, "GET", &run, None).await.map_err(|error| format!("{error:#}"))?;
+        let is_over = ["done", "undone", "failed"].iter().any(|state| run["state"] == *state);
+        if is_over { Ok(()) } else { Err(format!("{run:#}")) }
+    })
+    .await;
+    all_well(&stage).await;
     let length = log.metadata()?.len();
     findings(storewarden, "a shop without findings", |all| {
         told.iter().all(|code| !all.contains(code))
