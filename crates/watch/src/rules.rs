@@ -56,6 +56,9 @@ pub struct Alert {
     /// When it came back, steady.
     returns: Vec<i64>,
     pub flapping: bool,
+    /// From before a restart, and not found again since.
+    #[serde(skip)]
+    kept: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +126,7 @@ impl From<Vec<Alert>> for Alerts {
     fn from(alerts: Vec<Alert>) -> Self {
         // What was pending begins anew: nobody watched in between.
         let alerts = alerts.into_iter().filter(|alert| alert.phase != Phase::Pending);
-        let alerts = alerts.map(|alert| (alert.key(), alert)).collect();
+        let alerts = alerts.map(|alert| (alert.key(), Alert { kept: true, ..alert })).collect();
         Self { alerts, warm_steady_ms: i64::MIN }
     }
 }
@@ -135,7 +138,8 @@ impl From<Alerts> for Vec<Alert> {
 }
 
 impl Alerts {
-    /// These alerts come from before a restart: what is not found at once is not gone.
+    /// Alerts that were kept come from before a restart: what is not found at once is not gone. What
+    /// was found since is gone when it is not found any more.
     pub fn warm_up(&mut self, steady_ms: i64) {
         self.warm_steady_ms = steady_ms + WARM_UP_MS;
     }
@@ -178,7 +182,7 @@ impl Alerts {
             let absence = match (scopes.get(&key.0.as_ref()), rule) {
                 // The shop or the rule was taken out of the configuration.
                 (None, _) | (_, None) => Absence::Dropped,
-                (Some(_), Some(_)) if warming => continue,
+                (Some(_), Some(_)) if warming && alert.kept => continue,
                 (Some(blind), Some(rule)) if blind.contains(&rule.source) => Absence::Blind,
                 (Some(_), Some(rule)) => Absence::Gone(keep_ms(rule, alert.flapping)),
             };
@@ -211,6 +215,7 @@ impl Alerts {
                     since_steady_ms: steady_ms,
                     returns: Vec::new(),
                     flapping: false,
+                    kept: false,
                 });
                 changes.extend(fire_when_due(alert, rule, steady_ms));
             }
@@ -219,6 +224,7 @@ impl Alerts {
         let updated =
             (alert.finding.level, &alert.finding.params) != (finding.level, &finding.params);
         alert.finding = finding.clone();
+        alert.kept = false;
         let mut change = |kind, alert: &Alert| changes.push(change(kind, alert));
         match alert.phase {
             Phase::Pending => {

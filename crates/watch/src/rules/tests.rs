@@ -120,6 +120,25 @@ fn a_restart_neither_forgets_what_fires_nor_fires_it_again() {
 }
 
 #[test]
+fn what_is_found_after_a_restart_is_over_when_it_is_gone() {
+    let (rules, mut alerts) = (rules(), Alerts::default());
+    alerts.warm_up(0);
+    alerts.step(&rules, &second('x'), 0);
+    assert_eq!(alerts.step(&rules, &second('x'), 10_000)[0].kind, ChangeKind::Fired);
+    let kept = serde_json::to_string(&alerts).unwrap();
+    alerts.step(&rules, &second('.'), 11_000);
+    assert_eq!(alerts.step(&rules, &second('.'), 16_000)[0].kind, ChangeKind::Cleared);
+    // One from before is gone only once it was found again.
+    let mut alerts: Alerts = serde_json::from_str(&kept).unwrap();
+    alerts.warm_up(20_000);
+    alerts.step(&rules, &second('.'), 21_000);
+    assert!(alerts.step(&rules, &second('.'), 40_000).is_empty());
+    alerts.step(&rules, &second('x'), 41_000);
+    alerts.step(&rules, &second('.'), 42_000);
+    assert_eq!(alerts.step(&rules, &second('.'), 47_000)[0].kind, ChangeKind::Cleared);
+}
+
+#[test]
 fn every_course_of_things_fires_and_clears_in_turn_and_in_time() {
     bolero::check!().with_type::<Vec<(u8, u8, bool)>>().for_each(|course| {
         let (rules, mut alerts) = (rules(), Alerts::default());
