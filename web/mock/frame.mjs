@@ -157,7 +157,7 @@ export class Frame {
     const made = this.previews.get(preview)
     if (!made) throw new Refused(404, 'not_found', 'there is no such preview')
     this.previews.delete(preview)
-    const run = this.#run(made.kind, made.title, 'person:anna', structuredClone(made.steps), { shop: made.shop, waits_for: made.waits_for, difference: made.difference, wanted: made.wanted })
+    const run = this.#run(made.kind, made.title, 'person:anna', structuredClone(made.steps), { shop: made.shop, waits_for: made.waits_for, difference: made.difference, wanted: made.wanted, undoable: !made.takes_itself_back })
     run.state = made.needs_approval ? 'awaiting_approval' : 'running'
     run.started_ms = made.needs_approval ? null : Date.now()
     this.append('person:anna', 'run_started', `run:${run.id}`, { plan: made.kind, steps: made.steps.length })
