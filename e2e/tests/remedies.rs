@@ -11,6 +11,10 @@ use testkit::{
     wait_until,
 };
 
+const SHOP_SETTINGS: &str = r#"
+check = { interval = "250ms", timeout = "500ms" }
+slow_start = "500ms"
+"#;
 const SETTINGS: &str = r#"
 [[rule]]
 on = "instance_hung"
@@ -35,7 +39,7 @@ async fn open() -> Result<Stage> {
         per_minute: 600,
         pace: 0.05,
         edge_settings: "drain = \"1s\"".to_owned(),
-        shop_settings: "check = { interval = \"250ms\", timeout = \"500ms\" }".to_owned(),
+        shop_settings: SHOP_SETTINGS.to_owned(),
         more_settings: SETTINGS.to_owned(),
         ..StageOptions::new(program("demo")?)
     };

@@ -13,6 +13,7 @@ mod edge_mistakes;
 mod file_mistakes;
 mod includes;
 mod ledger;
+mod peer_mistakes;
 mod plan;
 pub(super) mod schema;
 mod shop_mistakes;
