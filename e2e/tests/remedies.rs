@@ -133,7 +133,8 @@ async fn what_hangs_is_restarted_by_itself_as_often_as_it_may() -> Result<()> {
     let pid = hang(&stage, 0).await?;
     let limited = timeline(&stage, "remedy_limited", 1).await?;
     ensure!(entries(&limited, "remedy_started").len() <= 2, "{limited:#}");
-    signal(pid, Signal::Continue)?;
+    // A person ends it, and its keeper starts it again.
+    signal(pid, Signal::Kill)?;
     stage.customers().stop(GRACE).await;
     check_books(&stage, "at the end").await?;
     let runs = get(&stage, &format!("/runs?shop={SHOP}")).await?;
