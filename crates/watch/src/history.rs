@@ -33,8 +33,9 @@ const MOST_ROUNDS: usize = 16;
 /// Reads at the same time; further ones wait.
 const READS_AT_ONCE: usize = 2;
 
-/// Shops that there is room for whatever the configuration says, so that a reload may add some.
-const FEWEST_SHOPS: usize = 64;
+/// Shops that there is room for whatever the configuration says: those that a reload adds, and those that
+/// were removed, whose history stays for more than a year. Room costs nothing before it is taken.
+const FEWEST_SHOPS: usize = 400;
 /// Series of one shop: twice what is measured, since the history of a shop that was removed stays.
 const SERIES_A_SHOP: usize = 2 * Measurement::ALL.len();
 /// Series of the machine, a disk each for the most part.

@@ -70,6 +70,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
             &["--package", "storewarden"][..],
             &["--package", "plan", "--example", "throughput"],
             &["--package", "store", "--example", "incidents"],
+            &["--package", "watch", "--example", "history"],
         ] {
             let mut build = cargo(&["build", "--release", "--locked"]);
             process::run(build.args(what).current_dir(&workspace.root))?;
