@@ -1,3 +1,5 @@
+//! Logs that grow, turn, shrink and vanish while they are followed.
+
 use super::*;
 use std::io::Write as _;
 

@@ -1,3 +1,5 @@
+//! What is thought of a peer after each of its answers.
+
 use super::*;
 use crate::peers::{PeerAnswer, PeerEdge, PeerIncidents};
 use kernel::config::{PeerAddress, Secret};

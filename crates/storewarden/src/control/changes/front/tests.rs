@@ -1,3 +1,5 @@
+//! What the plan to the front looks at, by tables.
+
 use super::*;
 
 fn change(path: &Path) -> FileChange {

@@ -1,3 +1,5 @@
+//! What a web server is to listen on when it stands behind, by its files before and after.
+
 use super::*;
 
 const MAIN: &str = "/etc/nginx/nginx.conf";
