@@ -3,7 +3,10 @@
 
 use crate::trade::{GRACE, LONG, check_books, program, sell, storewarden};
 use anyhow::{Context, Result, ensure};
-use demo::stage::{SHOP, Stage, StageOptions, has_postgres};
+use demo::{
+    customers::Trouble,
+    stage::{SHOP, Stage, StageOptions, has_postgres},
+};
 use serde_json::{Value, json};
 use testkit::wait_until;
 
@@ -99,13 +102,37 @@ pub(crate) async fn begin(stage: &Stage, wish: &Value) -> Result<String> {
     let preview = ask(stage, "POST", "/plans", Some(wish)).await?;
     ensure!(preview["may_start"] == true, "{preview:#}");
     let body = json!({ "preview": preview["id"] });
-    let run = ask(stage, "POST", "/runs", Some(&body)).await?;
+    let before = newest_run(stage).await?;
+    let run = match ask(stage, "POST", "/runs", Some(&body)).await {
+        Ok(run) => run,
+        // Control may die of it before it answers; what was begun stands in its store.
+        Err(error) if error.is::<Trouble>() => another_run(stage, &before).await,
+        Err(error) => return Err(error),
+    };
     let path = format!("/runs/{}", run["id"].as_str().context("a run has an id")?);
     if run["state"] == "awaiting_approval" {
         // Control may die of it before it answers.
         storewarden(stage)?.api("POST", &format!("{path}/approve")).await.ok();
     }
     Ok(path)
+}
+
+async fn newest_run(stage: &Stage) -> Result<Value> {
+    Ok(ask(stage, "GET", "/runs?limit=1", None).await?["runs"][0].clone())
+}
+
+/// The first run after this one, from a control that may be just starting.
+async fn another_run(stage: &Stage, before: &Value) -> Value {
+    let mut found = Value::Null;
+    wait_until("the run that was begun", LONG, async || match newest_run(stage).await {
+        Ok(run) if run["id"] != before["id"] => {
+            found = run;
+            Ok(())
+        }
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    found
 }
 
 /// Waits until a run is in this state; whoever reads may meet a control that is just starting.
