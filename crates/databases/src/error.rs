@@ -43,6 +43,21 @@ pub enum DatabaseError {
     Ended { what: &'static str, status: ExitStatus, log_tail: String },
     #[error("wait for a private {what}: not ready after {waited:?}; its log ends: {log_tail}")]
     NotReady { what: &'static str, waited: Duration, log_tail: String },
+    /// There is something in the database that a dump would miss, or it does not fit the dump.
+    #[error("dump or load {what}: {mend}")]
+    DumpRefused { what: String, mend: String },
+    #[error("{what} in PostgreSQL")]
+    DumpPostgres { what: String, source: tokio_postgres::Error },
+    #[error("{what} in MariaDB or MySQL")]
+    DumpMySql { what: String, source: mysql_async::Error },
+    #[error("{what} in SQLite")]
+    DumpSqlite { what: String, source: rusqlite::Error },
+    #[error("keep a dump whole: {0}")]
+    DumpCut(String),
+    #[error("read or write file `{name}` of a dump")]
+    DumpFile { name: String, source: io::Error },
+    #[error("trust file `{file}` of a dump: {reason}")]
+    DumpDamaged { file: String, reason: String },
     #[error("name a database `{0}`: only a-z, 0-9 and _ are allowed here")]
     Name(String),
 }

@@ -1,9 +1,11 @@
 //! Clients of the databases that shops run on: PostgreSQL, MariaDB and MySQL, SQLite.
 //!
 //! A shop's database is a guest house: one connection, read only, a limit on every statement
-//! ([`orders`]). Databases of our own, for the demo, tests and drills, are in [`private`]. What the
-//! rows mean is the caller's business; no platform is known here.
+//! ([`orders`]). [`dump`] reads all of it as of one moment, as gently. Databases of our own, for the
+//! demo, tests and drills, are in [`private`]. What the rows mean is the caller's business; no
+//! platform is known here.
 
+pub mod dump;
 mod error;
 pub mod orders;
 pub mod private;
