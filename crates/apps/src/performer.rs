@@ -296,13 +296,13 @@ impl<F: Fleet> Instances<F> {
             Act::Stop { .. } => match &state {
                 InstanceState::Stopped => Probe::Done,
                 InstanceState::Stopping => Probe::Partial,
-                InstanceState::Unknown { why } => Probe::Unknown { why: why.clone() },
+                InstanceState::Unknown { .. } => well::told(&state).into(),
                 _ => Probe::NotDone,
             },
             Act::Start { .. } => match &state {
                 InstanceState::Running { .. } => Probe::Done,
                 InstanceState::Starting => Probe::Partial,
-                InstanceState::Unknown { why } => Probe::Unknown { why: why.clone() },
+                InstanceState::Unknown { .. } => well::told(&state).into(),
                 _ => Probe::NotDone,
             },
             Act::Deploy { release, .. } => {
@@ -312,7 +312,7 @@ impl<F: Fleet> Instances<F> {
                 match (current.as_deref() == Some(release.as_str()), restarted) {
                     (true, Probe::NotDone) if is_new => Probe::Partial,
                     (true, restarted) => restarted,
-                    (false, Probe::Unknown { why }) => Probe::Unknown { why },
+                    (false, unknown @ Probe::Unknown { .. }) => unknown,
                     (false, _) => Probe::NotDone,
                 }
             }
@@ -390,7 +390,7 @@ impl<F: Fleet> Performer for Instances<F> {
     fn probe<'a>(&'a self, act: &'a Act, intent: &'a Intent) -> Pending<'a, Probe> {
         Box::pin(async move {
             let looked = self.look_after(act, intent).await;
-            looked.unwrap_or_else(|failed| Probe::Unknown { why: failed.message })
+            looked.unwrap_or_else(Probe::from)
         })
     }
 
@@ -413,7 +413,7 @@ fn restarted(state: &InstanceState, intent: &Intent) -> Probe {
             Probe::NotDone
         }
         InstanceState::Running { .. } => Probe::Done,
-        InstanceState::Unknown { why } => Probe::Unknown { why: why.clone() },
+        InstanceState::Unknown { .. } => well::told(state).into(),
         _ => Probe::Partial,
     }
 }

@@ -6,7 +6,8 @@
 use kernel::{
     Actor, Params,
     plan::{
-        Cause, CauseCode, Intent, OnFailure, Override, Run, RunState, StepRecord, StepState, Undo,
+        Cause, CauseCode, Failed, Intent, OnFailure, Override, Run, RunState, StepRecord,
+        StepState, Undo,
     },
 };
 
@@ -49,7 +50,7 @@ pub(crate) enum Change {
     /// Whether the step, or its undoing, was done cannot be told.
     LoseSight {
         step: usize,
-        why: String,
+        why: Failed,
     },
     /// A person wants what was done taken back.
     AskUndo {
@@ -282,10 +283,11 @@ fn carry_out_step(run: &mut Run, change: Change, at_ms: i64) -> Option<usize> {
         Change::LoseSight { step, why } => {
             let record = &mut run.steps[step];
             record.state = StepState::Unknown;
-            record.message = Some(why.clone());
-            record.reason = None;
+            let Failed { message, reason, .. } = why;
+            record.message = Some(message.clone());
+            record.reason.clone_from(&reason);
             let cause = Cause::bare(CauseCode::Unknown);
-            run.cause = Some(Cause { step: Some(step), message: Some(why), ..cause });
+            run.cause = Some(Cause { step: Some(step), message: Some(message), reason, ..cause });
             run.state = RunState::Stuck;
             Some(step)
         }

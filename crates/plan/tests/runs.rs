@@ -3,7 +3,12 @@
 use crate::world::{
     LIMIT, World, anna, engine, is_not_now, plan_of, settled, start, steps_of, until,
 };
-use kernel::plan::{CauseCode, Holds, OnFailure, PlanFact, Run, RunHappening, RunState, StepState};
+use kernel::{
+    Params,
+    plan::{
+        CauseCode, Holds, OnFailure, Plan, PlanFact, Reason, Run, RunHappening, RunState, StepState,
+    },
+};
 use plan::EngineError;
 use std::sync::atomic::Ordering;
 use store::{LedgerFilter, LedgerPaging, Store};
@@ -67,6 +72,13 @@ async fn a_cause_says_what_went_wrong() {
     check("murky1", CauseCode::ConditionUnknown, 0, "is open (after 0)").await;
     check("unverified1", CauseCode::NotVerified, 0, "it is not there").await;
     check("dark1", CauseCode::Unknown, 0, "it went dark; no light").await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_says_so_by_a_code() {
+    let (run, _) = run_of("dark1", OnFailure::Undo).await;
+    let expect = Some(Reason::new("no_light", []));
+    assert_eq!((run.cause.unwrap().reason, run.steps[0].reason.clone()), (expect.clone(), expect));
 }
 
 #[tokio::test]
@@ -264,7 +276,8 @@ async fn the_ledger_is_told_of_every_deed_and_of_the_end() {
     let folder = testkit::folder();
     let world = World::new(folder.path());
     let engine = engine(&world).await;
-    let id = start(&engine, plan_of("good1 fails2")).await;
+    let params = Params::from([("instance".to_owned(), "good1".into())]);
+    let id = start(&engine, Plan { params, ..plan_of("good1 fails2") }).await;
     assert_eq!(settled(&engine, id).await.state, RunState::Undone);
     let store = Store::open(&world.folder).unwrap();
     let paging = LedgerPaging::OldestFirst { after: 0 };
@@ -274,6 +287,8 @@ async fn the_ledger_is_told_of_every_deed_and_of_the_end() {
         ["run_started", "run_began", "step_done", "step_failed", "step_undone", "run_ended"];
     assert_eq!(kinds, expect);
     assert!(page.records.iter().all(|of| of.subject.as_deref() == Some("run:1")));
+    let started = serde_json::to_string(&page.records[0].params).unwrap();
+    assert_eq!(started, r#"{"instance":"good1","plan":"start_instances","steps":2}"#);
 }
 
 #[tokio::test]

@@ -206,7 +206,9 @@ impl Performer for World {
     fn probe<'a>(&'a self, act: &'a Act, intent: &'a Intent) -> Pending<'a, Probe> {
         let name = act.instance().unwrap().1.as_str();
         if name.starts_with("dark") && !self.is_set("light") {
-            return Box::pin(std::future::ready(Probe::Unknown { why: "no light".into() }));
+            return Box::pin(std::future::ready(
+                Failed::new("no light").because("no_light", []).into(),
+            ));
         }
         let now = self.evidence(act);
         let done = now.iter().filter(|(part, count)| intent.before.get(*part) != Some(count));

@@ -63,6 +63,8 @@ const reason: Sayings = {
   // Steps that fail.
   cancelled_before: () => 'It was cancelled before the step began.',
   nobody_performs: () => 'Nobody here can do this step.',
+  look_too_slow: (p, f) => `Looking what became of it took longer than ${f.span(num(p['limit_ms']))}.`,
+  ended_in_it: (p, f) => `The program ended in it ${f.count(num(p['times']))} times.`,
   took_too_long: (p, f) => `It took longer than ${f.span(num(p['limit_ms']))}.`,
   asked_to_stop: () => 'Somebody asked it to stop.',
   control_is_ending: () => 'Storewarden was ending.',

@@ -126,8 +126,11 @@ pub(super) fn told(state: &InstanceState) -> Failed {
         InstanceState::Stopped => "instance_is_stopped",
         _ => "instance_in_state",
     };
-    let said = [("state", state.code().into()), ("said", message.as_str().into())];
-    Failed::new(message.clone()).because(code, said)
+    let said = match state {
+        InstanceState::Unknown { why } => why.clone(),
+        _ => message.clone(),
+    };
+    Failed::new(message).because(code, [("state", state.code().into()), ("said", said.into())])
 }
 
 fn words(state: &InstanceState) -> String {

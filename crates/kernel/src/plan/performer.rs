@@ -90,17 +90,26 @@ pub struct Intent {
 }
 
 /// What became of an act.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "probe", rename_all = "snake_case")]
 pub enum Probe {
     NotDone,
     Done,
     /// Something of it: performing it again completes it, its undo takes it back.
     Partial,
-    /// It cannot be told; why, for the person who must decide.
+    /// It cannot be told; why, for the person who must decide: in English, and as a code.
     Unknown {
         why: String,
+        #[serde(default)]
+        reason: Option<Reason>,
     },
+}
+
+/// What could not be looked at cannot be told.
+impl From<Failed> for Probe {
+    fn from(failed: Failed) -> Self {
+        Self::Unknown { why: failed.message, reason: failed.reason }
+    }
 }
 
 /// What stands in the way, for whoever says it in a person's own language.

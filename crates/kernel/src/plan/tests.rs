@@ -89,6 +89,18 @@ fn a_plan_survives_its_json() {
 }
 
 #[test]
+fn what_cannot_be_told_may_have_words_alone() {
+    let check = |json: &str, expect: Failed| {
+        assert_eq!(serde_json::from_str::<Probe>(json).unwrap(), Probe::from(expect), "{json}");
+    };
+    check(r#"{"probe":"unknown","why":"it is dark"}"#, Failed::new("it is dark"));
+    check(
+        r#"{"probe":"unknown","why":"it is dark","reason":{"code":"dark","params":{}}}"#,
+        Failed::for_now("it is dark").because("dark", []),
+    );
+}
+
+#[test]
 fn a_plan_that_takes_itself_back_leaves_nothing_to_undo() {
     let restart = || {
         let (shop, instance) = (shop(), "a".parse().unwrap());

@@ -44,7 +44,7 @@ enum Verdict {
     Done(Params),
     Failed { touched: bool },
     TryAgain,
-    Unknown { why: String },
+    Unknown { why: Failed },
 }
 
 impl Deed {
@@ -109,7 +109,8 @@ impl Worker {
         }
         let record = &self.run.steps[deed.step];
         if record.resumed > MAX_RESUMED {
-            let why = format!("{MAX_RESUMED} times the program ended in it");
+            let why = Failed::new(format!("{MAX_RESUMED} times the program ended in it"))
+                .because("ended_in_it", [("times", u64::from(MAX_RESUMED).into())]);
             return self.change(Change::LoseSight { step: deed.step, why }).await;
         }
         let intent = if deed.undo { &record.undo_intent } else { &record.intent };
@@ -119,7 +120,10 @@ impl Worker {
         let probe = probe(&performer, &act, &intent).await;
         let touched = probe == Probe::Partial;
         match probe {
-            Probe::Unknown { why } => self.change(Change::LoseSight { step: deed.step, why }).await,
+            Probe::Unknown { why, reason } => {
+                let why = Failed { reason, ..Failed::new(why) };
+                self.change(Change::LoseSight { step: deed.step, why }).await
+            }
             Probe::Done => match timed(LOOK_LIMIT, performer.verify(&act)).await {
                 Ok(evidence) => self.record(deed, evidence).await,
                 Err(setback) => {
@@ -187,7 +191,10 @@ impl Worker {
             match verdict {
                 Verdict::Done(evidence) => return self.record(deed, evidence).await,
                 Verdict::Unknown { why } => {
-                    let why = format!("{}; {why}", setback.failed.message);
+                    // The record keeps the code of one reason, and the look's decides.
+                    progress.line(&setback.failed.message);
+                    let message = format!("{}; {}", setback.failed.message, why.message);
+                    let why = Failed { message, ..why };
                     return self.change(Change::LoseSight { step: deed.step, why }).await;
                 }
                 Verdict::Failed { touched } => {
@@ -276,12 +283,11 @@ impl Worker {
 
     /// A run of an older program, whose acts this one has nobody for.
     async fn nobody_performs(&mut self, deed: Deed) -> Result<(), Leave> {
-        let message = "nobody here performs it";
+        let failed = Failed::new("nobody here performs it").because("nobody_performs", []);
         let begun = matches!(machine::next(&self.run), Next::Resolve(_) | Next::ResolveUndo(_));
         let change = if begun {
-            Change::LoseSight { step: deed.step, why: message.to_owned() }
+            Change::LoseSight { step: deed.step, why: failed }
         } else {
-            let failed = Failed::new(message).because("nobody_performs", []);
             deed.fail(CauseCode::StepFailed, failed, None, false)
         };
         self.change(change).await
@@ -308,7 +314,9 @@ async fn look_after(
     may_try_again: bool,
 ) -> Verdict {
     match probe(performer, act, intent).await {
-        Probe::Unknown { why } => Verdict::Unknown { why },
+        Probe::Unknown { why, reason } => {
+            Verdict::Unknown { why: Failed { reason, ..Failed::new(why) } }
+        }
         Probe::Done if setback.code == CauseCode::NotVerified => match may_try_again {
             true => Verdict::TryAgain,
             false => Verdict::Failed { touched: true },
@@ -324,10 +332,14 @@ async fn look_after(
 }
 
 async fn probe(performer: &Arc<dyn Performer>, act: &Act, intent: &Intent) -> Probe {
-    let limit = LOOK_LIMIT.as_secs();
-    let why = || format!("looking what became of it took longer than {limit} s");
+    let too_slow = |_| {
+        let limit_ms = u64::try_from(LOOK_LIMIT.as_millis()).unwrap_or(u64::MAX);
+        let limit = words::duration(limit_ms);
+        Failed::new(format!("looking what became of it took longer than {limit}"))
+            .because("look_too_slow", [("limit_ms", limit_ms.into())])
+    };
     let look = tokio::time::timeout(LOOK_LIMIT, performer.probe(act, intent)).await;
-    look.unwrap_or_else(|_| Probe::Unknown { why: why() })
+    look.unwrap_or_else(|late| too_slow(late).into())
 }
 
 /// A look, or an error that says that it took too long.

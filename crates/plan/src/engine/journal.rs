@@ -29,10 +29,10 @@ pub(super) enum Leave {
 impl Inner {
     /// Keeps a new run.
     pub(super) async fn keep(&self, mut run: Run) -> Result<Run, EngineError> {
-        let params = Params::from([
-            ("plan".to_owned(), run.plan.kind.as_str().into()),
-            ("steps".to_owned(), to_value(run.steps.len())),
-        ]);
+        // What the title is filled in from is short, and names things, not people.
+        let mut params = run.plan.params.clone();
+        params.insert("plan".to_owned(), run.plan.kind.as_str().into());
+        params.insert("steps".to_owned(), to_value(run.steps.len()));
         let entry = LedgerEntry {
             at_ms: run.created_at_ms,
             actor: run.actor.clone(),

@@ -72,7 +72,7 @@ fn change(word: &str) -> Change {
         "stop" => Change::Fail { step, cause: cause(CauseCode::Cancelled), touched: false },
         "turn" => Change::TurnBack,
         "resume" => Change::Resume { step },
-        "lose" => Change::LoseSight { step, why: "dark".into() },
+        "lose" => Change::LoseSight { step, why: Failed::new("dark") },
         "undo" => Change::AskUndo { by },
         "back" => Change::IntendUndo { step, intent },
         "undone" => Change::FinishUndo { step, evidence },

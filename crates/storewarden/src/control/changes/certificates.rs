@@ -189,6 +189,7 @@ impl Shelf {
 
 fn alien(act: &Act) -> Failed {
     Failed::new(format!("`{}` is none of the certificates'", act.code()))
+        .because("nobody_performs", [])
 }
 
 fn unkept(error: &StoreError) -> Failed {
@@ -526,7 +527,7 @@ impl Performer for Certifier {
     fn probe<'a>(&'a self, act: &'a Act, intent: &'a Intent) -> Pending<'a, Probe> {
         Box::pin(async move {
             let looked = self.look(act, intent).await;
-            looked.unwrap_or_else(|failed| Probe::Unknown { why: failed.message })
+            looked.unwrap_or_else(Probe::from)
         })
     }
 

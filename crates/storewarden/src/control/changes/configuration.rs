@@ -208,10 +208,12 @@ impl Configurator {
             Ok(Standing::Before) => Probe::NotDone,
             Ok(Standing::Between) => Probe::Partial,
             Ok(Standing::Elsewhere) => {
-                let file = self.file.display();
-                Probe::Unknown { why: format!("`{file}` was changed by somebody else meanwhile") }
+                let file = self.file.display().to_string();
+                Failed::new(format!("`{file}` was changed by somebody else meanwhile"))
+                    .because("file_changed", [("file", file.into())])
+                    .into()
             }
-            Err(failed) => Probe::Unknown { why: failed.message },
+            Err(failed) => failed.into(),
         }
     }
 }
@@ -239,7 +241,7 @@ impl Performer for Configurator {
         Box::pin(async move {
             match self.look(Texts::of(act)?).await {
                 Probe::Done => Ok(Params::new()),
-                Probe::Unknown { why } => Err(Failed::new(why)),
+                Probe::Unknown { why, reason } => Err(Failed { reason, ..Failed::new(why) }),
                 Probe::NotDone | Probe::Partial => {
                     Err(Failed::new("the text is not in force").because("not_in_force", []))
                 }
@@ -251,7 +253,7 @@ impl Performer for Configurator {
         Box::pin(async move {
             match Texts::of(act) {
                 Ok(texts) => self.look(texts).await,
-                Err(failed) => Probe::Unknown { why: failed.message },
+                Err(failed) => failed.into(),
             }
         })
     }

@@ -288,8 +288,11 @@ impl WebServers {
     /// What became of an act.
     fn look(&self, act: &Act) -> Result<Probe, Failed> {
         let wanted = || ports::wanted(&self.state).map_err(|error| told(&error));
-        let elsewhere = |files: &[FileChange]| Probe::Unknown {
-            why: format!("{} was changed by somebody else meanwhile", paths(files)),
+        let elsewhere = |files: &[FileChange]| {
+            let paths = paths(files);
+            Failed::new(format!("{paths} was changed by somebody else meanwhile"))
+                .because("file_changed", [("file", paths.into())])
+                .into()
         };
         Ok(match act {
             Act::ConfigureWebServer { main, files, listen, .. } => match standing(files) {
@@ -339,7 +342,9 @@ impl WebServers {
                     _ => Probe::Partial,
                 }
             }
-            other => Probe::Unknown { why: format!("`{}` is none of ours", other.code()) },
+            other => Failed::new(format!("`{}` is none of ours", other.code()))
+                .because("nobody_performs", [])
+                .into(),
         })
     }
 
@@ -458,7 +463,7 @@ impl Performer for WebServers {
             }
             match servers.look(&act)? {
                 Probe::Done => Ok(Params::new()),
-                Probe::Unknown { why } => Err(Failed::new(why)),
+                Probe::Unknown { why, reason } => Err(Failed { reason, ..Failed::new(why) }),
                 _ => Err(Failed::new("its effect is not seen")
                     .because("effect_not_seen", [("act", act.code().into())])),
             }
@@ -469,7 +474,7 @@ impl Performer for WebServers {
         let (servers, act) = (self.clone(), act.clone());
         Box::pin(async move {
             let looked = blocking(move || servers.look(&act)).await;
-            looked.unwrap_or_else(|failed| Probe::Unknown { why: failed.message })
+            looked.unwrap_or_else(Probe::from)
         })
     }
 

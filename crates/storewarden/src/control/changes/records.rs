@@ -169,7 +169,7 @@ impl Performer for Archivist {
                 Ok(Amount { count: 0, .. }) => Probe::Done,
                 // How many there were does not matter: removing the rest completes it.
                 Ok(_) => Probe::Partial,
-                Err(failed) => Probe::Unknown { why: failed.message },
+                Err(failed) => failed.into(),
             }
         })
     }
