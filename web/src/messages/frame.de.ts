@@ -683,6 +683,7 @@ export const frame: FrameMessages = {
       token_revoked: () => 'widerrief ein Token',
       incident_acknowledged: (p, f, now) => `nahm einen Vorfall zur Kenntnis${has(p, 'until_ms') ? `, bis ${f.when(num(p['until_ms']), now)}` : ''}`,
       incident_owned: () => 'übernahm einen Vorfall',
+      incident_left: () => 'überließ einen Vorfall niemand Bestimmtem',
       incident_noted: () => 'schrieb eine Notiz zu einem Vorfall',
       incident_resolved: () => 'schloss einen Vorfall',
       incident_reopened: () => 'öffnete einen Vorfall wieder',

@@ -684,6 +684,7 @@ export const frame = {
       token_revoked: () => 'revoked a token',
       incident_acknowledged: (p, f, now) => `acknowledged an incident${has(p, 'until_ms') ? ` until ${f.when(num(p['until_ms']), now)}` : ''}`,
       incident_owned: () => 'took an incident on',
+      incident_left: () => 'left an incident to nobody in particular',
       incident_noted: () => 'wrote a note to an incident',
       incident_resolved: () => 'closed an incident',
       incident_reopened: () => 'opened an incident again',

@@ -63,17 +63,19 @@ impl Incidents {
                 case.incident.acknowledged =
                     Some(Acknowledgement { by, at_ms: at.wall_ms, until_ms });
                 case.incident.state = IncidentState::Acknowledged;
-                (TimelineKind::Acknowledged, Some("incident_acknowledged"))
+                (TimelineKind::Acknowledged, "incident_acknowledged")
             }
             Action::Own { owner } => {
+                // A name is a human being's: the ledger hears that there is one.
+                let entry = if owner.is_some() { "incident_owned" } else { "incident_left" };
                 let name = owner.clone().unwrap_or_default();
                 params.insert("owner".to_owned(), name.into());
                 case.incident.owner = owner;
-                (TimelineKind::Owned, None)
+                (TimelineKind::Owned, entry)
             }
             Action::Note { text } => {
                 params.insert("text".to_owned(), text.into());
-                (TimelineKind::Note, None)
+                (TimelineKind::Note, "incident_noted")
             }
             Action::Resolve { text } => {
                 if !case.is_open() {
@@ -83,7 +85,7 @@ impl Incidents {
                 case.incident.resolution = Some(text.clone());
                 self.dismissed.extend(case.held().map(|(shop, finding)| (shop, finding.id)));
                 params.insert("text".to_owned(), text.into());
-                (TimelineKind::Resolved, Some("incident_resolved"))
+                (TimelineKind::Resolved, "incident_resolved")
             }
             Action::Reopen => {
                 if case.is_open() {
@@ -93,23 +95,22 @@ impl Incidents {
                 for (shop, finding) in case.held() {
                     self.dismissed.remove(&(shop, finding.id));
                 }
-                (TimelineKind::Reopened, Some("incident_reopened"))
+                (TimelineKind::Reopened, "incident_reopened")
             }
         };
         let mut outcome = Outcome::default();
         let shop = case.incident.shop.clone();
-        if let Some(kind) = ledger {
-            let until = |(name, _): &(&String, &Value)| *name == "until_ms";
-            let params = params.iter().filter(until);
-            outcome.ledger.push(LedgerEntry {
-                at_ms: at.wall_ms,
-                actor: actor.clone(),
-                shop,
-                kind: kind.to_owned(),
-                subject: Some(format!("incident:{id}")),
-                params: params.map(|(name, value)| (name.clone(), value.clone())).collect(),
-            });
-        }
+        // What people write may be about people, and what is in the ledger stays.
+        let until = |(name, _): &(&String, &Value)| *name == "until_ms";
+        let said = params.iter().filter(until);
+        outcome.ledger.push(LedgerEntry {
+            at_ms: at.wall_ms,
+            actor: actor.clone(),
+            shop,
+            kind: ledger.to_owned(),
+            subject: Some(format!("incident:{id}")),
+            params: said.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        });
         outcome.note(id, actor.clone(), kind, params, at);
         Ok(outcome)
     }

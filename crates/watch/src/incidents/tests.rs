@@ -142,7 +142,7 @@ fn an_instance_that_stays_down_is_told_once_and_so_is_its_end() {
     story.wait(3_600);
     story.expect(&[]);
     story.lose("lamps", "instance_down:app-1");
-    story.wait(119);
+    story.wait(9);
     story.expect(&[]);
     story.wait(2);
     story.expect(&["owner resolved 1 instance_down"]);
@@ -253,6 +253,25 @@ fn who_acknowledges_is_left_alone_until_they_said() {
     story.wait(1);
     story.expect(&["owner opened 2 checkout_errors"]);
     assert_eq!(story.ledger, ["incident_acknowledged", "incident_resolved"]);
+}
+
+#[test]
+fn the_ledger_hears_what_people_did_and_not_what_they_wrote() {
+    let mut story = Story::new(one_route());
+    story.find("lamps", "checkout_errors", Level::Broken);
+    story.wait(5);
+    let (by, at) = (Actor::Person("anna".into()), story.at);
+    let mut check = |action: Action, expect: &str| {
+        let outcome = story.incidents.act(1, action, &by, at).unwrap();
+        let [entry] = &outcome.ledger[..] else { panic!("{outcome:?}") };
+        let told = (&*entry.kind, entry.subject.as_deref(), &entry.actor, entry.params.len());
+        assert_eq!(told, (expect, Some("incident:1"), &by, 0));
+    };
+    check(Action::Own { owner: Some("Anna Berg".into()) }, "incident_owned");
+    check(Action::Own { owner: None }, "incident_left");
+    check(Action::Note { text: "Mr. Lind has called".into() }, "incident_noted");
+    check(Action::Resolve { text: "he paid".into() }, "incident_resolved");
+    check(Action::Reopen, "incident_reopened");
 }
 
 #[test]
