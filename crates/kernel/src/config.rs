@@ -9,6 +9,7 @@ use crate::{
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
 mod alerts;
+mod backup;
 mod bundle;
 mod changes;
 mod edit;
@@ -23,6 +24,9 @@ mod plan;
 pub use alerts::{
     AlertSettings, ChannelSettings, Language, MuteWindow, NotifySettings, RemedySettings,
     RuleSettings, Secret, SmtpSecurity, SmtpSettings,
+};
+pub use backup::{
+    BackupLimits, BackupSchedule, BackupSettings, KeepSettings, RepositorySettings, SftpSettings,
 };
 pub use bundle::Bundle;
 pub use changes::changes;
@@ -151,6 +155,12 @@ pub struct ShopSettings {
     pub time_zone: String,
     pub colour: String,
     pub contact: Option<String>,
+    /// Folders and files of its pictures and downloads.
+    pub media: Vec<PathBuf>,
+    /// Folders and files of its program.
+    pub code: Vec<PathBuf>,
+    /// `None`: it is not backed up.
+    pub backup: Option<BackupSettings>,
 }
 
 /// A shop that another web server stands in front of, which is known by its access logs.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use std::fmt;
 
 mod alerts;
+mod backup;
 mod edge;
 mod ledger;
 mod notes;
@@ -47,8 +48,12 @@ pub struct Row {
 #[must_use]
 pub fn explain(configuration: &Configuration, known: Known<'_>) -> Explanation {
     let shops = configuration.shops.iter();
-    let mut sections: Vec<Section> =
-        shops.map(|shop| shop::section(shop, configuration, known)).collect();
+    let mut sections: Vec<Section> = shops
+        .flat_map(|shop| {
+            let shop_itself = shop::section(shop, configuration, known);
+            [shop_itself].into_iter().chain(backup::section(shop))
+        })
+        .collect();
     sections.extend(edge::sections(configuration));
     sections.extend(alerts::sections(&configuration.alerts));
     sections.extend(plan::sections(&configuration.plan));

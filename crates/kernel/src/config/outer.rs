@@ -7,7 +7,9 @@ use reader::Reader;
 use std::{fmt, path::PathBuf};
 
 mod alerts;
+mod backup;
 mod database;
+mod destinations;
 mod edge;
 mod include;
 mod ledger;
@@ -23,6 +25,10 @@ mod whole;
 pub use include::Includes;
 
 pub(super) use alerts::REPEAT_MS;
+pub(super) use backup::{
+    BACK_WITHIN_MS, CHECK_MS, EVERY_MS as BACKUP_EVERY_MS, LOSE_AT_MOST_MS,
+    MEMORY as BACKUP_MEMORY, WITHIN_MS,
+};
 pub(super) use edge::{
     CONTROL, LETS_ENCRYPT, RENEW_DAYS, SECOND_FACTOR, SECOND_FACTORS,
     default_settings as default_edge,

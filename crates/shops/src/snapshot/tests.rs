@@ -53,6 +53,9 @@ fn configuration() -> Configuration {
             time_zone: "UTC".into(),
             colour: "#335577".into(),
             contact: None,
+            media: Vec::new(),
+            code: Vec::new(),
+            backup: None,
         }],
     }
 }

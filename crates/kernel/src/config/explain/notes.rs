@@ -1,6 +1,8 @@
 //! What is allowed and may yet surprise.
 
-use crate::config::{CertificateSource, Configuration, InstanceSettings, ShopSettings, outer};
+use crate::config::{
+    CertificateSource, Configuration, InstanceSettings, RepositorySettings, ShopSettings, outer,
+};
 
 pub(super) fn notes(configuration: &Configuration) -> Vec<String> {
     let mut notes = Vec::new();
@@ -83,6 +85,7 @@ fn of_shop(shop: &ShopSettings, tls: bool) -> Vec<String> {
         ));
     }
     notes.extend(without_database(shop));
+    notes.extend(of_backup(shop));
     notes
 }
 
@@ -102,6 +105,7 @@ fn of_watched(shop: &ShopSettings) -> Vec<String> {
          {id}` puts Storewarden before it, and back again."
     ));
     notes.extend(without_database(shop));
+    notes.extend(of_backup(shop));
     notes
 }
 
@@ -109,4 +113,21 @@ fn without_database(shop: &ShopSettings) -> Option<String> {
     let id = &shop.id;
     let missing = || format!("{id}: without `database` nobody can say whether it sells.");
     shop.database.is_none().then(missing)
+}
+
+fn of_backup(shop: &ShopSettings) -> Option<String> {
+    let id = &shop.id;
+    let Some(backup) = &shop.backup else {
+        return Some(format!(
+            "{id}: it is not backed up. A table `[shop.{id}.backup]` with `to = \"s3://bucket/{id}\"`, \
+             `\"sftp://…\"` or a folder of another disk does that every day."
+        ));
+    };
+    let is_here = |to: &RepositorySettings| matches!(to, RepositorySettings::Folder(_));
+    backup.to.iter().all(is_here).then(|| {
+        format!(
+            "{id}: its backups lie in a folder of this machine alone, and are gone with it where that \
+             is no other machine's."
+        )
+    })
 }

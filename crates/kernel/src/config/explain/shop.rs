@@ -111,6 +111,12 @@ fn selling(rows: &mut Rows, shop: &ShopSettings) {
     rows.add("colour", &shop.colour, &colour, Clone::clone, "of its error page");
     let contact = shop.contact.clone().unwrap_or_else(|| "none".to_owned());
     rows.put("contact", contact, shop.contact.is_none(), "named on its error page");
+    for (key, paths, meaning) in
+        [("media", &shop.media, "its pictures and downloads"), ("code", &shop.code, "its program")]
+    {
+        let lines = paths.iter().map(|path| (path.display().to_string(), meaning.to_owned()));
+        rows.list(key, false, lines);
+    }
 }
 
 fn encryption(rows: &mut Rows, shop: &ShopSettings, configuration: &Configuration) {

@@ -1,17 +1,17 @@
 //! `[shop.ID]`: one shop, by itself. What shops have to do with one another is in `whole`.
 
 use super::{
-    database, edge,
+    backup, database, edge,
     reader::Wrong,
     section::{Section, kind},
     values,
 };
 use crate::{
     Currency, ShopId,
-    config::{CertificateSource, DatabaseUrl, ShopSettings},
+    config::{BackupSettings, CertificateSource, DatabaseUrl, ShopSettings},
     snapshot::{Balance, CacheLimits, Check, Hold, Timeouts},
 };
-use std::{net::SocketAddr, ops::Range};
+use std::{net::SocketAddr, ops::Range, path::PathBuf};
 
 mod app;
 mod beside;
@@ -45,6 +45,8 @@ pub(super) struct Shop {
     pub(super) certificate: Range<usize>,
     /// Of `force_https = true`, if it stands there.
     pub(super) force_https: Option<Range<usize>>,
+    /// Of its backup, or of the shop when it has none.
+    pub(super) backup: Range<usize>,
 }
 
 /// What other parts of the file decide for a shop.
@@ -91,7 +93,11 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         time_zone: time_zone(&section),
         colour: section.parsed("colour", values::colour).unwrap_or_else(|| COLOUR.to_owned()),
         contact: section.parsed("contact", contact),
+        media: backup::folders(&section, "media"),
+        code: backup::folders(&section, "code"),
+        backup: backup::backup(section.section("backup")),
     };
+    let backup = section.place_of("backup");
     section.finish();
     let (hosts, instances, platform, beside) = (hosts?, instances?, platform?, beside.settings?);
     let places = instances.iter().map(|(found, at)| (found.address, at.clone())).collect();
@@ -118,9 +124,12 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         time_zone: rest.time_zone,
         colour: rest.colour,
         contact: rest.contact,
+        media: rest.media,
+        code: rest.code,
+        backup: rest.backup,
     };
     let (certificate, force_https) = (certificate_at, force_https_at);
-    Some(Shop { settings, hosts, instances: places, certificate, force_https })
+    Some(Shop { settings, hosts, instances: places, certificate, force_https, backup })
 }
 
 /// What never keeps a shop from being read.
@@ -136,6 +145,9 @@ struct Rest {
     time_zone: String,
     colour: String,
     contact: Option<String>,
+    media: Vec<PathBuf>,
+    code: Vec<PathBuf>,
+    backup: Option<BackupSettings>,
 }
 
 fn platform(section: &Section<'_>) -> Option<String> {

@@ -9,6 +9,7 @@ use crate::{
 use Text::{AfterHead, Whole};
 
 mod alert_mistakes;
+mod backup;
 mod edge_mistakes;
 mod file_mistakes;
 mod includes;
@@ -53,11 +54,11 @@ fn platforms() -> [KnownPlatform; 3] {
 }
 
 fn read(text: &str) -> Result<Configuration, ConfigErrors> {
-    let environment = |name: &str| {
-        ["DATABASE_PASSWORD", "SMTP_PASSWORD", "S3_KEY_ID", "S3_SECRET", "PEER_TOKEN"]
-            .contains(&name)
-            .then(|| "p@ss word".to_owned())
+    let is_set = |name: &str| {
+        ["DATABASE", "SMTP", "BACKUP"].iter().any(|of| name == format!("{of}_PASSWORD"))
+            || ["S3_KEY_ID", "S3_SECRET", "PEER_TOKEN"].contains(&name)
     };
+    let environment = |name: &str| is_set(name).then(|| "p@ss word".to_owned());
     parse(
         text,
         Known { platforms: &platforms(), environment: &environment, time_zone: &|_| Ok(()) },

@@ -195,6 +195,17 @@ fn apart(root: &Section<'_>, earlier: &Shop, later: &Shop) {
         let mend = "one application with several hosts is one shop: add them to its `hosts`";
         root.wrong(at.clone(), message, mend);
     }
+    let places = |shop: &Shop| {
+        let to = shop.settings.backup.iter().flat_map(|backup| &backup.to);
+        to.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let taken = places(earlier);
+    if let Some(place) = places(later).into_iter().find(|place| taken.contains(place)) {
+        let (id, later_id) = (&earlier.settings.id, &later.settings.id);
+        let message = format!("{place} has the backups of shop `{id}` already");
+        let mend = format!("give each shop a place of its own: `{place}/{later_id}`");
+        root.wrong(later.backup.clone(), message, mend);
+    }
 }
 
 /// The listener that would take connections to `address`.

@@ -1,7 +1,7 @@
 //! The schema of the file, for editors: made of what the parser asks for, and of the sentences in
 //! docs/formats/configuration.md. Neither has a key that the other lacks.
 
-use super::read;
+use super::{HEAD, read};
 use crate::config::outer::values;
 use serde_json::{Map, Value, json};
 use std::{cell::RefCell, collections::BTreeMap, fs, ops::RangeInclusive, path::PathBuf};
@@ -64,7 +64,8 @@ impl Row {
 }
 
 /// What no table of the page tells, for a list beside it does.
-const TOLD_ELSEWHERE: [&str; 2] = ["[shop.ID.certificate]", "a destination of [ledger]"];
+const TOLD_ELSEWHERE: [&str; 3] =
+    ["[shop.ID.certificate]", "a destination of [ledger]", "a destination of a backup"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -77,6 +78,8 @@ fn questions() -> Questions {
     // The one table that the example cannot have beside another way to say it.
     let files = "certificate = { chain = \"/c\", key = \"/k\" }";
     read(&example.replace("certificate = \"acme\"", files)).unwrap();
+    let backup = "backup = { to = \"/b\", keep = \"3d\", every = \"1h\" }";
+    read(&format!("{}{backup}", HEAD.replace("lamps", "lampenladen"))).unwrap();
     HEARD.with_borrow(Clone::clone)
 }
 
@@ -240,6 +243,15 @@ impl Writer {
                 let table = self.table("a destination of [ledger]");
                 let one = json!({ "anyOf": [{ "type": "string" }, table] });
                 return either(&json!({ "type": "array", "items": one }), &one);
+            }
+            ("[shop.ID.backup]", "to") => {
+                let table = self.table("a destination of a backup");
+                let one = json!({ "anyOf": [{ "type": "string" }, table] });
+                return either(&json!({ "type": "array", "items": one }), &one);
+            }
+            ("[shop.ID.backup]", "keep") => {
+                let duration = json!({ "type": "string", "pattern": "^[0-9]+ ?(ms|s|m|h|d)$" });
+                return either(&duration, &Value::Object(self.table("[shop.ID.backup.keep]")));
             }
             // A number, or a range of them as text.
             ("[shop.ID.check]", "status") => {

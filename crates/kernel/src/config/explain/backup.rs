@@ -1,0 +1,96 @@
+//! `[shop.ID.backup]` in words.
+
+use super::{Rows, Section, bytes, ms, number};
+use crate::config::{
+    BackupLimits, BackupSchedule, BackupSettings, KeepSettings, RepositorySettings, ShopSettings,
+    outer,
+};
+
+/// Nothing for a shop that is not backed up: a note says so.
+pub(super) fn section(shop: &ShopSettings) -> Option<Section> {
+    let backup = shop.backup.as_ref()?;
+    let mut rows = Rows::default();
+    rows.list("to", false, backup.to.iter().enumerate().map(repository));
+    contents(&mut rows, shop, backup);
+    match backup.schedule {
+        BackupSchedule::Every { ms: every } => {
+            rows.add("every", &every, &outer::BACKUP_EVERY_MS, ms, "after the last one");
+        }
+        BackupSchedule::Daily { minute } => {
+            let at = format!("{:02}:{:02}", minute / 60, minute % 60);
+            rows.put("at", at, false, format!("every day, {}", shop.time_zone));
+        }
+    }
+    keep(&mut rows, &backup.keep);
+    let (password, meaning) = match &backup.password {
+        Some(_) => ("•••", "opens every repository; keep it elsewhere too"),
+        None => ("made at first", "kept sealed in our records; a recovery sheet has it"),
+    };
+    rows.put("password", password.to_owned(), backup.password.is_none(), meaning);
+    let lose = &backup.lose_at_most_ms;
+    let meaning = "an older newest backup is an incident";
+    rows.put("lose_at_most", ms(lose), *lose == outer::LOSE_AT_MOST_MS, meaning);
+    let meaning = "a restore that takes longer is too slow";
+    rows.add("back_within", &backup.back_within_ms, &outer::BACK_WITHIN_MS, ms, meaning);
+    let meaning = "all data were read again by then";
+    rows.add("check", &backup.check_every_ms, &outer::CHECK_MS, ms, meaning);
+    limits(&mut rows, &backup.limits);
+    Some(rows.section(&format!("[shop.{}.backup]", shop.id), ""))
+}
+
+fn repository((at, to): (usize, &RepositorySettings)) -> (String, String) {
+    let meaning = if at == 0 { "takes the backup" } else { "gets a copy of it" };
+    let locked = match to {
+        RepositorySettings::S3 { locked_for_ms: Some(time), .. } => {
+            format!("; nobody deletes what is younger than {}", ms(time))
+        }
+        _ => String::new(),
+    };
+    (to.to_string(), format!("{meaning}{locked}"))
+}
+
+fn contents(rows: &mut Rows, shop: &ShopSettings, backup: &BackupSettings) {
+    let meaning = match (&shop.database, backup.database) {
+        (Some(_), true) => "every table, as of one moment",
+        (Some(_), false) => "its database is left out",
+        (None, _) => "no `database` is known",
+    };
+    rows.add("database", &backup.database, &true, ToString::to_string, meaning);
+    let also = backup.also.iter().map(|path| path.display().to_string());
+    rows.list("also", false, also.map(|path| (path, "as well".to_owned())));
+    let exclude = backup.exclude.iter().map(|pattern| (pattern.clone(), "left out".to_owned()));
+    rows.list("exclude", false, exclude);
+}
+
+fn keep(rows: &mut Rows, keep: &KeepSettings) {
+    let KeepSettings { within_ms, last, hourly, daily, weekly, monthly, yearly } = keep;
+    let counts = [
+        ("keep.hourly", hourly, "the last of so many hours"),
+        ("keep.daily", daily, "the last of so many days"),
+        ("keep.weekly", weekly, "the last of so many weeks"),
+        ("keep.monthly", monthly, "the last of so many months"),
+        ("keep.yearly", yearly, "the last of so many years"),
+    ];
+    let is_plain = *last == 1 && counts.iter().all(|(_, count, _)| **count == 0);
+    match within_ms {
+        Some(within) if is_plain => {
+            rows.add("keep", within, &outer::WITHIN_MS, ms, "everything that is not older");
+            return;
+        }
+        Some(within) => rows.put("keep.within", ms(within), false, "everything that is not older"),
+        None => {}
+    }
+    rows.add("keep.last", last, &1, number, "the newest in any case");
+    for (key, count, meaning) in counts.into_iter().filter(|(_, count, _)| **count > 0) {
+        rows.put(key, number(count), false, meaning);
+    }
+}
+
+fn limits(rows: &mut Rows, limits: &BackupLimits) {
+    let BackupLimits { bandwidth, memory_bytes, processors } = limits;
+    let shown = bandwidth.as_ref().map_or_else(|| "none".to_owned(), bytes);
+    rows.put("bandwidth", shown, bandwidth.is_none(), "most bytes a second");
+    rows.add("memory", memory_bytes, &outer::BACKUP_MEMORY, bytes, "a run that needs more ends");
+    let shown = processors.as_ref().map_or_else(|| "all".to_owned(), number);
+    rows.put("cpu", shown, processors.is_none(), "processors, behind everything else");
+}

@@ -1,0 +1,93 @@
+//! `[shop.ID.backup]`: what is read, and what is wrong with it.
+
+use super::*;
+use crate::config::{
+    BackupSchedule, BackupSettings, KeepSettings, RepositorySettings, SftpSettings,
+};
+
+const HOUR: u64 = 3_600_000;
+
+#[track_caller]
+fn backup(text: &str) -> BackupSettings {
+    let text = format!("{HEAD}[shop.lamps.backup]\n{text}");
+    let read = read(&text).unwrap_or_else(|errors| panic!("{text}: {:?}", errors.0));
+    read.shops[0].backup.clone().expect("a backup")
+}
+
+#[test]
+fn one_line_is_a_backup_with_every_default() {
+    assert!(read(HEAD).unwrap().shops[0].backup.is_none());
+    let read = backup("to = \"/mnt/usb\"");
+    assert_eq!(read.to, [RepositorySettings::Folder("/mnt/usb".into())]);
+    assert_eq!(read.schedule, BackupSchedule::Every { ms: 24 * HOUR });
+    let within_ms = Some(30 * 24 * HOUR);
+    let keep =
+        KeepSettings { within_ms, last: 1, hourly: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
+    assert_eq!(read.keep, keep);
+    assert_eq!((read.password.is_none(), read.database), (true, true));
+    // A day lies between two, and the next one takes its time.
+    assert_eq!((read.lose_at_most_ms, read.back_within_ms), (25 * HOUR, HOUR));
+    assert_eq!(backup("to = \"/b\"\nevery = \"2h\"").lose_at_most_ms, 24 * HOUR);
+    assert_eq!(
+        backup("to = \"/b\"\nat = \"02:30\"").schedule,
+        BackupSchedule::Daily { minute: 150 }
+    );
+    let keep = backup("to = \"/b\"\nkeep = { daily = 7, last = 3 }").keep;
+    assert_eq!((keep.within_ms, keep.daily, keep.last), (None, 7, 3));
+}
+
+#[test]
+fn places_are_read_in_every_form() {
+    let check = |to: &str, expect: &str| {
+        let read = backup(&format!("to = {to}"));
+        assert_eq!(read.to[0].to_string(), expect, "{to}");
+    };
+    check("\"sftp://me@nas.example:2222/a/b/\"", "sftp://me@nas.example:2222/a/b");
+    check("[\"sftp://nas/a\"]", "sftp://nas/a");
+    let keys = "key_id = \"${S3_KEY_ID}\", secret = \"${S3_SECRET}\"";
+    check(&format!("{{ s3 = \"s3://b/x/\", {keys} }}"), "s3://b/x");
+    let read = backup("to = { sftp = \"sftp://nas/a\", identity = \"/k\" }");
+    let expect = SftpSettings {
+        user: None,
+        host: "nas".into(),
+        port: None,
+        path: "/a".into(),
+        identity: Some("/k".into()),
+        known_hosts: None,
+    };
+    assert_eq!(read.to, [RepositorySettings::Sftp(expect)]);
+    let read = backup(&format!("to = {{ s3 = \"s3://b/x\", {keys}, locked_for = \"2d\" }}"));
+    let [RepositorySettings::S3 { locked_for_ms, .. }] = &read.to[..] else { panic!("{read:?}") };
+    assert_eq!(*locked_for_ms, Some(48 * HOUR));
+}
+
+#[test]
+fn what_is_wrong_with_a_backup_is_said() {
+    let check = |text: &str, expect: &[&str]| {
+        let errors = read(&format!("{HEAD}[shop.lamps.backup]\n{text}")).expect_err(text).0;
+        let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(said.len(), expect.len(), "{said:?}");
+        for (said, expect) in said.iter().zip(expect) {
+            assert!(said.contains(expect) && !said.contains("s3cret"), "{text}: {said}");
+        }
+    };
+    check("", &["[shop.lamps.backup] has no `to`; write `to = ["]);
+    check("to = \"usb\"", &["is neither a whole path nor begins with `s3://` or `sftp://`"]);
+    check("to = \"sftp://me:s3cret@nas/a\"", &["has a password in it; sign in by a key"]);
+    check("to = \"sftp://nas\"", &["which names no folder"]);
+    check("to = \"sftp://-oProxyCommand=x/a\"", &["which names no machine"]);
+    check("to = \"sftp://nas:x/a\"", &["whose port is none"]);
+    check("to = [\"/b\", \"/b\"]", &["`to` has /b twice"]);
+    check("to = \"/b\"\nat = \"25:00\"", &["which is no time of day"]);
+    check("to = \"/b\"\nat = \"02:00\"\nevery = \"1h\"", &["stand beside each other"]);
+    check("to = \"/b\"\nlose_at_most = \"1h\"", &["but 1d lie between two backups"]);
+    check("to = \"/b\"\npassword = \"s3cret\"", &["`password` stands here in clear"]);
+    check("to = \"/b\"\nexclude = \"/\"", &["which would leave out everything"]);
+    check("to = \"/b\"\nmemory = \"1MiB\"", &["but must be 256MiB to"]);
+    check("to = \"/b\"\nkeep = { dayly = 3 }", &["is `daily` meant?"]);
+    check("to = \"/b\"\nkeeps = \"3d\"", &["is `keep` meant?"]);
+    let two = "backup = { to = \"/b\" }\n[shop.socks]\nplatform = \"sample\"\n\
+               hosts = \"socks.example\"\napp = \"127.0.0.1:3002\"\nbackup = { to = \"/b\" }\n";
+    let errors = read(&format!("{HEAD}{two}")).expect_err("two shops").0;
+    assert!(errors[0].to_string().contains("/b has the backups of shop `lamps` already"));
+}
