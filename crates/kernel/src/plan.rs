@@ -119,14 +119,17 @@ pub enum OnFailure {
 pub struct PlanKind(Arc<str>);
 
 /// Every sort of plan that there is, for whoever names some in a configuration.
-pub const PLAN_KINDS: [&str; 7] = [
+pub const PLAN_KINDS: [&str; 10] = [
     "apply_configuration",
+    "back_up",
     "clean_up",
     "front",
     "renew_certificate",
     "restart_instance",
+    "restore_backup",
     "rolling_redeploy",
     "rolling_restart",
+    "verify_backup",
 ];
 
 /// Why a plan is none.

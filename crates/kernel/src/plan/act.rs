@@ -119,6 +119,46 @@ pub enum Act {
         shop: ShopId,
         pages: PageLook,
     },
+    /// Everything that is to be backed up of the shop is in a repository, as one snapshot.
+    BackUp {
+        shop: ShopId,
+        /// The repository, as the configuration names it, without secrets.
+        to: String,
+        /// Stands in the snapshot: by it a run finds its own again, and no other's.
+        mark: String,
+    },
+    /// The snapshot with this mark is in another repository too, and was read back there.
+    CopySnapshot {
+        shop: ShopId,
+        from: String,
+        to: String,
+        mark: String,
+    },
+    /// Snapshots that the shop's rules do not keep are taken off the list, for good; with `prune`,
+    /// what only they used is marked, and what was marked long ago is deleted.
+    ForgetSnapshots {
+        shop: ShopId,
+        at: String,
+        prune: bool,
+    },
+    /// A repository is whole: its structure, and one part of so many of its data.
+    CheckRepository {
+        shop: ShopId,
+        at: String,
+        part: u8,
+        of: u8,
+    },
+    /// What lies at a path of a snapshot is in a folder of this machine.
+    RestoreFiles {
+        shop: ShopId,
+        at: String,
+        /// Its whole id.
+        snapshot: String,
+        /// From the root; `/` is all of it.
+        path: String,
+        /// A whole path. What lies there under other names stays.
+        target: String,
+    },
     /// Our own old records are removed, for good.
     RemoveOldData {
         what: OldData,
@@ -175,6 +215,7 @@ pub enum Area {
     Records,
     Certificates,
     WebServer,
+    Backups,
 }
 
 /// What a run lays its hands on.
@@ -194,6 +235,14 @@ pub enum Subject {
     /// What the edge shows of one shop when somebody comes by https.
     Certificate {
         shop: ShopId,
+    },
+    /// One repository, by its place: who adds to it or removes from it.
+    Repository {
+        place: String,
+    },
+    /// A folder of this machine that something is restored into.
+    Folder {
+        path: String,
     },
 }
 
@@ -237,6 +286,11 @@ impl Act {
             Self::TakePorts { .. } => "take_ports",
             Self::ReturnPorts { .. } => "return_ports",
             Self::ComparePages { .. } => "compare_pages",
+            Self::BackUp { .. } => "back_up",
+            Self::CopySnapshot { .. } => "copy_snapshot",
+            Self::ForgetSnapshots { .. } => "forget_snapshots",
+            Self::CheckRepository { .. } => "check_repository",
+            Self::RestoreFiles { .. } => "restore_files",
             Self::RemoveOldData { .. } => "remove_old_data",
         }
     }
@@ -302,9 +356,35 @@ impl Act {
                 put("what", what.code().into());
                 put("older_than_ms", (*older_than_ms).into());
             }
-            _ => {}
+            _ => params.extend(self.params_of_backups()),
         }
         params
+    }
+
+    fn params_of_backups(&self) -> Params {
+        let text = |name: &str, value: &str| (name.to_owned(), value.into());
+        match self {
+            Self::BackUp { shop, to, .. } => {
+                Params::from([text("shop", shop.as_str()), text("to", to)])
+            }
+            Self::CopySnapshot { shop, from, to, .. } => {
+                Params::from([text("shop", shop.as_str()), text("from", from), text("to", to)])
+            }
+            Self::ForgetSnapshots { shop, at, .. } => {
+                Params::from([text("shop", shop.as_str()), text("at", at)])
+            }
+            Self::CheckRepository { shop, at, part, of } => {
+                let number = |name: &str, value: u8| (name.to_owned(), u64::from(value).into());
+                let place = [text("shop", shop.as_str()), text("at", at)];
+                place.into_iter().chain([number("part", *part), number("of", *of)]).collect()
+            }
+            Self::RestoreFiles { shop, at, snapshot, path, target } => {
+                let place = [text("shop", shop.as_str()), text("at", at), text("path", path)];
+                let more = [text("snapshot", snapshot), text("target", target)];
+                place.into_iter().chain(more).collect()
+            }
+            _ => Params::new(),
+        }
     }
 
     /// The instance it is about, when it is about one.
@@ -329,6 +409,11 @@ impl Act {
             | Self::TakePorts { .. }
             | Self::ReturnPorts { .. }
             | Self::ComparePages { .. }
+            | Self::BackUp { .. }
+            | Self::CopySnapshot { .. }
+            | Self::ForgetSnapshots { .. }
+            | Self::CheckRepository { .. }
+            | Self::RestoreFiles { .. }
             | Self::RemoveOldData { .. } => None,
         }
     }
@@ -348,6 +433,11 @@ impl Act {
             | Self::TakePorts { .. }
             | Self::ReturnPorts { .. }
             | Self::ComparePages { .. } => Area::WebServer,
+            Self::BackUp { .. }
+            | Self::CopySnapshot { .. }
+            | Self::ForgetSnapshots { .. }
+            | Self::CheckRepository { .. }
+            | Self::RestoreFiles { .. } => Area::Backups,
             _ => Area::Instances,
         }
     }
@@ -361,6 +451,17 @@ impl Act {
         match self {
             Self::ApplyConfiguration { .. } => vec![exclusive(Subject::Configuration)],
             Self::RemoveOldData { what, .. } => vec![exclusive(Subject::Records { what: *what })],
+            // Who only reads waits for nobody: the repository's own locks keep what they read. And
+            // hours of backup keep nobody from changing the configuration.
+            Self::BackUp { to: place, .. }
+            | Self::CopySnapshot { to: place, .. }
+            | Self::ForgetSnapshots { at: place, .. } => {
+                vec![exclusive(Subject::Repository { place: place.clone() })]
+            }
+            Self::CheckRepository { .. } => Vec::new(),
+            Self::RestoreFiles { target, .. } => {
+                vec![exclusive(Subject::Folder { path: target.clone() })]
+            }
             Self::ConfigureWebServer { .. }
             | Self::RecordPages { .. }
             | Self::YieldPorts { .. }
