@@ -1,4 +1,5 @@
-// A code that no word is known for, as a person can still read it. Never an empty cell.
+// What turns a code with its parameters into words; a code that none are known for, as a person can still read it. Never
+// an empty cell.
 
 import type { Message } from '../api/frame'
 import type { Params } from '../api/types'
@@ -6,6 +7,11 @@ import type { Format } from '../format'
 
 export type Say = (params: Params, format: Format, now_ms: number) => string
 export type Sayings = Record<string, Say>
+
+// A parameter as a message needs it.
+export const text = (value: Params[string] | undefined) => String(value ?? '?')
+export const num = (value: Params[string] | undefined) => (value === undefined ? undefined : Number(value))
+export const has = (params: Params, name: string) => params[name] !== undefined && params[name] !== ''
 
 /** `another_instance_healthy`, {shop: 'lamps'} → `Another instance healthy (shop lamps)`. */
 export function readable({ code, params }: Message): string {

@@ -1,11 +1,8 @@
 // Warum etwas nicht getan wurde, auf Deutsch: was Ausführende und die Änderungsmaschine als Code sagen, und die Fehler der API.
 
-import type { Params } from '../api/types'
+import { has, num, text } from './readable'
 import type { Refusals } from './refusals.en'
 
-const text = (value: Params[string] | undefined) => String(value ?? '?')
-const num = (value: Params[string] | undefined) => (value === undefined ? undefined : Number(value))
-const has = (params: Params, name: string) => params[name] !== undefined && params[name] !== ''
 const STATES: Record<string, string> = { running: 'läuft', starting: 'startet', stopping: 'hält gerade an', stopped: 'ist angehalten', failed: 'ist gescheitert', unknown: 'ist in unbekanntem Zustand' }
 
 export const refusals: Refusals = {

@@ -1,11 +1,7 @@
 // Why something was not done, in English: what performers and the change engine say by code, and the errors of the API.
 
-import type { Params } from '../api/types'
-import type { Sayings } from './readable'
+import { has, num, text, type Sayings } from './readable'
 
-const text = (value: Params[string] | undefined) => String(value ?? '?')
-const num = (value: Params[string] | undefined) => (value === undefined ? undefined : Number(value))
-const has = (params: Params, name: string) => params[name] !== undefined && params[name] !== ''
 const STATES: Record<string, string> = { running: 'runs', starting: 'is starting', stopping: 'is stopping', stopped: 'is stopped', failed: 'has failed', unknown: 'is in an unknown state' }
 
 /** What stands in the way, as a sentence. */

@@ -1,0 +1,43 @@
+// Wie Zustände, Abhilfen, Pläne und Schritte überall heißen, auf Deutsch.
+
+import type { RunState } from '../../api/frame'
+import { has, num, text, type Sayings } from '../readable'
+
+export const METHODS: Record<string, string> = { link: 'per Link', invitation: 'per Einladung', password: 'per Passwort', second_factor: 'mit zweitem Faktor', recovery_code: 'per Wiederherstellungscode' }
+export const RUN_STATES: Record<RunState, string> = {
+  awaiting_approval: 'Wartet auf Genehmigung', waiting: 'Wartet', running: 'Läuft', done: 'Erledigt', failed: 'Fehlgeschlagen', cancelled: 'Abgebrochen',
+  undoing: 'Wird zurückgenommen', undone: 'Zurückgenommen', undo_failed: 'Nicht zurückzunehmen', stuck: 'Braucht Ihre Entscheidung',
+}
+
+export const ACTIONS: Record<string, string> = { restart_instance: 'Instanz neu starten', free_disk: 'Platz auf dem Datenträger schaffen', renew_certificate: 'Zertifikat erneuern' }
+export const OLD_DATA: Record<string, string> = { run_logs: 'Protokolle von Änderungen', minutes: 'Zahlen je Minute' }
+export const TITLES: Sayings = {
+  front: () => 'Storewarden davorsetzen',
+  restart_instance: (p) => (has(p, 'instance') ? `${text(p['instance'])} neu starten` : 'Eine Instanz neu starten'),
+  rolling_restart: () => 'Alle Instanzen neu starten, eine nach der anderen',
+  rolling_redeploy: (p) => (has(p, 'release') ? `${text(p['release'])} einspielen, eine Instanz nach der anderen` : 'Ein Release einspielen, eine Instanz nach der anderen'),
+  renew_certificate: (p) => (has(p, 'hosts') ? `Zertifikat für ${text(p['hosts'])} erneuern` : 'Zertifikat erneuern'),
+  apply_configuration: () => 'Geänderte Konfiguration in Kraft setzen',
+  clean_up: () => 'Unsere alten Aufzeichnungen entfernen',
+}
+export const ACTS: Sayings = {
+  configure_web_server: (p) => `Den Webserver auf ${text(p['listen'])} lauschen lassen, durch ${text(p['files'])}`,
+  record_pages: (p) => `Festhalten, wie ${text(p['host'])} antwortet: ${text(p['paths'])}`,
+  yield_ports: (p) => `${text(p['listen'])} vorerst dem Webserver lassen`,
+  unyield_ports: (p) => `${text(p['listen'])} niemandem mehr lassen`,
+  take_ports: (p) => (p['how'] === 'gap' ? `${text(p['listen'])} vom Webserver übernehmen; wer in den Millisekunden dazwischen kommt, wird abgewiesen` : `${text(p['listen'])} samt Sockets vom Webserver übernehmen: Niemand wird abgewiesen`),
+  return_ports: (p) => `${text(p['listen'])} dem Webserver zurückgeben; wer in den paar Hundertsteln dazwischen kommt, wird abgewiesen`,
+  compare_pages: (p) => `Sehen, dass ${text(p['host'])} antwortet wie zuvor: ${text(p['paths'])}`,
+  drain: (p) => `Keine neuen Besucher mehr zu ${text(p['instance'])}`,
+  undrain: (p) => `Wieder Besucher zu ${text(p['instance'])}`,
+  stop: (p) => `${text(p['instance'])} anhalten`,
+  start: (p) => `${text(p['instance'])} starten`,
+  restart: (p) => `${text(p['instance'])} neu starten`,
+  await_healthy: (p) => `Warten, bis ${text(p['instance'])} seine Prüfungen besteht`,
+  deploy: (p) => `${text(p['release'])} auf ${text(p['instance'])} einspielen${has(p, 'before') ? `, statt ${text(p['before'])}` : ''}`,
+  apply_configuration: () => 'Konfigurationsdatei schreiben und in Kraft setzen',
+  order_certificate: (p) => `Zertifikat für ${text(p['hosts'])} bestellen`,
+  serve_certificate: (p) => `Besuchern das neue Zertifikat zeigen${has(p, 'serial') ? `, statt ${text(p['serial'])}` : ''}`,
+  restore_certificate: (p) => (has(p, 'serial') ? `Besuchern wieder Zertifikat ${text(p['serial'])} zeigen` : 'Besuchern kein bestelltes Zertifikat zeigen, wie vor dem ersten'),
+  remove_old_data: (p, f, now) => `${OLD_DATA[text(p['what'])] ?? text(p['what'])} entfernen${has(p, 'older_than_ms') ? `, die älter sind als ${f.moment(num(p['older_than_ms']), now)}` : ''}`,
+}

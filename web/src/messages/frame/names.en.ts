@@ -1,0 +1,44 @@
+// What states, remedies, plans and steps are called wherever they are named, in English.
+
+import type { RunState } from '../../api/frame'
+import { has, num, text, type Sayings } from '../readable'
+
+export const METHODS: Record<string, string> = { link: 'by link', invitation: 'by invitation', password: 'by password', second_factor: 'with second factor', recovery_code: 'by recovery code' }
+export const RUN_STATES: Record<RunState, string> = {
+  awaiting_approval: 'Waits for approval', waiting: 'Waits', running: 'Running', done: 'Done', failed: 'Failed', cancelled: 'Cancelled',
+  undoing: 'Being taken back', undone: 'Taken back', undo_failed: 'Could not be taken back', stuck: 'Needs your decision',
+}
+
+/** What remedies and steps are called wherever they are named. */
+export const ACTIONS: Record<string, string> = { restart_instance: 'restart the instance', free_disk: 'free space on the disk', renew_certificate: 'renew the certificate' }
+export const OLD_DATA: Record<string, string> = { run_logs: 'logs of changes', minutes: 'figures by the minute' }
+export const TITLES: Sayings = {
+  front: () => 'Put Storewarden in front',
+  restart_instance: (p) => (has(p, 'instance') ? `Restart ${text(p['instance'])}` : 'Restart an instance'),
+  rolling_restart: () => 'Restart all instances, one after the other',
+  rolling_redeploy: (p) => (has(p, 'release') ? `Deploy ${text(p['release'])}, one instance after the other` : 'Deploy a release, one instance after the other'),
+  renew_certificate: (p) => (has(p, 'hosts') ? `Renew the certificate for ${text(p['hosts'])}` : 'Renew the certificate'),
+  apply_configuration: () => 'Put the changed configuration in force',
+  clean_up: () => 'Remove old records of ours',
+}
+export const ACTS: Sayings = {
+  configure_web_server: (p) => `Have the web server listen on ${text(p['listen'])}, by ${text(p['files'])}`,
+  record_pages: (p) => `Note how ${text(p['host'])} answers: ${text(p['paths'])}`,
+  yield_ports: (p) => `Leave ${text(p['listen'])} to the web server for now`,
+  unyield_ports: (p) => `Leave ${text(p['listen'])} to nobody any more`,
+  take_ports: (p) => (p['how'] === 'gap' ? `Take ${text(p['listen'])} over from the web server; whoever comes in the milliseconds between is refused` : `Take ${text(p['listen'])} over from the web server, socket and all: nobody is refused`),
+  return_ports: (p) => `Give ${text(p['listen'])} back to the web server; whoever comes in the few hundredths of a second between is refused`,
+  compare_pages: (p) => `See that ${text(p['host'])} answers as before: ${text(p['paths'])}`,
+  drain: (p) => `Send no new visitors to ${text(p['instance'])}`,
+  undrain: (p) => `Send visitors to ${text(p['instance'])} again`,
+  stop: (p) => `Stop ${text(p['instance'])}`,
+  start: (p) => `Start ${text(p['instance'])}`,
+  restart: (p) => `Restart ${text(p['instance'])}`,
+  await_healthy: (p) => `Wait until ${text(p['instance'])} answers its checks`,
+  deploy: (p) => `Deploy ${text(p['release'])} to ${text(p['instance'])}${has(p, 'before') ? `, instead of ${text(p['before'])}` : ''}`,
+  apply_configuration: () => 'Write the configuration file and put it in force',
+  order_certificate: (p) => `Order a certificate for ${text(p['hosts'])}`,
+  serve_certificate: (p) => `Show visitors the new certificate${has(p, 'serial') ? `, instead of ${text(p['serial'])}` : ''}`,
+  restore_certificate: (p) => (has(p, 'serial') ? `Show visitors certificate ${text(p['serial'])} again` : 'Show visitors no ordered certificate, as before the first'),
+  remove_old_data: (p, f, now) => `Remove ${OLD_DATA[text(p['what'])] ?? text(p['what'])}${has(p, 'older_than_ms') ? ` from before ${f.moment(num(p['older_than_ms']), now)}` : ''}`,
+}
