@@ -247,7 +247,7 @@ impl ProcessDriver {
         let spawn = (self.keeper.0)(self.folder.path())
             .in_our_group()
             .stdin(Stdin::Descriptor(OwnedFd::from(its)))
-            .output_to(self.folder.log());
+            .output_to(self.folder.keeper_log());
         // Whoever outlives us is not waited for; until then the runtime collects what is left.
         drop(spawn.start().map_err(AppsError::Keeper)?);
         let mut ours = tokio::net::UnixStream::from_std(ours).map_err(AppsError::Talk)?;
@@ -256,7 +256,7 @@ impl ProcessDriver {
         heard.map_err(|late| AppsError::Talk(late.into()))?.map_err(AppsError::Talk)?;
         match said.as_str() {
             keeper::RUNS => Ok(()),
-            "" => Err(AppsError::Silent(self.folder.log_tail(LAST_LINES)?.join("\n"))),
+            "" => Err(AppsError::Silent(self.folder.keeper_log_tail(LAST_LINES)?.join("\n"))),
             why => Err(AppsError::NotStarted(why.to_owned())),
         }
     }

@@ -95,8 +95,14 @@ impl Folder {
         &self.path
     }
 
+    /// What the command says.
     pub(super) fn log(&self) -> PathBuf {
         self.path.join("log")
+    }
+
+    /// What the keeper says.
+    pub(super) fn keeper_log(&self) -> PathBuf {
+        self.path.join("keeper.log")
     }
 
     pub(super) fn order(&self) -> Result<Option<Order>, AppsError> {
@@ -130,28 +136,26 @@ impl Folder {
         }
     }
 
-    /// The last lines of the log, the newest last; none when there is no log.
+    /// The last lines that the command said, the newest last; none when it said nothing.
     pub(super) fn log_tail(&self, lines: usize) -> Result<Vec<String>, AppsError> {
-        let path = self.log();
-        let failed = |source| AppsError::Read { path: path.clone(), source };
-        let mut file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(failed(source)),
-        };
-        let length = file.metadata().map_err(failed)?.len();
-        let from = length.saturating_sub(TAIL_BYTES);
-        file.seek(SeekFrom::Start(from)).map_err(failed)?;
-        let mut bytes = Vec::new();
-        file.take(TAIL_BYTES).read_to_end(&mut bytes).map_err(failed)?;
-        Ok(last_lines(&String::from_utf8_lossy(&bytes), lines))
+        tail(&self.log(), lines)
     }
 
-    /// Moves a log that has grown too long aside. Whoever appends to it goes on appending to the
+    /// The last lines that the keeper said.
+    pub(super) fn keeper_log_tail(&self, lines: usize) -> Result<Vec<String>, AppsError> {
+        tail(&self.keeper_log(), lines)
+    }
+
+    /// Moves logs that have grown too long aside. Whoever appends to one goes on appending to the
     /// empty one; what is said in between may be lost.
-    pub(super) fn trim_log(&self) -> io::Result<()> {
-        let path = self.log();
-        let length = match fs::metadata(&path) {
+    pub(super) fn trim_logs(&self) -> io::Result<()> {
+        let log = self.trim(&self.log(), "log.1");
+        let keeper_log = self.trim(&self.keeper_log(), "keeper.log.1");
+        log.and(keeper_log)
+    }
+
+    fn trim(&self, path: &Path, aside: &str) -> io::Result<()> {
+        let length = match fs::metadata(path) {
             Ok(found) => found.len(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
@@ -159,8 +163,8 @@ impl Folder {
         if length <= MOST_LOG_BYTES {
             return Ok(());
         }
-        fs::copy(&path, self.path.join("log.1"))?;
-        OpenOptions::new().write(true).open(&path)?.set_len(0)
+        fs::copy(path, self.path.join(aside))?;
+        OpenOptions::new().write(true).open(path)?.set_len(0)
     }
 
     fn of_our_version<T>(
@@ -207,6 +211,21 @@ impl Folder {
         };
         write().map_err(|source| AppsError::Write { path: path.clone(), source })
     }
+}
+
+fn tail(path: &Path, lines: usize) -> Result<Vec<String>, AppsError> {
+    let failed = |source| AppsError::Read { path: path.to_owned(), source };
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(failed(source)),
+    };
+    let length = file.metadata().map_err(failed)?.len();
+    let from = length.saturating_sub(TAIL_BYTES);
+    file.seek(SeekFrom::Start(from)).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(TAIL_BYTES).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(last_lines(&String::from_utf8_lossy(&bytes), lines))
 }
 
 fn last_lines(text: &str, lines: usize) -> Vec<String> {
@@ -281,13 +300,13 @@ mod tests {
     fn a_log_that_grew_too_long_is_moved_aside_under_its_writer() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::at(temporary.path());
-        folder.trim_log().unwrap();
+        folder.trim_logs().unwrap();
         let mut writer = OpenOptions::new().create(true).append(true).open(folder.log()).unwrap();
         writer.set_len(MOST_LOG_BYTES).unwrap();
-        folder.trim_log().unwrap();
+        folder.trim_logs().unwrap();
         assert_eq!(fs::metadata(folder.log()).unwrap().len(), MOST_LOG_BYTES);
         writer.write_all(b"x").unwrap();
-        folder.trim_log().unwrap();
+        folder.trim_logs().unwrap();
         writer.write_all(b"after").unwrap();
         assert_eq!(fs::read(folder.log()).unwrap(), b"after");
         let aside = fs::metadata(temporary.path().join("log.1")).unwrap().len();

@@ -182,7 +182,7 @@ impl<N: Fn() -> i64> Keeper<N> {
         self.starts += 1;
         let mark = format!("{}.{}", self.own, self.starts);
         let spawn = self.spawn(&mark)?;
-        if let Err(error) = self.folder.trim_log() {
+        if let Err(error) = self.folder.trim_logs() {
             warn!(%error, "the log could not be moved aside");
         }
         self.write(Phase::Starting { mark: mark.clone() })?;
@@ -290,7 +290,7 @@ impl<N: Fn() -> i64> Keeper<N> {
     }
 
     fn check_log(&self) {
-        if let Err(error) = self.folder.trim_log() {
+        if let Err(error) = self.folder.trim_logs() {
             warn!(%error, "the log could not be moved aside");
         }
     }

@@ -69,7 +69,8 @@ async fn a_crash_loop_backs_off() {
     };
     assert_eq!((exit, retries), (Exit::Code { code: 3 }, true));
     assert!(again_at_ms.is_some_and(|at_ms| at_ms > now_ms() - 5_000), "{again_at_ms:?}");
-    assert_eq!(last_lines.last().map(String::as_str), Some("something is wrong"));
+    // And nothing that the keeper says.
+    assert!(!last_lines.is_empty() && last_lines.iter().all(|line| line == "something is wrong"));
     driver.stop().await.unwrap();
 }
 
