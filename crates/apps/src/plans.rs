@@ -169,7 +169,7 @@ impl<'a> Maker<'a> {
         }
         let is_there = self.view.releases.iter().any(|known| known == release);
         if !is_release_name(release) || !is_there {
-            return Err(Refused::NoRelease { shop: shop(), release: release.to_owned() });
+            return Err(Refused::no_release(shop(), release, &self.view.releases));
         }
         match &self.view.current_release {
             None => Err(Refused::NoWayBack { shop: shop() }),

@@ -41,7 +41,12 @@ export const refusals: Refusals = {
     no_launch: (p) => `Die Konfiguration sagt nicht, wie ${text(p['instance'])} gestartet wird: Weder \`unit\` noch \`command\` steht da.`,
     last_instance: (p, f) => `${text(p['instance'])} ist die letzte Instanz, der es gut geht. ${has(p, 'held') ? `Etwa ${f.count(num(p['held']))} Anfragen` : 'Anfragen von Besuchern'} würden etwa ${f.span(num(p['for_ms']))} festgehalten.`,
     no_deploy: () => 'Die Konfiguration sagt nicht, wo Releases liegen: Sie hat kein `deploy`.',
-    no_release: (p) => `Ein Release ${text(p['release'])} gibt es nicht.`,
+    no_release: (p, f) => {
+      const none = `Ein Release ${text(p['release'])} gibt es nicht`
+      if (!has(p, 'known')) return `${none}, und auch kein anderes.`
+      const others = num(p['others']) ?? 0
+      return `${none}. Es gibt: ${text(p['known'])}${others > 0 ? ` und ${f.count(others)} weitere` : ''}.`
+    },
     runs_already: (p) => `Release ${text(p['release'])} läuft schon.`,
     no_way_back: () => 'Welches Release jetzt läuft, ist nicht bekannt; es gäbe keinen Weg zurück.',
     field_missing: (p) => `Eine Angabe fehlt: ${text(p['field'])}.`,

@@ -41,7 +41,12 @@ const reason: Sayings = {
   no_launch: (p) => `The configuration does not say how ${text(p['instance'])} is started: it has neither \`unit\` nor \`command\`.`,
   last_instance: (p, f) => `${text(p['instance'])} is the last instance that is well. ${has(p, 'held') ? `About ${f.count(num(p['held']))} requests` : 'Visitors’ requests'} would be held for about ${f.span(num(p['for_ms']))}.`,
   no_deploy: () => 'The configuration says nothing of where releases are: it has no `deploy`.',
-  no_release: (p) => `There is no release ${text(p['release'])}.`,
+  no_release: (p, f) => {
+    const none = `There is no release ${text(p['release'])}`
+    if (!has(p, 'known')) return `${none}, and no other.`
+    const others = num(p['others']) ?? 0
+    return `${none}. There are: ${text(p['known'])}${others > 0 ? `, and ${f.count(others)} more` : ''}.`
+  },
   runs_already: (p) => `Release ${text(p['release'])} runs already.`,
   no_way_back: () => 'It is not known which release runs now, so there would be no way back.',
   field_missing: (p) => `Something is missing: ${text(p['field'])}.`,

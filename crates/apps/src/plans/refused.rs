@@ -1,6 +1,9 @@
 //! Why no plan was made.
 
-use kernel::{InstanceName, Params, ShopId};
+use kernel::{InstanceName, Params, ShopId, config::nearest};
+
+/// Releases that are named to whoever asked for one that is not there.
+const NAMED: usize = 8;
 
 /// A plan that is not made, and why: a code with parameters, as for findings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,8 +26,15 @@ pub enum Refused {
     },
     #[error("shop `{shop}` has no `deploy`, so that nobody knows where its releases are")]
     NoDeploy { shop: ShopId },
-    #[error("shop `{shop}` has no release `{release}`")]
-    NoRelease { shop: ShopId, release: String },
+    #[error("shop `{shop}` has no release `{release}`: {}", known_text(known, *others))]
+    NoRelease {
+        shop: ShopId,
+        release: String,
+        /// Some of those that there are: what may have been meant, then the last by name.
+        known: Vec<String>,
+        /// How many there are besides.
+        others: usize,
+    },
     #[error("shop `{shop}` runs release `{release}` already")]
     RunsAlready { shop: ShopId, release: String },
     #[error("no release of shop `{shop}` runs that one could go back to: point its link at one")]
@@ -32,6 +42,15 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// For a release that is none of `all`, which are sorted.
+    pub(super) fn no_release(shop: ShopId, release: &str, all: &[String]) -> Self {
+        let near = nearest(release, all.iter().map(String::as_str));
+        let rest = all.iter().rev().map(String::as_str).filter(|name| Some(*name) != near);
+        let known: Vec<_> = near.into_iter().chain(rest).take(NAMED).map(str::to_owned).collect();
+        let others = all.len() - known.len();
+        Self::NoRelease { shop, release: release.to_owned(), known, others }
+    }
+
     /// Names its message, snake_case.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -76,12 +95,29 @@ impl Refused {
                     put("held", (*held).into());
                 }
             }
-            Self::NoRelease { shop, release } | Self::RunsAlready { shop, release } => {
+            Self::NoRelease { shop, release, known, others } => {
+                put("shop", shop.as_str().into());
+                put("release", release.as_str().into());
+                put("known", known.join(", ").into());
+                put("others", (*others as u64).into());
+            }
+            Self::RunsAlready { shop, release } => {
                 put("shop", shop.as_str().into());
                 put("release", release.as_str().into());
             }
         }
         params
+    }
+}
+
+fn known_text(known: &[String], others: usize) -> String {
+    let quoted: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+    match (quoted.as_slice(), others) {
+        ([], _) => "there is none at all".to_owned(),
+        ([one], 0) => format!("there is {one}"),
+        ([most @ .., last], 0) => format!("there are {} and {last}", most.join(", ")),
+        (some, 1) => format!("there are {} and another", some.join(", ")),
+        (some, others) => format!("there are {} and {others} others", some.join(", ")),
     }
 }
 

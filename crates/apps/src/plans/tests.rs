@@ -142,17 +142,32 @@ fn a_release_goes_back_as_it_came() {
     let c = "deploy c 2 (deploy c 1), await_healthy c";
     check("2", |_| {}, &[c.to_owned(), around("a"), around("b")].join(", "));
     check("1", |_| {}, "refused: shop `lamps` runs release `1` already");
-    check("3", |_| {}, "refused: shop `lamps` has no release `3`");
+    check("300", |_| {}, "refused: shop `lamps` has no release `300`: there are `2` and `1`");
     check(
         "..",
         |view| view.releases.push("..".into()),
-        "refused: shop `lamps` has no release `..`",
+        "refused: shop `lamps` has no release `..`: there are `..`, `2` and `1`",
     );
     check(
         "2",
         |view| view.current_release = None,
         "refused: no release of shop `lamps` runs that one could go back to: point its link at one",
     );
+}
+
+#[test]
+fn who_asks_for_a_release_that_is_not_there_hears_of_those_that_are() {
+    let check = |all: &[&str], release: &str, known: &str, others: u64| {
+        let all: Vec<_> = all.iter().map(|&name| name.to_owned()).collect();
+        let params = Refused::no_release(lamps(), release, &all).params();
+        let found = (&params["known"], &params["others"]);
+        assert_eq!(found, (&known.into(), &others.into()), "{release}");
+    };
+    check(&[], "1.0", "", 0);
+    check(&["1.0.0", "1.1.0", "1.2.0"], "nothing", "1.2.0, 1.1.0, 1.0.0", 0);
+    check(&["1.0.0", "1.1.0", "1.2.0"], "1.0.O", "1.0.0, 1.2.0, 1.1.0", 0);
+    let ten = ["a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9"];
+    check(&ten, "nothing", "a9, a8, a7, a6, a5, a4, a3, a2", 2);
 }
 
 #[test]
