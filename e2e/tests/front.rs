@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 use testkit::{
-    process::{Process, Spawn, run_to_end},
+    process::{Process, Signal, Spawn, run_to_end},
     wait_until,
 };
 use tokio::task::JoinHandle;
@@ -36,13 +36,28 @@ struct Play {
     stage: Stage,
     folder: tempfile::TempDir,
     door: SocketAddr,
-    nginx: Process,
-    storewarden: Process,
+    servers: Servers,
     customers: Customers,
 }
 
+/// Ended with the play, however that ends: neither may outlive a test that failed.
+struct Servers {
+    nginx: Process,
+    storewarden: Process,
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        // Told twice, it waits for nobody's request. It may have ended by now.
+        let _ = self.storewarden.signal(Signal::Terminate);
+        self.storewarden.end_now(Signal::Terminate, GRACE);
+        self.nginx.end_now(Signal::Terminate, GRACE);
+    }
+}
+
 impl Play {
-    async fn open() -> Result<Option<Self>> {
+    /// With `copies`, sockets change hands; without, the edge listens as soon as they are free.
+    async fn open(copies: bool) -> Result<Option<Self>> {
         let nginx = PathBuf::from("/usr/sbin/nginx");
         if !has_postgres() || !nginx.exists() {
             println!("skipped: PostgreSQL or nginx is not installed");
@@ -58,7 +73,8 @@ impl Play {
         let door = testkit::free_port();
         let instances: Vec<SocketAddr> = stage.instances().iter().map(Instance::address).collect();
         let nginx = before(&nginx, folder.path(), door, &instances).await?;
-        let storewarden = beside(folder.path(), &instances)?;
+        let storewarden = beside(folder.path(), &instances, copies)?;
+        let servers = Servers { nginx, storewarden };
         let options = Options {
             host: format!("shop.example:{}", door.port()),
             per_minute: 600,
@@ -66,7 +82,7 @@ impl Play {
             ..Options::to(door)
         };
         let customers = Customers::start(options);
-        Ok(Some(Self { stage, folder, door, nginx, storewarden, customers }))
+        Ok(Some(Self { stage, folder, door, servers, customers }))
     }
 
     fn ask(&self, arguments: &[&str]) -> Result<Vec<u8>> {
@@ -119,21 +135,21 @@ impl Play {
     }
 
     /// Has control die at each of these moments, one after the other, from the deed on.
-    async fn dying(&self, moments: &[String], deed: impl FnOnce() -> Result<()>) -> Result<()> {
+    async fn dying(&self, moments: &str, deed: impl FnOnce() -> Result<String>) -> Result<String> {
         let file = self.state().join("die-at");
-        let (first, rest) = moments.split_first().context("moments")?;
-        fs::write(&file, first)?;
-        deed()?;
-        for next in rest.iter().map(Some).chain([None]) {
-            wait_until("control to die", LONG, async || {
-                if file.exists() { Err(fs::read_to_string(&file)) } else { Ok(()) }
-            })
-            .await;
-            if let Some(next) = next {
-                fs::write(&file, next)?;
-            }
-        }
-        Ok(())
+        fs::write(&file, moments)?;
+        let run = deed()?;
+        wait_until("control to die", LONG, async || {
+            let Ok(left) = fs::read_to_string(&file) else { return Ok(()) };
+            let run = self.json(&["runs", "show", &run]).map(|run| {
+                let states = run["steps"].as_array().into_iter().flatten();
+                let states: Vec<_> = states.map(|step| step["state"].clone()).collect();
+                format!("{} {states:?} {}", run["state"], run["cause"])
+            });
+            Err((left, run.unwrap_or_else(|error| format!("{error:#}"))))
+        })
+        .await;
+        Ok(run)
     }
 
     /// Every order that a customer was told of is in the shop's database.
@@ -152,7 +168,7 @@ impl Play {
     async fn end(mut self) -> Result<()> {
         self.customers.stop(GRACE).await;
         self.check_books().await?;
-        for process in [&mut self.storewarden, &mut self.nginx] {
+        for process in [&mut self.servers.storewarden, &mut self.servers.nginx] {
             let status = process.stop(GRACE).await?;
             ensure!(status.success(), "it ended with {status}");
         }
@@ -196,7 +212,7 @@ fn request() -> String {
     "GET / HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n".to_owned()
 }
 
-fn beside(folder: &Path, instances: &[SocketAddr]) -> Result<Process> {
+fn beside(folder: &Path, instances: &[SocketAddr], copies: bool) -> Result<Process> {
     let apps: Vec<String> = instances.iter().map(|at| format!("\"{at}\"")).collect();
     let text = format!(
         "# Beside nginx.\nversion = 1\n\n[control]\nlisten = \"{}\"\n\n[shop.{SHOP}]\n\
@@ -210,6 +226,7 @@ fn beside(folder: &Path, instances: &[SocketAddr]) -> Result<Process> {
     let spawn = Spawn::new(program("storewarden")?).args(["up", "--config"]);
     let spawn = spawn.arg(folder.join("storewarden.toml")).arg("--state").arg(folder.join("state"));
     let spawn = spawn.env("STOREWARDEN_RESTART_AT_ONCE", "1");
+    let spawn = if copies { spawn } else { spawn.env("STOREWARDEN_COPIES_NO_SOCKETS", "1") };
     Ok(spawn.output_to(folder.join("storewarden.log")).start()?)
 }
 
@@ -246,7 +263,7 @@ fn visitor(door: SocketAddr, ended: &Arc<AtomicBool>) -> JoinHandle<Met> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shop_beside_nginx_is_seen_and_storewarden_takes_its_place_and_gives_it_back()
 -> Result<()> {
-    let Some(play) = Play::open().await? else { return Ok(()) };
+    let Some(play) = Play::open(true).await? else { return Ok(()) };
     let shop = play
         .shop_is("the shop to be seen by its log", |shop| {
             shop["beside"]["lines"].as_u64().is_some_and(|lines| lines > 20)
@@ -260,7 +277,7 @@ async fn a_shop_beside_nginx_is_seen_and_storewarden_takes_its_place_and_gives_i
     // A rotation loses no line and counts none twice.
     let log = play.folder.path().join("access.log");
     fs::rename(&log, play.folder.path().join("access.log.1"))?;
-    play.nginx.signal(testkit::process::Signal::User1)?;
+    play.servers.nginx.signal(Signal::User1)?;
     play.sell(3).await;
 
     let (site, file) = (play.site()?, play.folder.path().join("storewarden.toml"));
@@ -306,30 +323,38 @@ async fn a_shop_beside_nginx_is_seen_and_storewarden_takes_its_place_and_gives_i
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_way_to_the_front_and_back_outlives_every_death_of_control() -> Result<()> {
-    let Some(play) = Play::open().await? else { return Ok(()) };
+    let Some(play) = Play::open(false).await? else { return Ok(()) };
     play.shop_is("the shop to be seen", |shop| shop["instances"][0]["health"] == "up").await;
     let (site, file) = (play.site()?, play.folder.path().join("storewarden.toml"));
     let configuration = fs::read_to_string(&file)?;
 
-    let at = |steps: &[usize], undo: &str| -> Vec<String> {
-        let points = |step: &usize| POINTS.map(|point| format!("{step}:{point}{undo}"));
-        steps.iter().flat_map(points).collect()
+    // Every moment of these steps, in their order.
+    let at = |steps: &[usize], undo: &str| -> String {
+        let moments = |step: &usize| POINTS.map(|point| format!("{step}:{point}{undo}\n"));
+        steps.iter().flat_map(moments).collect()
     };
-    let mut run = String::new();
-    play.dying(&at(&[0, 1, 2, 3, 4, 5], ""), || {
-        let started = play.json(&["front", SHOP, "--yes", "--detach"])?;
-        run = started["id"].as_str().context("a run")?.to_owned();
-        Ok(())
-    })
-    .await?;
+    let ended = Arc::new(AtomicBool::new(false));
+    let visitors: Vec<_> = (0..2).map(|_| visitor(play.door, &ended)).collect();
+    let run = play
+        .dying(&at(&[0, 1, 2, 3, 4, 5], ""), || {
+            let started = play.json(&["front", SHOP, "--yes", "--detach"])?;
+            Ok(started["id"].as_str().context("a run")?.to_owned())
+        })
+        .await?;
     play.ends(&run, "done").await;
     play.sell(3).await;
     ensure!(play.site()? != site, "nginx was not moved");
+    ended.store(true, Ordering::Relaxed);
+    for visitor in visitors {
+        let met = visitor.await?;
+        println!("to the front without its sockets: {met:?}");
+        ensure!(met.longest < Duration::from_secs(5), "nobody listened for long: {met:?}");
+    }
 
     play.dying(&at(&[4, 3, 2, 1], ":undo"), || {
         // Control may die of it before it answers.
         play.ask(&["runs", "undo", &run]).ok();
-        Ok(())
+        Ok(run.clone())
     })
     .await?;
     play.ends(&run, "undone").await;

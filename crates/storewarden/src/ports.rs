@@ -52,6 +52,12 @@ pub(crate) fn want(state: &Path, ports: &Ports) -> io::Result<()> {
     write(&state.join(WANTED), ports)
 }
 
+/// Whether copies of another program's sockets may be taken. Tests of programs with debug assertions
+/// see to it that all works without.
+pub(crate) fn may_copy() -> bool {
+    !(cfg!(debug_assertions) && std::env::var_os("STOREWARDEN_COPIES_NO_SOCKETS").is_some())
+}
+
 /// From now on nothing is out of the ordinary.
 pub(crate) fn forget(state: &Path) -> io::Result<()> {
     for name in [WANTED, SAID] {

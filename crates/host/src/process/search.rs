@@ -5,7 +5,7 @@ use crate::HostError;
 use std::{
     fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Who listens at an address of this machine.
@@ -55,20 +55,41 @@ pub fn with_environment(name: &str, value: &str) -> Result<Option<Identity>, Hos
     })
 }
 
-/// Finds the process of this name whose command fits: of several the one that started first. Programs
-/// that give themselves a title have it as their one word.
+/// A process that was found by its command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub identity: Identity,
+    /// As it was started, its program first; the title of a program that gives itself one.
+    pub command: Vec<String>,
+    /// The file that runs; `None`: we may not see it, or it is there no longer.
+    pub program: Option<PathBuf>,
+}
+
+/// Finds the process of this name whose command fits: of several the one that started first.
 ///
 /// # Errors
 /// When `/proc` cannot be read.
 pub fn by_command(
     name: &str,
     fits: impl Fn(&[String]) -> bool,
-) -> Result<Option<Identity>, HostError> {
-    first_started(|pid| {
+) -> Result<Option<Found>, HostError> {
+    let found = first_started(|pid| {
         let is_named = fs::read_to_string(format!("/proc/{pid}/comm"))
             .is_ok_and(|found| found.trim_end() == name);
         is_named && command_of(pid).is_ok_and(|command| fits(&command))
-    })
+    })?;
+    let Some(identity) = found else { return Ok(None) };
+    let program = fs::read_link(format!("/proc/{}/exe", identity.pid)).ok();
+    let program = program.filter(|program| program.exists());
+    Ok(Some(Found { command: command_of(identity.pid)?, identity, program }))
+}
+
+/// The process that started another; `None`: it has ended, or we may not see it.
+#[must_use]
+pub fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
 fn first_started(fits: impl Fn(u32) -> bool) -> Result<Option<Identity>, HostError> {
@@ -145,6 +166,17 @@ fn parse_ip(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_is_found_by_its_command_and_has_a_parent() {
+        let own = fs::read_to_string("/proc/self/comm").unwrap();
+        let ours: Vec<String> = std::env::args().collect();
+        let found = by_command(own.trim_end(), |command| command == ours).unwrap();
+        let found = found.expect("this test runs");
+        assert!(found.program.is_some_and(|program| program.is_absolute()));
+        assert_eq!(parent(std::process::id()), Some(std::os::unix::process::parent_id()));
+        assert_eq!(by_command("nobody-is-called-so", |_| true).unwrap(), None);
+    }
 
     #[test]
     #[cfg(target_endian = "little")]

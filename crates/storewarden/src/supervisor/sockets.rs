@@ -1,6 +1,6 @@
 //! The listening sockets, which outlive every child: bound once, handed on, closed last.
 
-use crate::handover;
+use crate::{handover, ports};
 use host::{HostError, descriptors, listen, sharing};
 use kernel::config::Listen;
 use std::{
@@ -21,9 +21,12 @@ const RETRY_EVERY: Duration = Duration::from_millis(20);
 /// A serving orphan answers at once.
 const ORPHAN_ANSWERS: Duration = Duration::from_secs(5);
 
+/// A listening socket that several hold, and that closes with the last of them.
+pub(super) type Socket = Arc<TcpListener>;
+
 /// The sockets of the edge by their address. Clones share the sockets.
 #[derive(Debug, Clone, Default)]
-pub(super) struct EdgeSockets(Vec<(Listen, Arc<TcpListener>)>);
+pub(super) struct EdgeSockets(Vec<(Listen, Socket)>);
 
 impl EdgeSockets {
     /// The wanted sockets: those that are there already, and new ones for the others.
@@ -41,15 +44,15 @@ impl EdgeSockets {
         wanted.iter().map(socket).collect::<Result<_, _>>().map(Self)
     }
 
-    fn socket(&self, address: SocketAddr) -> Option<&Arc<TcpListener>> {
+    fn socket(&self, address: SocketAddr) -> Option<&Socket> {
         self.0.iter().find(|(have, _)| have.address == address).map(|(_, socket)| socket)
     }
 
     /// Takes sockets that were got elsewhere.
-    pub(super) fn adopt(&mut self, sockets: impl IntoIterator<Item = (Listen, TcpListener)>) {
+    pub(super) fn adopt(&mut self, sockets: impl IntoIterator<Item = (Listen, impl Into<Socket>)>) {
         for (listen, socket) in sockets {
             if self.socket(listen.address).is_none() {
-                self.0.push((listen, Arc::new(socket)));
+                self.0.push((listen, socket.into()));
             }
         }
     }
@@ -62,7 +65,10 @@ impl EdgeSockets {
             if self.socket(listen.address).is_some() {
                 continue;
             }
-            let got = bind(*listen, wanted).or_else(|_| {
+            let got = bind(*listen, wanted).or_else(|error| {
+                if !ports::may_copy() {
+                    return Err(error);
+                }
                 let socket = sharing::copy(holder, listen.address)?;
                 tracing::info!(%listen, holder, "the edge listens by the web server's own socket");
                 Ok::<_, HostError>(socket)
@@ -78,8 +84,22 @@ impl EdgeSockets {
         missing
     }
 
+    /// Each with its name.
+    pub(super) fn all(&self) -> impl Iterator<Item = (String, Socket)> {
+        self.0.iter().map(|(listen, socket)| (listen.to_string(), Arc::clone(socket)))
+    }
+
     pub(super) fn named(&self) -> Vec<(String, BorrowedFd<'_>)> {
         self.0.iter().map(|(listen, socket)| (listen.to_string(), socket.as_fd())).collect()
+    }
+}
+
+impl IntoIterator for EdgeSockets {
+    type Item = (Listen, Socket);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 

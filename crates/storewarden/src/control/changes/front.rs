@@ -214,19 +214,18 @@ impl WebServers {
         } else {
             progress.line(&format!("the edge waits until {} is free", waits.join(", ")));
         }
-        let letting_go = nginx.clone();
-        let put_back = self.yielded(listen);
-        let (server, at_edge) = (letting_go, at.clone());
-        let let_go = blocking(move || {
-            put(&server, &files)?;
-            server.reload()?;
-            server.await_listening(&at_edge, false, NGINX_WITHIN)
-        })
-        .await;
-        if let Err(failed) = let_go {
-            self.want(&put_back).await?;
+        let (server, texts) = (nginx.clone(), files.clone());
+        if let Err(failed) = blocking(move || put(&server, &texts)).await {
+            // nginx serves as before, and needs nobody beside it.
+            self.want(&self.yielded(listen)).await?;
             return Err(failed);
         }
+        let doors = at.clone();
+        blocking(move || {
+            nginx.reload()?;
+            nginx.await_listening(&doors, false, NGINX_WITHIN)
+        })
+        .await?;
         progress.line("the web server has let go");
         let state = self.state.clone();
         blocking(move || {
@@ -257,6 +256,8 @@ impl WebServers {
         progress: &dyn Progress,
     ) -> Result<(), Failed> {
         let (main, files, at) = (PathBuf::from(main), files.to_vec(), addresses(listen)?);
+        let (main_again, doors) = (main.clone(), at.clone());
+        let behind: Vec<FileChange> = files.iter().map(FileChange::back).collect();
         let (nginx, at, ours) = blocking(move || {
             let nginx = Nginx::find(&main)?;
             put(&nginx, &files)?;
@@ -268,7 +269,7 @@ impl WebServers {
         .await?;
         self.want(&self.yielded(listen)).await?;
         progress.line("the edge lets go");
-        blocking(move || {
+        let listens = blocking(move || {
             await_free(&ours, EDGE_WITHIN)?;
             let mut last = Ok(());
             for _ in 0..TRIES {
@@ -280,7 +281,13 @@ impl WebServers {
             }
             last
         })
-        .await?;
+        .await;
+        if let Err(failed) = listens {
+            progress.line("the web server does not listen: the edge does again");
+            let (state, main) = (self.state.clone(), main_again);
+            blocking(move || stay_in_front(&state, &main, &behind, &doors)).await?;
+            return Err(failed);
+        }
         progress.line("the web server listens again");
         Ok(())
     }
@@ -387,6 +394,22 @@ impl WebServers {
         };
         vec![runs, known, writable, condition("web_server_configuration_valid", is_valid, valid)]
     }
+}
+
+/// Has nginx let go of whatever it got, and the edge listen where the configuration says.
+fn stay_in_front(
+    state: &Path,
+    main: &Path,
+    behind: &[FileChange],
+    doors: &[SocketAddr],
+) -> Result<(), Failed> {
+    if let Ok(nginx) = Nginx::find(main) {
+        put(&nginx, behind)?;
+        nginx.reload()?;
+        // An nginx that does not even do that has none of them: the edge must have its chance.
+        nginx.await_listening(doors, false, NGINX_WITHIN).ok();
+    }
+    ports::forget(state).and_then(|()| nudge(state)).map(drop).map_err(|error| told(&error))
 }
 
 /// Whether a file beside it could be put in its place.

@@ -2,12 +2,11 @@
 //! valid, told to read them again. Everything here blocks.
 
 use host::{
-    process::{Identity, Signal, Spawn, by_command, run_to_end},
+    process::{Found, Identity, Signal, Spawn, by_command, parent, run_to_end},
     sharing::{holders, listening_on},
 };
 use kernel::plan::Failed;
 use std::{
-    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -42,13 +41,9 @@ impl Nginx {
             Failed::new(format!("no nginx runs with `{file}`"))
                 .because("web_server_gone", [("file", file.as_str().into())])
         };
-        let identity = found.ok_or_else(gone)?;
-        let folder = PathBuf::from(format!("/proc/{}", identity.pid));
-        let title = fs::read_to_string(folder.join("cmdline")).unwrap_or_default();
-        let command: Vec<String> = title.split_terminator('\0').map(str::to_owned).collect();
+        let Found { identity, command, program } = found.ok_or_else(gone)?;
         let words = Words::of(&command).ok_or_else(gone)?;
-        let running = fs::read_link(folder.join("exe")).ok().filter(|program| program.exists());
-        let program = running.unwrap_or_else(|| PathBuf::from(&words.0[0]));
+        let program = program.unwrap_or_else(|| PathBuf::from(&words.0[0]));
         let prefix = words.told("-p").map(str::to_owned);
         Ok(Self { identity, program, main: main.to_owned(), prefix })
     }
@@ -80,7 +75,8 @@ impl Nginx {
     pub(super) fn listens_on(&self, address: SocketAddr) -> bool {
         let Ok(Some(inode)) = listening_on(address) else { return false };
         let pids = holders(inode).unwrap_or_default();
-        pids.iter().any(|pid| *pid == self.identity.pid || is_child(*pid, self.identity.pid))
+        let master = self.identity.pid;
+        pids.iter().any(|pid| *pid == master || parent(*pid) == Some(master))
     }
 
     /// Waits until it listens there, or does not.
@@ -121,12 +117,6 @@ pub(super) fn wait(within: Duration, mut holds: impl FnMut() -> bool) -> Result<
         }
         std::thread::sleep(LOOK_EVERY);
     }
-}
-
-fn is_child(pid: u32, parent: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
-    fields.split_ascii_whitespace().nth(1).and_then(|field| field.parse().ok()) == Some(parent)
 }
 
 /// What nginx was started with: its program first.

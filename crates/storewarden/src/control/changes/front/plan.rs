@@ -9,6 +9,7 @@ use super::{
 use crate::{
     configuration::{changed, load},
     init::machine,
+    ports,
 };
 use api::Refusal;
 use host::sharing;
@@ -111,9 +112,13 @@ fn find(configuration: &Configuration, settings: &ShopSettings) -> Result<Found,
             Err(found) => obstacles.extend(found),
         }
     }
-    let hosts = settings.hosts.join(", ");
+    Err(unmovable(&obstacles, has_apache, &settings.hosts.join(", ")))
+}
+
+/// Why no web server can be had out of the way, and what a person does about it.
+fn unmovable(obstacles: &[Obstacle], has_apache: bool, hosts: &str) -> Refusal {
     let Some(first) = obstacles.first() else {
-        return Err(match has_apache {
+        return match has_apache {
             true => refuse(
                 "Apache stands before this shop, and only nginx can be moved by a plan: give Apache \
                  another `Listen`, and write `front = true` and its address as `app`",
@@ -121,14 +126,14 @@ fn find(configuration: &Configuration, settings: &ShopSettings) -> Result<Found,
             .because("apache_is_moved_by_hand", []),
             false => refuse(format!("no nginx of this machine serves {hosts}"))
                 .because("no_web_server", [("hosts", hosts.into())]),
-        });
+        };
     };
     let details = obstacles.iter().map(|one| one.message.clone()).collect();
     let params = first.params.clone();
     let mut refusal = refuse("nginx cannot be moved as its configuration is");
     refusal.details = details;
     refusal.reason = Some(kernel::plan::Reason { code: first.code.to_owned(), params });
-    Err(refusal)
+    refusal
 }
 
 /// Two ports of this machine that nobody has, and that are nobody's in the configuration.
@@ -175,7 +180,8 @@ fn steps(
     let doors: Vec<SocketAddr> = withdrawal.listen.iter().map(|one| one.address).collect();
     let listen: Vec<String> = withdrawal.listen.iter().map(ToString::to_string).collect();
     let addresses: Vec<String> = doors.iter().map(ToString::to_string).collect();
-    let seamless = doors.iter().all(|door| sharing::copy(nginx.identity.pid, *door).is_ok());
+    let seamless = ports::may_copy()
+        && doors.iter().all(|door| sharing::copy(nginx.identity.pid, *door).is_ok());
     let pages = page_look(settings, withdrawal)?;
     let (configure, facts) = configure(file, configuration, settings, withdrawal)?;
     let step = |act, undo, timeout_ms| Step { act, undo, timeout_ms };
@@ -297,4 +303,27 @@ fn configure(
         configuration::Wanted { wanted, before: on_disk.clone(), approval: Approval::NotNeeded };
     let mut made = configuration::plan(file, &on_disk, wanted, 0)?;
     Ok((made.steps.remove(0), made.facts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_cannot_be_moved_is_a_refusal_with_a_way_out() {
+        let check = |obstacles: &[Obstacle], has_apache, expect: (&str, &str)| {
+            let refusal = unmovable(obstacles, has_apache, "shop.example");
+            let said = format!("{} {}", refusal.message, refusal.details.join(" "));
+            let code = refusal.reason.expect("a code, for both languages").code;
+            assert!(code == expect.0 && said.contains(expect.1), "{code}: {said}");
+        };
+        check(&[], true, ("apache_is_moved_by_hand", "give Apache another `Listen`"));
+        check(&[], false, ("no_web_server", "serves shop.example"));
+        let obstacle = Obstacle {
+            code: "shared_port",
+            params: Params::new(),
+            message: "others listen on port 80".to_owned(),
+        };
+        check(&[obstacle], true, ("shared_port", "others listen on port 80"));
+    }
 }

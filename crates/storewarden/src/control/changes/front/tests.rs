@@ -56,3 +56,12 @@ fn addresses_are_read_with_and_without_their_scheme() {
     assert_eq!(read("127.0.0.1:8081").as_deref(), Ok("127.0.0.1:8081"));
     assert!(read("http://shop.example").is_err());
 }
+
+#[test]
+fn what_the_web_server_does_not_take_back_is_the_edges_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let yielded = Ports { number: 1, listen: vec!["http://127.0.0.1:1".to_owned()], holder: None };
+    ports::want(folder.path(), &yielded).unwrap();
+    stay_in_front(folder.path(), Path::new("/nowhere/nginx.conf"), &[], &[]).unwrap();
+    assert_eq!(ports::wanted(folder.path()).unwrap(), None, "nothing is left to anybody else");
+}
