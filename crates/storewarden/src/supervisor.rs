@@ -7,6 +7,7 @@ mod edges;
 mod places;
 mod ports;
 mod restarts;
+mod safe;
 mod sockets;
 
 use crate::{cli::Exit, configuration, handover};
@@ -22,6 +23,7 @@ use kernel::config::{Configuration, Listen};
 use places::Places;
 use ports::PortsDesk;
 use restarts::Restarts;
+use safe::Safe;
 use sockets::bind_control;
 use std::{
     error::Error,
@@ -75,6 +77,7 @@ struct Supervisor {
     /// It is to go and leave the edge to whoever is started next.
     is_leaving: bool,
     ports: PortsDesk,
+    safe: Safe,
 }
 
 /// The address of the API and the interface, and the socket that is bound to it.
@@ -121,6 +124,7 @@ async fn supervise(
     supervisor.apply_edge(&configuration.edge);
     while let Some(event) = happened.recv().await {
         supervisor.react(event);
+        supervisor.keep_sockets();
         if supervisor.is_leaving {
             tracing::info!("leaving; the edge serves on until the next supervisor comes");
             return Ok(());
@@ -143,7 +147,8 @@ impl Supervisor {
     ) -> anyhow::Result<Self> {
         let settings = StartSettings::from(&configuration.edge);
         let settings = ports::without_others(settings, places.state())?;
-        let edges = Edges::new(settings, places.state())?;
+        let (safe, kept) = Safe::open();
+        let edges = Edges::new(settings, &kept, places.state())?;
         Ok(Self {
             places,
             events,
@@ -156,6 +161,7 @@ impl Supervisor {
             is_stopping: false,
             is_leaving: false,
             ports: PortsDesk::default(),
+            safe,
         })
     }
 
@@ -188,6 +194,13 @@ impl Supervisor {
             // While all is ending there is no edge to be left.
             Event::Leave => self.is_leaving = !self.is_stopping,
             Event::Stop => self.stop(),
+        }
+    }
+
+    /// While all is ending, what is kept is for whoever is started next.
+    fn keep_sockets(&mut self) {
+        if !self.is_stopping {
+            self.safe.hold(self.edges.sockets());
         }
     }
 
@@ -322,6 +335,7 @@ impl Supervisor {
         let is_urgent = std::mem::replace(&mut self.is_stopping, true);
         tracing::info!(is_urgent, "stopping");
         tell_manager(&Announcement::Stopping);
+        self.safe = Safe::default();
         self.edges.stop(is_urgent);
         if is_urgent && let Some(control) = &self.control {
             control.stop(Duration::ZERO);

@@ -80,12 +80,17 @@ struct Next {
 }
 
 impl Edges {
-    /// Binds the sockets, or takes them over from an edge that lost its supervisor.
+    /// Takes the sockets over from an edge that lost its supervisor, or else those that were kept, and
+    /// binds what is missing.
     ///
     /// # Errors
     /// When an address cannot be listened on.
-    pub(super) fn new(settings: StartSettings, state: &Path) -> Result<Self, HostError> {
-        let (orphan, sockets) = take_or_bind(&settings.listen, state)?;
+    pub(super) fn new(
+        settings: StartSettings,
+        kept: &EdgeSockets,
+        state: &Path,
+    ) -> Result<Self, HostError> {
+        let (orphan, sockets) = take_or_bind(&settings.listen, kept, state)?;
         if orphan.is_some() {
             tracing::info!("an edge served on without a supervisor; its sockets are ours now");
         }
@@ -233,16 +238,19 @@ impl Edges {
     }
 }
 
-/// The sockets of an edge that lost its supervisor, and new ones for what is missing. An edge that
-/// lost it only now notices in a moment; until then, its addresses are taken.
+/// The sockets of an edge that lost its supervisor, those that were kept, and new ones for what is
+/// missing. An edge that lost it only now notices in a moment; until then, its addresses are taken.
 fn take_or_bind(
     wanted: &[Listen],
+    kept: &EdgeSockets,
     state: &Path,
 ) -> Result<(Option<Orphan>, EdgeSockets), HostError> {
     let ends = Instant::now() + ORPHAN_NOTICES;
     loop {
         let (orphan, inherited) = Orphan::find(state).unzip();
-        match inherited.unwrap_or_default().bind(wanted) {
+        let mut inherited = inherited.unwrap_or_default();
+        inherited.adopt(kept.clone());
+        match inherited.bind(wanted) {
             Err(HostError::Listen { source, .. })
                 if orphan.is_none()
                     && source.kind() == io::ErrorKind::AddrInUse
