@@ -30,14 +30,15 @@ pub struct Rule {
 }
 
 /// A code, the seconds it must hold and those it must be gone, and where it comes from. Judgement
-/// has its own thresholds to raise and to keep a finding; these are on top of them.
+/// has its own thresholds to raise and to keep a finding; these are on top of them. Of an instance the
+/// edge has seen several good answers in a row before it is not down any more.
 type Line = (&'static str, u32, u32, Source);
 
 const TABLE: [Line; 31] = [
-    ("all_down", 5, 60, Source::Edge),
-    ("instance_down", 30, 120, Source::Edge),
-    ("instance_hung", 30, 120, Source::Edge),
-    ("holding", 30, 60, Source::Edge),
+    ("all_down", 5, 10, Source::Edge),
+    ("instance_down", 30, 10, Source::Edge),
+    ("instance_hung", 30, 10, Source::Edge),
+    ("holding", 30, 10, Source::Edge),
     ("checkout_errors", 0, 120, Source::Edge),
     ("errors_up", 30, 300, Source::Edge),
     ("slow", 120, 300, Source::Edge),
