@@ -98,6 +98,9 @@ pub(super) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
 }
 
 /// One round; who goes first changes with every round. The shop is made anew, since one step changes it.
+///
+/// What was restored goes at the beginning of the next round: ext4 looks through every inode that was deleted in the last
+/// minute before it gives a new one, which whoever came second would pay for.
 fn measure(
     contenders: &[Contender; 3],
     scratch: &Path,
@@ -106,6 +109,9 @@ fn measure(
 ) -> anyhow::Result<[Round; 3]> {
     let shop = scratch.join("shop");
     let scale = Scale(options.scale);
+    for index in 0..contenders.len() {
+        remove(&restored(scratch, index))?;
+    }
     remove(&shop)?;
     shop::make(&shop, scale, options.seed)?;
     let mut rounds = [const { None }; 3];
@@ -121,7 +127,7 @@ fn measure(
                 remove(&repository)?;
                 contender.init(&repository)?;
             }
-            let target = scratch.join("restored");
+            let target = restored(scratch, *index);
             let spent = contender.run(step, &repository, &shop, &target)?;
             if step == Step::Restore {
                 ensure!(
@@ -129,7 +135,6 @@ fn measure(
                     "{} restored nothing",
                     contender.name()
                 );
-                remove(&target)?;
             }
             println!(
                 "  {}: {} {:.2} s, {} MB",
@@ -151,6 +156,10 @@ fn measure(
 
 fn repository(scratch: &Path, index: usize) -> PathBuf {
     scratch.join(format!("repository-{index}"))
+}
+
+fn restored(scratch: &Path, index: usize) -> PathBuf {
+    scratch.join(format!("restored-{index}"))
 }
 
 /// Where in a restored tree the shop is.
