@@ -5,6 +5,7 @@
 //! arguments arrive as they were given.
 
 mod identity;
+mod piped;
 mod search;
 mod to_end;
 
@@ -20,6 +21,7 @@ use std::{
 };
 
 pub use identity::{Identity, monotonic_ms, since_boot_ms};
+pub use piped::{Ends, Piped, start_piped};
 pub use search::{Found, Listener, by_command, listener, parent, with_environment};
 pub use to_end::{Output, run_to_end};
 
