@@ -1,6 +1,7 @@
 //! Database servers of our own, in a folder of the caller's: for the demo, for tests, for drills.
 //!
-//! They listen on the loopback only, trust whoever reaches them there, and end with their owner.
+//! They listen on the loopback only, trust whoever reaches them there unless they are locked, and end
+//! with their owner.
 //! The servers refuse to run as root, so root hands their folder to another user of the machine.
 
 mod folder;
@@ -16,6 +17,9 @@ pub use postgres::{Installation, Postgres};
 pub struct Options {
     /// `None`: one that is free.
     pub port: Option<u16>,
+    /// Only we are let in, by a password that nobody is told: for data that is real. Of a server that
+    /// is made here; it is not started a second time.
+    pub locked: bool,
     /// Further settings by name, as the server's configuration knows them.
     pub settings: Vec<(String, String)>,
 }

@@ -3,7 +3,8 @@
 use crate::DatabaseError;
 use host::users;
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read},
     os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
 };
@@ -18,6 +19,15 @@ pub(super) struct Folder {
     pub(super) user: Option<&'static str>,
 }
 
+/// A word that nobody guesses.
+pub(super) fn password() -> Result<String, DatabaseError> {
+    let path = Path::new("/dev/urandom");
+    let mut bytes = [0; 24];
+    let read = fs::File::open(path).and_then(|mut random| random.read_exact(&mut bytes));
+    read.map_err(|source| DatabaseError::Prepare { path: path.to_owned(), source })?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 impl Folder {
     /// Makes the folder, or takes one that is there. When we are root, it goes to the first of
     /// `users` that the machine has.
@@ -27,6 +37,20 @@ impl Folder {
         let path = path.canonicalize().map_err(failed)?;
         let user = if users::is_root() { Some(ordinary_user(&path, users)?) } else { None };
         Ok(Self { path, user })
+    }
+
+    /// From now on only the server's user looks into it.
+    pub(super) fn close(&self) -> Result<(), DatabaseError> {
+        fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))
+            .map_err(|source| DatabaseError::Prepare { path: self.path.clone(), source })
+    }
+
+    /// Writes a file that the server reads.
+    pub(super) fn write(&self, name: &str, text: &str) -> Result<PathBuf, DatabaseError> {
+        let path = self.path.join(name);
+        fs::write(&path, text)
+            .map_err(|source| DatabaseError::Prepare { path: path.clone(), source })?;
+        Ok(path)
     }
 }
 

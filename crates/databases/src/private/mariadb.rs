@@ -2,7 +2,7 @@
 
 use super::{
     Options,
-    folder::Folder,
+    folder::{Folder, password},
     server::{Server, as_user, check_name, free_port},
 };
 use crate::DatabaseError;
@@ -24,6 +24,7 @@ const INSTALL_WITHIN: Duration = Duration::from_secs(120);
 pub struct MariaDb {
     server: Server,
     port: u16,
+    password: Option<String>,
 }
 
 impl MariaDb {
@@ -34,9 +35,9 @@ impl MariaDb {
         (server.is_file() && Path::new("/usr/bin/mariadb-install-db").is_file()).then_some(server)
     }
 
-    /// Starts a server in `directory`; the first time there, it makes one. `root` may do everything
-    /// without a password: nothing but samples belongs there. Every commit is durable, and the
-    /// binary log has whole rows.
+    /// Starts a server in `directory`; the first time there, it makes one. `root` may do everything,
+    /// without a password unless it is locked: nothing but samples belongs there then. Every commit is
+    /// durable, and the binary log has whole rows.
     ///
     /// # Errors
     /// When MariaDB is not installed, the folder is out of reach for the user it runs as, or it
@@ -52,19 +53,22 @@ impl MariaDb {
             install(&folder, &data).await?;
         }
         let port = options.port.map_or_else(|| free_port(&folder), Ok)?;
+        let password = options.locked.then(password).transpose()?;
+        let locking = password.as_deref().map(|password| lock(&folder, password)).transpose()?;
         let spawn = Spawn::new(program)
             .args(arguments(&folder.path, &data, port, &options))
+            .args(locking)
             .env(TEMPORARY, &folder.path);
         let mut server = Server::start(WHAT, spawn, &folder, (Signal::Terminate, Signal::Quit))?;
-        let url = url(port, "mysql");
+        let url = url(port, "mysql", password.as_deref());
         server.until_ready(async || execute(&url, "SELECT 1").await.is_ok()).await?;
-        Ok(Self { server, port })
+        Ok(Self { server, port, password })
     }
 
     /// The address of one of its databases, for a user who may do everything.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        url(self.port, database)
+        url(self.port, database, self.password.as_deref())
     }
 
     #[must_use]
@@ -96,8 +100,20 @@ impl MariaDb {
     }
 }
 
-fn url(port: u16, database: &str) -> String {
-    format!("mysql://root@127.0.0.1:{port}/{database}?prefer_socket=false")
+fn url(port: u16, database: &str, password: Option<&str>) -> String {
+    let password = password.map(|password| format!(":{password}")).unwrap_or_default();
+    format!("mysql://root{password}@127.0.0.1:{port}/{database}?prefer_socket=false")
+}
+
+/// Every account gets the password before anybody is let in.
+fn lock(folder: &Folder, password: &str) -> Result<String, DatabaseError> {
+    folder.close()?;
+    let text = format!(
+        "UPDATE mysql.global_priv SET priv = json_set(priv, '$.plugin', 'mysql_native_password', \
+         '$.authentication_string', password('{password}'));\nFLUSH PRIVILEGES;\n"
+    );
+    let file = folder.write("lock.sql", &text)?;
+    Ok(format!("--init-file={}", file.display()))
 }
 
 async fn install(folder: &Folder, data: &Path) -> Result<(), DatabaseError> {
@@ -138,7 +154,8 @@ fn arguments(folder: &Path, data: &Path, port: u16, options: &Options) -> Vec<St
 }
 
 async fn execute(url: &str, statement: &str) -> Result<(), DatabaseError> {
-    let connect = |source| DatabaseError::ConnectMySql { place: url.to_owned(), source };
+    let place = || "127.0.0.1, a server of our own".to_owned();
+    let connect = |source| DatabaseError::ConnectMySql { place: place(), source };
     let opts = Opts::from_url(url).map_err(|error| connect(error.into()))?;
     let mut connection = Conn::new(opts).await.map_err(connect)?;
     let done = connection.query_drop(statement).await.map_err(DatabaseError::ReadMySql);

@@ -2,7 +2,7 @@
 
 use super::{
     Options,
-    folder::Folder,
+    folder::{Folder, password},
     server::{Server, as_user, check_name, free_port},
 };
 use crate::DatabaseError;
@@ -34,6 +34,7 @@ pub struct Installation {
 pub struct Postgres {
     server: Server,
     port: u16,
+    password: Option<String>,
 }
 
 impl Postgres {
@@ -52,9 +53,9 @@ impl Postgres {
             .max_by_key(|found| found.version)
     }
 
-    /// Starts a server in `directory`; the first time there, it makes one. Everyone on this machine
-    /// may do everything in it (`trust`): nothing but samples belongs there. Every commit is
-    /// durable (`fsync` is on), and `wal_level` is `logical`.
+    /// Starts a server in `directory`; the first time there, it makes one. Unless it is locked,
+    /// everyone on this machine may do everything in it (`trust`): nothing but samples belongs there.
+    /// Every commit is durable (`fsync` is on), and `wal_level` is `logical`.
     ///
     /// # Errors
     /// When PostgreSQL is not installed, the folder is out of reach for the user it runs as, or it
@@ -66,8 +67,9 @@ impl Postgres {
         })?;
         let folder = Folder::prepare(directory, &["postgres", "nobody"])?;
         let data = folder.path.join("data");
+        let password = options.locked.then(password).transpose()?;
         if !data.join("PG_VERSION").exists() {
-            initialise(&installation, &folder, &data).await?;
+            initialise(&installation, &folder, &data, password.as_deref()).await?;
         }
         let port = options.port.map_or_else(|| free_port(&folder), Ok)?;
         let spawn = Spawn::new(installation.programs.join("postgres"))
@@ -76,15 +78,15 @@ impl Postgres {
             .args(settings(&data, port, &options).iter().flat_map(|s| ["-c", s.as_str()]));
         // SIGINT is a fast shutdown, SIGQUIT an immediate one (PostgreSQL manual, 19.5).
         let mut server = Server::start(WHAT, spawn, &folder, (Signal::Interrupt, Signal::Quit))?;
-        let url = url(port, "postgres");
+        let url = url(port, "postgres", password.as_deref());
         server.until_ready(async || execute(&url, "SELECT 1").await.is_ok()).await?;
-        Ok(Self { server, port })
+        Ok(Self { server, port, password })
     }
 
     /// The address of one of its databases, for a user who may do everything.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        url(self.port, database)
+        url(self.port, database, self.password.as_deref())
     }
 
     #[must_use]
@@ -125,19 +127,30 @@ impl Postgres {
     }
 }
 
-fn url(port: u16, database: &str) -> String {
-    format!("postgres://{SUPERUSER}@127.0.0.1:{port}/{database}")
+fn url(port: u16, database: &str, password: Option<&str>) -> String {
+    let password = password.map(|password| format!(":{password}")).unwrap_or_default();
+    format!("postgres://{SUPERUSER}{password}@127.0.0.1:{port}/{database}")
 }
 
 async fn initialise(
     installation: &Installation,
     folder: &Folder,
     data: &Path,
+    password: Option<&str>,
 ) -> Result<(), DatabaseError> {
     let spawn = Spawn::new(installation.programs.join("initdb"))
-        .args(["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-D"])
+        .args(["-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-D"])
         .arg(data)
         .directory("/");
+    let spawn = match password {
+        Some(password) => {
+            folder.close()?;
+            let file = folder.write("password", password)?;
+            let file = format!("--pwfile={}", file.display());
+            spawn.args(["-A", "scram-sha-256"]).arg(file)
+        }
+        None => spawn.args(["-A", "trust"]),
+    };
     let spawn = as_user(spawn, folder);
     tokio::task::spawn_blocking(move || run_to_end(spawn, INITDB_WITHIN))
         .await
@@ -163,7 +176,8 @@ fn settings(data: &Path, port: u16, options: &Options) -> Vec<String> {
 }
 
 async fn execute(url: &str, statements: &str) -> Result<(), DatabaseError> {
-    let connect = |source| DatabaseError::ConnectPostgres { place: url.to_owned(), source };
+    let place = || "127.0.0.1, a server of our own".to_owned();
+    let connect = |source| DatabaseError::ConnectPostgres { place: place(), source };
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.map_err(connect)?;
     let driver = tokio::spawn(connection);
     let done = client.batch_execute(statements).await.map_err(DatabaseError::ReadPostgres);
