@@ -85,6 +85,33 @@ pub fn sentence(act: &Act) -> String {
             };
             format!("remove {what} older than {}", instant(*older_than_ms))
         }
+        Act::BackUp { .. }
+        | Act::CopySnapshot { .. }
+        | Act::ForgetSnapshots { .. }
+        | Act::CheckRepository { .. }
+        | Act::RestoreFiles { .. } => of_backup(act),
+    }
+}
+
+fn of_backup(act: &Act) -> String {
+    match act {
+        Act::BackUp { shop, to, .. } => format!("back {shop} up to {to}"),
+        Act::CopySnapshot { from, to, .. } => {
+            format!("copy the backup from {from} to {to}, and read it back there")
+        }
+        Act::ForgetSnapshots { at, prune, .. } => {
+            let more = if *prune { ", and free what nobody uses any more" } else { "" };
+            format!("remove backups at {at} that the configuration does not keep{more}")
+        }
+        Act::CheckRepository { at, part: 1, of: 1, .. } => format!("read every byte at {at} again"),
+        Act::CheckRepository { at, part, of, .. } => {
+            format!("check {at}, and read part {part} of {of} of its data again")
+        }
+        Act::RestoreFiles { at, snapshot, path, target, .. } => {
+            let short = snapshot.get(..8).unwrap_or(snapshot);
+            format!("restore {path} of the backup {short} at {at} into {target}")
+        }
+        other => other.code().to_owned(),
     }
 }
 
@@ -102,6 +129,9 @@ pub fn title(kind: &PlanKind, shop: Option<&ShopId>, params: &Params) -> String 
         "apply_configuration" => "Put the changed configuration in force".to_owned(),
         "front" => format!("Put Storewarden in front{of}"),
         "clean_up" => "Remove old records of our own".to_owned(),
+        "back_up" => shop.map_or_else(|| "Back up".to_owned(), |shop| format!("Back up {shop}")),
+        "verify_backup" => format!("Read the backups{of} again"),
+        "restore_backup" => format!("Restore {}{of} from a backup", says("path")),
         other => {
             let mut words = other.replace('_', " ");
             words[..1].make_ascii_uppercase();
@@ -149,6 +179,33 @@ pub fn condition(condition: &Condition) -> String {
             says("listen")
         ),
         "pages_answer" => format!("{} answers: {}", says("host"), says("paths")),
+        "repository_opens" if has("error") => {
+            format!("the repository at {} can be opened: {}", says("place"), says("error"))
+        }
+        "repository_opens" => {
+            format!(
+                "the repository at {} can be opened: {} backups",
+                says("place"),
+                says("snapshots")
+            )
+        }
+        "repository_new" => format!("there is none at {} yet: it is made", says("place")),
+        "sources_there" if has("missing") => {
+            format!("what is to be backed up is there, but not {}", says("missing"))
+        }
+        "sources_there" => format!("what is to be backed up is there: {}", says("paths")),
+        "snapshot_there" if has("error") => {
+            format!("the backup {} is there: {}", says("snapshot"), says("error"))
+        }
+        "snapshot_there" => {
+            format!("the backup {} is there: {} bytes", says("snapshot"), says("bytes"))
+        }
+        "target_has_room" => format!(
+            "{} has room: {} bytes free, {} wanted at most",
+            says("target"),
+            says("free_bytes"),
+            says("bytes")
+        ),
         "old_data_counted" if has("bytes") => {
             format!("it is known how much that is: {}, {} bytes", says("count"), says("bytes"))
         }
