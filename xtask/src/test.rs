@@ -47,6 +47,7 @@ const STEPS: [Step; 7] = [
             &install::DEBOOTSTRAP,
             &install::NSPAWN,
             &install::RESTIC,
+            &install::SSHD,
             &install::FAKETIME,
         ],
         run: tests,
@@ -164,7 +165,7 @@ fn tests(workspace: &Workspace) -> anyhow::Result<()> {
     }
     // Whole-program tests start what cargo built; it must be there before the first of them runs.
     programs(workspace)?;
-    install::ensure_moto(workspace)?;
+    install::ensure_buckets(workspace)?;
     process::run(cargo(arguments).current_dir(&workspace.root))
 }
 

@@ -9,13 +9,17 @@ use crate::{
 };
 use ::http::{HeaderName, HeaderValue, Uri};
 use bytes::Bytes;
-use jiff::Timestamp;
 use kernel::config::S3Settings;
 use signature::{Signed, Wanted, encoded, sign};
 use std::{fmt::Write as _, ops::Range, time::Duration};
 
 mod listing;
+mod locks;
 mod signature;
+mod versions;
+
+pub use locks::{Found, LockMode};
+pub use versions::Version;
 
 /// Of a request at least, and a second more for every so many bytes that travel with it.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -39,9 +43,12 @@ pub struct Object {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Keeping {
     pub content_type: Option<&'static str>,
-    /// Nobody may delete it before, not even with the keys that wrote it (object lock, in compliance
-    /// mode): unix milliseconds.
+    /// It cannot be deleted before, not even with the keys that wrote it (object lock): unix
+    /// milliseconds.
     pub locked_until_ms: Option<i64>,
+    pub lock_mode: LockMode,
+    /// Refused with status 412 when there is one of this key already (`If-None-Match`).
+    pub only_new: bool,
 }
 
 impl Bucket {
@@ -69,18 +76,30 @@ impl Bucket {
         range: Option<Range<u64>>,
         now_ms: i64,
     ) -> Result<Option<Bytes>, OutboundError> {
+        self.get_as(key, String::new(), range, now_ms).await
+    }
+
+    async fn get_as(
+        &self,
+        key: &str,
+        query: String,
+        range: Option<Range<u64>>,
+        now_ms: i64,
+    ) -> Result<Option<Bytes>, OutboundError> {
         let expected = range.as_ref().map_or(0, |range| range.end.saturating_sub(range.start));
         let range = range.map(|Range { start, end }| {
             ("range", format!("bytes={start}-{}", end.saturating_sub(1)))
         });
         let ask = Ask {
             key,
+            query,
             expected_bytes: expected.max(16 << 20),
             headers: range.into_iter().collect(),
             ..Ask::new(Method::GET)
         };
         let answer = self.send(ask, now_ms).await?;
-        if answer.status.as_u16() == 404 && reason(&answer.body) == "NoSuchKey" {
+        let is_none = matches!(reason(&answer.body).as_str(), "NoSuchKey" | "NoSuchVersion");
+        if answer.status.as_u16() == 404 && is_none {
             return Ok(None);
         }
         Ok(Some(self.accepted("get an object", answer)?.body))
@@ -89,19 +108,9 @@ impl Bucket {
     /// How long an object is; `None` when there is none of this key.
     ///
     /// # Errors
-    /// As of [`Bucket::get`]; a bucket that does not exist cannot be told from an object here.
+    /// As of [`Bucket::look`].
     pub async fn size(&self, key: &str, now_ms: i64) -> Result<Option<u64>, OutboundError> {
-        let answer = self.send(Ask { key, ..Ask::new(Method::HEAD) }, now_ms).await?;
-        if answer.status.as_u16() == 404 {
-            return Ok(None);
-        }
-        let answer = self.accepted("look at an object", answer)?;
-        let length = answer.headers.get(header::CONTENT_LENGTH);
-        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-        length.map(Some).ok_or(OutboundError::Malformed {
-            place: self.label(),
-            what: "the length of an object",
-        })
+        Ok(self.look(key, now_ms).await?.map(|found| found.size_bytes))
     }
 
     /// Keeps an object. The same key twice is the same content twice; whoever writes sees to that.
@@ -117,11 +126,12 @@ impl Bucket {
     ) -> Result<(), OutboundError> {
         let mut headers = Vec::new();
         if let Some(until_ms) = keeping.locked_until_ms {
-            let until = Timestamp::from_millisecond(until_ms).unwrap_or(Timestamp::MAX);
             headers.push(("x-amz-checksum-sha256", signature::checksum(&body)));
-            headers.push(("x-amz-object-lock-mode", "COMPLIANCE".to_owned()));
-            let until = until.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-            headers.push(("x-amz-object-lock-retain-until-date", until));
+            headers.push(("x-amz-object-lock-mode", keeping.lock_mode.name().to_owned()));
+            headers.push(("x-amz-object-lock-retain-until-date", locks::until(until_ms)));
+        }
+        if keeping.only_new {
+            headers.push(("if-none-match", "*".to_owned()));
         }
         let content_type = keeping.content_type;
         let expected_bytes = body.len() as u64;
@@ -140,6 +150,29 @@ impl Bucket {
             return Ok(());
         }
         self.accepted("delete an object", answer).map(drop)
+    }
+
+    /// Makes the bucket; one with object lock keeps every version of its objects.
+    ///
+    /// # Errors
+    /// As of [`Bucket::get`], also when there is one already.
+    pub async fn make(&self, with_lock: bool, now_ms: i64) -> Result<(), OutboundError> {
+        let lock = with_lock.then(|| ("x-amz-bucket-object-lock-enabled", "true".to_owned()));
+        let headers = lock.into_iter().collect();
+        let answer = self.send(Ask { headers, ..Ask::new(Method::PUT) }, now_ms).await?;
+        self.accepted("make a bucket", answer).map(drop)
+    }
+
+    /// Says who may do what in the bucket: a policy as JSON text
+    /// (docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html).
+    ///
+    /// # Errors
+    /// As of [`Bucket::get`].
+    pub async fn set_policy(&self, policy: String, now_ms: i64) -> Result<(), OutboundError> {
+        let query = "policy=".to_owned();
+        let ask = Ask { query, body: policy.into(), ..Ask::new(Method::PUT) };
+        let answer = self.send(ask, now_ms).await?;
+        self.accepted("set a bucket's policy", answer).map(drop)
     }
 
     /// Every object whose key begins so, however many pages that takes.

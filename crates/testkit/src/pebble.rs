@@ -1,7 +1,7 @@
 //! Debian's `pebble`: a real ACME authority on the loopback, with its name server.
 
-use crate::{folder, free_port, wait_until};
-use host::process::{Process, Signal, Spawn};
+use crate::{folder, free_port, owned::Owned, wait_until};
+use host::process::Spawn;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::{
     net::SocketAddr,
@@ -23,17 +23,6 @@ pub struct Pebble {
     names: SocketAddr,
     pebble: Option<Owned>,
     _name_server: Owned,
-}
-
-/// A process that does not outlive its test.
-#[derive(Debug)]
-struct Owned(Process);
-
-impl Drop for Owned {
-    fn drop(&mut self) {
-        // It may have ended by itself, which its log then tells.
-        let _gone = self.0.signal(Signal::Kill);
-    }
 }
 
 impl Pebble {

@@ -139,6 +139,7 @@ pub fn run(
         excludes,
         tags,
         program_version: concat!("storewarden ", env!("CARGO_PKG_VERSION")).to_owned(),
+        original: None,
         summary: Some(summary),
     };
     lock.check()?;

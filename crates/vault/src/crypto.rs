@@ -14,8 +14,8 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-const NONCE: usize = 16;
-const TAG: usize = 16;
+pub(crate) const NONCE: usize = 16;
+pub(crate) const TAG: usize = 16;
 /// What sealing adds to a text.
 pub(crate) const OVERHEAD: usize = NONCE + TAG;
 /// Bits of `r` that Poly1305 wants clear.

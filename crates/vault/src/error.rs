@@ -3,7 +3,10 @@
 //! Three things are never mixed up: a wrong password, a repository that is not there, and one that is
 //! damaged.
 
-use crate::{Id, storage::FileName};
+use crate::{
+    Id,
+    storage::{Fault, FileName},
+};
 use std::{io, path::PathBuf};
 
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +18,7 @@ pub enum VaultError {
         file: String,
         place: String,
         transient: bool,
+        fault: Fault,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     #[error("find {file} at {place}: it is not there")]
@@ -50,6 +54,11 @@ pub enum VaultError {
     /// Nothing that looks like a good backup was left behind.
     #[error("back up: {count} files could not be read, the first of them: {first}")]
     Unreadable { count: u64, first: String },
+    #[error(
+        "find room for {needed_bytes} bytes in `{path}`: {free_bytes} are free; make room, or choose \
+         another folder"
+    )]
+    NoRoom { path: PathBuf, needed_bytes: u64, free_bytes: u64 },
     #[error("back up the stream `{path}`: {why}")]
     Stream { path: PathBuf, why: String },
     #[error("back up `{0}`: it is not there")]

@@ -7,7 +7,7 @@ use crate::{
     Id, Repository, Time, VaultError,
     id::IdMap,
     pack::{BlobKind, PackedBlob},
-    storage::{FileKind, FileName},
+    storage::{Fault, FileKind, FileName, failed},
 };
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +84,7 @@ impl Index {
         }
         let place = repository.storage().label();
         let why = "its list names files that are not there";
-        Err(crate::storage::failed("read", "every index", &place, why))
+        Err(failed("read", "every index", &place, Fault::Other, why))
     }
 
     /// `None` when an index was replaced meanwhile: what replaced it is in a list made later.

@@ -1,6 +1,6 @@
 //! Backups: one encrypted, deduplicated repository in restic's format (docs/formats/repository.md),
-//! on a disk or in a bucket, and what is done with it: back up, look inside, restore, check, forget
-//! and prune.
+//! on a disk, in a bucket or behind SFTP, and what is done with it: back up, copy, look inside, restore,
+//! check, forget and prune.
 //!
 //! Everything here blocks its thread: it runs in a child process of its own, whose limits on
 //! processor and memory are its parent's affair. It knows no shop, no database and no schedule; a
@@ -9,8 +9,10 @@
 pub mod backup;
 pub mod check;
 mod chunker;
+pub mod copy;
 mod crypto;
 mod error;
+pub mod extend;
 pub mod forget;
 mod id;
 mod index;

@@ -3,7 +3,7 @@
 
 use crate::{
     Id, VaultError,
-    crypto::{Key, OVERHEAD},
+    crypto::{Key, NONCE, OVERHEAD, TAG},
     index::Place,
     storage::FileName,
 };
@@ -198,6 +198,27 @@ impl Codec {
         let raw_length = u32::try_from(blob.len()).expect("invariant: blobs are below 4 GB");
         let uncompressed_length = if packed.is_some() { raw_length } else { 0 };
         Encoded { sealed: &self.sealed, uncompressed_length }
+    }
+
+    /// Seals a stored blob with another key, as it is, after all that [`Codec::decode`] looks at.
+    pub(crate) fn reseal(
+        &mut self,
+        from: &Key,
+        to: &Key,
+        sealed: &mut [u8],
+        place: Place,
+        id: &Id,
+    ) -> Result<Encoded<'_>, &'static str> {
+        let uncompressed_length = if place.is_compressed() { place.raw_length() } else { 0 };
+        let length = self.decode(from, sealed, uncompressed_length, id)?.len();
+        if length != place.raw_length() as usize {
+            return Err("it is not as long as the index says");
+        }
+        // Opened in place: the text stands between what was its seal.
+        let text = &sealed[NONCE..sealed.len() - TAG];
+        self.sealed.clear();
+        to.seal(text, &mut self.sealed);
+        Ok(Encoded { sealed: &self.sealed, uncompressed_length })
     }
 
     /// Opens a stored blob in place, decompresses it, and holds it against its id. On failure says

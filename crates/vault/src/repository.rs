@@ -8,7 +8,7 @@ use crate::{
     index::Index,
     packer::locked,
     reader::Reader,
-    storage::{FileKind, FileName, Storage},
+    storage::{Fault, FileKind, FileName, Storage},
 };
 use bytes::Bytes;
 use kernel::config::Secret;
@@ -83,7 +83,7 @@ impl Repository {
         let found = storage.size(FileName::CONFIG)?;
         let has_keys = || match storage.list(FileKind::Key) {
             Ok(keys) => Ok(!keys.is_empty()),
-            Err(_) if storage.folder().is_some_and(|folder| !folder.exists()) => Ok(false),
+            Err(VaultError::Storage { fault: Fault::NoPlace, .. }) => Ok(false),
             Err(error) => Err(error),
         };
         if found.is_some() || has_keys()? {

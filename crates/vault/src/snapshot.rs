@@ -31,6 +31,9 @@ pub struct Snapshot {
     pub tags: Vec<String>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub program_version: String,
+    /// Of a copy the snapshot that it was made of at first, in whichever repository that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<Id>,
     /// Absent in those that restic before 0.17 made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,

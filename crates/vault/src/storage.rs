@@ -1,4 +1,4 @@
-//! Where a repository's files lie: a folder or a bucket. Knows names and bytes, not what is in them.
+//! Where a repository's files lie: a folder, a bucket, or a folder of another machine. Knows names and bytes, not what is in them.
 //!
 //! What [`Storage::write`] has acknowledged is durable and whole; a name never shows half a file.
 //! The conformance suite (`tests/it/storage.rs`) says the rest, and every storage passes it.
@@ -7,13 +7,18 @@ use crate::{Id, VaultError};
 use bytes::Bytes;
 use std::{fmt, path::Path};
 
+mod fault;
 mod folder;
 mod objects;
+mod sftp;
 mod throttle;
 mod write_only;
 
+pub use fault::Fault;
 pub use folder::Folder;
-pub use objects::Objects;
+pub use objects::{ObjectLock, Objects, Past};
+pub use outbound::bucket::LockMode;
+pub use sftp::{HostKey, Sftp, SftpSettings};
 pub use throttle::Throttle;
 pub use write_only::WriteOnly;
 
@@ -164,6 +169,16 @@ pub trait Storage: Send + Sync + fmt::Debug {
         Ok(())
     }
 
+    /// Sees to it that nobody can remove a file before, where the storage has locks of that kind;
+    /// `true` when something had to be done. Unix milliseconds.
+    ///
+    /// # Errors
+    /// [`VaultError::Missing`], [`VaultError::Storage`].
+    fn keep_until(&self, file: FileName, until_ms: i64) -> Result<bool, VaultError> {
+        let _ = (file, until_ms);
+        Ok(false)
+    }
+
     /// Calls that may usefully run at the same time.
     fn parallel(&self) -> usize {
         2
@@ -185,6 +200,7 @@ pub(crate) fn failed(
     operation: &'static str,
     file: impl fmt::Display,
     place: &str,
+    fault: Fault,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> VaultError {
     VaultError::Storage {
@@ -192,6 +208,7 @@ pub(crate) fn failed(
         file: file.to_string(),
         place: place.to_owned(),
         transient: false,
+        fault,
         source: source.into(),
     }
 }

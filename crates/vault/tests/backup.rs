@@ -16,7 +16,7 @@ use std::{
 use vault::{
     Repository, VaultError,
     backup::{self, NoteKind, Stream},
-    storage::{FileKind, FileName, Folder, Listed, Storage, Throttle, WriteOnly},
+    storage::{Fault, FileKind, FileName, Folder, Listed, Storage, Throttle, WriteOnly},
 };
 
 fn stream(path: &str, content: impl Read + Send + 'static, whole: u64) -> Stream {
@@ -257,6 +257,7 @@ impl Storage for Full {
                 file: file.to_string(),
                 place: self.label(),
                 transient: false,
+                fault: Fault::Full,
                 source: io::Error::from(io::ErrorKind::StorageFull).into(),
             });
         }

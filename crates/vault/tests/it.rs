@@ -16,4 +16,6 @@ mod restic;
 #[cfg(test)]
 mod restore;
 #[cfg(test)]
+mod sftp;
+#[cfg(test)]
 mod storage;

@@ -3,17 +3,15 @@
 use crate::place::{NOW_MS, Place, assert_same, noise, origin, password, quick, quiet};
 use bytes::Bytes;
 use kernel::config::{S3Settings, Secret};
-use outbound::http::{Client, ClientOptions, HeaderMap, Method, Request};
-use std::{num::NonZeroU64, path::PathBuf, sync::Arc, time::Duration};
-use tempfile::TempDir;
-use testkit::process::{Process, Signal, Spawn};
+use std::{num::NonZeroU64, path::Path, sync::Arc};
+use testkit::Moto;
 use vault::{
     Id, Repository, VaultError, backup, check, prune, restore,
     storage::{FileKind, FileName, Folder, Listed, Objects, Storage, Throttle, WriteOnly},
 };
 
 /// An empty storage, and what it must do.
-fn suite(storage: &dyn Storage, removes: bool) {
+pub(crate) fn suite(storage: &dyn Storage, removes: bool) {
     for kind in FileKind::NAMED {
         assert_eq!(storage.list(kind).unwrap(), [], "{kind:?}");
         let content = Bytes::from(vec![7; 100_000]);
@@ -75,79 +73,33 @@ fn one_that_only_adds_does_too() {
     suite(&WriteOnly::new(Arc::new(Folder::new(folder.path()))), false);
 }
 
-/// moto, an S3 for tests; `cargo xtask test` installs it. Takes every request, whoever signed it.
-struct Moto {
-    server: Process,
-    endpoint: String,
-    _folder: TempDir,
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        // Of a server that has ended by itself there is nothing to bring to an end.
-        self.server.signal(Signal::Kill).ok();
-    }
-}
-
-impl Moto {
-    async fn start() -> Option<Self> {
-        let own = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("moto/bin/moto_server");
-        if !own.exists() {
-            eprintln!("NOT TESTED: buckets, for moto is not there; `cargo xtask test` installs it");
-            return None;
-        }
-        let folder = testkit::folder();
-        let address = testkit::free_port();
-        let server = Spawn::new(own)
-            .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
-            .output_to(folder.path().join("moto.log"))
-            .start()
-            .unwrap();
-        let limit = Duration::from_secs(60);
-        testkit::wait_until("moto", limit, async || {
-            tokio::net::TcpStream::connect(address).await.map(drop)
-        })
-        .await;
-        let endpoint = format!("http://{address}");
-        let client = Client::new(&ClientOptions::default()).unwrap();
-        let make = Request {
-            method: Method::PUT,
-            url: format!("{endpoint}/lamps"),
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-            deadline: limit,
-        };
-        assert!(client.send(make).await.unwrap().status.is_success());
-        Some(Self { server, endpoint, _folder: folder })
-    }
-
-    fn objects(&self, bucket: &str, prefix: &str) -> Objects {
-        let settings = S3Settings {
-            endpoint: self.endpoint.clone(),
-            region: "us-east-1".into(),
-            bucket: bucket.into(),
-            prefix: prefix.into(),
-            key_id: Secret::new("key".into()),
-            secret: Secret::new("s3cret".into()),
-        };
-        Objects::new(settings, None, Vec::new()).unwrap()
-    }
+fn objects(moto: &Moto, bucket: &str, prefix: &str) -> Objects {
+    let settings = S3Settings {
+        endpoint: moto.endpoint().into(),
+        region: "us-east-1".into(),
+        bucket: bucket.into(),
+        prefix: prefix.into(),
+        key_id: Secret::new("key".into()),
+        secret: Secret::new("s3cret".into()),
+    };
+    Objects::new(settings, None, Vec::new()).unwrap()
 }
 
 #[tokio::test]
 async fn a_bucket_does_too_and_takes_backups() {
-    let Some(moto) = Moto::start().await else { return };
+    let Some(moto) = Moto::start(Path::new(env!("CARGO_TARGET_TMPDIR"))).await else { return };
     let work = move || {
-        suite(&moto.objects("lamps", "suite"), true);
-        suite(&WriteOnly::new(Arc::new(moto.objects("lamps", "only"))), false);
-        let nowhere: Arc<dyn Storage> = Arc::new(moto.objects("nowhere", ""));
+        objects(&moto, "lamps", "").make_bucket(false).unwrap();
+        suite(&objects(&moto, "lamps", "suite"), true);
+        suite(&WriteOnly::new(Arc::new(objects(&moto, "lamps", "only"))), false);
+        let nowhere: Arc<dyn Storage> = Arc::new(objects(&moto, "nowhere", ""));
         let made = Repository::init(nowhere, &password(), &origin(), &quick(), NOW_MS);
         let story = made.unwrap_err().story();
         assert!(story.contains("NoSuchBucket") && !story.contains("s3cret"), "{story}");
         let place = Place::new();
         place.write("media/a.jpg", noise(1, 20 << 20));
         place.write("index.html", "lamp");
-        let storage: Arc<dyn Storage> = Arc::new(moto.objects("lamps", "of/shop"));
+        let storage: Arc<dyn Storage> = Arc::new(objects(&moto, "lamps", "of/shop"));
         let repository =
             Repository::init(storage, &password(), &origin(), &quick(), NOW_MS).unwrap();
         let snapshot = backup::run(&repository, place.request(), &quiet).unwrap().snapshot;

@@ -1,7 +1,8 @@
-//! A page of S3's ListObjectsV2 (docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html, read
+//! A page of S3's ListObjectsV2 or ListObjectVersions (docs.aws.amazon.com/AmazonS3/latest/API, read
 //! 2026-11): of its XML what we ask for, which is flat.
 
-use super::Object;
+use super::{Object, Version};
+use jiff::Timestamp;
 
 pub(super) struct Page {
     pub(super) objects: Vec<Object>,
@@ -27,6 +28,51 @@ pub(super) fn parse(body: &[u8]) -> Option<Page> {
         return None;
     }
     Some(Page { objects, next: next.filter(|_| is_truncated) })
+}
+
+/// A page of versions, the newest of a key before its older ones.
+pub(super) struct VersionPage {
+    pub(super) versions: Vec<Version>,
+    /// The key and the version that the next page begins behind.
+    pub(super) next: Option<(String, String)>,
+}
+
+/// As [`parse`].
+pub(super) fn parse_versions(body: &[u8]) -> Option<VersionPage> {
+    let text = std::str::from_utf8(body).ok()?;
+    let (_, mut rest) = text.split_once("<ListVersionsResult")?;
+    let is_truncated = between(rest, "IsTruncated").is_some_and(|said| said == "true");
+    let next = between(rest, "NextKeyMarker").map(unescaped);
+    let next =
+        next.zip(Some(between(rest, "NextVersionIdMarker").map_or(String::new(), unescaped)));
+    let mut versions = Vec::new();
+    loop {
+        let begins = ["Version", "DeleteMarker"].map(|tag| rest.find(&format!("<{tag}>")));
+        let (tag, begin) = match begins {
+            [None, None] => break,
+            [Some(version), Some(marker)] if marker < version => ("DeleteMarker", marker),
+            [None, Some(marker)] => ("DeleteMarker", marker),
+            [Some(version), _] => ("Version", version),
+        };
+        let (version, behind) = rest[begin..].split_once(&format!("</{tag}>"))?;
+        let written: Timestamp = between(version, "LastModified")?.parse().ok()?;
+        let is_marker = tag == "DeleteMarker";
+        versions.push(Version {
+            key: unescaped(between(version, "Key")?),
+            id: unescaped(between(version, "VersionId")?),
+            written_ms: written.as_millisecond(),
+            is_latest: between(version, "IsLatest")? == "true",
+            size_bytes: match is_marker {
+                true => None,
+                false => Some(between(version, "Size")?.parse().ok()?),
+            },
+        });
+        rest = behind;
+    }
+    if is_truncated && next.is_none() {
+        return None;
+    }
+    Some(VersionPage { versions, next: next.filter(|_| is_truncated) })
 }
 
 fn between<'a>(text: &'a str, tag: &str) -> Option<&'a str> {
@@ -64,10 +110,46 @@ mod tests {
         check("", None);
     }
 
+    type Marker<'a> = Option<(&'a str, &'a str)>;
+
+    #[test]
+    fn versions_and_marks_of_deletion_are_told_apart() {
+        let version = |id: &str, size_bytes: Option<u64>, is_latest| Version {
+            key: "p/a".into(),
+            id: id.into(),
+            size_bytes,
+            written_ms: 1_000,
+            is_latest,
+        };
+        let common = |id: &str, latest: bool| {
+            format!(
+                "<Key>p/a</Key><VersionId>{id}</VersionId><IsLatest>{latest}</IsLatest>\
+                 <LastModified>1970-01-01T00:00:01.000Z</LastModified><Owner><ID>x</ID></Owner>"
+            )
+        };
+        let check = |inner: &str, expect: Option<(Vec<Version>, Marker<'_>)>| {
+            let page = format!("<?xml?><ListVersionsResult xmlns=\"x\">{inner}</List>");
+            let page = parse_versions(page.as_bytes()).map(|page| (page.versions, page.next));
+            let owned = |(key, id): (&str, &str)| (key.to_owned(), id.to_owned());
+            assert_eq!(page, expect.map(|(all, next)| (all, next.map(owned))), "{inner}");
+        };
+        let marker = format!("<DeleteMarker>{}</DeleteMarker>", common("3", true));
+        let old = format!("<Version>{}<Size>5</Size></Version>", common("1", false));
+        let both = vec![version("3", None, true), version("1", Some(5), false)];
+        check(&format!("{marker}{old}"), Some((both.clone(), None)));
+        let more = "<NextKeyMarker>p/a</NextKeyMarker><NextVersionIdMarker>1</NextVersionIdMarker>\
+                    <IsTruncated>true</IsTruncated>";
+        check(&format!("{more}{marker}{old}"), Some((both, Some(("p/a", "1")))));
+        check("<IsTruncated>true</IsTruncated>", None);
+        check("<Version><Key>a</Key></Version>", None);
+        check("", Some((Vec::new(), None)));
+    }
+
     #[test]
     fn no_page_makes_it_panic() {
         bolero::check!().with_type::<Vec<u8>>().for_each(|body| {
             parse(body);
+            parse_versions(body);
         });
     }
 }

@@ -28,7 +28,7 @@ impl S3 {
     ) -> Result<(), OutboundError> {
         let bucket = Bucket::new(self.0.clone(), client.clone());
         let content_type = Some(copy.content_type);
-        let keeping = Keeping { content_type, locked_until_ms: None };
+        let keeping = Keeping { content_type, ..Keeping::default() };
         bucket.put(&copy.name, copy.body, keeping, now_ms).await
     }
 }

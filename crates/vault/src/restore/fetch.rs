@@ -132,9 +132,7 @@ impl Writer<'_> {
                     pieces: vec![*piece],
                 })
             }),
-            Err(VaultError::Storage { transient: true, operation, file, place, source }) => {
-                Err(VaultError::Storage { transient: true, operation, file, place, source })
-            }
+            Err(error @ VaultError::Storage { transient: true, .. }) => Err(error),
             Err(error) => {
                 for (id, place) in &reading.pieces {
                     self.damaged(reading.pack, *id, *place, &error.story());

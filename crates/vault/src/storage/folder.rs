@@ -2,7 +2,7 @@
 //!
 //! A file is written under another name, brought to the disk, and then given its own.
 
-use super::{FileKind, FileName, Listed, Storage, failed, too_short};
+use super::{Fault, FileKind, FileName, Listed, Storage, failed, too_short};
 use crate::{VaultError, crypto};
 use bytes::Bytes;
 use std::{
@@ -42,7 +42,7 @@ impl Folder {
         let place = self.label.clone();
         move |source| match source.kind() {
             io::ErrorKind::NotFound => VaultError::Missing { file, place },
-            _ => failed(operation, file, &place, source),
+            _ => failed(operation, file, &place, Fault::of_io(&source), source),
         }
     }
 
@@ -144,19 +144,20 @@ impl Storage for Folder {
     }
 
     fn list(&self, kind: FileKind) -> Result<Vec<Listed>, VaultError> {
+        let all = format!("all {}", kind.folder());
         self.list_kind(kind)
-            .map_err(|source| failed("list", format!("all {}", kind.folder()), &self.label, source))
+            .map_err(|source| failed("list", all, &self.label, Fault::of_io(&source), source))
     }
 
     fn write(&self, file: FileName, bytes: Bytes) -> Result<(), VaultError> {
         self.keep(&self.path(file), &bytes)
-            .map_err(|source| failed("write", file, &self.label, source))
+            .map_err(|source| failed("write", file, &self.label, Fault::of_io(&source), source))
     }
 
     fn remove(&self, file: FileName) -> Result<(), VaultError> {
         match fs::remove_file(self.path(file)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(failed("remove", file, &self.label, error))
+                Err(failed("remove", file, &self.label, Fault::of_io(&error), error))
             }
             _ => Ok(()),
         }
@@ -169,7 +170,9 @@ impl Storage for Folder {
             }
             Ok(())
         };
-        remove().map_err(|source| failed("remove", "unfinished files", &self.label, source))
+        remove().map_err(|source| {
+            failed("remove", "unfinished files", &self.label, Fault::of_io(&source), source)
+        })
     }
 
     fn folder(&self) -> Option<&Path> {

@@ -1,25 +1,29 @@
 //! A bucket, laid out as restic's S3 backend does: keys are the paths that a folder would have.
 //!
 //! Every request says all of what it wants, so that one that failed on its way is sent again, a few
-//! times, ever later; one that was refused is not.
+//! times, ever later; one that was refused is not. With object lock nothing that was written can be
+//! deleted for some time, and nothing is written over: docs/backup-storage.md says for whom.
 
-use super::{FileKind, FileName, Listed, Storage, failed, too_short};
+use super::{Fault, FileKind, FileName, Listed, Storage, failed, too_short};
 use crate::VaultError;
 use bytes::Bytes;
 use kernel::config::S3Settings;
 use outbound::{
     OutboundError,
-    bucket::{Bucket, Keeping},
+    bucket::{Bucket, Keeping, LockMode},
     http::{Client, ClientOptions},
 };
 use std::{
-    error::Error,
     fmt,
     ops::Range,
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::runtime::Runtime;
+
+mod past;
+
+pub use past::Past;
 
 /// Longer answers are an error: of packs that others wrote the longest (restic: 128 MiB, and a blob).
 const ANSWER_BYTES: usize = 160 << 20;
@@ -30,16 +34,25 @@ const WAITS: [Duration; 4] = [
     Duration::from_secs(5),
     Duration::from_secs(20),
 ];
+/// Locks that end this much before they should are left.
+const NEARLY_MS: i64 = 60 * 60 * 1000;
 /// Requests at the same time: what a line far away needs to be full, and not more than memory bears.
 const PARALLEL: usize = 3;
+
+/// How firmly, and for how long, what is written cannot be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectLock {
+    pub mode: LockMode,
+    /// From when it was written, or from when [`crate::extend::run`] last saw that it is needed.
+    pub lasts: Duration,
+}
 
 /// A bucket as a repository's storage.
 pub struct Objects {
     bucket: Bucket,
     label: String,
-    /// Packs, snapshots, indexes and keys cannot be deleted for so long after they were written, by
-    /// nobody; `None` for a bucket without object lock.
-    locked_for: Option<Duration>,
+    /// Of everything but the repository's own locks; `None` for a bucket without object lock.
+    lock: Option<ObjectLock>,
     /// Always there but while it is dropped.
     runtime: Option<Runtime>,
 }
@@ -51,13 +64,13 @@ impl Objects {
     /// When the system gives no thread, or a certificate is none.
     pub fn new(
         settings: S3Settings,
-        locked_for: Option<Duration>,
+        lock: Option<ObjectLock>,
         extra_roots_pem: Vec<String>,
     ) -> Result<Self, VaultError> {
         let options = ClientOptions { extra_roots_pem, body_limit_bytes: ANSWER_BYTES };
         let label = settings.bucket.clone();
         let client = Client::new(&options)
-            .map_err(|source| failed("reach", "a repository", &label, source))?;
+            .map_err(|source| failed("reach", "a repository", &label, Fault::Other, source))?;
         let bucket = Bucket::new(settings, client);
         let label = bucket.label();
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -65,8 +78,18 @@ impl Objects {
             .enable_all()
             .thread_name("vault-bucket")
             .build()
-            .map_err(|source| failed("reach", "a repository", &label, source))?;
-        Ok(Self { bucket, label, locked_for, runtime: Some(runtime) })
+            .map_err(|source| failed("reach", "a repository", &label, Fault::Other, source))?;
+        Ok(Self { bucket, label, lock, runtime: Some(runtime) })
+    }
+
+    /// Makes the bucket; one with object lock, which it cannot get later, where that is wanted.
+    ///
+    /// # Errors
+    /// [`VaultError::Storage`], also when there is one already.
+    pub fn make_bucket(&self, with_lock: bool) -> Result<(), VaultError> {
+        self.try_often("make", "the bucket", &async |bucket: &Bucket, now_ms| {
+            bucket.make(with_lock, now_ms).await
+        })
     }
 
     /// Tries until it is decided, or has been tried often enough.
@@ -90,6 +113,7 @@ impl Objects {
                     file: what.to_string(),
                     place: self.label.clone(),
                     transient: may_pass(&error),
+                    fault: fault(&error),
                     source: error.into(),
                 });
             };
@@ -113,15 +137,46 @@ fn may_pass(error: &OutboundError) -> bool {
         OutboundError::Reach { .. }
         | OutboundError::Answer { .. }
         | OutboundError::Deadline { .. } => true,
-        OutboundError::Refused { status, .. } => *status >= 500 || matches!(*status, 408 | 429),
+        // 409: somebody else writes the same at this moment.
+        OutboundError::Refused { status, .. } => {
+            *status >= 500 || matches!(*status, 408 | 409 | 429)
+        }
         _ => false,
     }
 }
 
-/// 416: the object has no such bytes.
-fn is_behind_the_end(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    matches!(error.downcast_ref(), Some(OutboundError::Refused { status: 416, .. }))
+/// By what S3 and those who speak its language answer
+/// (docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, read 2026-11).
+fn fault(error: &OutboundError) -> Fault {
+    let OutboundError::Refused { status, said, .. } = error else {
+        return if may_pass(error) { Fault::Unreachable } else { Fault::Other };
+    };
+    match (*status, said.as_str()) {
+        (_, "NoSuchBucket") => Fault::NoPlace,
+        (_, "ObjectLocked") => Fault::Protected,
+        (_, "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken") => {
+            Fault::Login
+        }
+        (507, _) | (_, "QuotaExceeded" | "XMinioStorageFull" | "InsufficientStorage") => {
+            Fault::Full
+        }
+        (401, _) => Fault::Login,
+        (403 | 405, _) => Fault::NotPermitted,
+        _ if may_pass(error) => Fault::Unreachable,
+        _ => Fault::Other,
+    }
 }
+
+fn is_refused_with(error: &VaultError, wanted: u16) -> bool {
+    let VaultError::Storage { source, .. } = error else { return false };
+    matches!(source.downcast_ref(),
+        Some(OutboundError::Refused { status, .. }) if *status == wanted)
+}
+
+/// The object has no such bytes.
+const BEHIND_THE_END: u16 = 416;
+/// There is one of this key already.
+const THERE_ALREADY: u16 = 412;
 
 impl Storage for Objects {
     fn label(&self) -> String {
@@ -140,7 +195,7 @@ impl Storage for Objects {
         match self.get(file, Some(&(offset..end))) {
             Ok(bytes) if bytes.len() == length as usize => Ok(bytes),
             Ok(_) => Err(too_short(file, offset, length)),
-            Err(VaultError::Storage { source, .. }) if is_behind_the_end(source.as_ref()) => {
+            Err(error) if is_refused_with(&error, BEHIND_THE_END) => {
                 Err(too_short(file, offset, length))
             }
             Err(error) => Err(error),
@@ -170,14 +225,28 @@ impl Storage for Objects {
     fn write(&self, file: FileName, bytes: Bytes) -> Result<(), VaultError> {
         let key = file.path();
         // A lock that cannot be removed would keep everybody else away.
-        let locked_for = self.locked_for.filter(|_| file.kind() != FileKind::Lock);
-        self.try_often("write", file, &async |bucket: &Bucket, now_ms: i64| {
-            let locked_until_ms = locked_for.map(|time| {
-                now_ms.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
-            });
-            let keeping = Keeping { content_type: None, locked_until_ms };
+        let lock = self.lock.filter(|_| file.kind() != FileKind::Lock);
+        let length = bytes.len() as u64;
+        let written = self.try_often("write", file, &async |bucket: &Bucket, now_ms: i64| {
+            let keeping = Keeping {
+                content_type: None,
+                locked_until_ms: lock.map(|lock| now_ms.saturating_add(as_ms(lock.lasts))),
+                lock_mode: lock.map(|lock| lock.mode).unwrap_or_default(),
+                only_new: lock.is_some(),
+            };
             bucket.put(&key, bytes.clone(), keeping, now_ms).await
-        })
+        });
+        match written {
+            // By us, when the answer to the try before was lost, or by somebody with the same content.
+            Err(error) if is_refused_with(&error, THERE_ALREADY) => match self.size(file)? {
+                Some(there) if there == length => Ok(()),
+                _ => {
+                    let why = "something else of this name is there";
+                    Err(failed("write", file, &self.label, Fault::Protected, why))
+                }
+            },
+            other => other,
+        }
     }
 
     fn remove(&self, file: FileName) -> Result<(), VaultError> {
@@ -185,6 +254,23 @@ impl Storage for Objects {
         self.try_often("remove", file, &async |bucket: &Bucket, now_ms| {
             bucket.delete(&key, now_ms).await
         })
+    }
+
+    fn keep_until(&self, file: FileName, until_ms: i64) -> Result<bool, VaultError> {
+        let Some(lock) = self.lock else { return Ok(false) };
+        let key = file.path();
+        let found = self.try_often("look at", file, &async |bucket: &Bucket, now_ms| {
+            bucket.look(&key, now_ms).await
+        })?;
+        let found = found.ok_or_else(|| VaultError::Missing { file, place: self.label.clone() })?;
+        // A lock is never shortened, and one that is nearly as long is not worth a request.
+        if found.locked_until_ms.is_some_and(|locked_ms| locked_ms + NEARLY_MS >= until_ms) {
+            return Ok(false);
+        }
+        self.try_often("lock", file, &async |bucket: &Bucket, now_ms| {
+            bucket.lock(&key, lock.mode, until_ms, now_ms).await
+        })?;
+        Ok(true)
     }
 
     fn parallel(&self) -> usize {
@@ -207,8 +293,12 @@ impl Drop for Objects {
     }
 }
 
+fn as_ms(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Signatures are made for now.
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    as_ms(since)
 }

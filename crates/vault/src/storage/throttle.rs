@@ -77,6 +77,10 @@ impl Storage for Throttle {
         self.storage.remove_unfinished()
     }
 
+    fn keep_until(&self, file: FileName, until_ms: i64) -> Result<bool, VaultError> {
+        self.storage.keep_until(file, until_ms)
+    }
+
     fn parallel(&self) -> usize {
         self.storage.parallel()
     }

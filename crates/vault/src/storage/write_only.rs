@@ -1,7 +1,7 @@
 //! Any storage as a host sees it that may add but not destroy: nothing is removed and nothing is
 //! written over. What a bucket's policy should say, said here as well.
 
-use super::{FileKind, FileName, Listed, Storage, failed};
+use super::{Fault, FileKind, FileName, Listed, Storage, failed};
 use crate::VaultError;
 use bytes::Bytes;
 use std::{path::Path, sync::Arc};
@@ -41,7 +41,13 @@ impl Storage for WriteOnly {
 
     fn write(&self, file: FileName, bytes: Bytes) -> Result<(), VaultError> {
         if self.0.size(file)?.is_some_and(|size_bytes| size_bytes != bytes.len() as u64) {
-            return Err(failed("write over", file, &self.label(), "this host may only add"));
+            return Err(failed(
+                "write over",
+                file,
+                &self.label(),
+                Fault::NotPermitted,
+                "this host may only add",
+            ));
         }
         self.0.write(file, bytes)
     }
@@ -50,7 +56,11 @@ impl Storage for WriteOnly {
         if file.kind() == FileKind::Lock {
             return self.0.remove(file);
         }
-        Err(failed("remove", file, &self.label(), "this host may only add"))
+        Err(failed("remove", file, &self.label(), Fault::NotPermitted, "this host may only add"))
+    }
+
+    fn keep_until(&self, file: FileName, until_ms: i64) -> Result<bool, VaultError> {
+        self.0.keep_until(file, until_ms)
     }
 
     fn parallel(&self) -> usize {
