@@ -64,7 +64,10 @@ pub(crate) async fn preview(
         true => state.engine.preview_at_once(plan).await?,
         false => state.engine.preview(plan).await?,
     };
-    let (text, windows) = (::plan::preview_text(&preview), state.engine.windows(&preview.plan));
+    let shops = |shop| state.watch.with(|live| live.zone(shop).cloned());
+    let zone = preview.plan.shop.as_ref().and_then(shops).unwrap_or_else(::plan::zone_here);
+    let text = ::plan::preview_text(&preview, &zone);
+    let windows = state.engine.windows(&preview.plan);
     let id = state.previews.keep(preview.plan.clone(), at_once);
     Ok(Json(PreviewView::of(id, &preview, text, &windows)))
 }

@@ -21,4 +21,4 @@ pub use engine::{Clock, Engine, Live, LiveStep, Settings};
 pub use error::EngineError;
 pub use kernel::plan::{Failed, Fence, Intent, Measure, Performer, Probe, Progress};
 pub use moments::{Moment, Moments, Point};
-pub use words::{condition, preview_text, sentence, title};
+pub use words::{condition, preview_text, sentence, title, zone_here};

@@ -8,9 +8,15 @@ use kernel::{
 };
 use std::fmt::Write;
 
-/// What an act does, as a sentence without its full stop.
+/// The zone of this machine, for times that belong to no shop.
 #[must_use]
-pub fn sentence(act: &Act) -> String {
+pub fn zone_here() -> TimeZone {
+    TimeZone::system()
+}
+
+/// What an act does, as a sentence without its full stop. Times are told in `zone`.
+#[must_use]
+pub fn sentence(act: &Act, zone: &TimeZone) -> String {
     match act {
         Act::Drain { shop, instance } => {
             format!("take {instance} of {shop} out: no new requests for it")
@@ -83,7 +89,7 @@ pub fn sentence(act: &Act) -> String {
                 OldData::RunLogs => "logs of runs",
                 OldData::Minutes => "minutes of shops",
             };
-            format!("remove {what} older than {}", instant(*older_than_ms))
+            format!("remove {what} older than {}", instant(*older_than_ms, zone))
         }
         Act::BackUp { .. }
         | Act::CopySnapshot { .. }
@@ -227,15 +233,15 @@ fn impossible(reason: &str) -> String {
     }
 }
 
-/// A preview as text, lines of at most about a hundred characters. Times are UTC.
+/// A preview as text, lines of at most about a hundred characters. Times are told in `zone`.
 #[must_use]
-pub fn preview_text(preview: &Preview) -> String {
+pub fn preview_text(preview: &Preview, zone: &TimeZone) -> String {
     let plan = &preview.plan;
     let mut text = title(&plan.kind, plan.shop.as_ref(), &plan.params);
     let (steps, longest) = (counted(plan.steps.len(), "step"), duration(preview.longest_ms));
     put(&mut text, format_args!(": {steps}, {longest} at most\n"));
     for (index, step) in preview.steps.iter().enumerate() {
-        put_step(&mut text, index + 1, step);
+        put_step(&mut text, index + 1, step, zone);
     }
     if !preview.impossible_to_undo.is_empty() {
         let steps: Vec<String> =
@@ -244,10 +250,10 @@ pub fn preview_text(preview: &Preview) -> String {
         put(&mut text, format_args!("Cannot be undone once done: step {steps}.\n"));
     }
     for waits in &preview.waits_for {
-        put(&mut text, format_args!("Waits for {}.\n", waits_for(waits)));
+        put(&mut text, format_args!("Waits for {}.\n", waits_for(waits, zone)));
     }
     for waits in &preview.hurries_past {
-        put(&mut text, format_args!("Begins at once, without {}.\n", waits_for(waits)));
+        put(&mut text, format_args!("Begins at once, without {}.\n", waits_for(waits, zone)));
     }
     if plan.takes_itself_back() {
         text.push_str("Once it is done there is nothing to take back.\n");
@@ -262,13 +268,15 @@ pub fn preview_text(preview: &Preview) -> String {
     text
 }
 
-fn put_step(text: &mut String, number: usize, step: &StepPreview) {
-    put(text, format_args!("{number:>3}. {}\n", sentence(&step.act)));
+fn put_step(text: &mut String, number: usize, step: &StepPreview, zone: &TimeZone) {
+    put(text, format_args!("{number:>3}. {}\n", sentence(&step.act, zone)));
     for condition in &step.conditions {
         put(text, format_args!("     {}\n", condition_line(condition)));
     }
     match &step.undo {
-        Undo::By(act) => put(text, format_args!("     undone by: {}\n", sentence(act))),
+        Undo::By(act) => {
+            put(text, format_args!("     undone by: {}\n", sentence(act, zone)));
+        }
         Undo::NothingToUndo => {}
         Undo::Impossible { reason } => {
             put(text, format_args!("     cannot be undone: {}\n", impossible(reason)));
@@ -285,14 +293,14 @@ fn condition_line(of: &Condition) -> String {
     }
 }
 
-fn waits_for(waits: &WaitsFor) -> String {
+fn waits_for(waits: &WaitsFor, zone: &TimeZone) -> String {
     match waits {
         WaitsFor::Approval => "somebody's approval".to_owned(),
         WaitsFor::Window { window, opens_at_ms } => {
-            format!("window {window}, which it next fits into at {}", instant(*opens_at_ms))
+            format!("window {window}, which it next fits into at {}", instant(*opens_at_ms, zone))
         }
         WaitsFor::Freeze { freeze, reason, until_ms } => {
-            format!("the end of freeze {freeze} ({reason}) at {}", instant(*until_ms))
+            format!("the end of freeze {freeze} ({reason}) at {}", instant(*until_ms, zone))
         }
         WaitsFor::Never { window } => {
             format!("window {window}, which does not open long enough as things stand")
@@ -344,9 +352,9 @@ pub(crate) fn duration(milliseconds: u64) -> String {
     told.join(" ")
 }
 
-fn instant(at_ms: i64) -> String {
+fn instant(at_ms: i64, zone: &TimeZone) -> String {
     let instant = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::MAX);
-    Zoned::new(instant, TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()
+    Zoned::new(instant, zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
 /// Enough of a digest to tell two texts apart.

@@ -253,6 +253,12 @@ impl Live {
         self.shops.iter().map(|shop| (shop.site.id.clone(), shop.site.zone.clone())).collect()
     }
 
+    /// The zone by whose days a shop lives.
+    #[must_use]
+    pub fn zone(&self, shop: &ShopId) -> Option<&TimeZone> {
+        self.shop(shop).map(|shop| &shop.site.zone)
+    }
+
     /// What past weeks say of a shop's orders.
     pub(crate) fn usual_orders(&mut self, shop: &ShopId, usual: UsualOrders) {
         if let Some(shop) = self.shop_mut(shop) {

@@ -369,7 +369,7 @@ fn step_view(index: usize, plan: &Plan, record: &StepRecord) -> StepView {
     StepView {
         index,
         act: Message::of(&step.act),
-        sentence: ::plan::sentence(&step.act),
+        sentence: ::plan::sentence(&step.act, &::plan::zone_here()),
         conditions: Vec::new(),
         undo: UndoView::from(&step.undo),
         timeout_ms: step.timeout_ms,

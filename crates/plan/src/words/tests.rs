@@ -77,7 +77,7 @@ fn preview() -> Preview {
 #[test]
 fn a_preview_reads_as_it_should() {
     let golden = include_str!("preview.txt");
-    let text = preview_text(&preview());
+    let text = preview_text(&preview(), &TimeZone::get("Europe/Berlin").unwrap());
     assert_eq!(text, golden, "if this is better, write it to crates/plan/src/words/preview.txt");
 }
 
@@ -85,7 +85,7 @@ fn a_preview_reads_as_it_should() {
 fn every_act_is_a_sentence() {
     let shop = || "s".parse().unwrap();
     let instance = || "a".parse().unwrap();
-    let check = |act: Act, expect: &str| assert_eq!(sentence(&act), expect);
+    let check = |act: Act, expect: &str| assert_eq!(sentence(&act, &TimeZone::UTC), expect);
     check(Act::Stop { shop: shop(), instance: instance() }, "stop a of s");
     check(Act::Start { shop: shop(), instance: instance() }, "start a of s");
     let deploy =
