@@ -4,7 +4,7 @@
 use crate::{StoreError, kept};
 use rusqlite::Connection;
 
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_runs.sql"),
     include_str!("migrations/0003_ledger.sql"),
@@ -12,6 +12,7 @@ const STEPS: [&str; 7] = [
     include_str!("migrations/0005_people.sql"),
     include_str!("migrations/0006_logs.sql"),
     include_str!("migrations/0007_drains.sql"),
+    include_str!("migrations/0008_secrets.sql"),
 ];
 
 /// The format that this program writes, and the newest that it understands.

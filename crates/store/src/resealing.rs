@@ -6,11 +6,12 @@ use rusqlite::Connection;
 
 /// Where secrets lie: table, key column, the column with the sealed bytes, what an older format
 /// kept in clear, and the first part of their place.
-const SECRETS: [(&str, &str, &str, Option<&str>, &str); 4] = [
+const SECRETS: [(&str, &str, &str, Option<&str>, &str); 5] = [
     ("certificate", "host_key", "key_sealed", Some("key_pem"), "certificate"),
     ("acme_account", "directory", "sealed", Some("credentials"), "acme"),
     ("person", "id", "totp", None, "totp"),
     ("person", "id", "totp_new", None, "totp"),
+    ("secret", "name", "sealed", None, "secret"),
 ];
 
 /// The place of a secret, to which its seal is bound.
