@@ -1,5 +1,6 @@
 // The only place that talks HTTP. Knows paths and the error shape; keeps nothing.
 
+import type { Folder, Snapshots, Standing } from './backups'
 import type { Channel, ConfigurationView, Decision, Grant, Incident, Invitation, Ledger, Me, Message, Peers, Permission, Person, PlanWish, Preview, Run, SecondFactorOffer, SessionView, Silence, Token } from './frame'
 import type { ApiError, History, Instance, Reloaded, ShopState, ShopSummary } from './types'
 
@@ -116,6 +117,10 @@ export const api = {
   tokens: () => call<{ tokens: Token[] }>('GET', '/tokens'),
   makeToken: (token: { name: string; permissions: Permission[]; shops: string[] | null; days: number }) => call<{ token: string }>('POST', '/tokens', token),
   endToken: (name: string) => call<undefined>('DELETE', `/tokens/${part(name)}`),
+
+  backups: () => call<Standing>('GET', '/backups'),
+  snapshots: (shop: string) => call<Snapshots>('GET', `/shops/${part(shop)}/backups`),
+  browse: (shop: string, snapshot: string, path: string) => call<Folder>('GET', `/shops/${part(shop)}/backups/${part(snapshot)}/files${query({ path })}`),
 
   ledger: (asked: Asked) => call<Ledger>('GET', `/ledger${query(asked)}`),
 }

@@ -1,6 +1,7 @@
 // Die Texte der weiteren Seiten auf Deutsch, aus denen jeder Seite zusammengesetzt.
 
 import type { FrameMessages } from './frame.en'
+import { backups } from './frame/backups.de'
 import { changes } from './frame/changes.de'
 import { everywhere } from './frame/everywhere.de'
 import { incidents } from './frame/incidents.de'
@@ -19,4 +20,5 @@ export const frame: FrameMessages = {
   ...people,
   ...settings,
   ...ledger,
+  ...backups,
 }

@@ -1,5 +1,6 @@
 // The texts of the further pages, in English, put together from those of each page. The shape is the contract.
 
+import { backups } from './frame/backups.en'
 import { changes } from './frame/changes.en'
 import { everywhere } from './frame/everywhere.en'
 import { incidents } from './frame/incidents.en'
@@ -18,6 +19,7 @@ export const frame = {
   ...people,
   ...settings,
   ...ledger,
+  ...backups,
 }
 
 export type FrameMessages = typeof frame

@@ -1,0 +1,41 @@
+// Backups of the pretend shop: five weeks of them at two places, one day missing; in trouble, the second place is away.
+
+const DAY = 86_400_000
+const TREE = {
+  '/': ['databases/', 'etc/', 'srv/'],
+  '/databases': ['lampenladen/'],
+  '/databases/lampenladen': ['tables/', 'manifest.json', 'schema-post.sql', 'schema-pre.sql'],
+  '/etc': ['cron.d/', 'nginx/'],
+  '/srv': ['lampenladen/'],
+  '/srv/lampenladen': ['assets/', 'code/', '.env'],
+  '/srv/lampenladen/assets': [...Array(40).keys()].map((i) => `lamp-${String(i + 1).padStart(2, '0')}.webp`),
+}
+const id = (i) => (0x5eed00 + i * 7919).toString(16).padStart(8, '0').repeat(8)
+
+/** How it stands in a scenario: calm ones have everything, `nothing` has none yet. */
+export function backups(scenario, shop, now = Date.now()) {
+  const places = ['/mnt/backup/lampenladen', 's3://backups/lampenladen']
+  const night = now - (now % DAY) + 1.5 * 3_600_000 - (now % DAY < 1.5 * 3_600_000 ? DAY : 0)
+  const late = scenario === 'disk'
+  const trouble = late ? { code: 'storage_unreachable', params: { place: places[1] }, message: 'connect to s3.eu-central-1.example: connection refused' } : null
+  const snapshots = scenario === 'nothing' ? [] : [...Array(34).keys()].filter((day) => day !== 11 && !(late && day < 2)).map((day) => ({
+    id: id(day), at_ms: night - day * DAY, files: 20_412 - day * 3, bytes: 1_706_000_000 - day * 1_400_000, added_bytes: 3_100_000 + ((day * 7919) % 900) * 10_000, took_ms: 9_000 + ((day * 31) % 17) * 1000,
+    tags: ['scheduled'], paths: ['/databases/lampenladen', '/etc/nginx', '/srv/lampenladen/assets'], databases: [{ name: 'lampenladen', tables: 62 }], places: late ? places.slice(0, 1) : places,
+  }))
+  const place = (name, kind, trouble) => ({ place: name, kind, looked_ms: trouble ? null : now - 40_000, trouble, snapshots: trouble ? null : snapshots.length, newest_ms: trouble ? null : (snapshots[0]?.at_ms ?? null), bytes: trouble ? null : 2_130_000_000, checked_ms: snapshots.length && !trouble ? night - 2 * DAY : null, damaged: trouble ? null : 0 })
+  const standing = {
+    shops: [{
+      shop, state: scenario === 'nothing' ? 'never' : late ? 'late' : 'ok', since_ms: late ? now - DAY : null, lose_at_most_ms: DAY, back_within_ms: 3_600_000,
+      places: [place(places[0], 'folder', null), place(places[1], 's3', trouble)],
+      newest: snapshots[0] ?? null, next_ms: night + DAY, running: null,
+      last_run: { run: '12', state: late ? 'failed' : 'done', ended_ms: night + 12_000, trouble },
+      history: snapshots.map(({ at_ms, bytes, added_bytes, took_ms }) => ({ at_ms, bytes, added_bytes, took_ms })).reverse(),
+    }],
+  }
+  return { standing, snapshots: { snapshots, looked_ms: now - 40_000, unknown: late ? [places[1]] : [] } }
+}
+
+export function folder(path, now = Date.now()) {
+  const entries = (TREE[path] ?? []).map((name, i) => ({ name: name.replace('/', ''), kind: name.endsWith('/') ? 'folder' : 'file', size_bytes: name.endsWith('/') ? null : 1_200 + ((i * 7919) % 400) * 700, modified_ms: now - i * 3 * DAY }))
+  return { path, entries, total: entries.length }
+}

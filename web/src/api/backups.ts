@@ -1,0 +1,17 @@
+// The API's values of backups, from `schema.ts` as in `types.ts`.
+
+import type { components } from './schema'
+import type { But, Params, Whole } from './types'
+
+type Schemas = components['schemas']
+
+export type Trouble = But<Schemas['Trouble'], { params: Params }>
+export type SnapshotRow = But<Whole<Schemas['SnapshotRow']>, { databases: Whole<Schemas['DatabaseRow']>[] }>
+export type BackupState = Schemas['BackupState']
+export type BackupPlace = But<Whole<Schemas['BackupPlace']>, { trouble: Trouble | null }>
+export type BackupRun = But<Whole<Schemas['BackupRun']>, { trouble: Trouble | null }>
+export type ShopBackups = But<Whole<Schemas['ShopBackups']>, { places: BackupPlace[]; newest: SnapshotRow | null; last_run: BackupRun | null; history: Whole<Schemas['BackupSize']>[] }>
+export interface Standing { shops: ShopBackups[] }
+export type Snapshots = But<Whole<Schemas['Snapshots']>, { snapshots: SnapshotRow[] }>
+export type Entry = Whole<Schemas['SnapshotEntry']>
+export type Folder = But<Whole<Schemas['SnapshotFolder']>, { entries: Entry[] }>

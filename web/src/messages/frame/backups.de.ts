@@ -1,0 +1,96 @@
+// Backups: was zurückgeholt werden kann, von wann, von wo; auf Deutsch.
+
+import type { backups as english } from './backups.en'
+
+const zahl = (anzahl: number, eins: string, viele: string) => (anzahl === 1 ? eins : viele)
+
+export const backups: typeof english = {
+  backups: {
+    answer: {
+      off: () => 'Von diesem Shop wird nichts gesichert.',
+      ok: (when) => `Ihr Shop ist gesichert, zuletzt ${when}.`,
+      late: (age) => `Das neueste Backup ist ${age} alt, älter als vereinbart.`,
+      never: () => 'Von diesem Shop gibt es noch kein Backup.',
+      failing: (when) => `Das letzte Backup ist gescheitert. Was da ist, ist von ${when}.`,
+      unknown: () => 'Ob es ein Backup gibt, ist nicht bekannt.',
+    },
+    agreed: (lose, back) => `Vereinbart: Höchstens ${lose} dürfen verloren gehen, und der Shop ist binnen ${back} wieder da.`,
+    nextAt: (time) => `Das nächste beginnt von selbst: ${time}.`,
+    runs: 'Gerade entsteht eines:',
+    offLede: 'Nennen Sie einen Ort, dann entsteht jeden Tag ein Backup, bleibt 30 Tage und wird geprüft:',
+    neverLede: 'Das erste liest alles, die danach nur noch, was sich geändert hat.',
+    unknownLede: 'In keinen Ort konnte geschaut werden. Was vorher bekannt war, steht nicht dafür.',
+    why: (why) => `Grund: ${why}`,
+
+    now: 'Jetzt sichern',
+    verify: 'Prüfen',
+    newest: 'Neuestes',
+    old: (age) => `${age} alt`,
+    held: 'Sein Inhalt',
+    files: (number, count) => `${number} ${zahl(count, 'Datei', 'Dateien')}`,
+    points: 'Zeitpunkte zur Wahl',
+    since: (date) => `seit ${date}`,
+    kept: 'Liegt an',
+    placesOf: (good, all) => `${good} von ${all} Orten`,
+    takes: 'Belegt',
+    took: 'Es dauerte',
+    added: (bytes) => `${bytes} dazu`,
+
+    calendar: 'Die letzten fünf Wochen',
+    day: (date, number) => `${date}: ${number === 0 ? 'kein Backup' : `${number} ${zahl(number, 'Backup', 'Backups')}`}`,
+    calendarLede: 'Ein Tag mit Backup ist gefüllt, je mehr, desto dunkler. Ein Tag, der eines haben sollte und keines hat, ist durchgestrichen.',
+
+    places: 'Wo sie liegen',
+    kind: { folder: 'Ordner', s3: 'Bucket', sftp: 'Andere Maschine (SFTP)' },
+    placeHas: (number, count) => `${number} ${zahl(count, 'Backup', 'Backups')}`,
+    placeUnknown: 'was da ist, ist nicht bekannt',
+    newestThere: (age) => `das neueste ${age} alt`,
+    looked: (age) => `angesehen vor ${age}`,
+    notLooked: 'noch nicht angesehen',
+    read: (age) => `zurückgelesen vor ${age}`,
+    notRead: 'noch nie zurückgelesen',
+    damaged: (number) => `${number} beschädigt`,
+
+    list: 'Backups',
+    when: 'Wann',
+    content: 'Enthält',
+    size: 'Größe',
+    new: 'Neu darin',
+    duration: 'Dauer',
+    where: 'Wo',
+    allOf: (number) => `Alle ${number} zeigen`,
+    none: 'Sobald es ein Backup gibt, steht es hier, zum Hineinsehen und Zurückholen.',
+    incomplete: (places) => `Was ${places} hat, fehlt hier: Dort konnte nicht hineingeschaut werden.`,
+    database: (name, tables) => (tables === null ? `Datenbank ${name}` : `Datenbank ${name}, ${tables} Tabellen`),
+    filesOnly: 'Dateien',
+  },
+
+  backup: {
+    title: (when) => `Stand von ${when}`,
+    lede: 'Was damals wo lag. Ordner lassen sich öffnen, und alles lässt sich neben das zurückholen, was jetzt da ist.',
+    gone: 'Dieses Backup gibt es nicht (mehr).',
+    all: 'Alle Backups',
+    root: 'Alles',
+    path: 'Ordner',
+    name: 'Name',
+    size: 'Größe',
+    modified: 'Geändert',
+    empty: 'In diesem Ordner liegt nichts.',
+    more: (shown, all) => `${shown} von ${all} sind zu sehen. Alle zeigt die Kommandozeile: storewarden backup browse`,
+    kind: { file: 'Datei', folder: 'Ordner', link: 'Verweis', other: 'anderes' },
+    restore: 'Zurückholen',
+    restoreThis: (name) => `${name} zurückholen`,
+    restoreAll: 'Alles zurückholen',
+  },
+
+  restore: {
+    title: 'Zurückholen',
+    lede: (what, when) => `${what}, Stand von ${when}.`,
+    target: 'In den Ordner',
+    targetHint: 'Auf dieser Maschine, vom Wurzelverzeichnis an. Er entsteht, wenn er fehlt; was darin liegt und nicht im Backup ist, bleibt.',
+    from: 'Von',
+    anyPlace: 'wo es liegt',
+    show: 'Zeigen, was geschieht',
+    everything: 'Alles',
+  },
+}

@@ -1,0 +1,96 @@
+// Backups: what can be brought back, as of when, from where; in English.
+
+import type { BackupState } from '../../api/backups'
+
+const count = (number: number, one: string, many: string) => (number === 1 ? one : many)
+
+export const backups = {
+  backups: {
+    answer: {
+      off: () => 'Nothing of this shop is backed up.',
+      ok: (when: string) => `Your shop is backed up, most recently ${when}.`,
+      late: (age: string) => `The newest backup is ${age} old, older than was agreed.`,
+      never: () => 'There is no backup of this shop yet.',
+      failing: (when: string) => `The last backup failed. What there is, is from ${when}.`,
+      unknown: () => 'Whether there is a backup is not known.',
+    } satisfies Record<BackupState, (text: string) => string>,
+    agreed: (lose: string, back: string) => `Agreed: at most ${lose} may be lost, and the shop is back within ${back}.`,
+    nextAt: (time: string) => `The next one begins by itself: ${time}.`,
+    runs: 'One is being taken now:',
+    offLede: 'Say where backups go, and they are taken every day, kept for 30 days, and looked at:',
+    neverLede: 'The first one reads everything; those after it only what changed.',
+    unknownLede: 'No place could be looked into. What was known before is not shown for it.',
+    why: (why: string) => `Why: ${why}`,
+
+    now: 'Back up now',
+    verify: 'Verify',
+    newest: 'Newest',
+    old: (age: string) => `${age} old`,
+    held: 'What it holds',
+    files: (number: string, count_: number) => `${number} ${count(count_, 'file', 'files')}`,
+    points: 'Restore points',
+    since: (date: string) => `since ${date}`,
+    kept: 'Kept at',
+    placesOf: (good: string, all: string) => `${good} of ${all} places`,
+    takes: 'Takes',
+    took: 'It took',
+    added: (bytes: string) => `added ${bytes}`,
+
+    calendar: 'The last five weeks',
+    day: (date: string, number: number) => `${date}: ${number === 0 ? 'no backup' : `${number} ${count(number, 'backup', 'backups')}`}`,
+    calendarLede: 'A day with a backup is filled; the more, the darker. A day that should have one and has none is crossed out.',
+
+    places: 'Where they are',
+    kind: { folder: 'Folder', s3: 'Bucket', sftp: 'Other machine (SFTP)' } as Record<string, string>,
+    placeHas: (number: string, count_: number) => `${number} ${count(count_, 'backup', 'backups')}`,
+    placeUnknown: 'what it has is not known',
+    newestThere: (age: string) => `the newest ${age} old`,
+    looked: (age: string) => `looked at ${age} ago`,
+    notLooked: 'not looked at yet',
+    read: (age: string) => `read back ${age} ago`,
+    notRead: 'never read back yet',
+    damaged: (number: string) => `${number} damaged`,
+
+    list: 'Backups',
+    when: 'When',
+    content: 'Holds',
+    size: 'Size',
+    new: 'New in it',
+    duration: 'Took',
+    where: 'Where',
+    allOf: (number: string) => `Show all ${number}`,
+    none: 'As soon as there is a backup it stands here, to be looked into and restored.',
+    incomplete: (places: string) => `What ${places} has is not among these: it could not be looked into.`,
+    database: (name: string, tables: string | null) => (tables === null ? `database ${name}` : `database ${name}, ${tables} tables`),
+    filesOnly: 'files',
+  },
+
+  backup: {
+    title: (when: string) => `As of ${when}`,
+    lede: 'What lay where at that time. Folders open; anything can be restored beside what is there now.',
+    gone: 'There is no such backup (any more).',
+    all: 'All backups',
+    root: 'Everything',
+    path: 'Folder',
+    name: 'Name',
+    size: 'Size',
+    modified: 'Changed',
+    empty: 'Nothing lies in this folder.',
+    more: (shown: string, all: string) => `${shown} of ${all} are shown. The command line shows all: storewarden backup browse`,
+    kind: { file: 'file', folder: 'folder', link: 'link', other: 'other' } as Record<string, string>,
+    restore: 'Restore',
+    restoreThis: (name: string) => `Restore ${name}`,
+    restoreAll: 'Restore all of it',
+  },
+
+  restore: {
+    title: 'Restore',
+    lede: (what: string, when: string) => `${what}, as of ${when}.`,
+    target: 'Into the folder',
+    targetHint: 'On this machine, from the root. It is made when it is missing; what lies in it and is not in the backup stays.',
+    from: 'From',
+    anyPlace: 'wherever it is',
+    show: 'Show what happens',
+    everything: 'Everything',
+  },
+}
