@@ -49,7 +49,7 @@ pub(super) struct Section {
 }
 
 /// Makes an index while rows go by.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct IndexWriter {
     order: KeyOrder,
     /// Places in a row: of the key's columns, and of those with a summary.

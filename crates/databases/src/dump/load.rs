@@ -1,12 +1,17 @@
 //! Puts a dump into an empty database of its kind: what makes the tables, the rows, and what comes
 //! after them.
 
-use super::{Files, Reader};
+mod mysql;
+mod postgres;
+mod sqlite;
+
+use super::{Files, Kind, Reader, Table};
 use crate::DatabaseError;
-use kernel::config::DatabaseUrl;
+use kernel::config::{DatabaseKind, DatabaseUrl};
+use std::cell::RefCell;
 
 /// Where a load stands. Told after every piece of some hundred kilobytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LoadProgress {
     /// The table that is being filled; `None`: the schema before it, or indexes and keys after.
     pub table: Option<String>,
@@ -29,7 +34,8 @@ pub struct LoadReport {
 }
 
 /// Loads a dump into an empty database: all tables are made, and filled, or only the named ones
-/// filled. A name is a table's own or with its schema. Blocks its thread.
+/// filled. A name is a table's own or with its schema. Blocks its thread; call it outside of
+/// asynchronous code.
 ///
 /// # Errors
 /// When the database is of another kind or has tables already ([`DatabaseError::DumpRefused`]), the
@@ -41,9 +47,126 @@ pub fn load<F: Files>(
     only_tables: Option<&[String]>,
     progress: &dyn Fn(LoadProgress),
 ) -> Result<LoadReport, DatabaseError> {
-    let _ = (reader, into, only_tables, progress);
-    Err(DatabaseError::DumpRefused {
-        what: "a load".into(),
-        mend: "wait for the next version".into(),
-    })
+    let kind = match into.kind {
+        DatabaseKind::Postgres => Kind::Postgres,
+        DatabaseKind::MySql => Kind::MySql,
+        DatabaseKind::Sqlite => Kind::Sqlite,
+    };
+    let manifest = reader.manifest();
+    if kind != manifest.kind {
+        return Err(refused(
+            format!("a dump of {:?} into a database of another kind", manifest.kind),
+            "name an empty database of the dump's kind",
+        ));
+    }
+    let loading = Loading::new(reader, only_tables, progress)?;
+    match kind {
+        Kind::Postgres => postgres::load(&loading, into)?,
+        Kind::MySql => mysql::load(&loading, into)?,
+        Kind::Sqlite => sqlite::load(&loading, into)?,
+    }
+    let stands = loading.stands.into_inner();
+    let left_out = loading.left_out.into_inner();
+    Ok(LoadReport { tables: stands.tables, rows: stands.rows, bytes: stands.bytes, left_out })
+}
+
+/// What is to be loaded, and how far it is.
+struct Loading<'a, F> {
+    reader: &'a Reader<F>,
+    tables: Vec<&'a Table>,
+    is_partial: bool,
+    progress: &'a dyn Fn(LoadProgress),
+    stands: RefCell<LoadProgress>,
+    left_out: RefCell<Vec<String>>,
+}
+
+impl<'a, F: Files> Loading<'a, F> {
+    fn new(
+        reader: &'a Reader<F>,
+        only_tables: Option<&[String]>,
+        progress: &'a dyn Fn(LoadProgress),
+    ) -> Result<Self, DatabaseError> {
+        let tables: Vec<&Table> = match only_tables {
+            None => reader.tables().iter().collect(),
+            Some(names) => names
+                .iter()
+                .map(|name| {
+                    reader.table(name).ok_or_else(|| {
+                        refused(format!("table `{name}`"), "the dump has no table of this name")
+                    })
+                })
+                .collect::<Result<_, _>>()?,
+        };
+        let stands = LoadProgress {
+            tables: tables.len(),
+            rows: tables.iter().map(|table| table.row_count).sum(),
+            bytes: tables.iter().map(|table| table.rows.bytes).sum(),
+            ..LoadProgress::default()
+        };
+        Ok(Self {
+            reader,
+            tables,
+            is_partial: only_tables.is_some(),
+            progress,
+            stands: RefCell::new(stands),
+            left_out: RefCell::default(),
+        })
+    }
+
+    /// One of the two files of the schema, as text.
+    fn schema(&self, name: &str) -> Result<String, DatabaseError> {
+        self.tell();
+        let files = &self.reader.manifest().files;
+        let entry = files.iter().find(|entry| entry.name == name);
+        let broken = |reason: &str| super::reader::broken(name, reason.to_owned());
+        let entry = entry.ok_or_else(|| broken("the manifest does not have it"))?;
+        String::from_utf8(self.reader.file(entry)?).map_err(|_| broken("it is no text"))
+    }
+
+    fn begins(&self, table: &Table) {
+        self.stands.borrow_mut().table = Some(table.label());
+        self.tell();
+    }
+
+    fn block_done(&self, block: &[u8]) {
+        self.stands.borrow_mut().bytes_done += block.len() as u64;
+        self.tell();
+    }
+
+    /// Holds what the database took against the manifest.
+    fn ends(&self, table: &Table, rows: u64) -> Result<(), DatabaseError> {
+        if rows != table.row_count {
+            return Err(DatabaseError::DumpCut(format!(
+                "`{}` took {rows} rows instead of {}",
+                table.label(),
+                table.row_count
+            )));
+        }
+        let mut stands = self.stands.borrow_mut();
+        stands.table = None;
+        stands.tables_done += 1;
+        stands.rows_done += rows;
+        drop(stands);
+        self.tell();
+        Ok(())
+    }
+
+    fn leaves_out(&self, what: String) {
+        self.left_out.borrow_mut().push(what);
+    }
+
+    fn tell(&self) {
+        (self.progress)(self.stands.borrow().clone());
+    }
+}
+
+fn refused(what: String, mend: &str) -> DatabaseError {
+    DatabaseError::DumpRefused { what, mend: mend.to_owned() }
+}
+
+fn not_empty(place: &DatabaseUrl) -> DatabaseError {
+    refused(
+        format!("into {place}, which has tables"),
+        "name an empty database; nothing is overwritten",
+    )
 }

@@ -75,7 +75,7 @@ pub struct Table {
     /// rows come as the database has them.
     pub key: Vec<String>,
     pub key_order: KeyOrder,
-    /// Columns other than the key's first that the index has a summary of.
+    /// The columns that the index has summaries of, in their order there.
     pub summaries: Vec<String>,
     pub references: Vec<Reference>,
     pub row_count: u64,
@@ -92,19 +92,20 @@ pub struct Column {
 }
 
 /// How the values of the key's first column grow from row to row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyOrder {
     /// As whole numbers.
     Number,
     /// As bytes.
     Bytes,
+    #[default]
     /// By the rules of some language; the index has a summary of the column instead.
     Unknown,
 }
 
 /// A foreign key: these columns point to those of another table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Reference {
     pub columns: Vec<String>,
     pub schema: Option<String>,

@@ -184,7 +184,7 @@ mod tests {
         check(&["1", "x"], false);
         check(&["01", "2"], false);
         check(&["-3", "0"], true);
-        assert_eq!(of::<&str>([]), Summary::Empty);
+        assert_eq!(of(Vec::<Vec<u8>>::new()), Summary::Empty);
     }
 
     #[test]

@@ -1,0 +1,191 @@
+//! Rows into MariaDB or MySQL by INSERT of many at once; views, routines and triggers after them.
+
+use super::{Loading, not_empty};
+use crate::{
+    DatabaseError,
+    dump::{
+        Files, Row, Table,
+        manifest::{SCHEMA_POST, SCHEMA_PRE},
+        mysql::{connect, execute, failed, quoted, schema::statements, texts},
+        postgres::runtime,
+        reader::{broken, decoded, lines},
+    },
+};
+use kernel::config::DatabaseUrl;
+use mysql_async::{Conn, prelude::Queryable};
+
+/// A statement is sent when it is so long. Servers take 16 MiB and more as they are installed.
+const STATEMENT_BYTES: usize = 512 << 10;
+/// A day: the server must not give a long load up.
+const PATIENCE: &str = "net_write_timeout = 86400, net_read_timeout = 86400, wait_timeout = 86400";
+
+pub(super) fn load<F: Files>(
+    loading: &Loading<'_, F>,
+    into: &DatabaseUrl,
+) -> Result<(), DatabaseError> {
+    runtime()?.block_on(async {
+        let mut conn = connect(into).await?;
+        let there = "SELECT TABLE_NAME FROM information_schema.TABLES \
+                     WHERE TABLE_SCHEMA = DATABASE() LIMIT 1";
+        if !texts(&mut conn, "look whether the database is empty", there).await?.is_empty() {
+            return Err(not_empty(into));
+        }
+        execute(&mut conn, "set up the session", "SET NAMES utf8mb4").await?;
+        let settings = format!(
+            "SET SESSION foreign_key_checks = 0, unique_checks = 0, time_zone = '+00:00', {PATIENCE}"
+        );
+        execute(&mut conn, "set up the session", &settings).await?;
+        mode(&mut conn, false).await?;
+        run(&mut conn, SCHEMA_PRE, &loading.schema(SCHEMA_PRE)?).await?;
+        for table in &loading.tables {
+            loading.begins(table);
+            let rows = fill(&mut conn, loading, table).await?;
+            loading.ends(table, rows)?;
+        }
+        for sequence in &loading.reader.manifest().sequences {
+            let what = format!("set sequence `{}`", sequence.name);
+            let name = quoted(&sequence.name);
+            let statement = format!("SELECT SETVAL({name}, {}, {})", sequence.value, sequence.is_called);
+            execute(&mut conn, &what, &statement).await?;
+        }
+        run(&mut conn, SCHEMA_POST, &loading.schema(SCHEMA_POST)?).await?;
+        // All that was asked of it is done.
+        let _ = conn.disconnect().await;
+        Ok(())
+    })
+}
+
+/// Dates of zeroes are as they are; whatever does not fit else is refused if `is_strict`.
+async fn mode(conn: &mut Conn, is_strict: bool) -> Result<(), DatabaseError> {
+    let strict = if is_strict { ",STRICT_ALL_TABLES" } else { "" };
+    let statement =
+        format!("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES{strict}'");
+    execute(conn, "set up the session", &statement).await
+}
+
+async fn run(conn: &mut Conn, name: &str, script: &str) -> Result<(), DatabaseError> {
+    let statements = statements(script);
+    let statements =
+        statements.ok_or_else(|| broken(name, "it is no script of ours".to_owned()))?;
+    for statement in statements {
+        let head: String = statement.chars().take(80).collect();
+        execute(conn, &format!("run `{}`", head.replace('\n', " ")), statement).await?;
+    }
+    Ok(())
+}
+
+/// How the values of a column are written into a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Number,
+    Text,
+    /// In the bytes that the column stores, whatever its character set.
+    Bytes,
+}
+
+fn form(type_name: &str) -> Form {
+    let word = type_name.split(['(', ' ']).next().unwrap_or_default().to_ascii_lowercase();
+    match word.as_str() {
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => Form::Number,
+        "decimal" | "float" | "double" | "date" | "time" | "datetime" | "timestamp" | "year"
+        | "uuid" | "inet4" | "inet6" | "json" => Form::Text,
+        _ => Form::Bytes,
+    }
+}
+
+async fn fill<F: Files>(
+    conn: &mut Conn,
+    loading: &Loading<'_, F>,
+    table: &Table,
+) -> Result<u64, DatabaseError> {
+    let what = format!("load table `{}`", table.name);
+    let forms: Vec<Form> = table.columns.iter().map(|column| form(&column.type_name)).collect();
+    // What was no word of an enumeration when it was written is stored as '', and strictly refused.
+    let is_strict = !table.columns.iter().any(|column| column.type_name.starts_with("enum"));
+    mode(conn, is_strict).await?;
+    let columns: Vec<_> = table.columns.iter().map(|column| quoted(&column.name)).collect();
+    let head = format!("INSERT INTO {} ({}) VALUES ", quoted(&table.name), columns.join(", "));
+    let mut statement = head.clone().into_bytes();
+    let mut rows = 0;
+    execute(conn, &what, "START TRANSACTION").await?;
+    for block in loading.reader.blocks(table)? {
+        let block = block?;
+        loading.block_done(&block);
+        for line in lines(&block) {
+            push_row(&mut statement, &decoded(table, line)?, &forms);
+            if statement.len() >= STATEMENT_BYTES {
+                rows += insert(conn, &what, &mut statement, head.len()).await?;
+            }
+        }
+    }
+    if statement.len() > head.len() {
+        rows += insert(conn, &what, &mut statement, head.len()).await?;
+    }
+    execute(conn, &what, "COMMIT").await?;
+    Ok(rows)
+}
+
+/// Sends the statement, of which the head stays for the next; gives the rows that it made.
+async fn insert(
+    conn: &mut Conn,
+    what: &str,
+    statement: &mut Vec<u8>,
+    head: usize,
+) -> Result<u64, DatabaseError> {
+    statement.pop();
+    conn.query_drop(statement.as_slice()).await.map_err(failed(what))?;
+    statement.truncate(head);
+    Ok(conn.affected_rows())
+}
+
+/// `(…),`
+fn push_row(statement: &mut Vec<u8>, row: &Row, forms: &[Form]) {
+    statement.push(b'(');
+    for (at, (field, form)) in row.fields.iter().zip(forms).enumerate() {
+        if at > 0 {
+            statement.push(b',');
+        }
+        match (field, form) {
+            (None, _) => statement.extend_from_slice(b"NULL"),
+            (Some(value), Form::Number)
+                if value.iter().all(|b| matches!(b, b'0'..=b'9' | b'-')) =>
+            {
+                statement.extend_from_slice(value);
+            }
+            (Some(value), form) => {
+                if *form == Form::Bytes {
+                    statement.extend_from_slice(b"_binary");
+                }
+                statement.push(b'\'');
+                for byte in value {
+                    if matches!(byte, b'\'' | b'\\') {
+                        statement.push(b'\\');
+                    }
+                    statement.push(*byte);
+                }
+                statement.push(b'\'');
+            }
+        }
+    }
+    statement.extend_from_slice(b"),");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_become_literals() {
+        let check = |value: Option<&str>, form: Form, expect: &str| {
+            let row = Row { fields: vec![value.map(|value| value.as_bytes().to_vec())] };
+            let mut statement = Vec::new();
+            push_row(&mut statement, &row, &[form]);
+            assert_eq!(String::from_utf8(statement).unwrap(), expect);
+        };
+        check(None, Form::Text, "(NULL),");
+        check(Some("-7"), Form::Number, "(-7),");
+        check(Some("1); DROP"), Form::Number, "('1); DROP'),");
+        check(Some("it's \\"), Form::Bytes, "(_binary'it\\'s \\\\'),");
+        check(Some("2026-01-01"), Form::Text, "('2026-01-01'),");
+    }
+}
