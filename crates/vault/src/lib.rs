@@ -3,14 +3,15 @@
 //! check, forget and prune.
 //!
 //! Everything here blocks its thread: it runs in a child process of its own, whose limits on
-//! processor and memory are its parent's affair. It knows no shop, no database and no schedule; a
-//! dump is a stream with an end that somebody vouches for.
+//! processor and memory are its parent's affair. It knows no shop and no schedule. A dump is a stream
+//! with an end that somebody vouches for; only a drill ([`drill`]) knows what is in one.
 
 pub mod backup;
 pub mod check;
 mod chunker;
 pub mod copy;
 mod crypto;
+pub mod drill;
 mod error;
 pub mod extend;
 pub mod forget;

@@ -1,0 +1,222 @@
+//! A drill: a snapshot is really restored, files and databases, into a place of its own, and looked
+//! at. What it finds is evidence with a verdict; only what keeps it from looking is an error.
+//!
+//! Databases are loaded into a server that is started for it and that nobody else has the password
+//! of. The living shop is read beside it, by its orders only. Nothing of the drill is left behind.
+
+use crate::{
+    Id, Origin, Reader, Snapshot, VaultError,
+    progress::Progress,
+    restore::{self, FailureKind},
+};
+use databases::{dump::LoadProgress, orders::OrderQuery};
+use kernel::{Value, config::DatabaseUrl, plan::Reason};
+use scratch::Scratch;
+use serde::{Deserialize, Serialize};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+mod database;
+mod judgement;
+mod orders;
+mod scratch;
+
+pub use judgement::{Check, CheckKind, Outcome, Verdict, score, verdict};
+
+/// Where the dumps of databases lie in a snapshot, a folder each.
+pub const DATABASES: &str = "/databases";
+
+/// What is to be tried.
+#[derive(Debug)]
+pub struct Request {
+    pub snapshot: Snapshot,
+    /// A folder for this drill alone: made, emptied before, gone after. A database server runs in it
+    /// as another user when we are root, who must be able to reach it.
+    pub scratch: PathBuf,
+    /// The shop has one, so that a snapshot without one is not whole; its orders are looked at.
+    pub live: Option<DatabaseUrl>,
+    /// How its platform's orders are read; `None`: nobody knows.
+    pub orders: Option<OrderQuery>,
+    pub objective: Objective,
+    pub origin: Origin,
+    /// Unix milliseconds.
+    pub now_ms: i64,
+}
+
+/// What was agreed with the shop's owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Objective {
+    /// How long the shop may be away until it is restored.
+    pub back_within_ms: u64,
+    /// Of how much time everything may be lost.
+    pub lose_at_most_ms: u64,
+}
+
+/// What was found, and what it took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub snapshot: Id,
+    /// When the snapshot was made, and when the drill began. Unix milliseconds.
+    pub snapshot_ms: i64,
+    pub begun_ms: i64,
+    /// What a restore would take on this machine: the files, and the databases after them.
+    pub files_ms: u64,
+    pub database_ms: u64,
+    pub files: u64,
+    pub bytes: u64,
+    pub tables: u64,
+    pub rows: u64,
+    /// One of each kind, in their order.
+    pub checks: Vec<Check>,
+    pub verdict: Verdict,
+    /// 0 to 100; `None`: there was nothing to look at.
+    pub score: Option<u8>,
+}
+
+impl Report {
+    /// How long a restore took.
+    #[must_use]
+    pub fn took_ms(&self) -> u64 {
+        self.files_ms + self.database_ms
+    }
+
+    /// What would have been lost, had the machine ended when the drill began.
+    #[must_use]
+    pub fn lost_ms(&self) -> u64 {
+        u64::try_from(self.begun_ms - self.snapshot_ms).unwrap_or(0)
+    }
+}
+
+/// Where a drill is.
+#[derive(Debug)]
+pub enum Stage<'a> {
+    Files(&'a Progress),
+    /// A server for databases is being started.
+    Server,
+    Database(&'a LoadProgress),
+    /// Orders are compared with the living shop's.
+    Orders,
+}
+
+/// Is told where a drill is.
+pub type Watch<'a> = &'a (dyn Fn(&Stage<'_>) + Sync);
+
+/// Drills one snapshot, under a shared lock of its repository while its files are read.
+///
+/// # Errors
+/// When it cannot be tried: [`VaultError::NoRoom`], [`VaultError::File`] of a scratch folder that
+/// cannot be made, [`VaultError::Locked`], [`VaultError::Storage`]. Whatever is wrong with the backup
+/// stands in the report.
+pub fn run(reader: &Reader, request: &Request, watch: Watch<'_>) -> Result<Report, VaultError> {
+    let snapshot = &request.snapshot;
+    let scratch = Scratch::make(&request.scratch, room(snapshot))?;
+    let mut report = Report {
+        snapshot: snapshot.id,
+        snapshot_ms: snapshot.time.ms(),
+        begun_ms: request.now_ms,
+        files_ms: 0,
+        database_ms: 0,
+        files: 0,
+        bytes: 0,
+        tables: 0,
+        rows: 0,
+        checks: Vec::new(),
+        verdict: Verdict::Unknown,
+        score: None,
+    };
+    let begun = Instant::now();
+    let restored = restore::run(
+        reader,
+        &restore::Request {
+            snapshot: snapshot.clone(),
+            path: PathBuf::from("/"),
+            target: scratch.files(),
+            origin: request.origin.clone(),
+        },
+        &|progress| watch(&Stage::Files(progress)),
+    )?;
+    report.files_ms = milliseconds(begun.elapsed());
+    (report.files, report.bytes) = (restored.files, restored.bytes);
+    report.checks.push(of_files(&restored));
+    let found = database::drill(&scratch, request, watch);
+    report.database_ms = milliseconds(found.took);
+    (report.tables, report.rows) = (found.tables, found.rows);
+    report.checks.extend([found.database, found.orders]);
+    report.checks.extend(of_objective(&report, request.objective));
+    report.verdict = verdict(&report.checks);
+    report.score = score(&report.checks);
+    scratch.remove()?;
+    Ok(report)
+}
+
+/// What a drill needs in its scratch folder: every file, and every database a second time with its
+/// indexes and its server's own files.
+fn room(snapshot: &Snapshot) -> u64 {
+    const SERVER: u64 = 512 << 20;
+    let bytes = snapshot.summary.as_ref().map_or(0, |summary| summary.total_bytes_processed);
+    bytes * 2 + SERVER
+}
+
+fn of_files(restored: &restore::Report) -> Check {
+    let figures = [("files", restored.files.into()), ("bytes", restored.bytes.into())];
+    let Some(first) = restored.failures.first() else {
+        return check(CheckKind::Files, Outcome::Passed, "files_whole", figures);
+    };
+    let ours = |kind: &FailureKind| matches!(kind, FailureKind::Unwritten);
+    // What this disk did not take says nothing about the backup.
+    let outcome = if restored.failures.iter().all(|failure| ours(&failure.kind)) {
+        Outcome::Unknown
+    } else {
+        Outcome::Failed
+    };
+    let said = [
+        ("count", Value::from(restored.failures.len() as u64)),
+        ("file", format!("/{}", first.path.display()).into()),
+        ("why", first.why.as_str().into()),
+    ];
+    check(CheckKind::Files, outcome, "files_damaged", said)
+}
+
+fn of_objective(report: &Report, objective: Objective) -> [Check; 2] {
+    let within = |is: u64, at_most: u64| {
+        if is <= at_most { Outcome::Passed } else { Outcome::Failed }
+    };
+    let figures = |is: u64, agreed: u64| [("is_ms", is.into()), ("agreed_ms", agreed.into())];
+    let (took, lost) = (report.took_ms(), report.lost_ms());
+    let (back, lose) = (objective.back_within_ms, objective.lose_at_most_ms);
+    [
+        check(CheckKind::RestoreTime, within(took, back), "restore_time", figures(took, back)),
+        check(CheckKind::DataLoss, within(lost, lose), "data_loss", figures(lost, lose)),
+    ]
+}
+
+fn check(
+    kind: CheckKind,
+    outcome: Outcome,
+    code: &str,
+    params: impl IntoIterator<Item = (&'static str, Value)>,
+) -> Check {
+    Check { kind, outcome, said: Reason::new(code, params) }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Where the restored dump of a database lies, by the name of its folder in the snapshot.
+fn dumps(files: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let folder = files.join(DATABASES.trim_start_matches('/'));
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        found.push(entry?.path());
+    }
+    found.sort();
+    Ok(found)
+}

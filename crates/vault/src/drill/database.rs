@@ -1,0 +1,229 @@
+//! The databases of a snapshot, loaded into servers of our own.
+
+use super::{
+    Check, CheckKind, Outcome, Request, Stage, Watch, check, dumps,
+    orders::{Compared, compare},
+    scratch::Scratch,
+};
+use databases::{
+    DatabaseError,
+    dump::{self, Kind, LoadReport},
+    private::{MariaDb, Options, Postgres},
+};
+use kernel::{
+    Value,
+    config::{DatabaseKind, DatabaseUrl},
+};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+use tokio::runtime::Runtime;
+
+/// Its name in the server that is started for it.
+const NAME: &str = "drill";
+
+/// What was found.
+pub(super) struct Found {
+    pub(super) took: Duration,
+    pub(super) tables: u64,
+    pub(super) rows: u64,
+    pub(super) database: Check,
+    pub(super) orders: Check,
+}
+
+/// A server that lives as long as this.
+enum Server {
+    Postgres(Postgres),
+    MariaDb(MariaDb),
+    /// SQLite needs none.
+    File(PathBuf),
+}
+
+pub(super) fn drill(scratch: &Scratch, request: &Request, watch: Watch<'_>) -> Found {
+    let begun = Instant::now();
+    let nothing = |database: Check| Found {
+        took: begun.elapsed(),
+        tables: 0,
+        rows: 0,
+        orders: unlooked(request, "database_not_loaded"),
+        database,
+    };
+    let found = match dumps(&scratch.files()) {
+        Ok(found) => found,
+        Err(error) => return nothing(unknown(&error.to_string())),
+    };
+    if found.is_empty() {
+        return match request.live {
+            Some(_) => nothing(check(CheckKind::Database, Outcome::Failed, "database_missing", [])),
+            None => nothing(check(CheckKind::Database, Outcome::Absent, "no_database", [])),
+        };
+    }
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return nothing(unknown(&error.to_string())),
+    };
+    let mut all = LoadReport::default();
+    let mut orders = unlooked(request, "orders_unknown");
+    for (number, folder) in found.iter().enumerate() {
+        let place = scratch.server().join(number.to_string());
+        let loaded = load(&runtime, folder, &place, watch);
+        let (server, report) = match loaded {
+            Ok(loaded) => loaded,
+            Err(error) => return nothing(of_error(folder, &error)),
+        };
+        all.tables += report.tables;
+        all.rows += report.rows;
+        let url = server.url();
+        if request.live.as_ref().is_some_and(|live| live.kind == url.kind) {
+            watch(&Stage::Orders);
+            orders = runtime.block_on(of_orders(&url, request));
+        }
+        runtime.block_on(server.stop());
+    }
+    let (tables, rows) = (all.tables as u64, all.rows);
+    let figures = [("tables", tables.into()), ("rows", rows.into())];
+    let database = check(CheckKind::Database, Outcome::Passed, "database_loaded", figures);
+    Found { took: begun.elapsed(), tables, rows, database, orders }
+}
+
+fn load(
+    runtime: &Runtime,
+    folder: &Path,
+    place: &Path,
+    watch: Watch<'_>,
+) -> Result<(Server, LoadReport), DatabaseError> {
+    let reader = dump::Reader::open(dump::Folder::at(folder))?;
+    watch(&Stage::Server);
+    let server = runtime.block_on(Server::start(reader.manifest().kind, place))?;
+    let loaded = dump::load(&reader, &server.url(), None, &|progress| {
+        watch(&Stage::Database(&progress));
+    });
+    match loaded {
+        Ok(report) => Ok((server, report)),
+        Err(error) => {
+            runtime.block_on(server.stop());
+            Err(error)
+        }
+    }
+}
+
+impl Server {
+    async fn start(kind: Kind, place: &Path) -> Result<Self, DatabaseError> {
+        Ok(match kind {
+            Kind::Postgres => {
+                let server = Postgres::start(place, options()).await?;
+                server.create_database(NAME).await?;
+                Self::Postgres(server)
+            }
+            Kind::MySql => {
+                let server = MariaDb::start(place, options()).await?;
+                server.create_database(NAME).await?;
+                Self::MariaDb(server)
+            }
+            Kind::Sqlite => {
+                std::fs::create_dir_all(place)
+                    .map_err(|source| DatabaseError::Prepare { path: place.to_owned(), source })?;
+                Self::File(place.join(NAME))
+            }
+        })
+    }
+
+    fn url(&self) -> DatabaseUrl {
+        let (kind, secret) = match self {
+            Self::Postgres(server) => (DatabaseKind::Postgres, server.url(NAME)),
+            Self::MariaDb(server) => (DatabaseKind::MySql, server.url(NAME)),
+            Self::File(path) => (DatabaseKind::Sqlite, format!("sqlite:{}", path.display())),
+        };
+        DatabaseUrl { kind, secret }
+    }
+
+    async fn stop(self) {
+        let stopped = match self {
+            Self::Postgres(server) => server.stop().await,
+            Self::MariaDb(server) => server.stop().await,
+            Self::File(_) => Ok(()),
+        };
+        if let Err(error) = stopped {
+            tracing::warn!(%error, "a drill's database server did not end well");
+        }
+    }
+}
+
+/// What is loaded is real: nobody else on this machine is let in.
+fn options() -> Options {
+    Options { locked: true, ..Options::default() }
+}
+
+async fn of_orders(restored: &DatabaseUrl, request: &Request) -> Check {
+    let (Some(live), Some(query)) = (&request.live, &request.orders) else {
+        return unlooked(request, "orders_unknown");
+    };
+    match compare(restored, live, query, request.snapshot.time.ms()).await {
+        Ok(found) => judged(&found),
+        Err(error) => {
+            let said = [("error", story(&error).into())];
+            check(CheckKind::Orders, Outcome::Unknown, "orders_unread", said)
+        }
+    }
+}
+
+fn judged(found: &Compared) -> Check {
+    if found.lacking > 0 {
+        let first: Vec<String> = found.first_lacking.iter().map(i64::to_string).collect();
+        let said = [
+            ("count", Value::from(found.lacking)),
+            ("first", first.join(", ").into()),
+            ("compared", found.restored.into()),
+        ];
+        return check(CheckKind::Orders, Outcome::Failed, "orders_lacking", said);
+    }
+    let mut said = vec![
+        ("compared", Value::from(found.restored)),
+        ("same", found.same.into()),
+        ("changed", found.changed.into()),
+        ("gone", found.gone.into()),
+    ];
+    said.extend(found.newest_ms.map(|newest_ms| ("newest_ms", newest_ms.into())));
+    check(CheckKind::Orders, Outcome::Passed, "orders_as_live", said)
+}
+
+/// Orders that there should be, and that nobody looked at.
+fn unlooked(request: &Request, code: &str) -> Check {
+    match (&request.live, &request.orders) {
+        (Some(_), Some(_)) => check(CheckKind::Orders, Outcome::Unknown, code, []),
+        _ => check(CheckKind::Orders, Outcome::Absent, "no_orders", []),
+    }
+}
+
+/// A server that is not installed or does not start says nothing about the backup.
+fn of_error(folder: &Path, error: &DatabaseError) -> Check {
+    if let DatabaseError::NotInstalled { .. }
+    | DatabaseError::OutOfReach { .. }
+    | DatabaseError::Prepare { .. }
+    | DatabaseError::Run { .. }
+    | DatabaseError::NotReady { .. }
+    | DatabaseError::Ended { .. } = error
+    {
+        return unknown(&story(error));
+    }
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let said = [("database", name.into()), ("error", story(error).into())];
+    check(CheckKind::Database, Outcome::Failed, "database_unloadable", said)
+}
+
+fn unknown(error: &str) -> Check {
+    check(CheckKind::Database, Outcome::Unknown, "database_untried", [("error", error.into())])
+}
+
+fn story(error: &DatabaseError) -> String {
+    let mut text = error.to_string();
+    let mut behind = std::error::Error::source(error);
+    while let Some(error) = behind {
+        text = format!("{text}: {error}");
+        behind = error.source();
+    }
+    text
+}
