@@ -4,9 +4,15 @@
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod copies;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod far_kills;
+#[cfg(test)]
 mod kills;
+#[cfg(test)]
+mod locks;
 #[cfg(test)]
 mod place;
 #[cfg(test)]

@@ -65,6 +65,12 @@ impl Past {
             Some(_) => {}
         }
         let bytes = self.read(file)?;
+        match self.objects.read(file) {
+            // Brought back before.
+            Ok(there) if there == bytes => return Ok(false),
+            Ok(_) | Err(VaultError::Missing { .. }) => {}
+            Err(error) => return Err(error),
+        }
         let lock = self.objects.lock;
         self.objects.try_often("write", file, &async |bucket: &Bucket, now_ms: i64| {
             let keeping = Keeping {
