@@ -8,6 +8,8 @@ mod copies;
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod drill;
+#[cfg(test)]
 mod far_kills;
 #[cfg(test)]
 mod kills;
