@@ -11,6 +11,7 @@
 mod connection;
 mod credentials;
 mod damage;
+mod drills;
 mod error;
 mod incidents;
 mod kept;
@@ -32,6 +33,7 @@ use std::{path::Path, sync::Arc};
 use writer::Writer;
 
 pub use credentials::Credentials;
+pub use drills::DrillRecord;
 pub use error::StoreError;
 pub use incidents::{IncidentChanges, IncidentFilter, IncidentRecord, NoticeOutcome, NoticeRecord};
 pub use kept::{TakenBack, format_of, take_back};
