@@ -35,7 +35,8 @@ pub use explain::{Explanation, Row, Section, explain};
 pub use launch::{CommandSettings, DeploySettings, Launch, UnitName, UnitNameError};
 pub use ledger::{DestinationSettings, LedgerSettings, S3Settings};
 pub use outer::{
-    ConfigError, ConfigErrors, Includes, Known, KnownPlatform, Parsed, nearest, parse, parse_with,
+    ConfigError, ConfigErrors, Includes, Known, KnownPlatform, Parsed, include_patterns,
+    includes_file, nearest, parse, parse_with,
 };
 pub use pattern::fits_pattern;
 pub use peer::{PeerAddress, PeerSettings};

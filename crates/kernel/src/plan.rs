@@ -119,10 +119,11 @@ pub enum OnFailure {
 pub struct PlanKind(Arc<str>);
 
 /// Every sort of plan that there is, for whoever names some in a configuration.
-pub const PLAN_KINDS: [&str; 10] = [
+pub const PLAN_KINDS: [&str; 11] = [
     "apply_configuration",
     "back_up",
     "clean_up",
+    "drill_backup",
     "front",
     "renew_certificate",
     "restart_instance",

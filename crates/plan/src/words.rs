@@ -95,7 +95,8 @@ pub fn sentence(act: &Act, zone: &TimeZone) -> String {
         | Act::CopySnapshot { .. }
         | Act::ForgetSnapshots { .. }
         | Act::CheckRepository { .. }
-        | Act::RestoreFiles { .. } => of_backup(act),
+        | Act::RestoreFiles { .. }
+        | Act::DrillBackup { .. } => of_backup(act),
     }
 }
 
@@ -117,6 +118,10 @@ fn of_backup(act: &Act) -> String {
             let short = snapshot.get(..8).unwrap_or(snapshot);
             format!("restore {path} of the backup {short} at {at} into {target}")
         }
+        Act::DrillBackup { at, snapshot, scratch, .. } => {
+            let short = snapshot.get(..8).unwrap_or(snapshot);
+            format!("try the backup {short} at {at} by restoring it in {scratch}, database and all")
+        }
         other => other.code().to_owned(),
     }
 }
@@ -137,6 +142,7 @@ pub fn title(kind: &PlanKind, shop: Option<&ShopId>, params: &Params) -> String 
         "clean_up" => "Remove old records of our own".to_owned(),
         "back_up" => shop.map_or_else(|| "Back up".to_owned(), |shop| format!("Back up {shop}")),
         "verify_backup" => format!("Read the backups{of} again"),
+        "drill_backup" => format!("Try the newest backup{of} by restoring it"),
         "restore_backup" => format!("Restore {}{of} from a backup", says("path")),
         other => {
             let mut words = other.replace('_', " ");

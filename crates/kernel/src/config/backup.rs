@@ -25,6 +25,10 @@ pub struct BackupSettings {
     pub back_within_ms: u64,
     /// How often everything that is kept has been read once, a share at a time.
     pub check_every_ms: u64,
+    /// How often the newest backup is tried by restoring it.
+    pub drill_every_ms: u64,
+    /// The folder in which that is done; needs room for everything twice.
+    pub drill_in: PathBuf,
 }
 
 /// A place that holds a repository.

@@ -159,6 +159,16 @@ pub enum Act {
         /// A whole path. What lies there under other names stays.
         target: String,
     },
+    /// A snapshot was tried by restoring it, databases and all, into a folder of its own that is gone
+    /// afterwards; what was found is kept.
+    DrillBackup {
+        shop: ShopId,
+        at: String,
+        /// Its whole id.
+        snapshot: String,
+        /// The folder for it, a whole path.
+        scratch: String,
+    },
     /// Our own old records are removed, for good.
     RemoveOldData {
         what: OldData,
@@ -291,6 +301,7 @@ impl Act {
             Self::ForgetSnapshots { .. } => "forget_snapshots",
             Self::CheckRepository { .. } => "check_repository",
             Self::RestoreFiles { .. } => "restore_files",
+            Self::DrillBackup { .. } => "drill_backup",
             Self::RemoveOldData { .. } => "remove_old_data",
         }
     }
@@ -383,6 +394,11 @@ impl Act {
                 let more = [text("snapshot", snapshot), text("target", target)];
                 place.into_iter().chain(more).collect()
             }
+            Self::DrillBackup { shop, at, snapshot, scratch } => {
+                let place = [text("shop", shop.as_str()), text("at", at)];
+                let more = [text("snapshot", snapshot), text("scratch", scratch)];
+                place.into_iter().chain(more).collect()
+            }
             _ => Params::new(),
         }
     }
@@ -414,6 +430,7 @@ impl Act {
             | Self::ForgetSnapshots { .. }
             | Self::CheckRepository { .. }
             | Self::RestoreFiles { .. }
+            | Self::DrillBackup { .. }
             | Self::RemoveOldData { .. } => None,
         }
     }
@@ -437,7 +454,8 @@ impl Act {
             | Self::CopySnapshot { .. }
             | Self::ForgetSnapshots { .. }
             | Self::CheckRepository { .. }
-            | Self::RestoreFiles { .. } => Area::Backups,
+            | Self::RestoreFiles { .. }
+            | Self::DrillBackup { .. } => Area::Backups,
             _ => Area::Instances,
         }
     }
@@ -459,8 +477,8 @@ impl Act {
                 vec![exclusive(Subject::Repository { place: place.clone() })]
             }
             Self::CheckRepository { .. } => Vec::new(),
-            Self::RestoreFiles { target, .. } => {
-                vec![exclusive(Subject::Folder { path: target.clone() })]
+            Self::RestoreFiles { target: path, .. } | Self::DrillBackup { scratch: path, .. } => {
+                vec![exclusive(Subject::Folder { path: path.clone() })]
             }
             Self::ConfigureWebServer { .. }
             | Self::RecordPages { .. }

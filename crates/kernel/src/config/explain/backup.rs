@@ -34,6 +34,11 @@ pub(super) fn section(shop: &ShopSettings) -> Option<Section> {
     rows.add("back_within", &backup.back_within_ms, &outer::BACK_WITHIN_MS, ms, meaning);
     let meaning = "all data were read again by then";
     rows.add("check", &backup.check_every_ms, &outer::CHECK_MS, ms, meaning);
+    let meaning = "the newest is tried by restoring it, database and all";
+    rows.add("drill", &backup.drill_every_ms, &outer::DRILL_MS, ms, meaning);
+    let folder = backup.drill_in.display().to_string();
+    let is_default = folder == outer::DRILL_IN;
+    rows.put("drill_in", folder, is_default, "where; needs room for everything twice");
     limits(&mut rows, &backup.limits);
     Some(rows.section(&format!("[shop.{}.backup]", shop.id), ""))
 }

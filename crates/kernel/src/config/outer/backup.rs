@@ -19,6 +19,9 @@ pub(in crate::config) const EVERY_MS: u64 = DAY;
 pub(in crate::config) const LOSE_AT_MOST_MS: u64 = DAY;
 pub(in crate::config) const BACK_WITHIN_MS: u64 = HOUR;
 pub(in crate::config) const CHECK_MS: u64 = 7 * DAY;
+pub(in crate::config) const DRILL_MS: u64 = 7 * DAY;
+/// On a disk, and open to the users that database servers run as.
+pub(in crate::config) const DRILL_IN: &str = "/var/tmp";
 /// A run needs a tenth of it; the rest is for indexes of many years.
 pub(in crate::config) const MEMORY: u64 = GIB;
 
@@ -63,6 +66,10 @@ pub(super) fn backup(section: Section<'_>) -> Option<BackupSettings> {
         lose_at_most_ms: objective(&section, schedule, lose_at_most_ms),
         back_within_ms: section.duration("back_within", BACK_WITHIN_MS, MINUTE..=YEAR),
         check_every_ms: section.duration("check", CHECK_MS, HOUR..=YEAR),
+        drill_every_ms: section.duration("drill", DRILL_MS, MINUTE..=YEAR),
+        drill_in: section
+            .parsed("drill_in", absolute_path)
+            .unwrap_or_else(|| PathBuf::from(DRILL_IN)),
         to: to.clone(),
     };
     section.finish();

@@ -5,6 +5,7 @@ use super::{
     reader::Wrong,
     syntax::{self, Mistake},
 };
+use crate::config::{Bundle, fits_pattern};
 use std::{
     fmt,
     ops::Range,
@@ -64,6 +65,32 @@ struct Source {
     path: Option<PathBuf>,
     text: String,
     start: usize,
+}
+
+/// The patterns by which the files of a bundle include others, from the folder of the first; those of
+/// a text that cannot be read are left out.
+#[must_use]
+pub fn include_patterns(bundle: &Bundle) -> Vec<PathBuf> {
+    let mut patterns = Vec::new();
+    for (path, text) in bundle.files() {
+        let folder = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        let document = syntax::parse(text).document;
+        let item = document.as_ref().and_then(|document| document.get("include"));
+        let one = item.and_then(Item::as_str).into_iter();
+        let several = item.and_then(Item::as_array).into_iter().flatten();
+        let named = one.chain(several.filter_map(|value| value.as_str()));
+        patterns.extend(named.map(|pattern| plain(&folder.join(pattern))));
+    }
+    patterns
+}
+
+/// Whether a pattern of an `include` names a file; both from the folder of the first.
+#[must_use]
+pub fn includes_file(pattern: &Path, file: &Path) -> bool {
+    let names = pattern.file_name().zip(file.file_name());
+    let names = names.and_then(|(wanted, found)| wanted.to_str().zip(found.to_str()));
+    pattern.parent() == file.parent()
+        && names.is_some_and(|(wanted, found)| fits_pattern(wanted, found))
 }
 
 /// Reads a text and everything that it includes.
