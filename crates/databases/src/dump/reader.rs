@@ -192,10 +192,7 @@ impl<F: Files> Reader<F> {
     fn block(&self, table: &Table, block: &Block) -> Result<Vec<u8>, DatabaseError> {
         let length = usize::try_from(block.bytes).unwrap_or(usize::MAX);
         let bytes = self.range(&table.rows.name, block.offset, length)?;
-        if crc32c::crc32c(&bytes) != block.checksum {
-            let reason = format!("the block at byte {} is not as it was written", block.offset);
-            return Err(broken(&table.rows.name, reason));
-        }
+        checked(table, block, &bytes)?;
         Ok(bytes)
     }
 
@@ -235,7 +232,8 @@ impl<F: Files> Reader<F> {
     }
 }
 
-/// Blocks of whole lines, in their order. At the end their rows are counted.
+/// The rows of a table as whole lines, some blocks at a time, each checked. At the end their rows
+/// are counted.
 #[derive(Debug)]
 pub(super) struct Blocks<'a, F> {
     reader: &'a Reader<F>,
@@ -245,23 +243,55 @@ pub(super) struct Blocks<'a, F> {
     rows: u64,
 }
 
+impl<F: Files> Blocks<'_, F> {
+    /// As many as a piece holds, and one at least.
+    fn read(&mut self) -> Result<Vec<u8>, DatabaseError> {
+        let left = &self.directory.blocks[self.next..];
+        let begin = left[0].offset;
+        let fits = |block: &&Block| block.offset + block.bytes <= begin + PIECE_BYTES;
+        let count = left.iter().take_while(fits).count().max(1);
+        let some = &left[..count];
+        let length: u64 = some.iter().map(|block| block.bytes).sum();
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let bytes = self.reader.range(&self.table.rows.name, begin, length)?;
+        let mut rest = bytes.as_slice();
+        for block in some {
+            // Their lengths are those of the range.
+            let (own, others) = rest.split_at(block.bytes as usize);
+            checked(&self.table, block, own)?;
+            self.rows += block.rows;
+            rest = others;
+        }
+        self.next += count;
+        Ok(bytes)
+    }
+}
+
 impl<F: Files> Iterator for Blocks<'_, F> {
     type Item = Result<Vec<u8>, DatabaseError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Some(block) = self.directory.blocks.get(self.next) else {
-            let ends = self.next;
-            self.next = usize::MAX;
-            if ends == self.directory.blocks.len() && self.rows != self.table.row_count {
-                let reason = format!("{} rows instead of {}", self.rows, self.table.row_count);
-                return Some(Err(broken(&self.table.rows.name, reason)));
+        if self.next < self.directory.blocks.len() {
+            let read = self.read();
+            if read.is_err() {
+                self.next = usize::MAX;
             }
-            return None;
-        };
-        self.next += 1;
-        self.rows += block.rows;
-        Some(self.reader.block(&self.table, block))
+            return Some(read);
+        }
+        let is_first_end = self.next == self.directory.blocks.len();
+        self.next = usize::MAX;
+        let reason = format!("{} rows instead of {}", self.rows, self.table.row_count);
+        (is_first_end && self.rows != self.table.row_count)
+            .then(|| Err(broken(&self.table.rows.name, reason)))
     }
+}
+
+fn checked(table: &Table, block: &Block, bytes: &[u8]) -> Result<(), DatabaseError> {
+    if crc32c::crc32c(bytes) == block.checksum {
+        return Ok(());
+    }
+    let reason = format!("the block at byte {} is not as it was written", block.offset);
+    Err(broken(&table.rows.name, reason))
 }
 
 /// The rows of a table.

@@ -127,13 +127,15 @@ async fn number(server: &Postgres, database: &str, statement: &str) -> i64 {
 }
 
 const SHOP: &str = "
-CREATE TABLE orders (id serial PRIMARY KEY, code uuid NOT NULL UNIQUE, placed timestamptz, total int);
-CREATE TABLE lines (id uuid PRIMARY KEY, order_id int REFERENCES orders, sku text, n int);
-CREATE TABLE refunds (id text PRIMARY KEY, line_id uuid REFERENCES lines, total int);
-CREATE INDEX ON lines (order_id);
-INSERT INTO orders SELECT n, md5(n::text)::uuid, to_timestamp(n), n * 3 FROM generate_series(1, 100000) n;
-INSERT INTO lines SELECT md5('l' || n)::uuid, n / 3 + 1, 'sku-' || n % 977, n % 5 FROM generate_series(0, 299990) n;
-INSERT INTO refunds SELECT md5('r' || n), md5('l' || n * 50)::uuid, n FROM generate_series(1, 5000) n;
+CREATE TABLE orders AS SELECT n AS id, md5(n::text)::uuid AS code, to_timestamp(n) AS placed,
+  n * 3 AS total FROM generate_series(1, 100000) n;
+CREATE TABLE lines AS SELECT md5('l' || n)::uuid AS id, n / 3 + 1 AS order_id,
+  'sku-' || n % 977 AS sku, n % 5 AS n FROM generate_series(0, 299990) n;
+CREATE TABLE refunds AS SELECT md5('r' || n) AS id, md5('l' || n * 50)::uuid AS line_id, n AS total
+  FROM generate_series(1, 5000) n;
+ALTER TABLE orders ADD PRIMARY KEY (id);
+ALTER TABLE lines ADD PRIMARY KEY (id), ADD FOREIGN KEY (order_id) REFERENCES orders;
+ALTER TABLE refunds ADD PRIMARY KEY (id), ADD FOREIGN KEY (line_id) REFERENCES lines;
 ";
 
 /// The rows of one order: by its number, its lines by theirs, their refunds by each line.
@@ -167,7 +169,7 @@ async fn one_order_is_read_from_few_bytes() {
     let (taken, counts, bytes) = order(taken, "83317").await;
     assert_eq!(counts, [1, 3, 1]);
     eprintln!("one order: {bytes} of {all} bytes, {:.2} %", bytes as f64 * 100.0 / all as f64);
-    assert!(bytes * 100 < all * 10, "{bytes} of {all} bytes were read");
+    assert!(bytes * 100 < all * 5, "{bytes} of {all} bytes were read");
     let (_, counts, _) = order(taken, "100017").await;
     assert_eq!(counts, [0, 0, 0]);
 }
