@@ -24,12 +24,12 @@ use vault::{
 };
 
 const DAY: Duration = Duration::from_hours(24);
-/// As docs/backup-storage.md gives it, for every other bucket's name as well.
+/// As docs/backup-storage.md gives it for SeaweedFS.
 const POLICY: &str = r#"{
   "Version": "2012-10-17",
   "Statement": [{
     "Effect": "Deny",
-    "Principal": "*",
+    "Principal": { "AWS": "arn:aws:iam::000000000000:user/host" },
     "Action": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
     "NotResource": "arn:aws:s3:::lamps/shop/locks/*"
   }]
@@ -129,7 +129,7 @@ async fn a_host_that_was_taken_over_cannot_destroy_what_it_wrote() {
         assert_eq!(past().bring_back().unwrap(), 0);
 
         cannot_prune(&repository);
-        extends(objects(&server, Seaweed::OWNER, "shop"));
+        extends_and_forgets(objects(&server, Seaweed::OWNER, "shop"));
     };
     tokio::task::spawn_blocking(work).await.unwrap();
 }
@@ -163,11 +163,15 @@ fn cannot_prune(repository: &Repository) {
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }
 
-fn extends(owner: Objects) {
+fn extends_and_forgets(owner: Objects) {
     let repository = Repository::open(Arc::new(owner), &password()).unwrap();
     let until_ms = now_ms() + 3 * i64::try_from(DAY.as_millis()).unwrap();
     let run = || extend::run(&repository, until_ms, &origin(), &quiet).unwrap();
     let first = run();
     assert!(first.extended == first.files && first.files >= 5, "{first:?}");
     assert_eq!(run(), extend::Report { extended: 0, ..first });
+    let snapshots: Vec<_> = repository.snapshots().unwrap().iter().map(|one| one.id).collect();
+    repository.remove_snapshots(&snapshots).unwrap();
+    let pruned = prune::run(&repository, &prune::Options::new(origin(), NOW_MS)).unwrap();
+    assert!(pruned.marked_packs >= 2, "{pruned:?}");
 }
