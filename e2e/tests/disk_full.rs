@@ -22,9 +22,9 @@ use testkit::{
 };
 
 const TEST: &str = "disk_full::shop_traffic_goes_on_while_our_disk_is_full";
-/// Mounts a small file system at `$1`, and becomes what follows.
+/// Mounts a file system of the size `$1` at `$2`, and becomes what follows.
 const ON_A_SMALL_DISK: &str =
-    r#"mount -t tmpfs -o size=16m,mode=0700 tmpfs "$1" && shift && exec "$@""#;
+    r#"mount -t tmpfs -o "size=$1,mode=0711" tmpfs "$2" && shift 2 && exec "$@""#;
 const RELOADS: usize = 20;
 /// Of the whole play; each of its waits is shorter.
 const PLAY: Duration = Duration::from_secs(500);
@@ -34,21 +34,27 @@ fn alone(script: &str) -> Spawn {
     Spawn::new("unshare").args(["--mount", "sh", "-c", script, "sh"])
 }
 
+/// A command line to be put before that of this test program, by which it sees a small disk at a place;
+/// `None`, and said so: this machine lets us mount nothing.
+pub(crate) fn on_a_disk_of(size: &str, place: &Path) -> Option<Spawn> {
+    let limit = Duration::from_secs(60);
+    if !testkit::is_root() || run_to_end(alone("mount -t tmpfs tmpfs /tmp"), limit).is_err() {
+        // Root of a user namespace may mount, but cannot become the database's user.
+        println!("skipped: this machine lets us mount nothing");
+        return None;
+    }
+    Some(alone(ON_A_SMALL_DISK).arg(size).arg(place).arg(testkit::program()))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn shop_traffic_goes_on_while_our_disk_is_full() -> Result<()> {
     if let Some(folder) = testkit::role() {
         return play(Path::new(&folder)).await;
     }
-    let limit = Duration::from_secs(60);
-    if !testkit::is_root() || run_to_end(alone("mount -t tmpfs tmpfs /tmp"), limit).is_err() {
-        // Root of a user namespace may mount, but cannot become the database's user.
-        println!("skipped: this machine lets us mount nothing");
-        return Ok(());
-    }
     let folder = testkit::folder();
     let disk = folder.path().join("state");
     fs::create_dir(&disk)?;
-    let wrapper = alone(ON_A_SMALL_DISK).arg(&disk).arg(testkit::program());
+    let Some(wrapper) = on_a_disk_of("16m", &disk) else { return Ok(()) };
     let role = folder.path().to_str().context("a path of letters")?;
     let play = testkit::this_test_below(wrapper, TEST, role);
     let output = tokio::task::spawn_blocking(move || run_to_end(play, PLAY)).await??;
