@@ -8,6 +8,7 @@ mod visitors;
 use crate::trade::LONG;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use making::{Packages, VERSIONS};
+use serde_json::Value;
 use std::{fs, path::Path};
 use testkit::{Container, wait_until};
 use visitors::{ORIGIN, Visitors, visit};
@@ -100,6 +101,7 @@ async fn a_package_serves_through_upgrades_and_ways_back() -> Result<()> {
     visitors.see(20).await?;
     a_broken_control_is_taken_back(&machine)?;
     a_broken_edge_is_taken_back(&machine)?;
+    people_are_told_of_it(&machine).await?;
     visitors.see(20).await?;
     restarts_are_unnoticed(&machine)?;
     visitors.see(20).await?;
@@ -189,6 +191,29 @@ fn a_broken_edge_is_taken_back(machine: &Machine) -> Result<()> {
     let said = refused.err().context("a broken program is no upgrade")?.to_string();
     ensure!(said.contains("no edge today"), "the reason is told: {said}");
     machine.runs(VERSIONS[0])
+}
+
+/// An incident says so, until somebody has taken it on.
+async fn people_are_told_of_it(machine: &Machine) -> Result<()> {
+    let incident = async |what: &str, is: fn(&Value) -> bool| {
+        wait_until(what, LONG, async || {
+            let listed = machine.run(&format!("{PROGRAM} incidents --json"));
+            let listed: Value = serde_json::from_str(&listed.map_err(|error| error.to_string())?)
+                .map_err(|error| error.to_string())?;
+            let all = listed["incidents"].as_array().cloned().unwrap_or_default();
+            let ours = all.into_iter().find(|one| one["cause"] == "upgrade_taken_back");
+            ours.filter(is).ok_or_else(|| format!("{listed:#}"))
+        })
+        .await
+    };
+    let is_of_last = |one: &Value| one["params"]["version"] == VERSIONS[3];
+    let told = incident("an incident", is_of_last).await;
+    let params = &told["params"];
+    ensure!(told["state"] == "open" && params["runs"] == VERSIONS[0], "{told:#}");
+    ensure!(params["error"].as_str().is_some_and(|why| why.contains("no edge today")), "{told:#}");
+    machine.run(&format!("{PROGRAM} incidents acknowledge {}", told["id"]))?;
+    incident("its end", |one| one["state"] == "resolved").await;
+    Ok(())
 }
 
 /// Of control, and of the edge, whose sockets systemd keeps.

@@ -14,6 +14,7 @@ mod remedies;
 mod renewal;
 mod start;
 mod supervised;
+mod upgrades;
 
 use ::edge::link::ControlLink;
 use ::watch::{
@@ -187,6 +188,7 @@ impl Control {
             configuration: known.clone(),
         };
         sources.spawn(remedies::carry_out(wished, hands));
+        sources.spawn(upgrades::follow(state.to_owned(), watch.clone(), desk.clone()));
         let api = ApiState {
             watch: watch.clone(),
             store: store.clone(),

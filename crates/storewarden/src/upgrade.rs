@@ -7,7 +7,10 @@
 //! since a new one may not even start. docs/installation.md tells it to people.
 
 mod programs;
+mod rejection;
 mod service;
+
+pub(crate) use rejection::Rejection;
 
 use crate::{
     cli::{Exit, Json, State},
@@ -69,8 +72,16 @@ enum Outcome {
     /// `why` is missing where a person asked for it.
     WentBack {
         why: Option<String>,
+        /// The version that did not become healthy, where it could say so.
+        rejected: Option<String>,
         store: Option<Aside>,
     },
+}
+
+/// A program that did not become healthy.
+struct Rejected {
+    version: Option<String>,
+    why: String,
 }
 
 /// What became of the store on the way back.
@@ -137,10 +148,11 @@ impl Upgrade {
         match self.replace(&mut running) {
             Ok(()) => Ok(Outcome::Upgraded),
             Err(error) => {
+                let rejected = self.programs.version_of_installed();
                 let why = format!("{error:#}");
                 eprintln!("storewarden: the new program did not become healthy: {why}");
                 eprintln!("storewarden: going back to the one before");
-                self.go_back(running, Some(why))
+                self.go_back(running, Some(Rejected { version: rejected, why }))
             }
         }
     }
@@ -161,11 +173,12 @@ impl Upgrade {
     }
 
     /// The kept program and its units come back, with the store as they understand it.
-    fn go_back(&self, running: Running, why: Option<String>) -> anyhow::Result<Outcome> {
+    fn go_back(&self, running: Running, from: Option<Rejected>) -> anyhow::Result<Outcome> {
         let failed = "the way back failed; docs/installation.md says how to go it by hand";
         let store = self.put_back(running).context(failed)?;
         let store = store.map(|store| Aside { copy: store.copy, newer: store.aside });
-        Ok(Outcome::WentBack { why, store })
+        let (why, rejected) = from.map(|from| (from.why, from.version)).unzip();
+        Ok(Outcome::WentBack { why, rejected: rejected.flatten(), store })
     }
 
     fn put_back(&self, running: Running) -> anyhow::Result<Option<TakenBack>> {
@@ -235,11 +248,23 @@ impl Upgrade {
         fs::read_to_string(self.state.join("edge.pid")).ok()?.trim().parse().ok()
     }
 
+    /// Has control tell people of an upgrade that took itself back, until one succeeds; who went back on
+    /// demand knows.
+    fn remember(&self, outcome: &Outcome, runs: &str) -> anyhow::Result<()> {
+        let Outcome::WentBack { why: Some(why), rejected, .. } = outcome else {
+            return Rejection::forget(&self.state).context("forget the upgrade before");
+        };
+        let version = rejected.clone().unwrap_or_else(|| "?".to_owned());
+        let at_ms = jiff::Timestamp::now().as_millisecond();
+        Rejection::new(at_ms, version, runs.to_owned(), why).keep(&self.state)
+    }
+
     fn tell(&self, outcome: &Outcome, as_json: bool) -> anyhow::Result<()> {
         let version = self.programs.installed_version();
         let line = sentence(outcome, &version);
         if !matches!(outcome, Outcome::NothingRuns) {
             note(&self.state, &line)?;
+            self.remember(outcome, &version)?;
         }
         if as_json {
             let mut said = serde_json::to_value(outcome)?;
@@ -258,7 +283,7 @@ fn sentence(outcome: &Outcome, version: &str) -> String {
         Outcome::Upgraded => format!(
             "Storewarden {version} runs. `storewarden upgrade --back` goes back to the one before."
         ),
-        Outcome::WentBack { why, store } => {
+        Outcome::WentBack { why, store, .. } => {
             let mut text = format!("Storewarden {version} is back");
             if let Some(why) = why {
                 text += &format!(", for the newer one did not become healthy: {why}");
@@ -349,10 +374,15 @@ mod tests {
             Outcome::Upgraded,
             "Storewarden 0.2.0 runs. `storewarden upgrade --back` goes back to the one before.",
         );
-        check(Outcome::WentBack { why: None, store: None }, "Storewarden 0.2.0 is back.");
+        let back = Outcome::WentBack { why: None, rejected: None, store: None };
+        check(back, "Storewarden 0.2.0 is back.");
         let store = Aside { copy: "/s/before-6/x".into(), newer: "/s/after-6".into() };
         check(
-            Outcome::WentBack { why: Some("it ended".to_owned()), store: Some(store) },
+            Outcome::WentBack {
+                why: Some("it ended".to_owned()),
+                rejected: Some("0.3.0".to_owned()),
+                store: Some(store),
+            },
             "Storewarden 0.2.0 is back, for the newer one did not become healthy: it ended. Its \
              records are those of before the upgrade (`/s/before-6/x`); what was recorded since \
              lies in `/s/after-6`.",

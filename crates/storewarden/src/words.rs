@@ -77,6 +77,12 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
         "notify_failing" => {
             format!("{} cannot be told of incidents: {}", text("route"), text("error"))
         }
+        "upgrade_taken_back" => format!(
+            "Storewarden {} did not come up, and {} runs again: {}",
+            text("version"),
+            text("runs"),
+            text("error")
+        ),
         "instance_draining" => format!("Instance {} is draining", text("instance")),
         "all_down" => "No instance answers; visitors are held up to the limits".to_owned(),
         "checkout_errors" => {

@@ -276,6 +276,11 @@ impl Desk {
         self.0.state.lock().await.incidents.count()
     }
 
+    /// Whether a person has taken on what was found by this code at this time, or called it over.
+    pub async fn is_taken_on(&self, code: &str, since_ms: i64) -> bool {
+        self.0.state.lock().await.incidents.is_taken_on(code, since_ms)
+    }
+
     /// Wishes with the runs that were made of them and whose end nobody told yet, as after a restart.
     pub async fn remedy_runs(&self) -> Vec<(String, String)> {
         self.0.state.lock().await.incidents.remedy_runs()

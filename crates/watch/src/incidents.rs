@@ -159,6 +159,16 @@ impl Incidents {
         self.cases.get(&id)
     }
 
+    /// Whether a person has taken on what was found by this code at this time, or called it over.
+    #[must_use]
+    pub fn is_taken_on(&self, code: &str, since_ms: i64) -> bool {
+        self.cases.values().map(|case| &case.incident).any(|incident| {
+            let concerns = incident.findings.iter().any(|finding| finding.code == code);
+            let taken_ms = incident.acknowledged.as_ref().map(|taken| taken.at_ms);
+            concerns && taken_ms.max(incident.resolved_ms).is_some_and(|at_ms| at_ms >= since_ms)
+        })
+    }
+
     /// Takes an incident that was resolved long ago, to do something with it.
     pub fn recall(&mut self, case: Case) {
         self.cases.entry(case.incident.id).or_insert(case);

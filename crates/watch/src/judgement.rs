@@ -17,7 +17,7 @@ mod tests;
 pub use evidence::{
     CertificateEvidence, CheckoutEvidence, EdgeEvidence, Evidence, HoldEvidence, InstanceEvidence,
     LogEvidence, MachineEvidence, OrdersEvidence, OrdersSource, ReportEvidence, Streak,
-    TrafficEvidence,
+    TrafficEvidence, UpgradeEvidence,
 };
 
 use kernel::{Finding, Level, Params, Value, Verdict};

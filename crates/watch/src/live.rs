@@ -28,7 +28,10 @@ pub(crate) use minutes::{KEPT_MS as MINUTES_KEPT_MS, MINUTE_MS, minute_of};
 
 use crate::{
     access_log::{LogPlaces, LogReading},
-    judgement::{self, CertificateEvidence, EdgeEvidence, MachineEvidence, Memory, judge_machine},
+    judgement::{
+        self, CertificateEvidence, EdgeEvidence, MachineEvidence, Memory, UpgradeEvidence,
+        judge_machine,
+    },
     ledger_keeper::LedgerStanding,
     orders::{OrdersReading, usual::UsualOrders},
     peers::PeersStanding,
@@ -269,6 +272,11 @@ impl Live {
     /// A route that cannot be told of incidents, and why; `None` when all can.
     pub fn notify_failing(&mut self, failing: Option<(String, String)>) {
         self.machine.notify_failing = failing;
+    }
+
+    /// The upgrade that took itself back last; `None`: none did, or somebody knows of it.
+    pub fn upgrade_taken_back(&mut self, upgrade: Option<UpgradeEvidence>) {
+        self.machine.upgrade_taken_back = upgrade;
     }
 
     /// How it stands with other Storewardens.

@@ -146,7 +146,8 @@ impl Remedies {
                 State::Verifying { .. } if !still => Some(None),
                 State::Verifying { until_steady_ms } if *until_steady_ms <= at.steady_ms => {
                     // Right after a restart nobody can see yet that it is gone.
-                    (!alerts.is_warming(at.steady_ms)).then_some(Some("still_there"))
+                    let may_be_gone = alerts.may_be_gone(&running.alert, at.steady_ms);
+                    (!may_be_gone).then_some(Some("still_there"))
                 }
                 State::Asked { until_steady_ms } if at.steady_ms >= *until_steady_ms => {
                     spent.push(running.alert.clone());

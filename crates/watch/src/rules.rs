@@ -145,8 +145,13 @@ impl Alerts {
     }
 
     /// Whether absence says nothing yet.
-    pub(crate) fn is_warming(&self, steady_ms: i64) -> bool {
+    fn is_warming(&self, steady_ms: i64) -> bool {
         steady_ms < self.warm_steady_ms
+    }
+
+    /// Whether an alert stands only because it did before a restart, and could be gone by now.
+    pub(crate) fn may_be_gone(&self, key: &AlertKey, steady_ms: i64) -> bool {
+        self.is_warming(steady_ms) && self.alerts.get(key).is_some_and(|alert| alert.kept)
     }
 
     /// Those that somebody must look after.

@@ -29,6 +29,7 @@ const BROKEN_CONTROL: &str = "#!/bin/sh\n\
     exec /usr/lib/storewarden/previous/storewarden \"$@\"\n";
 const BROKEN_EDGE: &str = "#!/bin/sh\n\
     if [ \"$1\" = up ]; then echo no edge today >&2; exit 1; fi\n\
+    if [ \"$1\" = formats ]; then echo '{\"version\":\"0.1.3\",\"store\":1}'; exit; fi\n\
     exec /usr/lib/storewarden/previous/storewarden \"$@\"\n";
 
 /// The packages in a folder of their own.

@@ -117,6 +117,7 @@ export const de: Messages = {
     checkpoint_undelivered: (p) => ({ title: `Das Siegel des Ledgers lässt sich nicht bei ${text(p['to'])} ablegen`, detail: text(p['error']) }),
     ledger_broken: (p) => ({ title: `Das Ledger hält nicht: Eintrag ${text(p['sequence'])} wurde geändert`, detail: 'Von etwas anderem als Storewarden. Die Seite Ledger sagt mehr.' }),
     notify_failing: (p) => ({ title: `${text(p['route'])} erfährt nichts von Vorfällen`, detail: text(p['error']) }),
+    upgrade_taken_back: (p) => ({ title: `Storewarden ${text(p['version'])} ist nicht angelaufen; ${text(p['runs'])} läuft wieder`, detail: `${text(p['error'])}. Besucher haben davon nichts bemerkt. Die Meldung geht, wenn ein Update gelingt oder jemand sie übernimmt.` }),
     nothing_reachable: (p, f, now) => ({ title: `Seit ${f.moment(num(p['since_ms']), now)} ist von hier nichts zu erreichen`, detail: 'Weder ein anderes Storewarden noch sonst wer: Der Weg dieser Maschine nach draußen ist unterbrochen.' }),
     page_unreachable: (p) => ({ title: `${text(p['url'])} ist von außen nicht zu erreichen`, detail: text(p['error']) }),
     peer_clock_off: (p, f) => ({ title: `Die Uhren hier und von ${text(p['peer'])} gehen um ${f.span(Math.abs(num(p['offset_ms']) ?? 0))} auseinander` }),

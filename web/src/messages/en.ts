@@ -124,6 +124,7 @@ export const en = {
     checkpoint_undelivered: (p) => ({ title: `The ledger’s seal can’t be kept at ${text(p['to'])}`, detail: text(p['error']) }),
     ledger_broken: (p) => ({ title: `The ledger does not hold: entry ${text(p['sequence'])} was changed`, detail: 'By something else than Storewarden. The Ledger page says more.' }),
     notify_failing: (p) => ({ title: `${text(p['route'])} can’t be told of incidents`, detail: text(p['error']) }),
+    upgrade_taken_back: (p) => ({ title: `Storewarden ${text(p['version'])} did not come up; ${text(p['runs'])} runs again`, detail: `${text(p['error'])}. Shop traffic was not affected. This goes when an upgrade succeeds or somebody takes it on.` }),
     nothing_reachable: (p, f, now) => ({ title: `Nothing can be reached from here since ${f.moment(num(p['since_ms']), now)}`, detail: 'Neither another Storewarden nor anybody else: it is this machine’s own way out that is cut.' }),
     page_unreachable: (p) => ({ title: `${text(p['url'])} can’t be reached from outside`, detail: text(p['error']) }),
     peer_clock_off: (p, f) => ({ title: `The clocks here and of ${text(p['peer'])} differ by ${f.span(Math.abs(num(p['offset_ms']) ?? 0))}` }),

@@ -63,8 +63,12 @@ impl Programs {
 
     /// For people; a program that cannot say it has none.
     pub(super) fn installed_version(&self) -> String {
-        formats(&self.program)
-            .map_or_else(|_| "of an unknown version".to_owned(), |formats| formats.version)
+        self.version_of_installed().unwrap_or_else(|| "of an unknown version".to_owned())
+    }
+
+    /// `None`: it cannot say.
+    pub(super) fn version_of_installed(&self) -> Option<String> {
+        formats(&self.program).ok().map(|formats| formats.version)
     }
 
     /// Puts the kept program and its units where the installed ones are, which are moved aside.

@@ -150,6 +150,24 @@ fn an_instance_that_stays_down_is_told_once_and_so_is_its_end() {
 }
 
 #[test]
+fn what_somebody_took_on_or_ended_is_known_by_its_finding_and_time() {
+    let mut story = Story::new(one_route());
+    story.find("machine", "upgrade_taken_back", Level::Attention);
+    story.wait(2);
+    let found_ms = story.at.wall_ms;
+    let known = |story: &Story, at_ms| story.incidents.is_taken_on("upgrade_taken_back", at_ms);
+    assert!(!known(&story, found_ms));
+    story.wait(1);
+    story.act(1, Action::Acknowledge { until_ms: None }).unwrap();
+    assert!(known(&story, found_ms) && !story.incidents.is_taken_on("clock_off", found_ms));
+    let later_ms = story.at.wall_ms + 1;
+    assert!(!known(&story, later_ms), "of another one");
+    story.lose("machine", "upgrade_taken_back");
+    story.wait(2);
+    assert!(known(&story, later_ms), "it is over");
+}
+
+#[test]
 fn one_cause_is_one_incident_and_worse_is_told_at_once() {
     let mut story = Story::new(one_route());
     story.find("lamps", "instance_down:app-1", Level::Attention);
@@ -439,6 +457,20 @@ fn a_remedy_is_good_when_its_finding_went_away() {
     use TimelineKind::{Opened, RemedyEnded, RemedyRuns, RemedyStarted, Resolved};
     assert_eq!(story.kinds(1), [Opened, RemedyStarted, RemedyRuns, RemedyEnded, Resolved]);
     assert_eq!(story.ledger, ["remedy_started", "remedy_ended"]);
+}
+
+#[test]
+fn after_a_restart_a_remedy_is_not_called_useless_by_whoever_sees_nothing_yet() {
+    let mut story = Story::new(with_remedy());
+    story.find("lamps", "instance_hung:app-1", Level::Attention);
+    story.wait(31);
+    story.progress(ProgressKind::Started { run: "r1".into() });
+    story.progress(ProgressKind::Done);
+    story.lose("lamps", "instance_hung:app-1");
+    story.restart(1_000);
+    story.wait(150);
+    use TimelineKind::{Opened, RemedyEnded, RemedyRuns, RemedyStarted, Resolved};
+    assert_eq!(story.kinds(1), [Opened, RemedyStarted, RemedyRuns, RemedyEnded, Resolved]);
 }
 
 #[test]

@@ -177,8 +177,22 @@ pub struct MachineEvidence {
     pub clock_jump: Option<(i64, i64)>,
     /// A route that cannot be told of incidents, and why.
     pub notify_failing: Option<(String, String)>,
+    /// An upgrade of ours that took itself back.
+    pub upgrade_taken_back: Option<UpgradeEvidence>,
     pub ledger: LedgerStanding,
     pub peers: PeersStanding,
+}
+
+/// An upgrade whose program did not become healthy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpgradeEvidence {
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// The version that did not come up.
+    pub version: String,
+    /// The one that runs again.
+    pub runs: String,
+    pub error: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

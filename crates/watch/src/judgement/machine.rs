@@ -1,6 +1,6 @@
 //! Checks of what concerns the machine: disks, our own records, certificates, configuration.
 
-use super::{CertificateEvidence, MachineEvidence, Sign};
+use super::{CertificateEvidence, MachineEvidence, Sign, UpgradeEvidence};
 use crate::ledger_keeper::{DestinationStanding, LedgerStanding};
 use kernel::Level;
 
@@ -28,9 +28,18 @@ pub(super) fn signs(machine: &MachineEvidence, now_ms: i64) -> Vec<Sign> {
         let sign = Sign::new("notify_failing", Level::Attention).about(route.as_str());
         signs.push(sign.with("route", route.as_str()).with("error", error.as_str()));
     }
+    signs.extend(machine.upgrade_taken_back.as_ref().map(upgrade_sign));
     signs.extend(ledger_signs(&machine.ledger));
     signs.extend(machine.certificates.iter().flat_map(|c| certificate_signs(c, now_ms)));
     signs
+}
+
+fn upgrade_sign(upgrade: &UpgradeEvidence) -> Sign {
+    Sign::new("upgrade_taken_back", Level::Attention)
+        .with("version", upgrade.version.as_str())
+        .with("runs", upgrade.runs.as_str())
+        .with("error", upgrade.error.as_str())
+        .since(upgrade.at_ms)
 }
 
 fn ledger_signs(ledger: &LedgerStanding) -> Vec<Sign> {

@@ -200,6 +200,23 @@ fn findings_do_not_flicker_at_their_threshold() {
     assert_eq!(story(seconds, "disk_nearly_full"), [false, true, true, false]);
 }
 
+#[test]
+fn an_upgrade_that_took_itself_back_is_told_with_both_versions() {
+    let upgrade = UpgradeEvidence {
+        at_ms: NOW - 5_000,
+        version: "0.2.0".into(),
+        runs: "0.1.0".into(),
+        error: "it ended".into(),
+    };
+    let evidence = with(|e| e.machine.upgrade_taken_back = Some(upgrade));
+    let judgement = judge(&Memory::default(), &evidence).1;
+    assert_eq!(codes(&judgement), ["upgrade_taken_back"]);
+    let finding = &judgement.findings[0];
+    assert_eq!((finding.level, finding.since_ms), (Level::Attention, NOW - 5_000));
+    let said = |name: &str| finding.params[name].clone();
+    assert_eq!([said("version"), said("runs")], ["0.2.0".into(), "0.1.0".into()]);
+}
+
 fn failing(failed: u64, total: u64) -> CheckoutEvidence {
     CheckoutEvidence {
         failed_now: 1,

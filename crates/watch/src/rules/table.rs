@@ -34,7 +34,7 @@ pub struct Rule {
 /// edge has seen several good answers in a row before it is not down any more.
 type Line = (&'static str, u32, u32, Source);
 
-const TABLE: [Line; 31] = [
+const TABLE: [Line; 32] = [
     ("all_down", 5, 10, Source::Edge),
     ("instance_down", 30, 10, Source::Edge),
     ("instance_hung", 30, 10, Source::Edge),
@@ -58,6 +58,7 @@ const TABLE: [Line; 31] = [
     ("access_log_lossy", 60, 300, Source::Own),
     ("configuration_rejected", 300, 10, Source::Own),
     ("notify_failing", 0, 60, Source::Own),
+    ("upgrade_taken_back", 0, 0, Source::Own),
     ("ledger_broken", 0, 60, Source::Own),
     ("checkpoint_undelivered", 3_600, 60, Source::Own),
     // Silence has lasted for its own time before it is found.

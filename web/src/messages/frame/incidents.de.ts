@@ -92,6 +92,7 @@ export const incidents: typeof english = {
       checkpoint_undelivered: 'Das Siegel des Ledgers liegt nirgends sonst',
       ledger_broken: 'Das Ledger hält nicht',
       notify_failing: 'Jemand erfährt nichts',
+      upgrade_taken_back: 'Ein Update hat sich zurückgenommen',
       storm: 'Viele Störungen zugleich',
       instance_down: 'Eine Instanz ist ausgefallen',
       instance_draining: 'Eine Instanz läuft leer',

@@ -91,6 +91,7 @@ export const incidents = {
       checkpoint_undelivered: 'The ledger’s seal is not kept elsewhere',
       ledger_broken: 'The ledger does not hold',
       notify_failing: 'Somebody can’t be told',
+      upgrade_taken_back: 'An upgrade took itself back',
       storm: 'Many troubles at once',
       instance_down: 'An instance is down',
       instance_draining: 'An instance is draining',

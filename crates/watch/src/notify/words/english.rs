@@ -53,6 +53,12 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
         "notify_failing" => {
             format!("{} cannot be told of incidents: {}", text("route"), text("error"))
         }
+        "upgrade_taken_back" => format!(
+            "Storewarden {} did not come up, and {} runs again: {}",
+            text("version"),
+            text("runs"),
+            text("error")
+        ),
         "orders_stopped" => format!(
             "No order for {}, where {} would be usual",
             says.until("since_ms"),

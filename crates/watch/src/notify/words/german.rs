@@ -57,6 +57,12 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
         "notify_failing" => {
             format!("{} kann nicht benachrichtigt werden: {}", text("route"), text("error"))
         }
+        "upgrade_taken_back" => format!(
+            "Storewarden {} ist nicht angelaufen, und {} läuft wieder: {}",
+            text("version"),
+            text("runs"),
+            text("error")
+        ),
         "orders_stopped" => format!(
             "Seit {} keine Bestellung, üblich wären {}",
             says.until("since_ms"),
