@@ -20,6 +20,9 @@ pub struct Options {
     /// Only we are let in, by a password that nobody is told: for data that is real. Of a server that
     /// is made here; it is not started a second time.
     pub locked: bool,
+    /// It ends with the thread that starts it, even when that one is killed. A runtime's own threads
+    /// come and go: this is for a thread that waits for the start itself.
+    pub tied: bool,
     /// Further settings by name, as the server's configuration knows them.
     pub settings: Vec<(String, String)>,
 }

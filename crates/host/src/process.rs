@@ -39,6 +39,7 @@ pub struct Spawn {
     stdin: Stdin,
     output: Option<PathBuf>,
     in_our_group: bool,
+    tied: Option<Signal>,
 }
 
 /// What a process reads from its descriptor 0.
@@ -83,6 +84,7 @@ impl Spawn {
             stdin: Stdin::Null,
             output: None,
             in_our_group: false,
+            tied: None,
         }
     }
 
@@ -145,6 +147,14 @@ impl Spawn {
         self
     }
 
+    /// Gets this signal when the thread that starts it ends, however it does: killed as well (prctl(2),
+    /// PR_SET_PDEATHSIG). By util-linux' `setpriv`, which every Debian has.
+    #[must_use]
+    pub fn tied_to_this_thread(mut self, signal: Signal) -> Self {
+        self.tied = Some(signal);
+        self
+    }
+
     /// Starts the process and does not wait for it. Needs a tokio runtime around it.
     ///
     /// # Errors
@@ -180,7 +190,12 @@ impl Spawn {
         std::iter::once(self.program.to_string_lossy()).chain(args).collect::<Vec<_>>().join(" ")
     }
 
-    fn into_command(self) -> Result<Command, HostError> {
+    fn into_command(mut self) -> Result<Command, HostError> {
+        if let Some(signal) = self.tied {
+            let program = std::mem::replace(&mut self.program, OsString::from("setpriv"));
+            let before = ["--pdeathsig", signal.name(), "--"].map(OsString::from);
+            self.args.splice(0..0, before.into_iter().chain([program]));
+        }
         #[expect(
             clippy::disallowed_methods,
             reason = "this is the one place that starts processes"
@@ -206,6 +221,23 @@ impl Spawn {
             Stdin::Descriptor(descriptor) => Stdio::from(descriptor),
         });
         Ok(command)
+    }
+}
+
+impl Signal {
+    /// As kill(1) takes it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Terminate => "TERM",
+            Self::Kill => "KILL",
+            Self::Hangup => "HUP",
+            Self::Interrupt => "INT",
+            Self::Quit => "QUIT",
+            Self::User1 => "USR1",
+            Self::User2 => "USR2",
+            Self::Stop => "STOP",
+            Self::Continue => "CONT",
+        }
     }
 }
 

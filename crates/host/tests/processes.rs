@@ -118,3 +118,20 @@ async fn one_that_has_ended_is_never_signalled() {
     assert!(matches!(error, HostError::Ended(_)), "{error}");
     assert!(process.stop(LONG).await.unwrap().success());
 }
+
+#[test]
+fn a_tied_process_ends_with_the_thread_that_started_it() {
+    let begin = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let sleep = Spawn::new("sleep").arg("60").tied_to_this_thread(Signal::Kill);
+        runtime.block_on(async { sleep.start().unwrap().pid() })
+    };
+    let pid = std::thread::spawn(begin).join().unwrap();
+    // Nobody has waited for it: what is left of it has no command any more.
+    let runs = || std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty());
+    let begins = Instant::now();
+    while runs() {
+        assert!(begins.elapsed() < LONG, "it goes on");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

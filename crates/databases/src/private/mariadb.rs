@@ -59,6 +59,7 @@ impl MariaDb {
             .args(arguments(&folder.path, &data, port, &options))
             .args(locking)
             .env(TEMPORARY, &folder.path);
+        let spawn = if options.tied { spawn.tied_to_this_thread(Signal::Kill) } else { spawn };
         let mut server = Server::start(WHAT, spawn, &folder, (Signal::Terminate, Signal::Quit))?;
         let url = url(port, "mysql", password.as_deref());
         server.until_ready(async || execute(&url, "SELECT 1").await.is_ok()).await?;

@@ -77,6 +77,7 @@ impl Postgres {
             .arg(&data)
             .args(settings(&data, port, &options).iter().flat_map(|s| ["-c", s.as_str()]));
         // SIGINT is a fast shutdown, SIGQUIT an immediate one (PostgreSQL manual, 19.5).
+        let spawn = if options.tied { spawn.tied_to_this_thread(Signal::Quit) } else { spawn };
         let mut server = Server::start(WHAT, spawn, &folder, (Signal::Interrupt, Signal::Quit))?;
         let url = url(port, "postgres", password.as_deref());
         server.until_ready(async || execute(&url, "SELECT 1").await.is_ok()).await?;

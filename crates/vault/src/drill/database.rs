@@ -152,9 +152,9 @@ impl Server {
     }
 }
 
-/// What is loaded is real: nobody else on this machine is let in.
+/// What is loaded is real: nobody else on this machine is let in, and it does not outlive us.
 fn options() -> Options {
-    Options { locked: true, ..Options::default() }
+    Options { locked: true, tied: true, ..Options::default() }
 }
 
 async fn of_orders(restored: &DatabaseUrl, request: &Request) -> Check {
