@@ -51,7 +51,7 @@ export async function frameApi(frame, request, url) {
     }
     return frame.decide(run, deed)
   }
-  if (first === 'configuration') return { path: '/etc/storewarden/storewarden.toml', text: frame.configuration, files: [{ path: null, text: frame.configuration }, { path: 'shops/lamps.toml', text: '# what another shop says\n' }], version: frame.version }
+  if (first === 'configuration') return { path: '/etc/storewarden/storewarden.toml', text: frame.configuration, files: [{ path: null, text: frame.configuration }, { path: 'shops/lamps.toml', text: '# what another shop says\n' }], includes: ['shops/*.toml'], version: frame.version }
   if (first === 'incidents') {
     if (!id) return page(frame.incidents.filter((one) => !asked.state || one.state === asked.state).map(({ timeline: _, ...one }) => one), 'incidents', (one) => one.id)
     const incident = found(frame.incidents, id)

@@ -4,6 +4,14 @@ import type { Finding, Instance, Level, Point, ShopState } from './api/types'
 
 const MINUTE_MS = 60_000
 
+/** Whether a pattern of an `include` names a file: `*` stands in its last part, for any run of characters. */
+export function includesFile(pattern: string, path: string): boolean {
+  const part = (of: string): [string, string] => [of.slice(0, of.lastIndexOf('/') + 1), of.slice(of.lastIndexOf('/') + 1)]
+  const [[folder, wanted], [there, name]] = [part(pattern), part(path)]
+  const parts = wanted.split('*').map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  return folder === there && name !== '' && !(wanted.startsWith('*') && name.startsWith('.')) && new RegExp(`^${parts.join('.*')}$`).test(name)
+}
+
 export interface Traffic { requests: number; errors: number }
 
 /** Requests and errors of the newest minute that was seen; null when none of it was. */

@@ -12,7 +12,7 @@ import { en as english } from '../src/messages/en'
 import { frame as germanFrame } from '../src/messages/frame.de'
 import { frame as englishFrame } from '../src/messages/frame.en'
 import { readable, say, type Sayings } from '../src/messages/readable'
-import { lastMinute, mistakesIn, serving, worthSaying } from '../src/summary'
+import { includesFile, lastMinute, mistakesIn, serving, worthSaying } from '../src/summary'
 import './words.test'
 
 const plain = (text: string) => text.replace(/[\u00a0\u202f]/g, ' ')
@@ -121,7 +121,7 @@ test('the Shop page says unknown before it says good', () => {
 })
 
 test('every code has its sentence in both languages, and an unknown code is shown as itself', () => {
-  const params = { orders_last_hour: 1, minutes_since_order: 2, since_ms: NOON, failed: 3, lost_minor: 4, currency: 'EUR', share: 0.1, held: 5, down: 1, total: 2, reason: 'x', instance: 'app-1', error: 'e', p95_ms: 6, queued: 7, path: '/', free_bytes: 8, host: 'h', ends_ms: NOON, count: 9, reference: 'r', what: 'w', usual_ms: 2, expected: 3, full_in_ms: 4, jump_ms: 5, to: 't', sequence: 6, route: 'x', shops: 7, url: 'u', peer: 'p', offset_ms: 8, lines: 9 }
+  const params = { orders_last_hour: 1, minutes_since_order: 2, since_ms: NOON, failed: 3, lost_minor: 4, currency: 'EUR', share: 0.1, held: 5, down: 1, total: 2, reason: 'x', instance: 'app-1', error: 'e', p95_ms: 6, queued: 7, path: '/', free_bytes: 8, host: 'h', ends_ms: NOON, count: 9, reference: 'r', what: 'w', usual_ms: 2, expected: 3, full_in_ms: 4, jump_ms: 5, to: 't', sequence: 6, route: 'x', shops: 7, url: 'u', peer: 'p', offset_ms: 8, lines: 9, place: 'p', newest_ms: NOON, lose_at_most_ms: 5 }
   for (const [language, m] of Object.entries(LANGUAGES)) {
     const format = language === 'de' ? de : en
     for (const code of Object.keys(m.verdict)) {
@@ -142,7 +142,7 @@ test('a failing checkout with unknown worth says no sum', () => {
 })
 
 test('every code of the further pages has its sentence in both languages, and an unknown one stays readable', () => {
-  const params = { instance: 'app-1', release: 'v2', before: 'v1', within_ms: 60_000, what: 'run_logs', older_than_ms: NOON, name: 'night', opens_ms: NOON, until_ms: NOON, reason: 'r', id: '7', max_wait_ms: 30_000, sequence: 3, run: '7', state: 'done', level: 'Broken', to: 'anna', channel: 'ntfy', owner: 'Anna', action: 'restart', path: '/', by: 'Anna', fact: 'f', route: 'x', error: 'e', count: 4, bytes: 5, act: 'restart', step: 1, plan: 'restart_instance', hosts: 'h', serial: 's', said: 's', seconds: 3, last: 'l', file: 'f', line: 4, pid: 5, folder: 'd', address: 'a', unit: 'u', link: 'l', target: 't', window: 'w', longest_ms: 6, limit_ms: 7, limit: 8, held: 9, for_ms: 10, field: 'f', known: 'k', lines: 3, share: 0.1, listen: 'l', files: 'f', paths: '/', host: 'h', place: 'p' }
+  const params = { instance: 'app-1', release: 'v2', before: 'v1', within_ms: 60_000, what: 'run_logs', older_than_ms: NOON, name: 'night', opens_ms: NOON, until_ms: NOON, reason: 'r', id: '7', max_wait_ms: 30_000, sequence: 3, run: '7', state: 'done', level: 'Broken', to: 'anna', channel: 'ntfy', owner: 'Anna', action: 'restart', path: '/', by: 'Anna', fact: 'f', route: 'x', error: 'e', count: 4, bytes: 5, act: 'restart', step: 1, plan: 'restart_instance', hosts: 'h', serial: 's', said: 's', seconds: 3, last: 'l', file: 'f', line: 4, pid: 5, folder: 'd', address: 'a', unit: 'u', link: 'l', target: 't', window: 'w', longest_ms: 6, limit_ms: 7, limit: 8, held: 9, for_ms: 10, field: 'f', known: 'k', lines: 3, share: 0.1, listen: 'l', files: 'f', paths: '/', host: 'h', place: 'p', from: '/a', at: '/b', part: 1, of: 7, snapshot: '0a1b2c3d4e', free_bytes: 9, text: 't', shop: 's', holder: 'h', first: 'f', newest_ms: NOON, limit_bytes: 8, database: 'd', how: 'h', snapshots: 2, at_ms: NOON }
   for (const [format, words] of [[en, englishFrame], [de, germanFrame]] as const) {
     const tables: Sayings[] = [words.run.title, words.run.act, words.run.condition, words.run.waits, words.run.warning, words.run.cause, words.incidents.kind, words.ledger.kind, words.refusals.reason]
     for (const table of tables) {
@@ -160,6 +160,19 @@ test('every code of the further pages has its sentence in both languages, and an
   }
   assert.equal(readable({ code: 'brand_new', params: { shop: 'lamps' } }), 'Brand new (shop lamps)')
   assert.equal(say({}, { code: 'brand_new', params: {} }, en, NOON), 'Brand new')
+})
+
+test('a file is included by a pattern as on the machine', () => {
+  const check = (pattern: string, path: string, expect: boolean) => assert.equal(includesFile(pattern, path), expect, `${pattern} ${path}`)
+  check('shops/*.toml', 'shops/lamps.toml', true)
+  check('shops/*.toml', 'shops/.toml', false)
+  check('shops/*.toml', 'lamps.toml', false)
+  check('shops/*.toml', 'shops/far/lamps.toml', false)
+  check('shops/*.toml', 'shops/lampsxtoml', false)
+  check('shops/a*.toml', 'shops/a.toml', true)
+  check('/etc/shops/*', '/etc/shops/lamps', true)
+  check('lamps.toml', 'lamps.toml', true)
+  check('*', '', false)
 })
 
 test('mistakes of a configuration find their lines', () => {

@@ -4,7 +4,7 @@ use crate::{ApiError, ApiState, Command, InForce, Wished, caller::Caller, error:
 use ::watch::state::Status;
 use axum::{Json, extract::State};
 use kernel::{
-    config::Bundle,
+    config::{Bundle, include_patterns},
     plan::{Plan, Reason, RunState},
 };
 use serde::{Deserialize, Serialize};
@@ -107,6 +107,9 @@ pub(crate) struct ConfigurationText {
     text: String,
     /// The same file by file, the file itself first.
     files: Vec<ConfigurationFile>,
+    /// The patterns by which it includes files, from the folder of the first: a new file must fit
+    /// one.
+    includes: Vec<String>,
     /// Of the snapshot that the edge was given.
     version: u64,
 }
@@ -133,8 +136,10 @@ pub(crate) async fn configuration(
         path: path.map(|path| path.display().to_string()),
         text: text.to_owned(),
     });
+    let includes = include_patterns(&bundle);
+    let includes = includes.iter().map(|pattern| pattern.display().to_string()).collect();
     let (path, files) = (file.display().to_string(), files.collect());
-    Ok(Json(ConfigurationText { path, text, files, version }))
+    Ok(Json(ConfigurationText { path, text, files, includes, version }))
 }
 
 /// Hands control a command and waits for its answer.

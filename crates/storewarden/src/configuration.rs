@@ -6,7 +6,7 @@
 use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
 use kernel::config::{
-    Bundle, ConfigError, Configuration, Includes, Known, PlanSettings, parse_with,
+    Bundle, ConfigError, Configuration, Includes, Known, PlanSettings, include_patterns, parse_with,
 };
 use plan::{Calendar, EngineError};
 use std::{
@@ -63,28 +63,57 @@ pub(crate) fn understand(text: &str, path: &Path) -> Result<Configuration, Mista
     whole(text, path).meaning
 }
 
-/// What the file would say if some of its texts were these: `None` names the file itself.
+/// A file that is to be part of the configuration, and that no `include` names.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration does not include `{}`; {}", file.display(), includes_text(patterns))]
+pub(crate) struct NotIncluded {
+    pub(crate) file: PathBuf,
+    /// What is included.
+    pub(crate) patterns: Vec<PathBuf>,
+}
+
+fn includes_text(patterns: &[PathBuf]) -> String {
+    let all: Vec<_> = patterns.iter().map(|one| format!("`{}`", one.display())).collect();
+    if all.is_empty() {
+        "it includes nothing".to_owned()
+    } else {
+        format!("it includes {}", all.join(", "))
+    }
+}
+
+/// What the file would say if some of its texts were these: `None` names the file itself. One that
+/// is not there yet is new.
 ///
 /// # Errors
-/// When the file cannot be read, or does not consist of such files.
+/// When the file cannot be read; [`NotIncluded`] for a file that is then no part of it.
 pub(crate) fn changed(
     path: &Path,
     texts: Vec<(Option<PathBuf>, String)>,
 ) -> anyhow::Result<Loaded> {
     let mut bundle = Bundle::split(&load(path)?.text);
+    let mut new = Vec::new();
     for (name, text) in texts {
         if Bundle::is_ambiguous(&text) {
             bail!("a line of the text begins with `#:included`, which stands for an included file");
         }
         match name {
             None => bundle.own = text,
-            Some(name) if bundle.included.contains_key(&name) => {
-                bundle.included.insert(name, text);
+            Some(name) => {
+                if bundle.included.insert(name.clone(), text).is_none() {
+                    new.push(name);
+                }
             }
-            Some(name) => bail!("the configuration has no file `{}`", name.display()),
         }
     }
-    Ok(read(&bundle.own, path, &Around::Disk(&bundle)))
+    let loaded = read(&bundle.own, path, &Around::Disk(&bundle));
+    let included = Bundle::split(&loaded.text);
+    match new.into_iter().find(|name| !included.included.contains_key(name)) {
+        // What is wrong otherwise comes first: it may be why the file is not included.
+        Some(file) if loaded.meaning.is_ok() => {
+            Err(NotIncluded { file, patterns: include_patterns(&included) }.into())
+        }
+        _ => Ok(loaded),
+    }
 }
 
 fn whole(text: &str, path: &Path) -> Loaded {

@@ -3351,6 +3351,11 @@ export interface components {
         ConfigurationText: {
             /** @description The same file by file, the file itself first. */
             files: components["schemas"]["ConfigurationFile"][];
+            /**
+             * @description The patterns by which it includes files, from the folder of the first: a new file must fit
+             *     one.
+             */
+            includes: string[];
             /** @description The file it was read from. */
             path: string;
             /**

@@ -85,6 +85,7 @@ export const refusals: Refusals = {
     address_taken: (p) => `Ihre Adresse ${text(p['address'])} hat ${text(p['by'])} belegt.`,
     folder_missing: (p) => `Den Ordner ${text(p['folder'])} gibt es nicht.`,
     environment_malformed: (p) => `Zeile ${text(p['line'])} von ${text(p['file'])} ist nicht als NAME=WERT zu lesen.`,
+    file_not_included: (p) => `Die Konfiguration bindet ${text(p['file'])} nicht ein. ${has(p, 'patterns') ? `Sie bindet ein: ${text(p['patterns'])}.` : 'Sie bindet nichts ein.'}`,
     file_unreadable: (p) => `${text(p['file'])} lässt sich nicht lesen: ${text(p['error'])}`,
     file_not_written: (p) => `${text(p['file'])} lässt sich nicht schreiben: ${text(p['error'])}`,
     file_not_understood: (p) => `${text(p['file'])} hat eine Form, die diese Version nicht kennt.`,

@@ -87,6 +87,7 @@ const reason: Sayings = {
   address_taken: (p) => `Its address ${text(p['address'])} is taken by ${text(p['by'])}.`,
   folder_missing: (p) => `The folder ${text(p['folder'])} is not there.`,
   environment_malformed: (p) => `Line ${text(p['line'])} of ${text(p['file'])} can’t be read as NAME=VALUE.`,
+  file_not_included: (p) => `The configuration does not include ${text(p['file'])}. ${has(p, 'patterns') ? `It includes: ${text(p['patterns'])}.` : 'It includes nothing.'}`,
   file_unreadable: (p) => `${text(p['file'])} can’t be read: ${text(p['error'])}`,
   file_not_written: (p) => `${text(p['file'])} can’t be written: ${text(p['error'])}`,
   file_not_understood: (p) => `${text(p['file'])} is not in a form that this version knows.`,

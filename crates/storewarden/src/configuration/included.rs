@@ -1,7 +1,8 @@
 //! The files that a configuration includes: on disk, and as parts of one text.
 
-use kernel::config::{Bundle, fits_pattern};
+use kernel::config::{Bundle, fits_pattern, includes_file};
 use std::{
+    collections::BTreeSet,
     fs,
     io::{self, Read as _},
     path::{Path, PathBuf},
@@ -14,13 +15,7 @@ type Files = Vec<(PathBuf, String)>;
 /// Those of a bundle that a pattern names, sorted. A pattern that nothing fits is no mistake; a file
 /// that is not there is.
 pub(super) fn among(bundle: &Bundle, pattern: &Path) -> Result<Files, String> {
-    let fits = |path: &Path| {
-        let names = pattern.file_name().zip(path.file_name());
-        let names = names.and_then(|(wanted, found)| wanted.to_str().zip(found.to_str()));
-        path.parent() == pattern.parent()
-            && names.is_some_and(|(wanted, found)| fits_pattern(wanted, found))
-    };
-    let fitting = bundle.included.iter().filter(|(path, _)| fits(path));
+    let fitting = bundle.included.iter().filter(|(path, _)| includes_file(pattern, path));
     let files: Files = fitting.map(|(path, text)| (path.clone(), text.clone())).collect();
     let is_pattern = pattern.to_string_lossy().contains('*');
     if files.is_empty() && !is_pattern {
@@ -29,7 +24,8 @@ pub(super) fn among(bundle: &Bundle, pattern: &Path) -> Result<Files, String> {
     Ok(files)
 }
 
-/// Those of the disk, sorted, with `instead` in the place of what some of them say.
+/// Those of the disk, sorted, with `instead` in the place of what some of them say, and those of it
+/// that are still to be written.
 pub(super) fn on_disk(folder: &Path, pattern: &Path, instead: &Bundle) -> Result<Files, String> {
     let wanted = pattern.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let read = |path: PathBuf| -> Result<(PathBuf, String), String> {
@@ -44,23 +40,27 @@ pub(super) fn on_disk(folder: &Path, pattern: &Path, instead: &Bundle) -> Result
     }
     let below = pattern.parent().unwrap_or(Path::new(""));
     let entries = match fs::read_dir(folder.join(below)) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Files::new()),
+        Ok(entries) => Some(entries),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error.to_string()),
     };
-    let mut names = Vec::new();
-    for entry in entries {
+    let new = instead.included.keys().filter(|path| includes_file(pattern, path));
+    let mut names: BTreeSet<String> = new.filter_map(name_of).collect();
+    for entry in entries.into_iter().flatten() {
         let entry = entry.map_err(|error| error.to_string())?;
         let name = entry.file_name().into_string();
         let fits = |name: &String| fits_pattern(wanted, name) && entry.path().is_file();
         names.extend(name.ok().filter(fits));
     }
-    names.sort();
     let file = |name: String| {
         let path = below.join(&name);
         read(path).map_err(|why| format!("{}: {why}", below.join(name).display()))
     };
     names.into_iter().map(file).collect()
+}
+
+fn name_of(path: &PathBuf) -> Option<String> {
+    path.file_name().and_then(|name| name.to_str()).map(str::to_owned)
 }
 
 fn text(path: &Path) -> Result<String, String> {

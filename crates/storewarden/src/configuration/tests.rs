@@ -93,6 +93,14 @@ fn the_text_of_one_file_is_changed_among_others() {
     check(&[(Some("a.toml"), &shop("x", 1))], Ok(&["b", "x"]));
     // A file that is included from now on is read where it lies, one no longer is left out.
     check(&[(None, "version = 1\ninclude = \"c.toml\"\n")], Ok(&["c"]));
-    check(&[(Some("c.toml"), "")], Err("has no file `c.toml`"));
+    // A new one is part of it where a pattern names it, and nowhere else.
+    check(&[(Some("ab.toml"), &shop("new", 1))], Ok(&["b", "a", "new"]));
+    let own = (None, "version = 1\ninclude = \"new.toml\"\n");
+    check(&[own, (Some("new.toml"), &shop("new", 1))], Ok(&["new"]));
+    for elsewhere in ["c.toml", "folder/a.toml", "../a.toml", "./ab.toml", ".a.toml", "/a.toml", ""]
+    {
+        let expect = format!("does not include `{elsewhere}`; it includes `b.toml`, `a*.toml`");
+        check(&[(Some(elsewhere), "")], Err(&expect));
+    }
     check(&[(None, "#:included c.toml\n")], Err("begins with `#:included`"));
 }

@@ -7,7 +7,7 @@ pub(super) mod front;
 pub(super) mod records;
 
 use super::{fleet::Pools, start::Start};
-use crate::configuration::{Loaded, changed, load};
+use crate::configuration::{Loaded, NotIncluded, changed, load};
 use ::plan::{Calendar, Engine, Moments, Settings};
 use anyhow::Context;
 use api::{Command, Refusal, Wished};
@@ -22,7 +22,10 @@ use kernel::{
     plan::{Approval, PLAN_KINDS, Performer, Plan, PlanKind, Purpose, Reason},
 };
 use records::Archivist;
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use store::Store;
 use tokio::sync::mpsc;
 
@@ -173,6 +176,17 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
 
 fn readable(file: &Path, loaded: anyhow::Result<Loaded>) -> Result<Loaded, Refusal> {
     loaded.map_err(|error| {
+        if let Some(NotIncluded { file, patterns }) = error.downcast_ref() {
+            let paths = |all: &[PathBuf]| {
+                let all: Vec<_> = all.iter().map(|one| one.display().to_string()).collect();
+                all.join(", ")
+            };
+            let said = [
+                ("file", paths(std::slice::from_ref(file)).into()),
+                ("patterns", paths(patterns).into()),
+            ];
+            return refuse(error.to_string()).because("file_not_included", said);
+        }
         let (file, error) = (file.display().to_string(), format!("{error:#}"));
         let said = [("file", file.into()), ("error", error.as_str().into())];
         refuse(error.clone()).because("file_unreadable", said)

@@ -125,6 +125,30 @@ fn several(folder: &Path) -> PathBuf {
     file
 }
 
+#[tokio::test]
+async fn a_new_file_is_made_and_taken_away_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = several(folder.path());
+    let before = texts(folder.path());
+    let (commands, asked) = mpsc::channel(4);
+    control(file.clone(), asked);
+    let cut_off = folder.path().join("cut-off");
+    let configurator = Configurator { file: file.clone(), commands, cut_off };
+    let new = before[1].1.replace("[shop.a]", "[shop.c]").replace("\"a\"", "\"c\"");
+    let plan = plan_of(&file, &[(Some("shops/c.toml"), &new.replace("3001", "3003"))]).unwrap();
+    let (act, undo) = (&plan.steps[0].act, plan.steps[0].undo.act().unwrap());
+    let intent = Intent { at_ms: 0, before: Params::new() };
+    assert_eq!(configurator.probe(act, &intent).await, Probe::NotDone);
+    configurator.perform(act, FENCE, &Quiet).await.unwrap();
+    configurator.verify(act).await.unwrap();
+    assert_eq!(texts(folder.path()).len(), 4);
+    let mode = fs::metadata(folder.path().join("shops/c.toml")).unwrap().mode();
+    assert_eq!(mode & 0o777, 0o600, "as the first file's");
+    configurator.perform(undo, FENCE, &Quiet).await.unwrap();
+    configurator.verify(undo).await.unwrap();
+    assert_eq!(texts(folder.path()), before);
+}
+
 fn texts(folder: &Path) -> Vec<(String, String)> {
     let names = ["shop.toml", "shops/a.toml", "shops/b.toml", "shops/c.toml"];
     let read = |name: &str| Some((name.to_owned(), fs::read_to_string(folder.join(name)).ok()?));
