@@ -5,6 +5,7 @@
 //! and keeps nothing but the last ten minutes of ticks. HTTP statuses are chosen here and nowhere else.
 
 mod access;
+mod backups;
 mod body;
 mod caller;
 mod cookies;
@@ -44,7 +45,13 @@ pub use server::serve;
 pub use stream::Stream;
 
 use ::plan::Engine;
-use ::watch::{Watch, desk::Desk, history::History, peers::Peers};
+use ::watch::{
+    Watch,
+    backups::{Backups, SnapshotFolder, Snapshots},
+    desk::Desk,
+    history::History,
+    peers::Peers,
+};
 use kernel::{
     Drain, InstanceName, ShopId, Value,
     plan::{Plan, Reason},
@@ -65,6 +72,8 @@ pub struct ApiState {
     pub desk: Desk,
     /// How it stands with other Storewardens.
     pub peers: Peers,
+    /// How it stands with backups.
+    pub backups: Backups,
     /// Carries out plans.
     pub engine: Engine,
     /// Plans that were shown to somebody.
@@ -93,6 +102,16 @@ pub enum Command {
     },
     /// Tell what configuration is in force.
     InForce { answer: oneshot::Sender<InForce> },
+    /// Tell which backups there are of a shop.
+    Snapshots { shop: ShopId, answer: oneshot::Sender<Result<Snapshots, Refusal>> },
+    /// Look into a folder of a backup.
+    Browse {
+        shop: ShopId,
+        /// The id, or how it begins.
+        snapshot: String,
+        path: String,
+        answer: oneshot::Sender<Result<SnapshotFolder, Refusal>>,
+    },
     /// Make a plan, from what is there now, for the window that the configuration's rules say. It is
     /// not started.
     Plan { wish: Wished, answer: oneshot::Sender<Result<Plan, Refusal>> },
@@ -125,8 +144,27 @@ pub enum Wished {
     RenewCertificate { shop: ShopId },
     /// Storewarden before a shop, in the place of the web server that it is beside.
     Front { shop: ShopId },
+    /// A shop backed up, now.
+    BackUp { shop: ShopId },
+    /// The backups of a shop read again: a share of them, or all.
+    VerifyBackup { shop: ShopId, all: bool },
+    /// What lies at a path of a backup, in a folder of this machine.
+    RestoreBackup { shop: ShopId, wanted: Restore },
     /// Our own old records removed.
     CleanUp,
+}
+
+/// What is to be restored, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restore {
+    /// The id, or how it begins; `latest`.
+    pub snapshot: String,
+    /// From the root; `/` is all of it.
+    pub path: String,
+    /// A whole path of a folder.
+    pub target: String,
+    /// The place of the repository to take it from; `None`: the first that has it.
+    pub from: Option<String>,
 }
 
 /// Why a plan was not made; nothing was changed.

@@ -74,6 +74,7 @@ const fn to(method: &'static str, path: &'static str, need: Need) -> Endpoint {
 /// Every route, by path.
 const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/.well-known/storewarden/peer", machine(Peer)),
+    to("GET", "/api/v1/backups", somewhere(See)),
     to("GET", "/api/v1/configuration", machine(ChangeConfiguration)),
     to("GET", "/api/v1/health", ANYBODY),
     to("GET", "/api/v1/incidents", somewhere(See)),
@@ -115,6 +116,8 @@ const ENDPOINTS: &[Endpoint] = &[
     to("DELETE", "/api/v1/sessions/{id}", ONESELF),
     to("GET", "/api/v1/shops", somewhere(See)),
     to("GET", "/api/v1/shops/{shop}", shop(See)),
+    to("GET", "/api/v1/shops/{shop}/backups", shop(Operate)),
+    to("GET", "/api/v1/shops/{shop}/backups/{snapshot}/files", shop(Operate)),
     to("GET", "/api/v1/shops/{shop}/events", shop(See)),
     to("GET", "/api/v1/shops/{shop}/history", shop(See)),
     to("POST", "/api/v1/shops/{shop}/instances/{instance}/drain", shop(Operate)),

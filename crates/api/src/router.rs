@@ -2,8 +2,8 @@
 //! same list.
 
 use crate::{
-    ApiError, ApiState, cookies, guard, history, incidents, ledger_page, machine, me, pages, peers,
-    people, runs, sessions, shops, sign_in, tokens,
+    ApiError, ApiState, backups, cookies, guard, history, incidents, ledger_page, machine, me,
+    pages, peers, people, runs, sessions, shops, sign_in, tokens,
 };
 use axum::{
     Json, Router,
@@ -34,6 +34,7 @@ const BODY_BYTES: usize = 16 * 1024;
         (name = "shops", description = "What a shop owner looks at"),
         (name = "incidents", description = "What is wrong, who looks after it, who was told"),
         (name = "changes", description = "Plans and runs: what is to be done, and what was"),
+        (name = "backups", description = "What would bring a shop back"),
         (name = "machine", description = "What the command line looks at"),
         (name = "access", description = "Coming in and going out"),
         (name = "people", description = "Who may do what"),
@@ -133,6 +134,9 @@ fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(shops::one))
         .routes(routes!(shops::events))
         .routes(routes!(history::of_shop))
+        .routes(routes!(backups::standing))
+        .routes(routes!(backups::snapshots))
+        .routes(routes!(backups::files))
         .routes(routes!(shops::drain))
         .routes(routes!(shops::undrain))
         .routes(routes!(runs::preview))

@@ -10,6 +10,8 @@ pub enum HostError {
     OpenOutput { path: PathBuf, source: io::Error },
     #[error("read `{path}`")]
     Read { path: PathBuf, source: io::Error },
+    #[error("let others come first")]
+    Gentle(#[source] io::Error),
     #[error("choose the size of our pages of memory")]
     HugePages(#[source] rustix::io::Errno),
     #[error("user `{0}` does not exist on this machine")]

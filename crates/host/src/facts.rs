@@ -126,7 +126,9 @@ impl ProcFile {
     }
 }
 
-fn disk(path: &Path) -> DiskSample {
+/// The file system that a path lies on, now; what it does not tell is unknown.
+#[must_use]
+pub fn disk(path: &Path) -> DiskSample {
     let found = rustix::fs::statvfs(path).ok();
     let bytes = |blocks: fn(&rustix::fs::StatVfs) -> u64| {
         found.as_ref().and_then(|found| blocks(found).checked_mul(found.f_frsize))

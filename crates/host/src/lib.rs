@@ -8,6 +8,7 @@ pub mod cgroup;
 pub mod descriptors;
 mod error;
 pub mod facts;
+pub mod gentle;
 pub mod listen;
 pub mod memory;
 pub mod process;

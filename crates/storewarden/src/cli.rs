@@ -1,6 +1,7 @@
 //! The command line: what can be said, and what each command's exit code means.
 
 use crate::{
+    backup::BackupCommand,
     completions::{SHELLS, instances, shops},
     incidents::{Filter, IncidentsCommand},
     people::{TokenCommand, UserCommand},
@@ -228,6 +229,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         json: Json,
     },
+    /// Take backups of shops, look into them, read them again and restore them
+    Backup {
+        #[command(subcommand)]
+        command: BackupCommand,
+    },
     /// Say who may sign in, and what they may do
     User {
         #[command(subcommand)]
@@ -273,6 +279,9 @@ pub(crate) enum Command {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Does one thing with a repository of backups; started by control
+    #[command(hide = true)]
+    BackupWorker,
     /// The control plane; started by `up`
     #[command(hide = true)]
     Control(ControlArguments),

@@ -4,6 +4,7 @@
 //! The edge serves on without it, so a control that cannot go on says why and ends; the supervisor
 //! starts another.
 
+mod backups;
 mod certificates;
 mod changes;
 mod fleet;
@@ -32,6 +33,7 @@ use ::watch::{
 use anyhow::Context;
 use api::{ApiState, Command, InForce, Previews, Refusal, Rejected, Stream, Token, Wished};
 use apps::Instances;
+use backups::Backups;
 use certificates::Certificates;
 use changes::{Others, Situation, certificates::Certifier};
 use fleet::{Pools, Sightings};
@@ -112,6 +114,7 @@ struct Control {
     /// Where the API was told to listen.
     address: SocketAddr,
     engine: Engine,
+    backups: Arc<Backups>,
     instances: Arc<Instances<Pools>>,
     /// The configuration for those who look at it from aside.
     shared: watch::Sender<Arc<Configuration>>,
@@ -174,8 +177,12 @@ impl Control {
             versions,
             configuration: known.clone(),
         };
+        let places = (state.to_owned(), start.file().to_owned(), std::env::current_exe()?);
+        let backups = Backups::new(store.clone(), places, known.clone(), watch.clone());
+        let backups = Arc::new(backups);
+        backups.end_leftovers();
         let (certifier, others) = (Arc::new(certifier), Arc::clone(&instances));
-        let others = Others { instances: others, certifier };
+        let others = Others { instances: others, certifier, backups: Arc::clone(&backups) };
         let engine = changes::engine(store.clone(), &start, state, asked.clone(), others).await?;
         let renewal = Renewal::new(store.clone(), engine.clone(), asked.clone(), wish);
         engine.set_calendar(crate::configuration::calendar(&configuration.plan)?);
@@ -189,6 +196,7 @@ impl Control {
         };
         sources.spawn(remedies::carry_out(wished, hands));
         sources.spawn(upgrades::follow(state.to_owned(), watch.clone(), desk.clone()));
+        sources.spawn(Arc::clone(&backups).keep(engine.clone()));
         let api = ApiState {
             watch: watch.clone(),
             store: store.clone(),
@@ -196,6 +204,7 @@ impl Control {
             desk: desk.clone(),
             stream: Arc::new(Stream::default()),
             peers: peers.clone(),
+            backups: backups.board.clone(),
             engine: engine.clone(),
             previews: Previews::default(),
             commands: asked,
@@ -224,6 +233,7 @@ impl Control {
             supervisor,
             address,
             engine,
+            backups,
             instances,
             shared,
             ledger,
@@ -308,6 +318,18 @@ impl Control {
                 let (file, text) = (self.start.file().to_owned(), self.text.clone());
                 answer.send(InForce { file, text, version: self.publisher.version() }).ok();
             }
+            Command::Snapshots { shop, answer } => {
+                let backups = Arc::clone(&self.backups);
+                self.aside(async move {
+                    answer.send(backups.snapshots(&shop).await).ok();
+                });
+            }
+            Command::Browse { shop, snapshot, path, answer } => {
+                let backups = Arc::clone(&self.backups);
+                self.aside(async move {
+                    answer.send(backups.folder(&shop, snapshot, path).await).ok();
+                });
+            }
             Command::Plan { wish, answer } => {
                 self.make_plan(wish, answer);
             }
@@ -319,6 +341,7 @@ impl Control {
     fn make_plan(&mut self, wish: Wished, answer: oneshot::Sender<Result<Plan, Refusal>>) {
         let (file, text) = (self.start.file().to_owned(), self.text.clone());
         let (configuration, instances) = (self.configuration.clone(), Arc::clone(&self.instances));
+        let backups = Arc::clone(&self.backups);
         let serial =
             changes::shop_of(&wish).and_then(|shop| self.certificates.ordered_serial(shop));
         self.aside(async move {
@@ -326,6 +349,10 @@ impl Control {
                 Some(shop) => instances.view(shop).await,
                 None => None,
             };
+            if let Wished::RestoreBackup { shop, .. } = &wish {
+                // So that it is known what there is; who cannot be asked is told by the plan.
+                backups.snapshots(shop).await.ok();
+            }
             let front = match &wish {
                 Wished::Front { shop } => Some(front(&file, &configuration, shop).await),
                 _ => None,
@@ -337,6 +364,7 @@ impl Control {
                 pool: pool.as_ref(),
                 serial,
                 front,
+                backups: Some(&backups),
                 now_ms: now_ms(),
             };
             // Whoever asked may have left.
@@ -377,6 +405,7 @@ impl Control {
             pool: None,
             serial: None,
             front: None,
+            backups: None,
             now_ms: now_ms(),
         };
         let Ok(plan) = changes::plan(Wished::TakeOverFile, situation) else {

@@ -1,6 +1,8 @@
 //! The program: the command line, and the wiring of the crates behind each command. No logic of its
 //! own: what shops mean, what is judged and what is served is decided elsewhere.
 
+mod backup;
+mod backup_worker;
 mod check;
 mod cli;
 mod client;
@@ -63,6 +65,10 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             log_to_stderr();
             edge::run(arguments)
         }
+        Command::BackupWorker => {
+            log_to_stderr();
+            backup_worker::run()
+        }
         Command::Keep { folder } => {
             log_to_stderr();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -123,6 +129,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             let command = command.unwrap_or(IncidentsCommand::List(filter));
             incidents::run(command, &state, json)
         }
+        Command::Backup { command } => backup::run(command),
         Command::User { command } => people::user(command),
         Command::Token { command } => people::token(command),
         Command::Ledger { command } => ledger::run(command),

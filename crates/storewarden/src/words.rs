@@ -136,6 +136,22 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
         "page_unreachable" => {
             format!("{} cannot be reached from here: {}", text("url"), text("error"))
         }
+        "backup_damaged" => {
+            let count = count(says.integer("count"), "thing is", "things are");
+            format!("The backups at {} are damaged: {count} not as written", text("place"))
+        }
+        "backup_failed" => format!("The last backup failed: {}", text("error")),
+        "backup_late" => {
+            let most = says.integer("lose_at_most_ms").map_or_else(|| "agreed".to_owned(), age);
+            format!(
+                "The newest backup is {} old, and must not be older than {most}",
+                says.age("newest_ms")
+            )
+        }
+        "backup_missing" => "There is no backup yet".to_owned(),
+        "backup_unknown" => {
+            format!("What backups there are at {} is unknown: {}", text("place"), text("error"))
+        }
         "peer_silent" => {
             let age = says.age("since_ms");
             format!("Storewarden {} has been silent for {age}: {}", text("peer"), text("error"))

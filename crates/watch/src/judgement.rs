@@ -4,6 +4,7 @@
 //! enough to keep one that stands; some findings outlast their last sign by a moment. Unknown is
 //! judged unknown, never good.
 
+pub(crate) mod backups;
 mod evidence;
 mod machine;
 pub(crate) mod peers;
@@ -126,6 +127,7 @@ pub fn judge(before: &Memory, evidence: &Evidence) -> (Memory, Judgement) {
     signs.extend(traffic::orders_sign(evidence));
     signs.extend(trends::orders_stopped_sign(evidence));
     signs.extend(traffic::reports_sign(evidence));
+    signs.extend(evidence.backups.iter().flat_map(backups::signs));
     memory.settle(signs, evidence.now_ms);
     let findings = memory.findings();
     let verdict = verdict::verdict(evidence, &findings, memory.checkouts_failed);

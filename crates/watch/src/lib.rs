@@ -6,6 +6,7 @@
 //! itself (control hands it what the link said) and never decides to act.
 
 pub mod access_log;
+pub mod backups;
 pub mod clock;
 pub mod desk;
 mod error;

@@ -28,6 +28,7 @@ pub(crate) use minutes::{KEPT_MS as MINUTES_KEPT_MS, MINUTE_MS, minute_of};
 
 use crate::{
     access_log::{LogPlaces, LogReading},
+    backups::BackupsStanding,
     judgement::{
         self, CertificateEvidence, EdgeEvidence, MachineEvidence, Memory, UpgradeEvidence,
         judge_machine,
@@ -284,6 +285,14 @@ impl Live {
         self.machine.peers = standing;
     }
 
+    /// How it stands with the backups of shops.
+    pub fn backups(&mut self, standing: &BackupsStanding) {
+        for shop in &mut self.shops {
+            let own = standing.shops.iter().find(|of| of.shop == shop.site.id);
+            shop.backups = own.cloned();
+        }
+    }
+
     /// How it stands with the ledger and its checkpoints.
     pub fn ledger(&mut self, standing: LedgerStanding) {
         self.machine.ledger = standing;
@@ -318,6 +327,8 @@ impl Live {
                 blind.extend((!shop.log.is_reporting(self.now_ms)).then_some(Source::Edge));
             }
             blind.extend(shop.orders_unknown().then_some(Source::Orders));
+            let is_blind = judgement::backups::is_blind(shop.backups.as_ref());
+            blind.extend(is_blind.then_some(Source::Backups));
             let findings = shop.findings().into_iter().filter(is_own).collect();
             Seen { shop: Some(shop.site.id.clone()), findings, blind }
         });

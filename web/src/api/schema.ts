@@ -64,6 +64,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How it stands with the backups of every shop that the caller may see. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BackupsStanding"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/configuration": {
         parameters: {
             query?: never;
@@ -2385,6 +2428,137 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/shops/{shop}/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every backup of a shop, the newest first. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The shop's id */
+                    shop: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Snapshots"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description It is not backed up */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shops/{shop}/backups/{snapshot}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What lies in a folder of a backup. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The folder, from the root: `/` unless told */
+                    path?: string;
+                };
+                header?: never;
+                path: {
+                    /** @description The shop's id */
+                    shop: string;
+                    /** @description The backup's id, or how it begins; `latest` */
+                    snapshot: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SnapshotFolder"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description There is no such backup or folder, or it cannot be read */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/shops/{shop}/events": {
         parameters: {
             query?: never;
@@ -3263,6 +3437,74 @@ export interface components {
             invitation: components["schemas"]["Invitation"];
             person: components["schemas"]["Person"];
         };
+        /** @description One repository. */
+        BackupPlace: {
+            /**
+             * Format: int64
+             * @description What it takes, as far as its files were counted.
+             */
+            bytes?: number | null;
+            /**
+             * Format: int64
+             * @description The last time its data were read again, and how much was found damaged.
+             */
+            checked_ms?: number | null;
+            /** Format: int64 */
+            damaged?: number | null;
+            /** @description `folder`, `s3` or `sftp`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description When it was last listed.
+             */
+            looked_ms?: number | null;
+            /** Format: int64 */
+            newest_ms?: number | null;
+            /** @description As the configuration names it, without secrets. */
+            place: string;
+            /**
+             * Format: int64
+             * @description Whole backups in it; null: not known.
+             */
+            snapshots?: number | null;
+            trouble?: components["schemas"]["Trouble"] | null;
+        };
+        /** @description A try to back up. */
+        BackupRun: {
+            /** Format: int64 */
+            ended_ms?: number | null;
+            run: string;
+            /** @description Of the run: `done`, `failed`, … */
+            state: string;
+            trouble?: components["schemas"]["Trouble"] | null;
+        };
+        /** @description One backup in the history of sizes. */
+        BackupSize: {
+            /**
+             * Format: int64
+             * @description What it added to the repository.
+             */
+            added_bytes?: number | null;
+            /** Format: int64 */
+            at_ms: number;
+            /**
+             * Format: int64
+             * @description Of everything in it.
+             */
+            bytes?: number | null;
+            /** Format: int64 */
+            took_ms?: number | null;
+        };
+        /**
+         * @description What is known of a shop's backups now. Unknown is no kind of ok.
+         * @enum {string}
+         */
+        BackupState: "off" | "ok" | "late" | "never" | "failing" | "unknown";
+        /** @description How it stands with the backups of all shops. */
+        BackupsStanding: {
+            /** @description In the configuration's order. */
+            shops: components["schemas"]["ShopBackups"][];
+        };
         /** @description What an app must be told to make codes. */
         Begun: {
             /** @description The URI as an SVG picture. */
@@ -3372,6 +3614,12 @@ export interface components {
         Confirmation: {
             /** @description Not asked of those who have none. */
             password?: string | null;
+        };
+        /** @description A database in a backup. */
+        DatabaseRow: {
+            name: string;
+            /** Format: int64 */
+            tables?: number | null;
         };
         Disk: {
             /** Format: int64 */
@@ -4154,6 +4402,39 @@ export interface components {
         Sessions: {
             sessions: components["schemas"]["SessionRow"][];
         };
+        /** @description Backups of one shop. */
+        ShopBackups: {
+            /**
+             * Format: int64
+             * @description The shop is to be back after so long at most.
+             */
+            back_within_ms: number;
+            /** @description What the backups of the last months held, the oldest first. */
+            history: components["schemas"]["BackupSize"][];
+            last_run?: components["schemas"]["BackupRun"] | null;
+            /**
+             * Format: int64
+             * @description The newest whole backup must not be older.
+             */
+            lose_at_most_ms: number;
+            newest?: components["schemas"]["SnapshotRow"] | null;
+            /**
+             * Format: int64
+             * @description When the next backup begins by itself; null: not as things stand.
+             */
+            next_ms?: number | null;
+            /** @description The places of its repositories, in the configuration's order. */
+            places: components["schemas"]["BackupPlace"][];
+            /** @description The change that backs it up at the moment. */
+            running?: string | null;
+            shop: string;
+            /**
+             * Format: int64
+             * @description Since when it is late or failing.
+             */
+            since_ms?: number | null;
+            state: components["schemas"]["BackupState"];
+        };
         /** @description A shop's certificate. */
         ShopCertificate: {
             /** Format: int64 */
@@ -4289,6 +4570,71 @@ export interface components {
             /** @description The newest last. */
             silences: components["schemas"]["Silence"][];
         };
+        /** @description A file, folder or link of a backup. */
+        SnapshotEntry: {
+            /** @description `file`, `folder`, `link` or `other`. */
+            kind: string;
+            /** Format: int64 */
+            modified_ms: number;
+            name: string;
+            /**
+             * Format: int64
+             * @description Of a file.
+             */
+            size_bytes?: number | null;
+        };
+        /** @description A folder of a backup. */
+        SnapshotFolder: {
+            /** @description Sorted by name, folders first. */
+            entries: components["schemas"]["SnapshotEntry"][];
+            path: string;
+            /**
+             * Format: int64
+             * @description Entries there are; more than are here.
+             */
+            total: number;
+        };
+        /** @description One backup. */
+        SnapshotRow: {
+            /**
+             * Format: int64
+             * @description What it added to the repository, packed.
+             */
+            added_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description When it began.
+             */
+            at_ms: number;
+            /**
+             * Format: int64
+             * @description Of everything in it.
+             */
+            bytes?: number | null;
+            databases: components["schemas"]["DatabaseRow"][];
+            /** Format: int64 */
+            files?: number | null;
+            /** @description 64 hexadecimal digits. */
+            id: string;
+            /** @description Whole paths of what was backed up; of databases their dumps' folders. */
+            paths: string[];
+            /** @description The places that have it. */
+            places: string[];
+            tags: string[];
+            /** Format: int64 */
+            took_ms?: number | null;
+        };
+        /** @description The backups of a shop, the newest first. */
+        Snapshots: {
+            /**
+             * Format: int64
+             * @description As of when; null: not listed yet.
+             */
+            looked_ms?: number | null;
+            snapshots: components["schemas"]["SnapshotRow"][];
+            /** @description Places that could not be listed: what they have is not here. */
+            unknown: string[];
+        };
         /** @description Which preview to start. */
         StartBody: {
             /** @description The id of a preview. */
@@ -4395,6 +4741,14 @@ export interface components {
         Tokens: {
             tokens: components["schemas"]["TokenRow"][];
         };
+        /** @description What went wrong, as a code with parameters and as a sentence in English. */
+        Trouble: {
+            code: string;
+            message: string;
+            params: {
+                [key: string]: unknown;
+            };
+        };
         /** @description How a step is taken back. */
         UndoView: {
             act?: components["schemas"]["Message"] | null;
@@ -4439,21 +4793,32 @@ export interface components {
         };
         /** @description A plan that is wished for. Which of the other fields are needed, the kind says. */
         WishBody: {
+            /** @description Every byte of the backups, not a share of them. */
+            all?: boolean;
             /** @description Files of the configuration that are to say something else. */
             files?: components["schemas"]["FileBody"][];
             /** @description Also when nobody else is there to serve meanwhile. */
             forced?: boolean;
+            /** @description The place of the repository that it is taken from; the first that has it unless told. */
+            from?: string | null;
             instance?: string | null;
             /**
              * @description `restart_instance` (`shop`, `instance`, `forced`), `rolling_restart` (`shop`),
              *     `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
-             *     (`text`; without it what stands in the file), `renew_certificate` (`shop`), `front` (`shop`) or
-             *     `clean_up`.
+             *     (`text`; without it what stands in the file), `renew_certificate` (`shop`), `front` (`shop`),
+             *     `back_up` (`shop`), `verify_backup` (`shop`, `all`), `restore_backup` (`shop`, `snapshot`,
+             *     `path`, `target`, `from`) or `clean_up`.
              */
             kind: string;
+            /** @description What of it, from the root; all of it unless told. */
+            path?: string | null;
             /** @description What to deploy. */
             release?: string | null;
             shop?: string | null;
+            /** @description The backup to restore from: its id, or how it begins; the newest unless told. */
+            snapshot?: string | null;
+            /** @description The folder that it goes to, from the root. */
+            target?: string | null;
             /** @description The whole new configuration, as it is told: the file, and behind it what it includes. */
             text?: string | null;
             /**

@@ -128,6 +128,11 @@ export const en = {
     nothing_reachable: (p, f, now) => ({ title: `Nothing can be reached from here since ${f.moment(num(p['since_ms']), now)}`, detail: 'Neither another Storewarden nor anybody else: it is this machine’s own way out that is cut.' }),
     page_unreachable: (p) => ({ title: `${text(p['url'])} can’t be reached from outside`, detail: text(p['error']) }),
     peer_clock_off: (p, f) => ({ title: `The clocks here and of ${text(p['peer'])} differ by ${f.span(Math.abs(num(p['offset_ms']) ?? 0))}` }),
+    backup_damaged: (p) => ({ title: `The backups at ${text(p['place'])} are damaged`, detail: 'Which files need what is damaged stands in the change that read them again. The next backup does not mend them.' }),
+    backup_failed: (p) => ({ title: 'The last backup failed', detail: text(p['error']) }),
+    backup_late: (p, f, now) => ({ title: `The newest backup is of ${f.moment(num(p['newest_ms']), now)}`, detail: `It must not be older than ${f.span(num(p['lose_at_most_ms']))}.` }),
+    backup_missing: () => ({ title: 'There is no backup yet' }),
+    backup_unknown: (p) => ({ title: `What backups there are at ${text(p['place'])} is not known`, detail: text(p['error']) }),
     peer_refuses: (p) => ({ title: `${text(p['peer'])} does not let us ask how it is`, detail: `${text(p['error'])}. See its token in the configuration.` }),
     peer_silent: (p, f, now) => ({ title: `Storewarden ${text(p['peer'])} is silent since ${f.moment(num(p['since_ms']), now)}`, detail: text(p['error']) }),
     peer_token_ending: (p, f, now) => ({ title: `The token by which we ask ${text(p['peer'])} ends ${f.when(num(p['ends_ms']), now)}` }),
@@ -227,6 +232,10 @@ export const en = {
   shop: {
     allServe: (count: number) => (count === 1 ? 'The instance serves. Nobody waits.' : count === 2 ? 'Both instances serve. Nobody waits.' : `All ${count} instances serve. Nobody waits.`),
     someServe: (up: number, total: number) => `${up} of ${total} instances ${up === 1 ? 'serves' : 'serve'}. Nobody waits.`,
+    // From beside, nobody is held: whether somebody waits is not known.
+    besideAll: (count: number) => (count === 1 ? 'The instance answers its checks.' : count === 2 ? 'Both instances answer their checks.' : `All ${count} instances answer their checks.`),
+    besideSome: (up: number, total: number) => `${up} of ${total} instances ${up === 1 ? 'answers its' : 'answer their'} checks.`,
+    besideNone: 'No instance answers its checks.',
     noneServe: 'No instance serves. Visitors are being held.',
     noneServeNobody: 'No instance serves. Nobody is waiting right now.',
     waiting: (count: string, checkout: string) => `Visitors are waiting: ${count} requests, ${checkout} of them in checkout.`,

@@ -1,6 +1,6 @@
 //! What somebody asks a plan for, in words of the API, and what it takes to ask for it.
 
-use crate::{ApiError, ApiState, Wished, caller::Caller, names};
+use crate::{ApiError, ApiState, Restore, Wished, caller::Caller, names};
 use kernel::{InstanceName, Permission, ShopId, WindowName, config::Bundle, plan::Reason};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -15,8 +15,9 @@ const AT_ONCE: &str = "now";
 pub(crate) struct WishBody {
     /// `restart_instance` (`shop`, `instance`, `forced`), `rolling_restart` (`shop`),
     /// `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
-    /// (`text`; without it what stands in the file), `renew_certificate` (`shop`), `front` (`shop`) or
-    /// `clean_up`.
+    /// (`text`; without it what stands in the file), `renew_certificate` (`shop`), `front` (`shop`),
+    /// `back_up` (`shop`), `verify_backup` (`shop`, `all`), `restore_backup` (`shop`, `snapshot`,
+    /// `path`, `target`, `from`) or `clean_up`.
     kind: String,
     #[serde(default)]
     shop: Option<String>,
@@ -34,6 +35,21 @@ pub(crate) struct WishBody {
     /// Files of the configuration that are to say something else.
     #[serde(default)]
     files: Vec<FileBody>,
+    /// Every byte of the backups, not a share of them.
+    #[serde(default)]
+    all: bool,
+    /// The backup to restore from: its id, or how it begins; the newest unless told.
+    #[serde(default)]
+    snapshot: Option<String>,
+    /// What of it, from the root; all of it unless told.
+    #[serde(default)]
+    path: Option<String>,
+    /// The folder that it goes to, from the root.
+    #[serde(default)]
+    target: Option<String>,
+    /// The place of the repository that it is taken from; the first that has it unless told.
+    #[serde(default)]
+    from: Option<String>,
     /// The window to wait for; `now`: none, whatever the configuration says. Without it, as its rules
     /// say.
     #[serde(default)]
@@ -97,6 +113,18 @@ impl WishBody {
             "apply_configuration" => Ok(self.configuration()),
             "renew_certificate" => Ok(Wished::RenewCertificate { shop: shop()? }),
             "front" => Ok(Wished::Front { shop: shop()? }),
+            "back_up" => Ok(Wished::BackUp { shop: shop()? }),
+            "verify_backup" => Ok(Wished::VerifyBackup { shop: shop()?, all: self.all }),
+            "restore_backup" => {
+                let target = self.target.clone().ok_or_else(|| missing("target"))?;
+                let wanted = Restore {
+                    snapshot: self.snapshot.clone().unwrap_or_else(|| "latest".to_owned()),
+                    path: self.path.clone().unwrap_or_else(|| "/".to_owned()),
+                    target,
+                    from: self.from.clone(),
+                };
+                Ok(Wished::RestoreBackup { shop: shop()?, wanted })
+            }
             "clean_up" => Ok(Wished::CleanUp),
             _ => Err(ApiError::NotFound { what: "kind of plan", name: self.kind }),
         }
@@ -120,6 +148,9 @@ pub(crate) fn names_what_is_there(
         Wished::RollingRestart { shop }
         | Wished::RollingRedeploy { shop, .. }
         | Wished::Front { shop }
+        | Wished::BackUp { shop }
+        | Wished::VerifyBackup { shop, .. }
+        | Wished::RestoreBackup { shop, .. }
         | Wished::RenewCertificate { shop } => names::shop(state, caller, shop),
         Wished::ApplyConfiguration { .. } | Wished::TakeOverFile | Wished::CleanUp => Ok(()),
     }
@@ -152,6 +183,14 @@ pub(crate) fn allowed(wish: &Wished, caller: &Caller) -> Result<(), ApiError> {
         | Wished::RenewCertificate { shop } => caller.may(Permission::Operate, shop),
         Wished::ApplyConfiguration { .. } | Wished::TakeOverFile | Wished::Front { .. } => {
             caller.may_everywhere(Permission::ChangeConfiguration)
+        }
+        Wished::BackUp { shop } | Wished::VerifyBackup { shop, .. } => {
+            caller.may(Permission::Approve, shop)
+        }
+        // It writes wherever somebody says, as whom we run as.
+        Wished::RestoreBackup { shop, .. } => {
+            caller.may(Permission::See, shop)?;
+            caller.may_everywhere(Permission::Approve)
         }
         Wished::CleanUp => caller.may_everywhere(Permission::Operate),
     }

@@ -21,6 +21,7 @@ use tokio::{
 };
 use watch::{
     Watch,
+    backups::{SnapshotFolder, Snapshots},
     desk::Desk,
     history::History,
     live::{Live, Site},
@@ -116,6 +117,7 @@ impl Running {
         let (desk, _) = Desk::open(watch.clone(), store.clone(), &configuration).await.unwrap();
         let state = ApiState {
             peers: ::watch::peers::Peers::default(),
+            backups: ::watch::backups::Backups::default(),
             watch,
             store,
             history: History::new(folder.path().join("series"), 1),
@@ -280,6 +282,10 @@ async fn control(mut asked: mpsc::Receiver<Command>) {
             Command::InForce { answer } => {
                 let (file, text) = ("/etc/shop.toml".into(), CONFIGURATION.to_owned());
                 answer.send(InForce { file, text, version: 1 }).unwrap();
+            }
+            Command::Snapshots { answer, .. } => answer.send(Ok(Snapshots::default())).unwrap(),
+            Command::Browse { path, answer, .. } => {
+                answer.send(Ok(SnapshotFolder { path, ..Default::default() })).unwrap();
             }
             other => panic!("nobody asks this control for {other:?}"),
         }

@@ -6,7 +6,11 @@ pub(super) mod configuration;
 pub(super) mod front;
 pub(super) mod records;
 
-use super::{fleet::Pools, start::Start};
+use super::{
+    backups::{self, Backups},
+    fleet::Pools,
+    start::Start,
+};
 use crate::configuration::{Loaded, NotIncluded, changed, load};
 use ::plan::{Calendar, Engine, Moments, Settings};
 use anyhow::Context;
@@ -39,7 +43,7 @@ const INSTANCES: &str = "instances";
 const DIE_AT: &str = "die-at";
 
 /// What is there now, as far as plans are made from it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Situation<'a> {
     /// The configuration file.
     pub(super) file: &'a Path,
@@ -53,6 +57,8 @@ pub(super) struct Situation<'a> {
     pub(super) serial: Option<String>,
     /// The plan to stand before the shop that the wish is about.
     pub(super) front: Option<Result<Plan, Refusal>>,
+    /// What repositories list; `None` where the wish is about no backup.
+    pub(super) backups: Option<&'a Backups>,
     pub(super) now_ms: i64,
 }
 
@@ -60,6 +66,7 @@ pub(super) struct Situation<'a> {
 pub(super) struct Others {
     pub(super) instances: Arc<Instances<Pools>>,
     pub(super) certifier: Arc<Certifier>,
+    pub(super) backups: Arc<Backups>,
 }
 
 /// The engine with everybody who can do something. Nothing acts before it is told to resume.
@@ -81,6 +88,7 @@ pub(super) async fn engine(
         Arc::new(web_servers),
         others.certifier,
         others.instances,
+        others.backups,
     ];
     let settings = Settings {
         logs,
@@ -137,7 +145,8 @@ pub(super) fn plan(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
 }
 
 fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
-    let Situation { file, text: in_force, configuration, pool, serial, front, now_ms } = now;
+    let Situation { file, text: in_force, configuration, pool, serial, front, backups, now_ms } =
+        now;
     match wish {
         Wished::ApplyConfiguration { texts } => {
             let on_disk = readable(file, load(file))?.text;
@@ -157,6 +166,15 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         }
         Wished::Front { .. } => front.expect("invariant: made before it is asked for"),
         Wished::CleanUp => Ok(records::plan(now_ms)),
+        // Who asks for one by hand has no time to wait for what frees room.
+        Wished::BackUp { shop } => backups::plans::back_up(configuration, &shop, false, now_ms),
+        Wished::VerifyBackup { shop, all } => {
+            backups::plans::verify(configuration, &shop, all, now_ms)
+        }
+        Wished::RestoreBackup { shop, wanted } => {
+            let known = backups.expect("invariant: given to whoever wishes");
+            backups::plans::restore(configuration, known, &shop, wanted, now_ms)
+        }
         Wished::RestartInstance { shop, instance, forced } => {
             // The same program again mends and changes nothing: a freeze does not hold it back.
             let wish = apps::Wish { forced, purpose: Purpose::Repair };
@@ -216,17 +234,20 @@ pub(super) fn shop_of(wish: &Wished) -> Option<&ShopId> {
         | Wished::RollingRestart { shop }
         | Wished::RollingRedeploy { shop, .. }
         | Wished::Front { shop }
+        | Wished::BackUp { shop }
+        | Wished::VerifyBackup { shop, .. }
+        | Wished::RestoreBackup { shop, .. }
         | Wished::RenewCertificate { shop } => Some(shop),
         _ => None,
     }
 }
 
-fn refuse(message: impl Into<String>) -> Refusal {
+pub(super) fn refuse(message: impl Into<String>) -> Refusal {
     Refusal { message: message.into(), details: Vec::new(), reason: None }
 }
 
 /// A kind that this program itself names.
-fn kind(name: &'static str) -> PlanKind {
+pub(super) fn kind(name: &'static str) -> PlanKind {
     debug_assert!(
         PLAN_KINDS.contains(&name),
         "`{name}` cannot be named in a configuration's rules"

@@ -1,6 +1,6 @@
 //! All that judgement looks at: plain numbers of the last seconds, made by `live`.
 
-use crate::{ledger_keeper::LedgerStanding, peers::PeersStanding};
+use crate::{backups::ShopBackups, ledger_keeper::LedgerStanding, peers::PeersStanding};
 use kernel::{Drain, InstanceName, ShopId, facts::Health};
 
 /// One shop at one moment.
@@ -18,6 +18,8 @@ pub struct Evidence {
     pub orders: OrdersEvidence,
     /// What visitors wrote in the last hour.
     pub reports: Option<ReportEvidence>,
+    /// `None` when nobody has said yet.
+    pub backups: Option<ShopBackups>,
     pub machine: MachineEvidence,
     /// ISO 4217.
     pub currency: String,

@@ -35,6 +35,7 @@ fn calm() -> Evidence {
             ..OrdersEvidence::default()
         },
         reports: None,
+        backups: None,
         machine: MachineEvidence::default(),
         currency: "EUR".into(),
     }

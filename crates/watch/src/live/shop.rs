@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     access_log::LogReading,
+    backups::ShopBackups,
     judgement::{
         CheckoutEvidence, EdgeEvidence, Evidence, HoldEvidence, InstanceEvidence, Judgement,
         MachineEvidence, Memory, OrdersEvidence, ReportEvidence, Streak, TrafficEvidence, judge,
@@ -48,6 +49,8 @@ pub(crate) struct ShopLive {
     pub(crate) reports: Reports,
     /// What its access logs say, where the edge is not before it.
     pub(crate) log: BesideLive,
+    /// How it stands with its backups; `None` when nobody has said yet.
+    pub(crate) backups: Option<ShopBackups>,
     /// Differences since the last tick.
     pending: Counts,
     /// What they cover, by edge.
@@ -104,6 +107,7 @@ impl ShopLive {
             visitors: VisitorCount::default(),
             reports: Reports::default(),
             log: BesideLive::default(),
+            backups: None,
             pending: Counts::default(),
             pending_ms: BTreeMap::new(),
             window: Window::default(),
@@ -342,6 +346,7 @@ impl ShopLive {
                 reference: newest.reference.clone(),
                 what: newest.what.clone(),
             }),
+            backups: self.backups.clone(),
             machine: around.machine.clone(),
             currency: self.site.currency.clone(),
         }

@@ -15,6 +15,8 @@ pub enum Source {
     Host,
     /// Other Storewardens, and pages as seen from here.
     Peers,
+    /// What repositories of backups list.
+    Backups,
     /// Ourselves: always there.
     Own,
 }
@@ -34,7 +36,7 @@ pub struct Rule {
 /// edge has seen several good answers in a row before it is not down any more.
 type Line = (&'static str, u32, u32, Source);
 
-const TABLE: [Line; 32] = [
+const TABLE: [Line; 37] = [
     ("all_down", 5, 10, Source::Edge),
     ("instance_down", 30, 10, Source::Edge),
     ("instance_hung", 30, 10, Source::Edge),
@@ -61,6 +63,12 @@ const TABLE: [Line; 32] = [
     ("upgrade_taken_back", 0, 0, Source::Own),
     ("ledger_broken", 0, 60, Source::Own),
     ("checkpoint_undelivered", 3_600, 60, Source::Own),
+    ("backup_failed", 0, 10, Source::Backups),
+    ("backup_late", 0, 10, Source::Backups),
+    // A first one takes its time.
+    ("backup_missing", 21_600, 10, Source::Backups),
+    ("backup_unknown", 300, 60, Source::Own),
+    ("backup_damaged", 0, 60, Source::Own),
     // Silence has lasted for its own time before it is found.
     ("peer_silent", 0, 60, Source::Peers),
     ("peer_refuses", 30, 60, Source::Peers),

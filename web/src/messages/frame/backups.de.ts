@@ -1,5 +1,6 @@
 // Backups: was zurückgeholt werden kann, von wann, von wo; auf Deutsch.
 
+import { num, text } from '../readable'
 import type { backups as english } from './backups.en'
 
 const zahl = (anzahl: number, eins: string, viele: string) => (anzahl === 1 ? eins : viele)
@@ -63,6 +64,46 @@ export const backups: typeof english = {
     incomplete: (places) => `Was ${places} hat, fehlt hier: Dort konnte nicht hineingeschaut werden.`,
     database: (name, tables) => (tables === null ? `Datenbank ${name}` : `Datenbank ${name}, ${tables} Tabellen`),
     filesOnly: 'Dateien',
+  },
+
+  drills: {
+    title: 'Proben',
+    lede: 'Ein Backup, das nie zurückgeholt wurde, ist eine Hoffnung. Darum wird alle paar Tage das neueste zurückgeholt, mit der Datenbank, an einen eigenen Ort, und angesehen.',
+    none: 'Noch keine. Die erste folgt von selbst auf das erste Backup, oder beginnt jetzt.',
+    now: 'Jetzt proben',
+    proven: (ago, took) => `Vor ${ago} geprobt: Alles kam zurück, in ${took}.`,
+    short: (ago, took) => `Vor ${ago} geprobt: Alles kam zurück, in ${took}, und nicht wie vereinbart.`,
+    untold: (ago) => `Vor ${ago} geprobt, und nicht alles konnte angesehen werden.`,
+    broken: (when) => `Das Backup von ${when} kam bei der Probe nicht zurück.`,
+    never: 'Geprobt wurde noch keines.',
+    figure: 'Letzte Probe',
+    score: (score) => `${score} von 100`,
+    agoTook: (ago, took) => `vor ${ago}, dauerte ${took}`,
+    newest: 'Was die letzte ergab',
+    verdict: { good: 'Gut', short: 'Nicht wie vereinbart', unknown: 'Nicht alles angesehen', broken: 'Kaputt' },
+    when: 'Geprobt',
+    of: 'Backup von',
+    result: 'Ergebnis',
+    points: 'Punkte',
+    took: 'Zurück in',
+    lost: 'Verlust bis dahin',
+    check: {
+      files_whole: (p, f) => `Jede Datei kam heil zurück: ${f.count(num(p['files']))} Dateien, ${f.bytes(num(p['bytes']))}.`,
+      files_damaged: (p, f) => `${f.count(num(p['count']))} Dateien kamen nicht zurück, die erste davon ${text(p['file'])}: ${text(p['why'])}.`,
+      database_loaded: (p, f) => `Die Datenbank wurde in einen eigenen Server geladen: ${f.count(num(p['tables']))} Tabellen, ${f.count(num(p['rows']))} Zeilen, jede geprüft.`,
+      database_missing: () => 'Der Shop hat eine Datenbank, das Backup keine.',
+      database_unloadable: (p) => `Die Datenbank ${text(p['database'])} ließ sich nicht laden: ${text(p['error'])}.`,
+      database_untried: (p) => `Ob sich die Datenbank laden lässt, ist nicht bekannt: ${text(p['error'])}.`,
+      no_database: () => 'Darin ist keine Datenbank, und von keiner ist bekannt.',
+      orders_as_live: (p, f) => `Seine ${f.count(num(p['compared']))} neuesten Bestellungen sind die des Shops: ${f.count(num(p['same']))} wie jetzt, ${f.count(num(p['changed']))} seither geändert, ${f.count(num(p['gone']))} seither verschwunden.`,
+      orders_lacking: (p, f) => `${f.count(num(p['count']))} Bestellungen, die der Shop damals hatte, fehlen darin: ${text(p['first'])}.`,
+      orders_unread: (p) => `Seine Bestellungen ließen sich nicht mit denen des Shops vergleichen: ${text(p['error'])}.`,
+      orders_unknown: () => 'Seine Bestellungen wurden nicht verglichen: Wie diese Plattform sie in dieser Datenbank führt, ist nicht bekannt.',
+      database_not_loaded: () => 'Seine Bestellungen wurden nicht verglichen, denn die Datenbank wurde nicht geladen.',
+      no_orders: () => 'Es gibt keine Bestellungen zu vergleichen.',
+      restore_time: (p, f) => `Zurück nach ${f.span(num(p['is_ms']))}; vereinbart sind ${f.span(num(p['agreed_ms']))}.`,
+      data_loss: (p, f) => `${f.span(num(p['is_ms']))} Arbeit wären verloren gewesen; vereinbart sind höchstens ${f.span(num(p['agreed_ms']))}.`,
+    },
   },
 
   backup: {

@@ -1,6 +1,7 @@
 // Backups: what can be brought back, as of when, from where; in English.
 
-import type { BackupState } from '../../api/backups'
+import type { BackupState, DrillVerdict } from '../../api/backups'
+import { num, text, type Sayings } from '../readable'
 
 const count = (number: number, one: string, many: string) => (number === 1 ? one : many)
 
@@ -63,6 +64,46 @@ export const backups = {
     incomplete: (places: string) => `What ${places} has is not among these: it could not be looked into.`,
     database: (name: string, tables: string | null) => (tables === null ? `database ${name}` : `database ${name}, ${tables} tables`),
     filesOnly: 'files',
+  },
+
+  drills: {
+    title: 'Drills',
+    lede: 'A backup that was never restored is a hope. So the newest one is restored every few days, database and all, into a place of its own, and looked at.',
+    none: 'None yet. The first one follows the first backup by itself, or begins now.',
+    now: 'Try it now',
+    proven: (ago: string, took: string) => `Tried ${ago} ago: everything came back, in ${took}.`,
+    short: (ago: string, took: string) => `Tried ${ago} ago: everything came back, in ${took}, and not as was agreed.`,
+    untold: (ago: string) => `Tried ${ago} ago, and not everything could be looked at.`,
+    broken: (when: string) => `The backup of ${when} did not come back when it was tried.`,
+    never: 'No backup was tried yet.',
+    figure: 'Last drill',
+    score: (score: string) => `${score} of 100`,
+    agoTook: (ago: string, took: string) => `${ago} ago, took ${took}`,
+    newest: 'What the last one found',
+    verdict: { good: 'Good', short: 'Not as agreed', unknown: 'Not all looked at', broken: 'Broken' } satisfies Record<DrillVerdict, string>,
+    when: 'Tried',
+    of: 'Backup of',
+    result: 'Result',
+    points: 'Score',
+    took: 'Back in',
+    lost: 'Lost by then',
+    check: {
+      files_whole: (p, f) => `Every file came back whole: ${f.count(num(p['files']))} files, ${f.bytes(num(p['bytes']))}.`,
+      files_damaged: (p, f) => `${f.count(num(p['count']))} files did not come back, the first of them ${text(p['file'])}: ${text(p['why'])}.`,
+      database_loaded: (p, f) => `The database was loaded into a server of its own: ${f.count(num(p['tables']))} tables, ${f.count(num(p['rows']))} rows, each checked.`,
+      database_missing: () => 'The shop has a database, and the backup has none.',
+      database_unloadable: (p) => `The database ${text(p['database'])} could not be loaded: ${text(p['error'])}.`,
+      database_untried: (p) => `Whether the database can be loaded is not known: ${text(p['error'])}.`,
+      no_database: () => 'There is no database in it, and none is known of.',
+      orders_as_live: (p, f) => `Its ${f.count(num(p['compared']))} newest orders are the shop’s: ${f.count(num(p['same']))} as they are now, ${f.count(num(p['changed']))} changed since, ${f.count(num(p['gone']))} gone since.`,
+      orders_lacking: (p, f) => `${f.count(num(p['count']))} orders that the shop had by then are not in it: ${text(p['first'])}.`,
+      orders_unread: (p) => `Its orders could not be compared with the shop’s: ${text(p['error'])}.`,
+      orders_unknown: () => 'Its orders were not compared: how this platform keeps them in that database is not known.',
+      database_not_loaded: () => 'Its orders were not compared, for the database was not loaded.',
+      no_orders: () => 'There are no orders to compare.',
+      restore_time: (p, f) => `Back after ${f.span(num(p['is_ms']))}; agreed is ${f.span(num(p['agreed_ms']))}.`,
+      data_loss: (p, f) => `${f.span(num(p['is_ms']))} of work would have been lost; agreed is at most ${f.span(num(p['agreed_ms']))}.`,
+    } as Sayings,
   },
 
   backup: {

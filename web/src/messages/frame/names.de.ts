@@ -18,6 +18,9 @@ export const TITLES: Sayings = {
   rolling_redeploy: (p) => (has(p, 'release') ? `${text(p['release'])} einspielen, eine Instanz nach der anderen` : 'Ein Release einspielen, eine Instanz nach der anderen'),
   renew_certificate: (p) => (has(p, 'hosts') ? `Zertifikat für ${text(p['hosts'])} erneuern` : 'Zertifikat erneuern'),
   apply_configuration: () => 'Geänderte Konfiguration in Kraft setzen',
+  back_up: () => 'Den Shop sichern',
+  verify_backup: () => 'Die Backups nachlesen',
+  restore_backup: (p) => `${text(p['path'])} aus einem Backup wiederherstellen`,
   clean_up: () => 'Unsere alten Aufzeichnungen entfernen',
 }
 export const ACTS: Sayings = {
@@ -39,5 +42,10 @@ export const ACTS: Sayings = {
   order_certificate: (p) => `Zertifikat für ${text(p['hosts'])} bestellen`,
   serve_certificate: (p) => `Besuchern das neue Zertifikat zeigen${has(p, 'serial') ? `, statt ${text(p['serial'])}` : ''}`,
   restore_certificate: (p) => (has(p, 'serial') ? `Besuchern wieder Zertifikat ${text(p['serial'])} zeigen` : 'Besuchern kein bestelltes Zertifikat zeigen, wie vor dem ersten'),
+  back_up: (p) => `Alles nach ${text(p['to'])} sichern`,
+  copy_snapshot: (p) => `Das Backup von ${text(p['from'])} nach ${text(p['to'])} kopieren und nachsehen, ob es da ist`,
+  forget_snapshots: (p) => `Backups bei ${text(p['at'])} entfernen, die nicht mehr aufgehoben werden`,
+  check_repository: (p, f) => (num(p['of']) === 1 ? `Jedes Byte bei ${text(p['at'])} nachlesen` : `${text(p['at'])} prüfen und Teil ${f.count(num(p['part']))} von ${f.count(num(p['of']))} der Daten nachlesen`),
+  restore_files: (p) => `${text(p['path'])} aus dem Backup ${text(p['snapshot']).slice(0, 8)} nach ${text(p['target'])} wiederherstellen`,
   remove_old_data: (p, f, now) => `${OLD_DATA[text(p['what'])] ?? text(p['what'])} entfernen${has(p, 'older_than_ms') ? `, die älter sind als ${f.moment(num(p['older_than_ms']), now)}` : ''}`,
 }

@@ -19,6 +19,9 @@ export const TITLES: Sayings = {
   rolling_redeploy: (p) => (has(p, 'release') ? `Deploy ${text(p['release'])}, one instance after the other` : 'Deploy a release, one instance after the other'),
   renew_certificate: (p) => (has(p, 'hosts') ? `Renew the certificate for ${text(p['hosts'])}` : 'Renew the certificate'),
   apply_configuration: () => 'Put the changed configuration in force',
+  back_up: () => 'Back the shop up',
+  verify_backup: () => 'Read the backups again',
+  restore_backup: (p) => `Restore ${text(p['path'])} from a backup`,
   clean_up: () => 'Remove old records of ours',
 }
 export const ACTS: Sayings = {
@@ -40,5 +43,10 @@ export const ACTS: Sayings = {
   order_certificate: (p) => `Order a certificate for ${text(p['hosts'])}`,
   serve_certificate: (p) => `Show visitors the new certificate${has(p, 'serial') ? `, instead of ${text(p['serial'])}` : ''}`,
   restore_certificate: (p) => (has(p, 'serial') ? `Show visitors certificate ${text(p['serial'])} again` : 'Show visitors no ordered certificate, as before the first'),
+  back_up: (p) => `Back everything up to ${text(p['to'])}`,
+  copy_snapshot: (p) => `Copy the backup from ${text(p['from'])} to ${text(p['to'])}, and see that it is there`,
+  forget_snapshots: (p) => `Remove backups at ${text(p['at'])} that are not kept any longer`,
+  check_repository: (p, f) => (num(p['of']) === 1 ? `Read every byte at ${text(p['at'])} again` : `Check ${text(p['at'])}, and read part ${f.count(num(p['part']))} of ${f.count(num(p['of']))} of its data again`),
+  restore_files: (p) => `Restore ${text(p['path'])} of the backup ${text(p['snapshot']).slice(0, 8)} into ${text(p['target'])}`,
   remove_old_data: (p, f, now) => `Remove ${OLD_DATA[text(p['what'])] ?? text(p['what'])}${has(p, 'older_than_ms') ? ` from before ${f.moment(num(p['older_than_ms']), now)}` : ''}`,
 }

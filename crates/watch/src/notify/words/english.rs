@@ -80,6 +80,21 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
         "page_unreachable" => {
             format!("{} cannot be reached from here: {}", text("url"), text("error"))
         }
+        "backup_damaged" => format!(
+            "The backups at {} are damaged: {} things are not as they were written",
+            text("place"),
+            text("count")
+        ),
+        "backup_failed" => format!("The last backup failed: {}", text("error")),
+        "backup_late" => format!(
+            "The newest backup is {} old, and must not be older than {}",
+            says.until("newest_ms"),
+            says.span("lose_at_most_ms")
+        ),
+        "backup_missing" => "There is no backup yet".to_owned(),
+        "backup_unknown" => {
+            format!("What backups there are at {} is not known: {}", text("place"), text("error"))
+        }
         "peer_clock_off" => format!(
             "The clocks of this machine and of {} differ by {}",
             text("peer"),

@@ -84,6 +84,23 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
         "page_unreachable" => {
             format!("{} ist von hier aus nicht zu erreichen: {}", text("url"), text("error"))
         }
+        "backup_damaged" => format!(
+            "Die Backups bei {} sind beschädigt: {} Dinge sind nicht, wie sie geschrieben wurden",
+            text("place"),
+            text("count")
+        ),
+        "backup_failed" => format!("Das letzte Backup ist gescheitert: {}", text("error")),
+        "backup_late" => format!(
+            "Das neueste Backup ist {} alt und darf nicht älter sein als {}",
+            says.until("newest_ms"),
+            says.span("lose_at_most_ms")
+        ),
+        "backup_missing" => "Es gibt noch kein Backup".to_owned(),
+        "backup_unknown" => format!(
+            "Welche Backups es bei {} gibt, ist nicht bekannt: {}",
+            text("place"),
+            text("error")
+        ),
         "peer_clock_off" => format!(
             "Die Uhren dieses Rechners und von {} gehen um {} auseinander",
             text("peer"),

@@ -1,0 +1,97 @@
+//! Backups: how it stands with them, which there are, and what is in one. To take, verify or restore
+//! one, ask for a plan.
+
+use crate::{
+    ApiError, ApiState, Command, Refusal, caller::Caller, error::ErrorBody, machine::ask, names,
+};
+use ::watch::backups::{BackupsStanding, SnapshotFolder, Snapshots};
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use kernel::ShopId;
+use serde::Deserialize;
+
+/// How it stands with the backups of every shop that the caller may see.
+#[utoipa::path(
+    get, path = "/api/v1/backups", tag = "backups",
+    responses(
+        (status = 200, body = BackupsStanding),
+        (status = 401, body = ErrorBody),
+    )
+)]
+pub(crate) async fn standing(
+    State(state): State<ApiState>,
+    caller: Caller,
+) -> Json<BackupsStanding> {
+    let mut standing = state.backups.standing();
+    standing.shops.retain(|of| caller.sees(&of.shop));
+    Json(standing)
+}
+
+/// Every backup of a shop, the newest first.
+#[utoipa::path(
+    get, path = "/api/v1/shops/{shop}/backups", tag = "backups",
+    params(("shop" = String, Path, description = "The shop's id")),
+    responses(
+        (status = 200, body = Snapshots),
+        (status = 401, body = ErrorBody),
+        (status = 404, body = ErrorBody),
+        (status = 422, body = ErrorBody, description = "It is not backed up"),
+    )
+)]
+pub(crate) async fn snapshots(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(shop): Path<String>,
+) -> Result<Json<Snapshots>, ApiError> {
+    let shop = known(&state, &caller, shop)?;
+    let answer = ask(&state, |answer| Command::Snapshots { shop, answer }).await?;
+    answer.map(Json).map_err(refused)
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Place {
+    #[serde(default = "root")]
+    path: String,
+}
+
+fn root() -> String {
+    "/".to_owned()
+}
+
+/// What lies in a folder of a backup.
+#[utoipa::path(
+    get, path = "/api/v1/shops/{shop}/backups/{snapshot}/files", tag = "backups",
+    params(
+        ("shop" = String, Path, description = "The shop's id"),
+        ("snapshot" = String, Path, description = "The backup's id, or how it begins; `latest`"),
+        ("path" = Option<String>, Query, description = "The folder, from the root: `/` unless told"),
+    ),
+    responses(
+        (status = 200, body = SnapshotFolder),
+        (status = 401, body = ErrorBody),
+        (status = 404, body = ErrorBody),
+        (status = 422, body = ErrorBody, description = "There is no such backup or folder, or it cannot be read"),
+    )
+)]
+pub(crate) async fn files(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path((shop, snapshot)): Path<(String, String)>,
+    Query(Place { path }): Query<Place>,
+) -> Result<Json<SnapshotFolder>, ApiError> {
+    let shop = known(&state, &caller, shop)?;
+    let answer = ask(&state, |answer| Command::Browse { shop, snapshot, path, answer }).await?;
+    answer.map(Json).map_err(refused)
+}
+
+fn known(state: &ApiState, caller: &Caller, shop: String) -> Result<ShopId, ApiError> {
+    let id = shop.parse().map_err(|_| ApiError::NotFound { what: "shop", name: shop })?;
+    names::shop(state, caller, &id)?;
+    Ok(id)
+}
+
+fn refused(Refusal { message, details, reason }: Refusal) -> ApiError {
+    ApiError::NoPlan { message, details, reason }
+}

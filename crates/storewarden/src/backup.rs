@@ -1,0 +1,330 @@
+//! `storewarden backup`: how it stands with backups, which there are, what is in one; and the changes
+//! that take, read and restore them.
+
+use crate::{
+    cli::{ChangeOptions, Exit, Json, State},
+    client::ask,
+    completions::shops,
+    moment::{Here, length},
+    remote::{escape, good, print, print_bytes},
+    runs,
+    table::{Side, table},
+    terminal::printable,
+};
+use ::watch::backups::{
+    BackupPlace, BackupState, BackupsStanding, ShopBackups, SnapshotEntry, SnapshotFolder,
+    SnapshotRow, Snapshots,
+};
+use anyhow::bail;
+use clap::Subcommand;
+use clap_complete::engine::ArgValueCandidates;
+use serde_json::json;
+use std::{fmt::Write as _, path::Path};
+
+const BACKUPS: &str = "/api/v1/backups";
+
+/// What to do with backups.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum BackupCommand {
+    /// Say how it stands with the backups of every shop
+    Status {
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Back a shop up, at once
+    Now {
+        #[command(flatten)]
+        shop: OneShop,
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
+    /// List the backups of a shop, the newest first
+    List {
+        #[command(flatten)]
+        shop: OneShop,
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Look into a folder of a backup
+    Browse {
+        #[command(flatten)]
+        shop: OneShop,
+        /// The backup: its id, or how it begins
+        #[arg(long, value_name = "ID", default_value = "latest")]
+        snapshot: String,
+        /// The folder, from the root
+        #[arg(default_value = "/")]
+        path: String,
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Read the data of the backups again, and name what is damaged
+    Verify {
+        #[command(flatten)]
+        shop: OneShop,
+        /// Every byte, not the share whose day it is
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
+    /// Bring back what a backup holds: all of it, a folder, a file
+    Restore {
+        #[command(flatten)]
+        shop: OneShop,
+        /// The backup: its id, or how it begins
+        #[arg(long, value_name = "ID", default_value = "latest")]
+        snapshot: String,
+        /// What to bring back, from the root of the backup
+        #[arg(long, value_name = "PATH", default_value = "/")]
+        path: String,
+        /// The folder that it goes to, whole; what lies there under other names stays
+        #[arg(long, value_name = "DIR")]
+        to: String,
+        /// Take it from this repository, as the configuration names it
+        #[arg(long, value_name = "PLACE")]
+        from: Option<String>,
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
+}
+
+/// Whose backups.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct OneShop {
+    /// The shop's id; may be left out where only one is backed up
+    #[arg(long, add = ArgValueCandidates::new(shops))]
+    shop: Option<String>,
+}
+
+pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
+    match command {
+        BackupCommand::Status { state, json } => status(&state.directory, json.json),
+        BackupCommand::Now { shop, options } => {
+            let shop = shop.find(&options.state.directory)?;
+            start(&json!({ "kind": "back_up", "shop": shop }), options)
+        }
+        BackupCommand::List { shop, state, json } => {
+            list(&state.directory, &shop.find(&state.directory)?, json.json)
+        }
+        BackupCommand::Browse { shop, snapshot, path, state, json } => {
+            let shop = shop.find(&state.directory)?;
+            browse(&state.directory, (&shop, &snapshot, &path), json.json)
+        }
+        BackupCommand::Verify { shop, all, options } => {
+            let shop = shop.find(&options.state.directory)?;
+            start(&json!({ "kind": "verify_backup", "shop": shop, "all": all }), options)
+        }
+        BackupCommand::Restore { shop, snapshot, path, to, from, options } => {
+            let shop = shop.find(&options.state.directory)?;
+            let wish = json!({
+                "kind": "restore_backup", "shop": shop, "snapshot": snapshot, "path": path,
+                "target": to, "from": from,
+            });
+            runs::change(&options.state.directory, &wish, &options)
+        }
+    }
+}
+
+/// What changes nothing of the shop needs no question first.
+fn start(wish: &serde_json::Value, options: ChangeOptions) -> anyhow::Result<Exit> {
+    let options = ChangeOptions { yes: !options.preview, ..options };
+    runs::change(&options.state.directory, wish, &options)
+}
+
+impl OneShop {
+    fn find(&self, state: &Path) -> anyhow::Result<String> {
+        if let Some(shop) = &self.shop {
+            return Ok(shop.clone());
+        }
+        let standing: BackupsStanding = good(ask(state, "GET", BACKUPS)?)?.json()?;
+        let is_on = |of: &&ShopBackups| of.state != BackupState::Off;
+        let mut on = standing.shops.iter().filter(is_on).map(|of| of.shop.to_string());
+        match (on.next(), on.next()) {
+            (Some(shop), None) => Ok(shop),
+            (None, _) => bail!(
+                "no shop is backed up: write `to` into a table `[shop.ID.backup]` of the \
+                 configuration"
+            ),
+            (Some(_), Some(_)) => bail!("several shops are backed up: say which by --shop ID"),
+        }
+    }
+}
+
+fn status(state: &Path, json: bool) -> anyhow::Result<Exit> {
+    let answer = good(ask(state, "GET", BACKUPS)?)?;
+    let standing: BackupsStanding = answer.json()?;
+    if json {
+        print_bytes(&answer.body)?;
+    } else {
+        print(text(&standing, &Here::now()).as_bytes())?;
+    }
+    let is_fine = |of: &ShopBackups| matches!(of.state, BackupState::Ok | BackupState::Off);
+    Ok(if standing.shops.iter().all(is_fine) { Exit::Fine } else { Exit::Wrong })
+}
+
+fn text(standing: &BackupsStanding, here: &Here) -> String {
+    let mut text = String::new();
+    for of in &standing.shops {
+        let newest = of.newest.as_ref().map(|newest| here.moment_ago(newest.at_ms));
+        let newest = newest.unwrap_or_else(|| "unknown".to_owned());
+        let most = length(i64::try_from(of.lose_at_most_ms).unwrap_or(i64::MAX));
+        let says = match of.state {
+            BackupState::Off => "is not backed up".to_owned(),
+            BackupState::Ok => format!("is backed up: {newest}"),
+            BackupState::Late => format!("the newest backup is too old: {newest}, not {most}"),
+            BackupState::Never => "there is no backup yet".to_owned(),
+            BackupState::Failing => format!("the last backup failed; the newest: {newest}"),
+            BackupState::Unknown => "whether there is a backup is unknown".to_owned(),
+        };
+        writeln!(text, "{}: {says}", of.shop).expect("invariant: a String takes all text");
+        let mut line = |line: String| {
+            writeln!(text, "  {}", printable(&line)).expect("invariant: a String takes all text");
+        };
+        if let Some(run) = &of.running {
+            line(format!("run {run} backs it up: storewarden runs follow {run}"));
+        }
+        if let Some(trouble) = of.last_run.as_ref().and_then(|run| run.trouble.as_ref())
+            && matches!(of.state, BackupState::Failing | BackupState::Late)
+        {
+            line(trouble.message.clone());
+        }
+        of.places.iter().for_each(|place| line(about(place, here)));
+        if let Some(next_ms) = of.next_ms {
+            line(format!("the next one begins {}", here.moment(next_ms)));
+        }
+    }
+    text
+}
+
+fn about(place: &BackupPlace, here: &Here) -> String {
+    let name = &place.place;
+    if let Some(trouble) = &place.trouble {
+        return format!("{name}: {}", trouble.message);
+    }
+    let (Some(snapshots), Some(bytes)) = (place.snapshots, place.bytes) else {
+        return format!("{name}: what is there is not known yet");
+    };
+    let number = if snapshots == 1 { "backup" } else { "backups" };
+    let checked = match (place.checked_ms, place.damaged) {
+        (Some(at_ms), Some(0)) => format!(", read again {}", here.ago(at_ms)),
+        (Some(at_ms), Some(damaged)) => {
+            format!(", DAMAGED: {damaged} things, found {}", here.ago(at_ms))
+        }
+        _ => String::new(),
+    };
+    format!("{name}: {snapshots} {number}, {}{checked}", size(bytes))
+}
+
+fn list(state: &Path, shop: &str, json: bool) -> anyhow::Result<Exit> {
+    let answer = good(ask(state, "GET", &format!("/api/v1/shops/{}/backups", escape(shop)))?)?;
+    if json {
+        print_bytes(&answer.body)?;
+        return Ok(Exit::Fine);
+    }
+    let found: Snapshots = answer.json()?;
+    let here = Here::now();
+    let known = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), size);
+    let row = |row: &SnapshotRow| {
+        let took = row.took_ms.map_or_else(|| "?".to_owned(), length);
+        let tables = row.databases.iter().map(|database| {
+            let tables = database.tables.map_or_else(|| "?".to_owned(), |count| count.to_string());
+            format!("{} ({tables} tables)", database.name)
+        });
+        [
+            row.id.get(..8).unwrap_or(&row.id).to_owned(),
+            here.moment(row.at_ms),
+            row.files.map_or_else(|| "?".to_owned(), |files| files.to_string()),
+            known(row.bytes),
+            known(row.added_bytes),
+            took,
+            tables.collect::<Vec<_>>().join(", "),
+            row.places.join(", "),
+        ]
+    };
+    let rows: Vec<_> = found.snapshots.iter().map(row).collect();
+    let head = [
+        ("BACKUP", Side::Left),
+        ("TIME", Side::Left),
+        ("FILES", Side::Right),
+        ("SIZE", Side::Right),
+        ("ADDED", Side::Right),
+        ("TOOK", Side::Right),
+        ("DATABASES", Side::Left),
+        ("AT", Side::Left),
+    ];
+    let mut text = table(head, &rows);
+    if rows.is_empty() && found.unknown.is_empty() {
+        text.push_str("There is no backup yet.\n");
+    }
+    for place in &found.unknown {
+        writeln!(text, "What there is at {place} is unknown: see storewarden backup status")?;
+    }
+    print(text.as_bytes())?;
+    Ok(if found.unknown.is_empty() { Exit::Fine } else { Exit::Wrong })
+}
+
+fn browse(
+    state: &Path,
+    (shop, snapshot, path): (&str, &str, &str),
+    json: bool,
+) -> anyhow::Result<Exit> {
+    let (shop, snapshot, path) = (escape(shop), escape(snapshot), escape(path));
+    let path = format!("/api/v1/shops/{shop}/backups/{snapshot}/files?path={path}");
+    let answer = good(ask(state, "GET", &path)?)?;
+    if json {
+        print_bytes(&answer.body)?;
+        return Ok(Exit::Fine);
+    }
+    let folder: SnapshotFolder = answer.json()?;
+    let here = Here::now();
+    let row = |entry: &SnapshotEntry| {
+        let slash = if entry.kind == "folder" { "/" } else { "" };
+        let bytes = entry.size_bytes.map_or_else(String::new, size);
+        [bytes, here.moment(entry.modified_ms), format!("{}{slash}", entry.name)]
+    };
+    let rows: Vec<_> = folder.entries.iter().map(row).collect();
+    let head = [("SIZE", Side::Right), ("CHANGED", Side::Left), ("NAME", Side::Left)];
+    let mut text = table(head, &rows);
+    if folder.total > rows.len() as u64 {
+        writeln!(text, "and {} more", folder.total - rows.len() as u64)?;
+    }
+    print(text.as_bytes())?;
+    Ok(Exit::Fine)
+}
+
+/// Bytes with a unit that keeps the number short.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    let mut number = bytes as f64;
+    let mut unit = 0;
+    while number >= 999.5 && unit + 1 < UNITS.len() {
+        number /= 1000.0;
+        unit += 1;
+    }
+    let digits = usize::from(unit > 0 && number < 99.95);
+    format!("{number:.digits$} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_short() {
+        let check = |bytes, expect: &str| assert_eq!(size(bytes), expect);
+        check(0, "0 B");
+        check(999, "999 B");
+        check(1_000, "1.0 kB");
+        check(123_456, "123 kB");
+        check(999_960, "1.0 MB");
+        check(5_400_000_000, "5.4 GB");
+    }
+}

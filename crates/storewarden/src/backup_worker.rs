@@ -1,0 +1,112 @@
+//! A backup's worker: a child process that does one thing with a repository and says how far it is.
+//!
+//! What it is to do comes by the socket that is its standard input, and what it says goes back the
+//! same way. It ends as soon as nobody listens any more.
+
+mod job;
+mod place;
+mod streams;
+mod trouble;
+mod work;
+
+pub(crate) use job::{
+    Database, Done, Event, Job, Keep, Limits, Listing, Place, Pruned, Sources, Trouble, Work,
+};
+pub(crate) use trouble::story;
+
+use crate::cli::Exit;
+use anyhow::Context;
+use host::{descriptors, gentle};
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    os::unix::net::UnixStream,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+/// Marks a worker's environment with the state directory of the control that started it, so that the
+/// next control finds one that has outlived both.
+pub(crate) const MARK: &str = "STOREWARDEN_BACKUP_WORKER";
+
+/// How often it looks at its own memory.
+const LOOK: Duration = Duration::from_millis(200);
+/// A worker ends so when nobody listens to it any more.
+const UNHEARD: i32 = 3;
+
+/// Where a worker says what it has to say.
+#[derive(Debug, Clone)]
+struct Voice(Arc<Mutex<UnixStream>>);
+
+impl Voice {
+    /// Ends the process when nobody listens: what it is doing, nobody wants any more.
+    fn say(&self, event: &Event) {
+        let mut line = serde_json::to_vec(event).expect("invariant: our own types are JSON");
+        line.push(b'\n');
+        let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if stream.write_all(&line).is_err() {
+            std::process::exit(UNHEARD);
+        }
+    }
+}
+
+/// Does the one job that it is told.
+///
+/// # Errors
+/// When it was not started by control. What goes wrong with the job itself it says there.
+pub(crate) fn run() -> anyhow::Result<Exit> {
+    let channel = descriptors::from_stdin()
+        .context("a backup's worker is started by control, not by hand")?;
+    channel.set_nonblocking(false)?;
+    let voice = Voice(Arc::new(Mutex::new(channel.try_clone()?)));
+    let mut told = BufReader::new(channel);
+    let mut line = String::new();
+    told.read_line(&mut line).context("hear what is to be done")?;
+    let job: Job = serde_json::from_str(&line).context("understand what is to be done")?;
+    drop(line);
+    if let Err(error) = gentle::be_gentle(job.limits.processors) {
+        tracing::warn!(error = story(&error), "others may have to wait for a backup");
+    }
+    end_with_the_listener(told)?;
+    keep_within(job.limits.memory_bytes, voice.clone())?;
+    let (event, exit) = match work::run(&job, &voice) {
+        Ok(done) => (Event::Done(Box::new(done)), Exit::Fine),
+        Err(trouble) => (Event::Failed(*trouble), Exit::Wrong),
+    };
+    voice.say(&event);
+    Ok(exit)
+}
+
+/// Nothing more is told; the end of it means that whoever wanted this is gone.
+fn end_with_the_listener(mut told: BufReader<UnixStream>) -> std::io::Result<()> {
+    let wait = move || {
+        let mut ignored = [0; 64];
+        while matches!(told.read(&mut ignored), Ok(1..)) {}
+        std::process::exit(UNHEARD);
+    };
+    thread::Builder::new().name("listener".into()).spawn(wait).map(drop)
+}
+
+/// Ends the process before it takes what the shop needs.
+fn keep_within(most_bytes: u64, voice: Voice) -> std::io::Result<()> {
+    let look = move || {
+        loop {
+            match gentle::resident_bytes() {
+                Ok(bytes) if bytes > most_bytes => {
+                    let said = [("bytes", bytes.into()), ("limit_bytes", most_bytes.into())];
+                    let message = format!(
+                        "it needed {bytes} bytes of memory, more than the {most_bytes} it may have"
+                    );
+                    voice.say(&Event::Failed(Trouble::new("memory_limit", said, message)));
+                    std::process::exit(Exit::Wrong as i32);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(error = story(&error), "memory is not watched");
+                }
+            }
+            thread::sleep(LOOK);
+        }
+    };
+    thread::Builder::new().name("memory".into()).spawn(look).map(drop)
+}

@@ -1,0 +1,56 @@
+//! Tries a backup by restoring it, and says what was found.
+
+use super::{Database, Done, Event, Job, Trouble, Voice, work};
+use databases::orders::OrderQuery;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use vault::{
+    Origin,
+    drill::{self, Objective, Request, Stage},
+};
+
+/// What is to be tried, and beside what.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Drill {
+    pub(crate) snapshot: String,
+    pub(crate) scratch: PathBuf,
+    /// The living shop's.
+    pub(crate) live: Option<Database>,
+    /// How its platform's orders are read.
+    pub(crate) orders: Option<String>,
+    pub(crate) objective: Objective,
+}
+
+/// # Errors
+/// What kept it from being tried. What is wrong with the backup stands in the report.
+pub(super) fn run(job: &Job, wanted: &Drill, voice: &Voice) -> Result<Done, Box<Trouble>> {
+    let repository = job.at.open(job.limits)?;
+    let snapshot = work::find(job, &repository, &wanted.snapshot)?;
+    let reader = repository.reader().map_err(|error| job.at.trouble(error))?;
+    let live = wanted.live.as_ref();
+    let orders = wanted.orders.as_deref().map(OrderQuery::new).transpose();
+    let request = Request {
+        snapshot,
+        scratch: wanted.scratch.clone(),
+        live: live.map(Database::url),
+        orders: orders.map_err(|error| Trouble::of_database(&error, "orders"))?,
+        objective: wanted.objective,
+        origin: Origin::of_this_process(),
+        now_ms: job.now_ms,
+    };
+    let report = drill::run(&reader, &request, &|stage| tell(stage, voice));
+    report.map(|report| Done::Drilled(Box::new(report))).map_err(|error| job.at.trouble(error))
+}
+
+fn tell(stage: &Stage<'_>, voice: &Voice) {
+    let measured = |bytes: u64, total_bytes: Option<u64>| {
+        let total_bytes = total_bytes.filter(|total| *total >= bytes);
+        voice.say(&Event::Progress { bytes, total_bytes });
+    };
+    match stage {
+        Stage::Files(progress) => measured(progress.bytes, progress.total_bytes),
+        Stage::Server => voice.line("files are restored; a database server of its own starts"),
+        Stage::Database(progress) => measured(progress.bytes_done, Some(progress.bytes)),
+        Stage::Orders => voice.line("the database is loaded; its orders are compared with the shop's"),
+    }
+}

@@ -1,0 +1,325 @@
+//! What a worker is told, and what it says: one line of JSON each. Secrets travel here and nowhere
+//! else.
+
+use ::watch::backups::{SnapshotFolder, SnapshotRow};
+use kernel::{
+    Params, ShopId, Value,
+    config::{
+        BackupLimits, DatabaseKind, DatabaseUrl, KeepSettings, RepositorySettings, S3Settings,
+        Secret, SftpSettings,
+    },
+    plan::{Failed, Reason},
+};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// One thing to do with a repository.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Job {
+    pub(crate) shop: ShopId,
+    pub(crate) at: Place,
+    pub(crate) limits: Limits,
+    pub(crate) work: Work,
+    /// Unix milliseconds.
+    pub(crate) now_ms: i64,
+}
+
+/// A repository with what opens it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// As the configuration names it.
+    pub(crate) name: String,
+    pub(crate) to: To,
+    pub(crate) password: String,
+    /// The password is as random as a key.
+    pub(crate) is_random: bool,
+    /// The id that it has; `None`: there never was one, and a first backup makes it.
+    pub(crate) known_id: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum To {
+    Folder(PathBuf),
+    S3 {
+        endpoint: String,
+        region: String,
+        bucket: String,
+        prefix: String,
+        key_id: String,
+        secret: String,
+        locked_for_ms: Option<u64>,
+    },
+    Sftp {
+        user: Option<String>,
+        host: String,
+        port: Option<u16>,
+        path: PathBuf,
+        identity: Option<PathBuf>,
+        known_hosts: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Limits {
+    pub(crate) bandwidth: Option<u64>,
+    pub(crate) memory_bytes: u64,
+    pub(crate) processors: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Work {
+    List,
+    Folder { snapshot: String, path: String },
+    BackUp(Sources),
+    Copy { from: Box<Place>, mark: String },
+    Forget { keep: Keep, time_zone: String, prune: bool },
+    Check { part: u8, of: u8 },
+    Restore { snapshot: String, path: PathBuf, target: PathBuf },
+}
+
+/// What a backup is made of.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Sources {
+    pub(crate) mark: String,
+    /// Must be there.
+    pub(crate) paths: Vec<PathBuf>,
+    /// Are in it where they are there.
+    pub(crate) where_there: Vec<PathBuf>,
+    pub(crate) exclude: Vec<String>,
+    pub(crate) database: Option<Database>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Database {
+    pub(crate) name: String,
+    kind: String,
+    url: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Keep {
+    pub(crate) within_ms: Option<u64>,
+    pub(crate) last: u32,
+    pub(crate) hourly: u32,
+    pub(crate) daily: u32,
+    pub(crate) weekly: u32,
+    pub(crate) monthly: u32,
+    pub(crate) yearly: u32,
+}
+
+/// What a worker says while it works; the last one is `Done` or `Failed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Event {
+    Progress { bytes: u64, total_bytes: Option<u64> },
+    Line(String),
+    Done(Box<Done>),
+    Failed(Trouble),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Done {
+    Listed(Listing),
+    Folder(SnapshotFolder),
+    /// Also where it was there already.
+    BackedUp {
+        snapshot: SnapshotRow,
+        repository: String,
+        notes: u64,
+    },
+    Copied {
+        snapshot: String,
+        repository: String,
+        sent_bytes: u64,
+    },
+    Forgotten {
+        removed: u64,
+        kept: u64,
+        freed_bytes: u64,
+        prune: Pruned,
+    },
+    Checked {
+        snapshots: u64,
+        bytes_read: u64,
+    },
+    Restored {
+        files: u64,
+        bytes: u64,
+        kept_files: u64,
+    },
+}
+
+/// Whether what nobody uses was looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Pruned {
+    NotAsked,
+    Done,
+    /// Somebody else was at work in the repository.
+    NextTime,
+}
+
+/// What a repository holds of a shop.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Listing {
+    pub(crate) repository: String,
+    /// The oldest first.
+    pub(crate) snapshots: Vec<SnapshotRow>,
+    pub(crate) bytes: u64,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Trouble {
+    pub(crate) code: String,
+    pub(crate) params: Params,
+    /// For people, in English.
+    pub(crate) message: String,
+    /// Whether the same may succeed in a while.
+    pub(crate) may_pass: bool,
+}
+
+impl Trouble {
+    pub(crate) fn new(
+        code: &str,
+        params: impl IntoIterator<Item = (&'static str, Value)>,
+        message: impl Into<String>,
+    ) -> Self {
+        let Reason { code, params } = Reason::new(code, params);
+        Self { code, params, message: message.into(), may_pass: false }
+    }
+
+    pub(crate) fn for_now(self) -> Self {
+        Self { may_pass: true, ..self }
+    }
+}
+
+impl From<Trouble> for Failed {
+    fn from(trouble: Trouble) -> Self {
+        let Trouble { code, params, message, may_pass } = trouble;
+        Self { message, reason: Some(Reason { code, params }), retryable: may_pass }
+    }
+}
+
+impl From<Trouble> for ::watch::backups::Trouble {
+    fn from(trouble: Trouble) -> Self {
+        let Trouble { code, params, message, .. } = trouble;
+        Self { code, params, message }
+    }
+}
+
+impl Place {
+    pub(crate) fn new(settings: &RepositorySettings, password: &Secret, is_random: bool) -> Self {
+        let to = match settings {
+            RepositorySettings::Folder(path) => To::Folder(path.clone()),
+            RepositorySettings::S3 { bucket, locked_for_ms } => To::S3 {
+                endpoint: bucket.endpoint.clone(),
+                region: bucket.region.clone(),
+                bucket: bucket.bucket.clone(),
+                prefix: bucket.prefix.clone(),
+                key_id: bucket.key_id.reveal().to_owned(),
+                secret: bucket.secret.reveal().to_owned(),
+                locked_for_ms: *locked_for_ms,
+            },
+            RepositorySettings::Sftp(SftpSettings {
+                user,
+                host,
+                port,
+                path,
+                identity,
+                known_hosts,
+            }) => To::Sftp {
+                user: user.clone(),
+                host: host.clone(),
+                port: *port,
+                path: path.clone(),
+                identity: identity.clone(),
+                known_hosts: known_hosts.clone(),
+            },
+        };
+        let (name, password) = (settings.to_string(), password.reveal().to_owned());
+        Self { name, to, password, is_random, known_id: None }
+    }
+}
+
+impl To {
+    /// Of a bucket what its requests need.
+    pub(super) fn s3(&self) -> Option<(S3Settings, Option<u64>)> {
+        let Self::S3 { endpoint, region, bucket, prefix, key_id, secret, locked_for_ms } = self
+        else {
+            return None;
+        };
+        let settings = S3Settings {
+            endpoint: endpoint.clone(),
+            region: region.clone(),
+            bucket: bucket.clone(),
+            prefix: prefix.clone(),
+            key_id: Secret::new(key_id.clone()),
+            secret: Secret::new(secret.clone()),
+        };
+        Some((settings, *locked_for_ms))
+    }
+}
+
+impl Database {
+    pub(crate) fn new(url: &DatabaseUrl) -> Self {
+        let kind = match url.kind {
+            DatabaseKind::Postgres => "postgres",
+            DatabaseKind::MySql => "mysql",
+            DatabaseKind::Sqlite => "sqlite",
+        };
+        Self { name: name_of(url), kind: kind.to_owned(), url: url.secret.clone() }
+    }
+
+    pub(super) fn url(&self) -> DatabaseUrl {
+        let kind = match self.kind.as_str() {
+            "postgres" => DatabaseKind::Postgres,
+            "mysql" => DatabaseKind::MySql,
+            _ => DatabaseKind::Sqlite,
+        };
+        DatabaseUrl { kind, secret: self.url.clone() }
+    }
+}
+
+/// What people call it: the last part of its address, in signs that every file system takes.
+fn name_of(url: &DatabaseUrl) -> String {
+    let place = url.secret.split('?').next().unwrap_or_default();
+    let last = place.rsplit('/').next().unwrap_or_default();
+    let last = if url.kind == DatabaseKind::Sqlite {
+        last.split('.').next().unwrap_or_default()
+    } else {
+        last
+    };
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let name: String = last.chars().map(|c| if fits(c) { c } else { '_' }).collect();
+    if name.is_empty() || name.starts_with('.') { "database".to_owned() } else { name }
+}
+
+impl From<BackupLimits> for Limits {
+    fn from(limits: BackupLimits) -> Self {
+        let BackupLimits { bandwidth, memory_bytes, processors } = limits;
+        Self { bandwidth, memory_bytes, processors }
+    }
+}
+
+impl From<&KeepSettings> for Keep {
+    fn from(keep: &KeepSettings) -> Self {
+        let KeepSettings { within_ms, last, hourly, daily, weekly, monthly, yearly } = *keep;
+        Self { within_ms, last, hourly, daily, weekly, monthly, yearly }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_called_what_people_call_it() {
+        let check = |kind, secret: &str, expect: &str| {
+            let url = DatabaseUrl { kind, secret: secret.into() };
+            assert_eq!(name_of(&url), expect, "{secret}");
+        };
+        check(DatabaseKind::Postgres, "postgres://me:p@h/shop?host=/run/x", "shop");
+        check(DatabaseKind::MySql, "mysql://me@h/a%20b", "a_20b");
+        check(DatabaseKind::Sqlite, "sqlite:/var/lib/shop.v2.db", "shop");
+        check(DatabaseKind::Sqlite, "sqlite:/var/lib/.hidden", "database");
+    }
+}

@@ -1,0 +1,377 @@
+//! The things that a worker does with a repository.
+
+use super::{
+    Done, Event, Job, Keep, Listing, Place, Pruned, Sources, Trouble, Voice, Work,
+    streams::{self, DATABASES},
+};
+use ::watch::backups::{DatabaseRow, SnapshotEntry, SnapshotFolder, SnapshotRow};
+use jiff::tz::TimeZone;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+use vault::{
+    NodeKind, Origin, Repository, Snapshot, VaultError, backup, check, copy, forget,
+    progress::Progress, prune, restore, storage::FileKind,
+};
+
+/// What a worker of ours writes into every snapshot that it makes.
+const OURS: &str = "storewarden";
+/// More entries of a folder nobody reads; the whole number is told.
+const ENTRIES: usize = 5_000;
+/// So many things that are wrong are told one by one.
+const LINES: usize = 100;
+/// A clock that is further behind the newest backup would have everybody take old for new.
+const CLOCK_MS: i64 = 60 * 60 * 1000;
+
+/// Does it.
+///
+/// # Errors
+/// What kept it from being done, as a code. What was found damaged is one, too.
+pub(super) fn run(job: &Job, voice: &Voice) -> Result<Done, Box<Trouble>> {
+    match &job.work {
+        Work::List => list(job).map(Done::Listed),
+        Work::Folder { snapshot, path } => folder(job, snapshot, path).map(Done::Folder),
+        Work::BackUp(sources) => back_up(job, sources, voice),
+        Work::Copy { from, mark } => copy_to(job, from, mark, voice),
+        Work::Forget { keep, time_zone, prune } => forget_old(job, keep, time_zone, *prune, voice),
+        Work::Check { part, of } => check_data(job, *part, *of, voice),
+        Work::Restore { snapshot, path, target } => {
+            let wanted = (snapshot.as_str(), path.as_path(), target.as_path());
+            restore_files(job, wanted, voice)
+        }
+    }
+}
+
+impl Voice {
+    fn line(&self, text: impl Into<String>) {
+        self.say(&Event::Line(text.into()));
+    }
+
+    fn progress(&self) -> impl Fn(&Progress) + Sync + '_ {
+        |progress| {
+            let Progress { bytes, total_bytes, .. } = *progress;
+            // What was guessed from the last one may be less than there is.
+            let total_bytes = total_bytes.filter(|total| *total >= bytes);
+            self.say(&Event::Progress { bytes, total_bytes });
+        }
+    }
+}
+
+fn shop_tag(job: &Job) -> String {
+    format!("shop:{}", job.shop)
+}
+
+fn mark_tag(mark: &str) -> String {
+    format!("mark:{mark}")
+}
+
+/// The snapshots of the job's shop, the oldest first.
+fn ours(job: &Job, repository: &Repository, place: &Place) -> Result<Vec<Snapshot>, Box<Trouble>> {
+    let tag = shop_tag(job);
+    let mut snapshots = repository.snapshots().map_err(|error| place.trouble(error))?;
+    snapshots.retain(|snapshot| snapshot.tags.contains(&tag));
+    Ok(snapshots)
+}
+
+fn list(job: &Job) -> Result<Listing, Box<Trouble>> {
+    let repository = job.at.open(job.limits)?;
+    let packs = repository.storage().list(FileKind::Pack);
+    let packs = packs.map_err(|error| job.at.trouble(error))?;
+    let snapshots = ours(job, &repository, &job.at)?;
+    Ok(Listing {
+        repository: repository.id().to_owned(),
+        snapshots: snapshots.iter().map(|snapshot| row(snapshot, &job.at.name)).collect(),
+        bytes: packs.iter().map(|pack| pack.size_bytes).sum(),
+    })
+}
+
+fn row(snapshot: &Snapshot, place: &str) -> SnapshotRow {
+    let summary = snapshot.summary.as_ref();
+    let took = |summary: &vault::Summary| summary.backup_end.ms() - summary.backup_start.ms();
+    let mut paths: BTreeSet<String> = BTreeSet::new();
+    let mut databases: Vec<DatabaseRow> = Vec::new();
+    for path in &snapshot.paths {
+        let Some(rest) = path.strip_prefix(DATABASES).and_then(|rest| rest.strip_prefix('/'))
+        else {
+            paths.insert(path.clone());
+            continue;
+        };
+        let (name, file) = rest.split_once('/').unwrap_or((rest, ""));
+        paths.insert(format!("{DATABASES}/{name}"));
+        let is_table = file.starts_with("tables/") && file.ends_with("/rows");
+        match databases.iter_mut().find(|database| database.name == name) {
+            Some(database) if is_table => database.tables = database.tables.map(|count| count + 1),
+            Some(_) => {}
+            None => {
+                let (name, tables) = (name.to_owned(), Some(u64::from(is_table)));
+                databases.push(DatabaseRow { name, tables });
+            }
+        }
+    }
+    SnapshotRow {
+        id: snapshot.id.to_string(),
+        at_ms: snapshot.time.ms(),
+        files: summary.map(|summary| summary.total_files_processed),
+        bytes: summary.map(|summary| summary.total_bytes_processed),
+        added_bytes: summary.map(|summary| summary.data_added_packed),
+        took_ms: summary.map(took),
+        tags: snapshot.tags.clone(),
+        paths: paths.into_iter().collect(),
+        databases,
+        places: vec![place.to_owned()],
+    }
+}
+
+/// A snapshot of this shop, by its id or how that begins.
+fn find(job: &Job, repository: &Repository, begin: &str) -> Result<Snapshot, Box<Trouble>> {
+    let none = || job.at.trouble(VaultError::NoSnapshot(begin.to_owned()));
+    let mut snapshots = ours(job, repository, &job.at)?;
+    if begin == "latest" {
+        return snapshots.pop().ok_or_else(none);
+    }
+    snapshots.retain(|one| !begin.is_empty() && one.id.to_string().starts_with(begin));
+    match snapshots.len() {
+        0 => Err(none()),
+        1 => Ok(snapshots.remove(0)),
+        _ => Err(job.at.trouble(VaultError::AmbiguousSnapshot(begin.to_owned()))),
+    }
+}
+
+fn folder(job: &Job, snapshot: &str, path: &str) -> Result<SnapshotFolder, Box<Trouble>> {
+    let trouble = |error| job.at.trouble(error);
+    let repository = job.at.open(job.limits)?;
+    let snapshot = find(job, &repository, snapshot)?;
+    let reader = repository.reader().map_err(trouble)?;
+    let tree = if path.trim_matches('/').is_empty() {
+        snapshot.tree
+    } else {
+        let node = reader.node(&snapshot, Path::new(path)).map_err(trouble)?;
+        let none = || trouble(VaultError::NoSuchPath { path: path.into() });
+        node.subtree.ok_or_else(none)?
+    };
+    let mut nodes = reader.folder(tree).map_err(trouble)?;
+    nodes.sort_by_key(|node| node.kind != NodeKind::Dir);
+    let total = nodes.len() as u64;
+    let entries = nodes.into_iter().take(ENTRIES).map(|node| SnapshotEntry {
+        name: node.name.to_string_lossy().into_owned(),
+        kind: match node.kind {
+            NodeKind::File => "file",
+            NodeKind::Dir => "folder",
+            NodeKind::Symlink => "link",
+            _ => "other",
+        }
+        .to_owned(),
+        size_bytes: (node.kind == NodeKind::File).then_some(node.size),
+        modified_ms: node.mtime.ms(),
+    });
+    Ok(SnapshotFolder { path: path.to_owned(), entries: entries.collect(), total })
+}
+
+fn back_up(job: &Job, sources: &Sources, voice: &Voice) -> Result<Done, Box<Trouble>> {
+    let repository = job.at.open_or_make(job, None)?;
+    let id = repository.id().to_owned();
+    let before = ours(job, &repository, &job.at)?;
+    let mark = mark_tag(&sources.mark);
+    if let Some(done) = before.iter().find(|snapshot| snapshot.tags.contains(&mark)) {
+        let snapshot = row(done, &job.at.name);
+        return Ok(Done::BackedUp { snapshot, repository: id, notes: 0 });
+    }
+    if let Some(newest) = before.last().filter(|newest| newest.time.ms() > job.now_ms + CLOCK_MS) {
+        let newest_ms = newest.time.ms();
+        let said = [("newest_ms", newest_ms.into()), ("now_ms", job.now_ms.into())];
+        let message = format!("the clock is behind the newest backup, which is of {}", newest.time);
+        return Err(Box::new(Trouble::new("clock_behind", said, message)));
+    }
+    let mut streams = Vec::new();
+    if let Some(database) = &sources.database {
+        streams.extend(streams::of_database(database, job.now_ms, voice)?);
+    }
+    streams.extend(streams::packages()?);
+    let mut paths = sources.paths.clone();
+    for path in &sources.where_there {
+        if path.symlink_metadata().is_ok() {
+            paths.push(path.clone());
+        }
+    }
+    let request = backup::Request {
+        paths,
+        streams,
+        excludes: sources.exclude.clone(),
+        tags: vec![OURS.to_owned(), shop_tag(job), mark],
+        origin: Origin::of_this_process(),
+        now_ms: job.now_ms,
+    };
+    let watch = voice.progress();
+    let report =
+        backup::run(&repository, request, &watch).map_err(|error| job.at.trouble(error))?;
+    for note in report.notes.iter().take(LINES) {
+        voice.line(format!("{}: {}", note.path.display(), said_of(note.kind)));
+    }
+    let snapshot = row(&report.snapshot, &job.at.name);
+    Ok(Done::BackedUp { snapshot, repository: id, notes: report.note_count })
+}
+
+fn said_of(kind: backup::NoteKind) -> &'static str {
+    match kind {
+        backup::NoteKind::Vanished => "vanished meanwhile",
+        backup::NoteKind::Changed => "changed while it was read; the next backup reads it again",
+        backup::NoteKind::Special => "a socket, pipe or device: there is nothing in it to keep",
+        backup::NoteKind::Repository => "the repository itself, left out",
+        backup::NoteKind::Attributes => "its extended attributes could not be read",
+    }
+}
+
+fn copy_to(job: &Job, from: &Place, mark: &str, voice: &Voice) -> Result<Done, Box<Trouble>> {
+    let source = from.open(job.limits)?;
+    let target = job.at.open_or_make(job, Some(&source))?;
+    let wanted = mark_tag(mark);
+    let snapshots = ours(job, &source, from)?;
+    let found = snapshots.iter().find(|snapshot| snapshot.tags.contains(&wanted));
+    let none = || from.trouble(VaultError::NoSnapshot(mark.to_owned()));
+    let request = copy::Request {
+        snapshots: vec![found.ok_or_else(none)?.id],
+        read_back: false,
+        origin: Origin::of_this_process(),
+    };
+    let watch = voice.progress();
+    let report =
+        copy::run(&source, &target, &request, &watch).map_err(|error| job.at.trouble(error))?;
+    let copied = report.copies.first().ok_or_else(none)?;
+    Ok(Done::Copied {
+        snapshot: copied.to.to_string(),
+        repository: target.id().to_owned(),
+        sent_bytes: report.sent_bytes,
+    })
+}
+
+fn forget_old(
+    job: &Job,
+    keep: &Keep,
+    time_zone: &str,
+    prune: bool,
+    voice: &Voice,
+) -> Result<Done, Box<Trouble>> {
+    let trouble = |error| job.at.trouble(error);
+    let repository = job.at.open(job.limits)?;
+    // All of them are the shop's: a table more or another folder makes no other thing of it.
+    let alike = |snapshot: &Snapshot| Snapshot {
+        hostname: String::new(),
+        paths: Vec::new(),
+        ..snapshot.clone()
+    };
+    let snapshots: Vec<Snapshot> = ours(job, &repository, &job.at)?.iter().map(alike).collect();
+    let policy = forget::Policy {
+        last: keep.last,
+        hourly: keep.hourly,
+        daily: keep.daily,
+        weekly: keep.weekly,
+        monthly: keep.monthly,
+        yearly: keep.yearly,
+        within_ms: keep.within_ms.and_then(|ms| i64::try_from(ms).ok()),
+    };
+    let zone = TimeZone::get(time_zone).unwrap_or(TimeZone::UTC);
+    let decisions = forget::decide(&snapshots, &policy, &zone, job.now_ms);
+    let gone: Vec<_> = decisions
+        .iter()
+        .filter(|decision| !decision.is_kept())
+        .map(|decision| decision.snapshot)
+        .collect();
+    for id in gone.iter().take(LINES) {
+        voice.line(format!("{} is kept no longer", id.short()));
+    }
+    repository.remove_snapshots(&gone).map_err(trouble)?;
+    let (removed, kept) = (gone.len() as u64, (snapshots.len() - gone.len()) as u64);
+    let (mut freed_bytes, mut pruned) = (0, Pruned::NotAsked);
+    if prune {
+        let options = prune::Options::new(Origin::of_this_process(), job.now_ms);
+        match prune::run(&repository, &options) {
+            Ok(figures) => {
+                pruned = Pruned::Done;
+                freed_bytes = figures.deleted_bytes;
+                let prune::Figures { marked_bytes, deleted_bytes, .. } = figures;
+                voice.line(format!("{deleted_bytes} bytes deleted, {marked_bytes} marked for it"));
+            }
+            Err(VaultError::Locked(holder)) => {
+                pruned = Pruned::NextTime;
+                voice.line(format!("nothing is freed this time: {holder}"));
+            }
+            Err(error) => return Err(trouble(error)),
+        }
+    }
+    Ok(Done::Forgotten { removed, kept, freed_bytes, prune: pruned })
+}
+
+fn check_data(job: &Job, part: u8, of: u8, voice: &Voice) -> Result<Done, Box<Trouble>> {
+    let repository = job.at.open(job.limits)?;
+    let data = if of <= 1 { check::Data::All } else { check::Data::Share { part, of } };
+    let watch = voice.progress();
+    let report = check::run(&repository, data, &Origin::of_this_process(), &watch)
+        .map_err(|error| job.at.trouble(error))?;
+    let mut files: BTreeSet<PathBuf> = BTreeSet::new();
+    for damage in report.damage.iter().take(LINES) {
+        voice.line(damage.why.clone());
+        for (snapshot, path) in &damage.affected {
+            voice.line(format!("  needed by {} of {}", path.display(), snapshot.short()));
+            files.insert(path.clone());
+        }
+    }
+    let Some(first) = report.damage.first() else {
+        return Ok(Done::Checked { snapshots: report.snapshots, bytes_read: report.bytes_read });
+    };
+    let count = report.damage.len() as u64;
+    let named: Vec<String> = files.iter().take(3).map(|path| path.display().to_string()).collect();
+    let said = [
+        ("place", job.at.name.as_str().into()),
+        ("count", count.into()),
+        ("first", first.why.as_str().into()),
+        ("files", named.join(", ").into()),
+    ];
+    let message = format!(
+        "{count} damaged in the repository at {}: {}; files: {}",
+        job.at.name,
+        first.why,
+        named.join(", ")
+    );
+    Err(Box::new(Trouble::new("repository_found_damaged", said, message)))
+}
+
+fn restore_files(
+    job: &Job,
+    (snapshot, path, target): (&str, &Path, &Path),
+    voice: &Voice,
+) -> Result<Done, Box<Trouble>> {
+    let trouble = |error| job.at.trouble(error);
+    let repository = job.at.open(job.limits)?;
+    let request = restore::Request {
+        snapshot: find(job, &repository, snapshot)?,
+        path: path.to_owned(),
+        target: target.to_owned(),
+        origin: Origin::of_this_process(),
+    };
+    let reader = repository.reader().map_err(trouble)?;
+    let watch = voice.progress();
+    let report = restore::run(&reader, &request, &watch).map_err(trouble)?;
+    for path in report.special.iter().take(LINES) {
+        voice.line(format!("{}: a socket, pipe or device, not restored", path.display()));
+    }
+    for failure in report.failures.iter().take(LINES) {
+        voice.line(format!("{}: {}", failure.path.display(), failure.why));
+    }
+    let Some(first) = report.failures.first() else {
+        let (files, bytes, kept_files) = (report.files, report.bytes, report.kept_files);
+        return Ok(Done::Restored { files, bytes, kept_files });
+    };
+    let (count, file) = (report.failures.len() as u64, first.path.display().to_string());
+    let said = [
+        ("count", count.into()),
+        ("files", report.files.into()),
+        ("first", file.as_str().into()),
+        ("error", first.why.as_str().into()),
+    ];
+    let message = format!(
+        "{} files are restored, and {count} are not as they were, the first of them {file}: {}",
+        report.files, first.why
+    );
+    Err(Box::new(Trouble::new("restore_incomplete", said, message)))
+}

@@ -1,0 +1,185 @@
+//! Drills: the newest backup is tried by restoring it, and what was found is kept and shown.
+
+use super::{BackedUp, Backups, of_store, plans};
+use crate::{
+    backup_worker::{Database, Drill, Trouble, Work},
+    control::changes::refuse,
+};
+use ::watch::backups::{DrillCheck, DrillRow};
+use api::Refusal;
+use kernel::{
+    Params, ShopId, Value,
+    config::{Configuration, DatabaseKind, ShopSettings},
+    plan::{Act, Plan, RunId},
+};
+use std::path::Path;
+use store::DrillRecord;
+use vault::drill::{Objective, Outcome, Report, Verdict};
+
+pub(super) const DRILL: &str = "drill_backup";
+const HOUR_MS: u64 = 60 * 60 * 1000;
+const DRILL_MS: u64 = 24 * HOUR_MS;
+/// Drills that are shown.
+const SHOWN: u32 = 60;
+
+/// Tries the newest backup of a shop, as its first repository lists it, or the one that was named.
+pub(in crate::control) fn plan(
+    configuration: &Configuration,
+    backups: &Backups,
+    shop: &ShopId,
+    snapshot: &str,
+    now_ms: i64,
+) -> Result<Plan, Refusal> {
+    let (shop, settings) = plans::backed_up(configuration, shop)?;
+    let places: Vec<String> = settings.to.iter().map(ToString::to_string).collect();
+    let at = backups.home(&BackedUp::of(shop, settings), snapshot, None);
+    let found = plans::named(backups, shop, &places, snapshot)?;
+    let scratch = settings.drill_in.join(format!("storewarden-drill-{}", shop.id));
+    let id = backups.id_at(&at, &found).unwrap_or_else(|| found.id.clone());
+    let act = Act::DrillBackup {
+        shop: shop.id.clone(),
+        at: at.clone(),
+        snapshot: id,
+        scratch: scratch.display().to_string(),
+    };
+    let params = Params::from([
+        ("at".to_owned(), at.into()),
+        ("at_ms".to_owned(), found.at_ms.into()),
+    ]);
+    Ok(plans::plan(DRILL, shop, params, vec![plans::adds(act, DRILL_MS)], now_ms))
+}
+
+/// What a worker is told.
+pub(super) fn work(of: &BackedUp, snapshot: &str, scratch: &str) -> Work {
+    let BackedUp { shop, settings } = of;
+    let database = shop.database.as_ref().filter(|_| settings.database);
+    Work::Drill(Drill {
+        snapshot: snapshot.to_owned(),
+        scratch: Path::new(scratch).to_owned(),
+        live: database.map(Database::new),
+        orders: orders_of(shop),
+        objective: Objective {
+            back_within_ms: settings.back_within_ms,
+            lose_at_most_ms: settings.lose_at_most_ms,
+        },
+    })
+}
+
+/// The statement by which the shop's platform's orders are read from its kind of database.
+fn orders_of(shop: &ShopSettings) -> Option<String> {
+    let platform = shops::platform(&shop.platform).ok()?;
+    let orders = platform.orders.as_ref()?;
+    match shop.database.as_ref()?.kind {
+        DatabaseKind::Postgres => orders.postgres.clone(),
+        DatabaseKind::MySql => orders.mysql.clone(),
+        DatabaseKind::Sqlite => orders.sqlite.clone(),
+    }
+}
+
+/// What stands in the run's records.
+pub(super) fn evidence(report: &Report) -> Params {
+    let mut evidence = Params::from([
+        ("verdict".to_owned(), code(report.verdict).into()),
+        ("took_ms".to_owned(), report.took_ms().into()),
+        ("lost_ms".to_owned(), report.lost_ms().into()),
+        ("files".to_owned(), report.files.into()),
+        ("bytes".to_owned(), report.bytes.into()),
+        ("tables".to_owned(), report.tables.into()),
+        ("rows".to_owned(), report.rows.into()),
+    ]);
+    evidence.extend(report.score.map(|score| ("score".to_owned(), u64::from(score).into())));
+    evidence
+}
+
+/// Of a backup that cannot be brought back the first reason, so that the run fails by it.
+pub(super) fn failure(report: &Report) -> Option<Box<Trouble>> {
+    if report.verdict != Verdict::Broken {
+        return None;
+    }
+    let first = report.checks.iter().find(|check| check.outcome == Outcome::Failed)?;
+    let mut params = first.said.params.clone();
+    params.insert("check".to_owned(), first.kind.code().into());
+    let told: Vec<String> = params.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let message = format!(
+        "the backup cannot be brought back as it is: {} ({})",
+        first.said.code.replace('_', " "),
+        told.join(", ")
+    );
+    let code = format!("drill_{}", first.said.code);
+    Some(Box::new(Trouble { code, params, message, may_pass: false }))
+}
+
+impl Backups {
+    /// Keeps what a drill found.
+    pub(super) async fn note_drill(
+        &self,
+        shop: &ShopId,
+        place: &str,
+        run: RunId,
+        report: &Report,
+    ) -> Result<(), Box<Trouble>> {
+        let record = DrillRecord {
+            shop: shop.clone(),
+            at_ms: report.begun_ms,
+            place: place.to_owned(),
+            run,
+            report: serde_json::to_string(report).expect("invariant: our own types are JSON"),
+        };
+        self.store.add_drill(record).await.map_err(of_store)
+    }
+
+    /// The drills of a shop, the newest first. A report that cannot be read any more is left out.
+    pub(super) async fn drills(&self, shop: &ShopId) -> Vec<DrillRow> {
+        let kept = self.store.drills(shop, SHOWN).await;
+        let kept = kept.inspect_err(|error| tracing::warn!(%error, "drills cannot be read"));
+        kept.unwrap_or_default().into_iter().filter_map(row).collect()
+    }
+}
+
+fn row(record: DrillRecord) -> Option<DrillRow> {
+    let DrillRecord { at_ms, place, run, report, .. } = record;
+    let report: Report = serde_json::from_str(&report)
+        .inspect_err(|error| tracing::warn!(%error, %run, "a drill's report cannot be read"))
+        .ok()?;
+    Some(DrillRow {
+        run: run.to_string(),
+        at_ms,
+        place,
+        snapshot: report.snapshot.to_string(),
+        snapshot_ms: report.snapshot_ms,
+        verdict: code(report.verdict).to_owned(),
+        score: report.score,
+        took_ms: report.took_ms(),
+        lost_ms: report.lost_ms(),
+        bytes: report.bytes,
+        rows: report.rows,
+        checks: report
+            .checks
+            .into_iter()
+            .map(|check| DrillCheck {
+                check: check.kind.code().to_owned(),
+                outcome: outcome(check.outcome).to_owned(),
+                code: check.said.code,
+                params: check.said.params,
+            })
+            .collect(),
+    })
+}
+
+fn code(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Good => "good",
+        Verdict::Short => "short",
+        Verdict::Unknown => "unknown",
+        Verdict::Broken => "broken",
+    }
+}
+
+fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "passed",
+        Outcome::Failed => "failed",
+        Outcome::Unknown => "unknown",
+        Outcome::Absent => "absent",
+    }
+}

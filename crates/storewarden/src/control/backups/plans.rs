@@ -1,0 +1,171 @@
+//! The plans of backups: take one, read them again, restore from one.
+
+use super::Backups;
+use crate::control::changes::{kind, refuse};
+use api::{Refusal, Restore};
+use kernel::{
+    Params, ShopId,
+    config::{BackupSettings, Configuration, ShopSettings},
+    plan::{Act, Approval, OnFailure, Plan, PlanKind, Purpose, Step, Undo},
+};
+
+pub(super) const BACK_UP: &str = "back_up";
+pub(super) const VERIFY: &str = "verify_backup";
+const RESTORE: &str = "restore_backup";
+
+const HOUR_MS: u64 = 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// A first backup to far away may take half a day.
+const BACK_UP_MS: u64 = 18 * HOUR_MS;
+const FORGET_MS: u64 = 3 * HOUR_MS;
+const CHECK_MS: u64 = 18 * HOUR_MS;
+const RESTORE_MS: u64 = 24 * HOUR_MS;
+
+/// Backs a shop up: into its first repository, from there into the others, and then what is kept no
+/// longer goes. With `prune`, what nobody uses is freed.
+pub(in crate::control) fn back_up(
+    configuration: &Configuration,
+    shop: &ShopId,
+    prune: bool,
+    now_ms: i64,
+) -> Result<Plan, Refusal> {
+    let (shop, settings) = backed_up(configuration, shop)?;
+    let id = || shop.id.clone();
+    let mark = format!("{}-{now_ms}", shop.id);
+    let places: Vec<String> = settings.to.iter().map(ToString::to_string).collect();
+    let (first, others) = places.split_first().expect("invariant: a backup goes somewhere");
+    let take = Act::BackUp { shop: id(), to: first.clone(), mark: mark.clone() };
+    let copies = others.iter().map(|to| {
+        let (from, to, mark) = (first.clone(), to.clone(), mark.clone());
+        adds(Act::CopySnapshot { shop: id(), from, to, mark }, BACK_UP_MS)
+    });
+    let forget = places.iter().map(|at| Step {
+        act: Act::ForgetSnapshots { shop: id(), at: at.clone(), prune },
+        undo: Undo::Impossible { reason: "data_is_gone".to_owned() },
+        timeout_ms: FORGET_MS,
+    });
+    let steps = [adds(take, BACK_UP_MS)].into_iter().chain(copies).chain(forget).collect();
+    let params = Params::from([("to".to_owned(), places.join(", ").into())]);
+    Ok(plan(BACK_UP, shop, params, steps, now_ms))
+}
+
+/// Reads the data of a shop's repositories again: all of it, or the share whose day it is.
+pub(in crate::control) fn verify(
+    configuration: &Configuration,
+    shop: &ShopId,
+    all: bool,
+    now_ms: i64,
+) -> Result<Plan, Refusal> {
+    let (shop, settings) = backed_up(configuration, shop)?;
+    let (part, of) = if all { (1, 1) } else { share(settings, now_ms) };
+    let check =
+        |at: String| adds(Act::CheckRepository { shop: shop.id.clone(), at, part, of }, CHECK_MS);
+    let steps = settings.to.iter().map(|to| check(to.to_string())).collect();
+    let number = |name: &str, value: u8| (name.to_owned(), u64::from(value).into());
+    Ok(plan(VERIFY, shop, Params::from([number("part", part), number("of", of)]), steps, now_ms))
+}
+
+/// Brings back what lies at a path of a backup, into a folder of this machine.
+pub(in crate::control) fn restore(
+    configuration: &Configuration,
+    backups: &Backups,
+    shop: &ShopId,
+    wanted: Restore,
+    now_ms: i64,
+) -> Result<Plan, Refusal> {
+    let (shop, settings) = backed_up(configuration, shop)?;
+    let Restore { snapshot, path, target, from } = wanted;
+    for (name, given) in [("path", &path), ("target", &target)] {
+        let is_whole = given.starts_with('/') && given.split('/').all(|part| part != "..");
+        if !is_whole {
+            let said = [("field", name.into()), ("text", given.as_str().into())];
+            let message = format!("`{name}` is \"{given}\", which is no whole path");
+            return Err(refuse(message).because("path_not_whole", said));
+        }
+    }
+    let places: Vec<String> = settings.to.iter().map(ToString::to_string).collect();
+    if let Some(from) = from.as_ref().filter(|from| !places.contains(from)) {
+        let said = [("place", from.as_str().into()), ("known", places.join(", ").into())];
+        let message = format!("{} is not backed up to {from}", shop.id);
+        return Err(refuse(message).because("no_such_place", said));
+    }
+    let known = backups.book().snapshots(&places);
+    let mut fitting = known.snapshots.iter().filter(|row| {
+        let is_there = from.as_ref().is_none_or(|from| row.places.contains(from));
+        is_there && (snapshot == "latest" || !snapshot.is_empty() && row.id.starts_with(&snapshot))
+    });
+    let none = || {
+        let message = format!("there is no backup `{snapshot}` of {}", shop.id);
+        refuse(message).because("no_snapshot", [("snapshot", snapshot.as_str().into())])
+    };
+    let found = fitting.next().ok_or_else(none)?;
+    if snapshot != "latest" && fitting.next().is_some() {
+        return Err(none());
+    }
+    // A copy has an id of its own: it is found by its place's own list.
+    let at = from.unwrap_or_else(|| found.places[0].clone());
+    let id = backups.id_at(&at, found).ok_or_else(none)?;
+    let params = Params::from([
+        ("snapshot".to_owned(), id.as_str().into()),
+        ("at_ms".to_owned(), found.at_ms.into()),
+        ("path".to_owned(), path.as_str().into()),
+        ("target".to_owned(), target.as_str().into()),
+    ]);
+    let step = Step {
+        act: Act::RestoreFiles { shop: shop.id.clone(), at, snapshot: id, path, target },
+        undo: Undo::Impossible { reason: "files_were_there".to_owned() },
+        timeout_ms: RESTORE_MS,
+    };
+    Ok(plan(RESTORE, shop, params, vec![step], now_ms))
+}
+
+/// Which part of how many is read today, so that after so many days every one was.
+pub(super) fn share(settings: &BackupSettings, now_ms: i64) -> (u8, u8) {
+    let days = i64::try_from(settings.check_every_ms).unwrap_or(i64::MAX) / DAY_MS;
+    let of = u8::try_from(days.max(1)).unwrap_or(u8::MAX);
+    let today = (now_ms / DAY_MS).rem_euclid(i64::from(of));
+    (u8::try_from(today).unwrap_or(0) + 1, of)
+}
+
+fn backed_up<'a>(
+    configuration: &'a Configuration,
+    shop: &ShopId,
+) -> Result<(&'a ShopSettings, &'a BackupSettings), Refusal> {
+    let found = configuration.shops.iter().find(|known| known.id == *shop);
+    let found =
+        found.ok_or_else(|| refuse(format!("there is no shop {shop}")).because("no_shop", []))?;
+    let settings = found.backup.as_ref().ok_or_else(|| {
+        let message =
+            format!("{shop} is not backed up: write `to` into a table `[shop.{shop}.backup]`");
+        refuse(message).because("not_backed_up", [("shop", shop.as_str().into())])
+    })?;
+    Ok((found, settings))
+}
+
+/// What it adds is kept as long as the rules say; there is nothing to take back.
+fn adds(act: Act, timeout_ms: u64) -> Step {
+    Step { act, undo: Undo::NothingToUndo, timeout_ms }
+}
+
+fn plan(
+    name: &'static str,
+    shop: &ShopSettings,
+    params: Params,
+    steps: Vec<Step>,
+    now_ms: i64,
+) -> Plan {
+    let kind: PlanKind = kind(name);
+    Plan {
+        kind,
+        shop: Some(shop.id.clone()),
+        params,
+        steps,
+        made_at_ms: now_ms,
+        facts: Vec::new(),
+        approval: Approval::NotNeeded,
+        // Nothing of the shop becomes different: a freeze is no reason to be without backups.
+        purpose: Purpose::Repair,
+        on_failure: OnFailure::Stop,
+        window: None,
+    }
+}

@@ -1,0 +1,433 @@
+//! Starts backups and readings when their time has come, and says how it stands with them.
+//!
+//! When the next one is due follows from what the repository lists, so that a clock that was set, a
+//! control that was away and a run that lied change nothing.
+
+use super::{
+    BackedUp, Backups,
+    book::{Page, is_not_there},
+    plans::{self, BACK_UP, VERIFY},
+};
+use crate::control::now_ms;
+use ::plan::Engine;
+use ::watch::backups::{
+    BackupPlace, BackupRun, BackupSize, BackupState, BackupsStanding, ShopBackups, SnapshotRow,
+    Trouble,
+};
+use jiff::{SignedDuration, Timestamp, civil::Time, tz::TimeZone};
+use kernel::{
+    Actor, ShopId,
+    config::{BackupSchedule, RepositorySettings, ShopSettings},
+    plan::{Plan, RunState, RunSummary},
+};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use store::{KnownRepository, RunFilter, RunPaging};
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+/// How often it is looked whether something is due.
+const TICK: Duration = Duration::from_secs(2);
+/// How often a repository is asked what it holds when nothing happens, and after one in vain.
+const LIST_MS: i64 = 10 * MINUTE_MS;
+const LIST_AGAIN_MS: i64 = MINUTE_MS;
+/// A repository that has not answered by then is unknown.
+const LOOK: Duration = Duration::from_secs(5 * 60);
+/// The first wait after a failure; doubled with each further one, up to the longest.
+const FIRST_WAIT_MS: i64 = MINUTE_MS;
+const LONGEST_WAIT_MS: i64 = HOUR_MS;
+/// Runs of a shop that are looked through.
+const RUNS: u32 = 100;
+/// Points of the history of sizes.
+const HISTORY: usize = 400;
+const MINUTE_MS: i64 = 60 * 1000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// What became of a shop's last tries.
+#[derive(Debug, Default)]
+struct Tries {
+    /// The one that is not over.
+    running: Option<RunSummary>,
+    /// The newest that is.
+    last: Option<RunSummary>,
+    /// How many failed since one did not.
+    failures: u32,
+}
+
+impl Tries {
+    fn of(runs: Vec<RunSummary>, kind: &str) -> Self {
+        let mut tries = Self::default();
+        let mut counts = true;
+        for run in runs.into_iter().filter(|run| run.kind.as_str() == kind) {
+            if !run.state.is_over() {
+                tries.running = Some(run);
+                continue;
+            }
+            // Who cancelled one did not find anything broken.
+            if run.state == RunState::Done {
+                counts = false;
+            } else if counts && run.state == RunState::Failed {
+                tries.failures += 1;
+            }
+            tries.last.get_or_insert(run);
+        }
+        tries
+    }
+
+    /// Before this nothing is tried again.
+    fn again_ms(&self) -> Option<i64> {
+        let ended_ms = self.last.as_ref()?.ended_at_ms?;
+        let doublings = self.failures.checked_sub(1)?.min(16);
+        Some(ended_ms + (FIRST_WAIT_MS << doublings).min(LONGEST_WAIT_MS))
+    }
+}
+
+impl Backups {
+    /// Never returns.
+    pub(in crate::control) async fn keep(self: Arc<Self>, engine: Engine) {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut busy = BTreeSet::new();
+        let mut rounds: JoinSet<ShopId> = JoinSet::new();
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                Some(ended) = rounds.join_next(), if !rounds.is_empty() => {
+                    match ended {
+                        Ok(shop) => drop(busy.remove(&shop)),
+                        // Whose it was is not known; all are looked after anew.
+                        Err(_) => busy.clear(),
+                    }
+                    continue;
+                }
+            }
+            let configuration = self.configuration.borrow().clone();
+            for shop in configuration.shops.iter().filter(|shop| shop.backup.is_some()) {
+                if busy.insert(shop.id.clone()) {
+                    let (this, engine, shop) = (Arc::clone(&self), engine.clone(), shop.id.clone());
+                    rounds.spawn(async move {
+                        this.round(&engine, &shop).await;
+                        shop
+                    });
+                }
+            }
+            self.publish().await;
+        }
+    }
+
+    async fn round(&self, engine: &Engine, shop: &ShopId) {
+        let Ok(of) = self.backed_up(shop) else { return };
+        for to in &of.settings.to {
+            let place = to.to_string();
+            let page = self.book().page(&place);
+            let every_ms = if page.trouble.is_some() { LIST_AGAIN_MS } else { LIST_MS };
+            let is_due = page.tried_ms.is_none_or(|tried| {
+                // A clock that went back makes it no later.
+                !(0..every_ms).contains(&(now_ms() - tried))
+            });
+            if is_due {
+                let looked = timeout(LOOK, self.look(&of, &place)).await;
+                if let Ok(Err(trouble)) = &looked
+                    && !is_not_there(trouble)
+                {
+                    tracing::warn!(%place, error = trouble.message, "backups cannot be listed");
+                }
+            }
+        }
+        if let Some(plan) = self.due(&of).await {
+            let kind = plan.kind.clone();
+            match engine.start(plan, Actor::Storewarden).await {
+                Ok(run) => tracing::info!(%shop, %run, %kind, "it is time"),
+                Err(error) => tracing::warn!(%shop, %error, %kind, "it does not begin"),
+            }
+        }
+    }
+
+    async fn runs(&self, shop: &ShopId) -> Option<Vec<RunSummary>> {
+        let filter = RunFilter { shop: Some(shop.clone()), ..RunFilter::default() };
+        let runs = self.store.runs(filter, RunPaging { before: None, limit: RUNS }).await;
+        runs.inspect_err(|error| tracing::warn!(%error, "runs cannot be read")).ok()
+    }
+
+    /// What is to begin now.
+    async fn due(&self, of: &BackedUp) -> Option<Plan> {
+        let now_ms = now_ms();
+        let runs = self.runs(&of.shop.id).await?;
+        let (tries, checks) = (Tries::of(runs.clone(), BACK_UP), Tries::of(runs, VERIFY));
+        if tries.running.is_some() || checks.running.is_some() {
+            return None;
+        }
+        let page = self.book().page(&of.settings.to[0].to_string());
+        let newest_ms = newest_of(&page)?;
+        let configuration = self.configuration.borrow().clone();
+        let zone = zone_of(&of.shop);
+        if next(of.settings.schedule, &zone, newest_ms, tries.again_ms(), now_ms) <= now_ms {
+            let day = |ms: i64| at(ms).to_zoned(zone.clone()).date();
+            let prune = newest_ms.is_some_and(|newest| day(newest) != day(now_ms));
+            return plans::back_up(&configuration, &of.shop.id, prune, now_ms).ok();
+        }
+        let known = self.store.repositories().await.ok()?;
+        let waits = checks.again_ms().is_some_and(|again| again > now_ms);
+        if !waits && self.is_to_be_read(of, &known, now_ms) {
+            return plans::verify(&configuration, &of.shop.id, false, now_ms).ok();
+        }
+        None
+    }
+
+    /// Whether the share of today was not read yet somewhere.
+    fn is_to_be_read(&self, of: &BackedUp, known: &[KnownRepository], now_ms: i64) -> bool {
+        let (_, parts) = plans::share(&of.settings, now_ms);
+        let every_ms = i64::try_from(of.settings.check_every_ms).unwrap_or(i64::MAX);
+        let every_ms = every_ms / i64::from(parts);
+        of.settings.to.iter().map(ToString::to_string).any(|place| {
+            let listing = self.book().page(&place).listing;
+            let oldest = listing.and_then(|(_, listing)| listing.snapshots.first().cloned());
+            let checked = known.iter().find(|known| known.place == place);
+            let checked_ms = checked.and_then(|known| known.checked).map(|(at_ms, _)| at_ms);
+            let since_ms = checked_ms.or(oldest.map(|row| row.at_ms));
+            since_ms.is_some_and(|since| now_ms - since >= every_ms)
+        })
+    }
+
+    /// Says how it stands, to whoever shows it and to whoever judges it.
+    pub(super) async fn publish(&self) {
+        let configuration = self.configuration.borrow().clone();
+        let known = self.store.repositories().await.unwrap_or_default();
+        let mut shops = Vec::new();
+        for shop in &configuration.shops {
+            let runs = match &shop.backup {
+                Some(_) => self.runs(&shop.id).await.unwrap_or_default(),
+                None => Vec::new(),
+            };
+            shops.push(self.standing(shop, Tries::of(runs, BACK_UP), &known, now_ms()));
+        }
+        let standing = BackupsStanding { shops };
+        self.watch.with(|live| live.backups(&standing));
+        self.board.tell(standing);
+    }
+
+    fn standing(
+        &self,
+        shop: &ShopSettings,
+        tries: Tries,
+        known: &[KnownRepository],
+        now_ms: i64,
+    ) -> ShopBackups {
+        let Some(settings) = &shop.backup else { return off(shop) };
+        let names: Vec<String> = settings.to.iter().map(ToString::to_string).collect();
+        let (pages, all): (Vec<Page>, _) = {
+            let book = self.book();
+            (names.iter().map(|name| book.page(name)).collect(), book.snapshots(&names))
+        };
+        let newest = all.snapshots.first().cloned();
+        let newest_ms = newest_of(&pages[0]);
+        let next_ms = newest_ms.filter(|_| tries.running.is_none()).map(|newest_ms| {
+            let zone = zone_of(shop);
+            next(settings.schedule, &zone, newest_ms, tries.again_ms(), now_ms).max(now_ms)
+        });
+        let since_ms = tries.last.as_ref().and_then(|run| run.ended_at_ms);
+        let failed = tries.last.as_ref().filter(|run| run.state == RunState::Failed);
+        let is_newer = failed.is_some_and(|run| {
+            newest.as_ref().is_none_or(|newest| newest.at_ms < run.created_at_ms)
+        });
+        let lose_ms = i64::try_from(settings.lose_at_most_ms).unwrap_or(i64::MAX);
+        let late_ms = newest.as_ref().map(|newest| newest.at_ms.saturating_add(lose_ms));
+        let is_known = pages.iter().any(|page| newest_of(page).is_some());
+        let state = match late_ms {
+            Some(late_ms) if late_ms < now_ms => BackupState::Late,
+            Some(_) if is_newer => BackupState::Failing,
+            Some(_) => BackupState::Ok,
+            None if !is_known => BackupState::Unknown,
+            None if failed.is_some() => BackupState::Failing,
+            None => BackupState::Never,
+        };
+        ShopBackups {
+            shop: shop.id.clone(),
+            state,
+            since_ms: match state {
+                BackupState::Late => late_ms,
+                BackupState::Failing => since_ms,
+                _ => None,
+            },
+            lose_at_most_ms: settings.lose_at_most_ms,
+            back_within_ms: settings.back_within_ms,
+            places: settings
+                .to
+                .iter()
+                .zip(&pages)
+                .map(|(to, page)| place(to, page, known))
+                .collect(),
+            newest,
+            next_ms,
+            running: tries.running.map(|run| run.id.to_string()),
+            last_run: tries.last.map(tried),
+            history: all.snapshots.iter().take(HISTORY).rev().map(size).collect(),
+        }
+    }
+}
+
+/// A shop that the configuration does not have backed up.
+fn off(shop: &ShopSettings) -> ShopBackups {
+    ShopBackups {
+        shop: shop.id.clone(),
+        state: BackupState::Off,
+        since_ms: None,
+        lose_at_most_ms: 0,
+        back_within_ms: 0,
+        places: Vec::new(),
+        newest: None,
+        next_ms: None,
+        running: None,
+        last_run: None,
+        history: Vec::new(),
+    }
+}
+
+fn place(to: &RepositorySettings, page: &Page, known: &[KnownRepository]) -> BackupPlace {
+    let name = to.to_string();
+    let checked = known.iter().find(|known| known.place == name).and_then(|known| known.checked);
+    let was_there = known.iter().any(|known| known.place == name);
+    let listing = page.listing.as_ref();
+    // That it is still to be made is no trouble.
+    let trouble = page.trouble.clone().filter(|trouble| was_there || !is_not_there(trouble));
+    BackupPlace {
+        kind: match to {
+            RepositorySettings::Folder(_) => "folder",
+            RepositorySettings::S3 { .. } => "s3",
+            RepositorySettings::Sftp(_) => "sftp",
+        }
+        .to_owned(),
+        place: name,
+        looked_ms: listing.map(|(at_ms, _)| *at_ms),
+        trouble: trouble.map(Trouble::from),
+        snapshots: listing.map(|(_, listing)| listing.snapshots.len() as u64),
+        newest_ms: listing.and_then(|(_, listing)| listing.snapshots.last()).map(|row| row.at_ms),
+        bytes: listing.map(|(_, listing)| listing.bytes),
+        checked_ms: checked.map(|(at_ms, _)| at_ms),
+        damaged: checked.map(|(_, damaged)| damaged),
+    }
+}
+
+fn tried(run: RunSummary) -> BackupRun {
+    let trouble = run.cause.map(|cause| {
+        let message = cause.message.unwrap_or_default();
+        match cause.reason {
+            Some(reason) => Trouble::new(reason, message),
+            None => Trouble { code: "said".to_owned(), params: kernel::Params::new(), message },
+        }
+    });
+    let (run_id, state) = (run.id.to_string(), run.state.code().to_owned());
+    BackupRun { run: run_id, state, ended_ms: run.ended_at_ms, trouble }
+}
+
+fn size(row: &SnapshotRow) -> BackupSize {
+    let SnapshotRow { at_ms, bytes, added_bytes, took_ms, .. } = *row;
+    BackupSize { at_ms, bytes, added_bytes, took_ms }
+}
+
+/// The newest that a repository lists: `None` when that is not known, `Some(None)` when there is none.
+#[expect(clippy::option_option, reason = "not known is not the same as none")]
+fn newest_of(page: &Page) -> Option<Option<i64>> {
+    match (&page.listing, &page.trouble) {
+        (Some((_, listing)), _) => Some(listing.snapshots.last().map(|row| row.at_ms)),
+        (None, Some(trouble)) if is_not_there(trouble) => Some(None),
+        (None, _) => None,
+    }
+}
+
+/// When the next backup is due, in unix milliseconds, the past included.
+fn next(
+    schedule: BackupSchedule,
+    zone: &TimeZone,
+    newest_ms: Option<i64>,
+    again_ms: Option<i64>,
+    now_ms: i64,
+) -> i64 {
+    // A backup from the future is none to wait for.
+    let newest_ms = newest_ms.filter(|newest| *newest <= now_ms + HOUR_MS);
+    let due = newest_ms.map_or(now_ms, |newest| match schedule {
+        BackupSchedule::Every { ms } => {
+            newest.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX))
+        }
+        BackupSchedule::Daily { minute } => daily(minute, zone, newest),
+    });
+    again_ms.map_or(due, |again| due.max(again))
+}
+
+/// The first time after `since_ms` at which a clock in this zone shows that minute of the day.
+fn daily(minute: u32, zone: &TimeZone, since_ms: i64) -> i64 {
+    let day = at(since_ms).to_zoned(zone.clone()).date();
+    let hour = i8::try_from(minute / 60).unwrap_or(0);
+    let time = Time::new(hour, i8::try_from(minute % 60).unwrap_or(0), 0, 0);
+    let time = time.expect("invariant: a minute of the day is a time");
+    (0..3)
+        .filter_map(|days| day.checked_add(SignedDuration::from_hours(24 * days)).ok())
+        // An hour that is left out is the one after it; one that comes twice begins the first time.
+        .filter_map(|day| zone.to_zoned(day.to_datetime(time)).ok())
+        .map(|moment| moment.timestamp().as_millisecond())
+        .find(|moment| *moment > since_ms)
+        .unwrap_or(since_ms + DAY_MS)
+}
+
+fn zone_of(shop: &ShopSettings) -> TimeZone {
+    TimeZone::get(&shop.time_zone).unwrap_or(TimeZone::UTC)
+}
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-22 12:00 UTC.
+    const NOON_MS: i64 = 1_795_348_800_000;
+
+    #[test]
+    fn the_next_backup_follows_from_the_newest() {
+        let check = |schedule, newest_ms, again_ms, expect_minutes: i64| {
+            let next = next(schedule, &TimeZone::UTC, newest_ms, again_ms, NOON_MS);
+            assert_eq!((next - NOON_MS) / MINUTE_MS, expect_minutes, "{schedule:?} {newest_ms:?}");
+        };
+        let every = BackupSchedule::Every { ms: 6 * 60 * 60 * 1000 };
+        check(every, None, None, 0);
+        check(every, Some(NOON_MS - 2 * HOUR_MS), None, 240);
+        check(every, Some(NOON_MS - 8 * HOUR_MS), None, -120);
+        check(every, Some(NOON_MS - 8 * HOUR_MS), Some(NOON_MS + MINUTE_MS), 1);
+        check(every, Some(NOON_MS + DAY_MS), None, 0);
+        let at_two = BackupSchedule::Daily { minute: 150 };
+        check(at_two, Some(NOON_MS - HOUR_MS), None, 14 * 60 + 30);
+        check(at_two, Some(NOON_MS - DAY_MS), None, -(9 * 60 + 30));
+        let vienna = TimeZone::get("Europe/Vienna").unwrap();
+        assert_eq!(daily(150, &vienna, NOON_MS) - NOON_MS, 13 * HOUR_MS + 30 * MINUTE_MS);
+        // On the 29th of March 2026 clocks jump from 02:00 to 03:00: 02:30 is 03:30 there.
+        let before: Timestamp = "2026-03-28T12:00:00Z".parse().unwrap();
+        let expect: Timestamp = "2026-03-29T01:30:00Z".parse().unwrap();
+        assert_eq!(daily(150, &vienna, before.as_millisecond()), expect.as_millisecond());
+    }
+
+    #[test]
+    fn failures_wait_ever_longer() {
+        let run = |id: i64, state: &str| -> RunSummary {
+            serde_json::from_value(serde_json::json!({
+                "id": id, "kind": BACK_UP, "shop": "lamps", "params": {}, "state": state,
+                "actor": Actor::Storewarden, "created_at_ms": 0, "began_at_ms": 0,
+                "ended_at_ms": 1_000, "cause": null, "done": 0, "steps": 1,
+            }))
+            .unwrap()
+        };
+        let check = |states: &[&str], expect: Option<i64>| {
+            let runs = (1..).zip(states).map(|(id, state)| run(id, state)).collect();
+            assert_eq!(Tries::of(runs, BACK_UP).again_ms().map(|ms| ms - 1_000), expect);
+        };
+        check(&[], None);
+        check(&["done", "failed"], None);
+        check(&["failed", "done"], Some(MINUTE_MS));
+        check(&["failed", "failed", "failed", "done"], Some(4 * MINUTE_MS));
+        check(&["failed"; 9], Some(HOUR_MS));
+        check(&["cancelled", "failed"], Some(MINUTE_MS));
+    }
+}

@@ -1,0 +1,90 @@
+//! Starts workers and hears what they say.
+
+use super::Backups;
+use crate::backup_worker::{Done, Event, Job, MARK, Trouble, story};
+use host::process::{Process, Spawn, Stdin};
+use std::{os::fd::OwnedFd, os::unix::net::UnixStream as Pair, time::Duration};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::UnixStream,
+};
+
+/// What a worker may know of our environment: where programs, keys and temporary files are, and in
+/// which language to say what goes wrong.
+const PASSED_ON: [&str; 8] =
+    ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "SSH_AUTH_SOCK", "RUST_LOG"];
+/// It has said its last word and has nothing more to do.
+const END_GRACE: Duration = Duration::from_secs(5);
+/// A line that is longer is no worker's.
+const LINE_BYTES: u64 = 256 << 20;
+
+/// For jobs whose progress nobody wants to hear of.
+pub(super) fn unheard(_: &Event) {}
+
+impl Backups {
+    /// Has a worker do one thing. Dropped, it ends the worker.
+    ///
+    /// # Errors
+    /// What the worker says went wrong, or that it ended without a word.
+    pub(super) async fn work(
+        &self,
+        job: Job,
+        heard: &(dyn Fn(&Event) + Sync),
+    ) -> Result<Done, Box<Trouble>> {
+        let (mut process, stream) = self.start().map_err(|why| not_started(&why))?;
+        let (reading, mut writing) = stream.into_split();
+        let mut line = serde_json::to_vec(&job).expect("invariant: our own types are JSON");
+        drop(job);
+        line.push(b'\n');
+        let told = writing.write_all(&line).await;
+        line.fill(0);
+        // One that has ended already says why by its end.
+        let mut lines = BufReader::new(tokio::io::AsyncReadExt::take(reading, LINE_BYTES)).lines();
+        let mut outcome = None;
+        while let Ok(Some(line)) = lines.next_line().await {
+            match serde_json::from_str(&line) {
+                Ok(Event::Done(done)) => outcome = Some(Ok(*done)),
+                Ok(Event::Failed(trouble)) => outcome = Some(Err(Box::new(trouble))),
+                Ok(event) => heard(&event),
+                Err(error) => tracing::warn!(%error, "a worker said something that nobody knows"),
+            }
+            if outcome.is_some() {
+                break;
+            }
+        }
+        drop(writing);
+        drop(lines);
+        let ended = process.stop(END_GRACE).await;
+        outcome.unwrap_or_else(|| {
+            let how = match (ended, told) {
+                (Ok(status), _) => status.to_string(),
+                (Err(error), _) => story(&error),
+            };
+            let said = [("how", how.as_str().into())];
+            let message = format!("the worker ended without a word: {how}");
+            Err(Box::new(Trouble::new("worker_ended", said, message).for_now()))
+        })
+    }
+
+    fn start(&self) -> Result<(Process, UnixStream), String> {
+        let failed = |error: std::io::Error| error.to_string();
+        let (ours, its) = Pair::pair().map_err(failed)?;
+        ours.set_nonblocking(true).map_err(failed)?;
+        let environment = PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        let mut spawn = Spawn::new(&self.program)
+            .arg("backup-worker")
+            .clear_env()
+            .env(MARK, &self.state)
+            .stdin(Stdin::Descriptor(OwnedFd::from(its)));
+        for (name, value) in environment {
+            spawn = spawn.env(name, value);
+        }
+        let process = spawn.start().map_err(|error| story(&error))?;
+        Ok((process, UnixStream::from_std(ours).map_err(failed)?))
+    }
+}
+
+fn not_started(why: &str) -> Box<Trouble> {
+    let message = format!("start a worker: {why}");
+    Box::new(Trouble::new("worker_not_started", [("error", why.into())], message).for_now())
+}

@@ -1,0 +1,191 @@
+//! How it stands with the backups of every shop, judged by what their repositories themselves list.
+//!
+//! Who looks into repositories tells it here; nothing is taken from runs but whether the last one
+//! failed. A list that could not be had is unknown, and no older one stands for it.
+
+use kernel::{Params, ShopId, plan::Reason};
+use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Mutex, PoisonError};
+use utoipa::ToSchema;
+
+/// A handle on how it stands; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Backups(Arc<Mutex<BackupsStanding>>);
+
+/// How it stands with the backups of all shops.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BackupsStanding {
+    /// In the configuration's order.
+    pub shops: Vec<ShopBackups>,
+}
+
+/// Backups of one shop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ShopBackups {
+    #[schema(value_type = String)]
+    pub shop: ShopId,
+    pub state: BackupState,
+    /// Since when it is late or failing.
+    pub since_ms: Option<i64>,
+    /// The newest whole backup must not be older.
+    pub lose_at_most_ms: u64,
+    /// The shop is to be back after so long at most.
+    pub back_within_ms: u64,
+    /// The places of its repositories, in the configuration's order.
+    pub places: Vec<BackupPlace>,
+    /// Of all places the newest.
+    pub newest: Option<SnapshotRow>,
+    /// When the next backup begins by itself; null: not as things stand.
+    pub next_ms: Option<i64>,
+    /// The change that backs it up at the moment.
+    pub running: Option<String>,
+    /// The last backup that was tried, and what became of it.
+    pub last_run: Option<BackupRun>,
+    /// What the backups of the last months held, the oldest first.
+    pub history: Vec<BackupSize>,
+}
+
+/// What is known of a shop's backups now. Unknown is no kind of ok.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupState {
+    /// The configuration does not say where to.
+    Off,
+    Ok,
+    /// The newest whole backup is older than it must not be.
+    Late,
+    /// There is none yet.
+    Never,
+    /// The last try failed; what is there is not too old.
+    Failing,
+    /// No repository could be listed, or not since a while.
+    Unknown,
+}
+
+/// One repository.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BackupPlace {
+    /// As the configuration names it, without secrets.
+    pub place: String,
+    /// `folder`, `s3` or `sftp`.
+    pub kind: String,
+    /// When it was last listed.
+    pub looked_ms: Option<i64>,
+    /// Why it could not be listed the last time.
+    pub trouble: Option<Trouble>,
+    /// Whole backups in it; null: not known.
+    pub snapshots: Option<u64>,
+    pub newest_ms: Option<i64>,
+    /// What it takes, as far as its files were counted.
+    pub bytes: Option<u64>,
+    /// The last time its data were read again, and how much was found damaged.
+    pub checked_ms: Option<i64>,
+    pub damaged: Option<u64>,
+}
+
+/// What went wrong, as a code with parameters and as a sentence in English.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Trouble {
+    pub code: String,
+    #[schema(value_type = std::collections::BTreeMap<String, serde_json::Value>)]
+    pub params: Params,
+    pub message: String,
+}
+
+/// A try to back up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BackupRun {
+    pub run: String,
+    /// Of the run: `done`, `failed`, …
+    pub state: String,
+    pub ended_ms: Option<i64>,
+    pub trouble: Option<Trouble>,
+}
+
+/// One backup in the history of sizes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BackupSize {
+    pub at_ms: i64,
+    /// Of everything in it.
+    pub bytes: Option<u64>,
+    /// What it added to the repository.
+    pub added_bytes: Option<u64>,
+    pub took_ms: Option<i64>,
+}
+
+/// One backup.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SnapshotRow {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// When it began.
+    pub at_ms: i64,
+    pub files: Option<u64>,
+    /// Of everything in it.
+    pub bytes: Option<u64>,
+    /// What it added to the repository, packed.
+    pub added_bytes: Option<u64>,
+    pub took_ms: Option<i64>,
+    pub tags: Vec<String>,
+    /// Whole paths of what was backed up; of databases their dumps' folders.
+    pub paths: Vec<String>,
+    pub databases: Vec<DatabaseRow>,
+    /// The places that have it.
+    pub places: Vec<String>,
+}
+
+/// A database in a backup.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DatabaseRow {
+    pub name: String,
+    pub tables: Option<u64>,
+}
+
+/// The backups of a shop, the newest first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Snapshots {
+    pub snapshots: Vec<SnapshotRow>,
+    /// As of when; null: not listed yet.
+    pub looked_ms: Option<i64>,
+    /// Places that could not be listed: what they have is not here.
+    pub unknown: Vec<String>,
+}
+
+/// A folder of a backup.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SnapshotFolder {
+    pub path: String,
+    /// Sorted by name, folders first.
+    pub entries: Vec<SnapshotEntry>,
+    /// Entries there are; more than are here.
+    pub total: u64,
+}
+
+/// A file, folder or link of a backup.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SnapshotEntry {
+    pub name: String,
+    /// `file`, `folder`, `link` or `other`.
+    pub kind: String,
+    /// Of a file.
+    pub size_bytes: Option<u64>,
+    pub modified_ms: i64,
+}
+
+impl Backups {
+    #[must_use]
+    pub fn standing(&self) -> BackupsStanding {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn tell(&self, standing: BackupsStanding) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = standing;
+    }
+}
+
+impl Trouble {
+    #[must_use]
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { code: reason.code, params: reason.params, message: message.into() }
+    }
+}

@@ -1,0 +1,133 @@
+//! Checks of a shop's backups, by what its repositories list.
+
+use super::Sign;
+use crate::backups::{BackupPlace, BackupState, ShopBackups, Trouble};
+use kernel::Level;
+
+pub(super) fn signs(backups: &ShopBackups) -> Vec<Sign> {
+    let places = backups.places.iter();
+    let own = [state_sign(backups), failed_sign(backups)];
+    let of_places = places.flat_map(|place| [unknown_sign(place), damaged_sign(place)]);
+    own.into_iter().chain(of_places).flatten().collect()
+}
+
+fn state_sign(backups: &ShopBackups) -> Option<Sign> {
+    match backups.state {
+        BackupState::Late => {
+            let newest_ms = backups.newest.as_ref().map_or(0, |newest| newest.at_ms);
+            let sign = Sign::new("backup_late", Level::Broken).with("newest_ms", newest_ms);
+            let sign = sign.with("lose_at_most_ms", backups.lose_at_most_ms);
+            Some(backups.since_ms.into_iter().fold(sign, Sign::since))
+        }
+        BackupState::Never => Some(Sign::new("backup_missing", Level::Attention)),
+        _ => None,
+    }
+}
+
+/// The last try failed, and nothing has come since that would make up for it.
+fn failed_sign(backups: &ShopBackups) -> Option<Sign> {
+    let run = backups.last_run.as_ref().filter(|run| run.state == "failed")?;
+    let ended_ms = run.ended_ms.unwrap_or(i64::MAX);
+    if backups.newest.as_ref().is_some_and(|newest| newest.at_ms >= ended_ms) {
+        return None;
+    }
+    let sign = Sign::new("backup_failed", Level::Attention).with("run", run.run.as_str());
+    let error = run.trouble.as_ref().map_or("unknown", |trouble| trouble.message.as_str());
+    let sign = run.ended_ms.into_iter().fold(sign.with("error", error), Sign::since);
+    Some(match &run.trouble {
+        Some(Trouble { code, .. }) => sign.with("code", code.as_str()),
+        None => sign,
+    })
+}
+
+fn unknown_sign(place: &BackupPlace) -> Option<Sign> {
+    let trouble = place.trouble.as_ref()?;
+    let sign = Sign::new("backup_unknown", Level::Attention).about(place.place.as_str());
+    let sign = sign.with("place", place.place.as_str()).with("code", trouble.code.as_str());
+    Some(sign.with("error", trouble.message.as_str()))
+}
+
+fn damaged_sign(place: &BackupPlace) -> Option<Sign> {
+    let damaged = place.damaged.filter(|damaged| *damaged > 0)?;
+    let sign = Sign::new("backup_damaged", Level::Broken).about(place.place.as_str());
+    let sign = sign.with("place", place.place.as_str()).with("count", damaged);
+    Some(place.checked_ms.into_iter().fold(sign, Sign::since))
+}
+
+/// Whether something is not known that these checks would tell: what they do not find is not gone.
+pub(crate) fn is_blind(backups: Option<&ShopBackups>) -> bool {
+    backups.is_some_and(|backups| backups.state == BackupState::Unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backups::{BackupRun, SnapshotRow};
+    use kernel::Params;
+
+    fn backups(state: BackupState) -> ShopBackups {
+        ShopBackups {
+            shop: "lamps".parse().unwrap(),
+            state,
+            since_ms: Some(50),
+            lose_at_most_ms: 100,
+            back_within_ms: 100,
+            places: vec![BackupPlace {
+                place: "/b".into(),
+                kind: "folder".into(),
+                looked_ms: Some(1),
+                trouble: None,
+                snapshots: Some(1),
+                newest_ms: Some(5),
+                bytes: Some(9),
+                checked_ms: None,
+                damaged: None,
+            }],
+            newest: Some(SnapshotRow {
+                id: "0a".into(),
+                at_ms: 5,
+                files: None,
+                bytes: None,
+                added_bytes: None,
+                took_ms: None,
+                tags: Vec::new(),
+                paths: Vec::new(),
+                databases: Vec::new(),
+                places: Vec::new(),
+            }),
+            next_ms: None,
+            running: None,
+            last_run: None,
+            history: Vec::new(),
+        }
+    }
+
+    fn check(backups: &ShopBackups, expect: &[&str]) {
+        let said: Vec<String> = signs(backups).iter().map(Sign::id).collect();
+        assert_eq!(said, expect);
+    }
+
+    #[test]
+    fn what_is_known_of_backups_becomes_findings() {
+        check(&backups(BackupState::Ok), &[]);
+        check(&backups(BackupState::Off), &[]);
+        check(&backups(BackupState::Late), &["backup_late"]);
+        check(&backups(BackupState::Never), &["backup_missing"]);
+        let failed = |ended_ms| {
+            let (run, state) = ("7".into(), "failed".into());
+            let last_run = Some(BackupRun { run, state, ended_ms: Some(ended_ms), trouble: None });
+            ShopBackups { last_run, ..backups(BackupState::Ok) }
+        };
+        check(&failed(9), &["backup_failed"]);
+        // A backup that began after it ended makes up for it.
+        check(&failed(4), &[]);
+        let mut damaged = backups(BackupState::Ok);
+        damaged.places[0].damaged = Some(2);
+        check(&damaged, &["backup_damaged:/b"]);
+        let mut unknown = backups(BackupState::Unknown);
+        let (code, params, message) = ("storage_full".into(), Params::new(), "full".into());
+        unknown.places[0].trouble = Some(Trouble { code, params, message });
+        check(&unknown, &["backup_unknown:/b"]);
+        assert!(is_blind(Some(&unknown)) && !is_blind(None));
+    }
+}
