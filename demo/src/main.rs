@@ -202,6 +202,7 @@ async fn run(arguments: RunArguments) -> Result<()> {
         capacity: arguments.capacity,
         per_minute: arguments.customers,
         restart_after: Some(RESTART_AFTER),
+        backs_up: true,
         more_settings: REMEDY.to_owned(),
         ..StageOptions::new(program)
     })

@@ -39,6 +39,7 @@ use tokio::{
 use database::{Database, Lease};
 pub use faults::Fault;
 use faults::Faults;
+pub(crate) use lamp::pictures;
 use reply::Failure;
 
 use crate::stage::OrderRow;

@@ -4,6 +4,7 @@
 //! The demonstration plays on it, and so do the end-to-end tests. It knows Storewarden only as a
 //! user does: a program, a configuration file, an API.
 
+mod backup;
 mod database;
 mod instance;
 mod play;
@@ -70,6 +71,8 @@ pub struct StageOptions {
     pub edge_settings: String,
     /// Lines of TOML added to the shop's table.
     pub shop_settings: String,
+    /// Backs the shop up every few minutes, with its pictures, into the stage's own folder.
+    pub backs_up: bool,
     /// Tables of TOML added at the end.
     pub more_settings: String,
     /// Customers a minute; 0 for none until somebody turns them up.
@@ -95,6 +98,7 @@ impl StageOptions {
             capacity: 64,
             edge_settings: String::new(),
             shop_settings: String::new(),
+            backs_up: false,
             more_settings: String::new(),
             per_minute: 30,
             pace: 1.0,
@@ -130,13 +134,18 @@ impl Stage {
 
         let storewarden = match &options.storewarden {
             Some(program) => {
+                let backup = match options.backs_up {
+                    true => backup::prepare(&directory)?,
+                    false => String::new(),
+                };
+                let shop_settings = format!("{}\n{backup}", options.shop_settings);
                 let configuration = storewarden::Configuration {
                     platform: play.platform(),
                     probe: play.probe(),
                     database: play.url_for_reading(),
                     instances: &instances,
                     edge_settings: &options.edge_settings,
-                    shop_settings: &options.shop_settings,
+                    shop_settings: &shop_settings,
                     more_settings: &options.more_settings,
                 };
                 let storewarden = Storewarden::new(program, &directory, &configuration)?;
@@ -171,6 +180,20 @@ impl Stage {
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// The folder of the shop's pictures, and the one that they are restored to.
+    #[must_use]
+    pub fn pictures(&self) -> (PathBuf, PathBuf) {
+        (backup::media(&self.directory), backup::restored(&self.directory))
+    }
+
+    /// Turns one bit of the backups around.
+    ///
+    /// # Errors
+    /// When there is none yet.
+    pub fn damage_backup(&self) -> Result<()> {
+        backup::damage(&self.directory)
     }
 
     #[must_use]

@@ -50,7 +50,7 @@ const fn act(
     Act { id, title, what, look_at, button, undo: None, undo_button: None, fits: Fits::Every }
 }
 
-pub(super) const ACTS: [Act; 12] = [
+pub(super) const ACTS: [Act; 14] = [
     Act {
         undo: Some("start-instance"),
         undo_button: Some("Start it now"),
@@ -104,6 +104,26 @@ pub(super) const ACTS: [Act; 12] = [
             "Proposes a change of the configuration: an address for help on the page that visitors see when the shop is away.",
             "Changes: the run waits for you, with the difference it makes. Approve it; then take it back with Undo.",
             "Propose it",
+        )
+    },
+    Act {
+        fits: Fits::WithStorewarden,
+        ..act(
+            "take-backup",
+            "Take a backup and restore from it",
+            "Backs the shop up, its database as of one moment and its pictures, and restores the pictures into a folder beside the live ones.",
+            "Backups: the newest is of now; look into it down to a single picture. Changes: both runs, with bytes, rate and time left.",
+            "Back up and restore",
+        )
+    },
+    Act {
+        fits: Fits::WithStorewarden,
+        ..act(
+            "damage-backup",
+            "Damage a backup",
+            "Turns one bit of the repository around, as a disk does that grows old, and has every byte of it read again. What is damaged stays so in this demonstration.",
+            "Changes: the run fails and names the files that need what is damaged. Backups and Incidents say so as well; a backup that is there is not taken for one that can be restored.",
+            "Damage it",
         )
     },
     Act {

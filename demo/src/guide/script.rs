@@ -53,6 +53,12 @@ pub(super) async fn perform(
         "redeploy-and-die" => {
             return begin(prompter, "redeploy-and-die", "The new version is being deployed");
         }
+        "take-backup" => {
+            return begin(prompter, "take-backup", "The shop is being backed up");
+        }
+        "damage-backup" => {
+            return begin(prompter, "damage-backup", "A bit of the backups was turned around");
+        }
         "propose-change" => {
             let run = storewarden(stage)?.propose_contact().await?;
             format!("Run {run} waits for your yes, in Changes")
@@ -135,6 +141,8 @@ fn begin(prompter: &Arc<Prompter>, act: &'static str, said: &str) -> Result<Stri
         let done = match act {
             "redeploy" => redeploy(&owned, false).await,
             "redeploy-and-die" => redeploy(&owned, true).await,
+            "take-backup" => back_up_and_restore(&owned).await,
+            "damage-backup" => damage_backup(&owned).await,
             _ => stop_both(&owned).await,
         };
         if let Err(error) = done {
@@ -143,6 +151,29 @@ fn begin(prompter: &Arc<Prompter>, act: &'static str, said: &str) -> Result<Stri
         lock(&owned.busy).remove(act);
     });
     Ok(said.to_owned())
+}
+
+/// Backs up, and restores the pictures beside those that visitors see.
+async fn back_up_and_restore(prompter: &Prompter) -> Result<()> {
+    let storewarden = storewarden(&prompter.stage)?;
+    let is_done = |run: &Value| run["state"] == "done";
+    let run = storewarden.begin_backup().await?;
+    storewarden.run_reaches(&run, is_done).await?;
+    let (pictures, restored) = prompter.stage.pictures();
+    let run = storewarden.begin_restore(&pictures, &restored).await?;
+    storewarden.run_reaches(&run, is_done).await?;
+    prompter.say(&format!("The pictures are in {} as well", restored.display()));
+    Ok(())
+}
+
+/// Spoils the backups, and has them read again.
+async fn damage_backup(prompter: &Prompter) -> Result<()> {
+    let storewarden = storewarden(&prompter.stage)?;
+    prompter.stage.damage_backup()?;
+    let run = storewarden.begin_verification().await?;
+    storewarden.run_reaches(&run, |run| run["state"] == "failed").await?;
+    prompter.say(&format!("Run {run} has found it, and names the files: see Changes"));
+    Ok(())
 }
 
 async fn stop_both(prompter: &Prompter) -> Result<()> {

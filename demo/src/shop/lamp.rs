@@ -25,6 +25,11 @@ pub(crate) fn picture(slug: &str) -> Option<String> {
     LAMPS.iter().find(|lamp| lamp.slug == slug).map(draw)
 }
 
+/// Every picture with the name of its lamp.
+pub(crate) fn pictures() -> impl Iterator<Item = (&'static str, String)> {
+    LAMPS.iter().map(|lamp| (lamp.slug, draw(lamp)))
+}
+
 /// Draws on a canvas of 400 by 480; the drawing of a lamp refers to the gradients `shade`, `metal`,
 /// `glass`, `beam` and `rise` by name.
 fn draw(lamp: &Lamp) -> String {

@@ -232,15 +232,18 @@ impl Server {
         let statements = match self {
             Self::Postgres(_) => vec![format!(
                 "do $$ begin if not exists (select from pg_roles where rolname = '{READER}') then \
-                 create role {READER} login connection limit 4; end if; end $$; \
+                 create role {READER} login connection limit 8; end if; end $$; \
                  grant pg_read_all_data to {READER}; \
                  alter role {READER} set default_transaction_read_only = on"
             )],
             Self::MariaDb(_) => vec![
                 format!(
-                    "create user if not exists '{READER}'@'127.0.0.1' with max_user_connections 4"
+                    "create user if not exists '{READER}'@'127.0.0.1' with max_user_connections 8"
                 ),
-                format!("grant select on {DATABASE}.* to '{READER}'@'127.0.0.1'"),
+                format!(
+                    "grant select, show view, trigger, event, lock tables on {DATABASE}.* \
+                     to '{READER}'@'127.0.0.1'"
+                ),
             ],
         };
         for statement in statements {

@@ -249,6 +249,33 @@ impl Storewarden {
         self.begin(&json!({ "kind": "apply_configuration", "text": text })).await
     }
 
+    /// Begins to back the shop up; the run's id.
+    ///
+    /// # Errors
+    /// As [`Storewarden::begin_redeploy`].
+    pub async fn begin_backup(&self) -> Result<String> {
+        self.begin(&json!({ "kind": "back_up", "shop": SHOP })).await
+    }
+
+    /// Begins to restore a folder of the newest backup into another; the run's id.
+    ///
+    /// # Errors
+    /// As [`Storewarden::begin_redeploy`].
+    pub async fn begin_restore(&self, path: &Path, target: &Path) -> Result<String> {
+        self.begin(&json!({
+            "kind": "restore_backup", "shop": SHOP, "path": path, "target": target,
+        }))
+        .await
+    }
+
+    /// Begins to read every byte of the backups again; the run's id.
+    ///
+    /// # Errors
+    /// As [`Storewarden::begin_redeploy`].
+    pub async fn begin_verification(&self) -> Result<String> {
+        self.begin(&json!({ "kind": "verify_backup", "shop": SHOP, "all": true })).await
+    }
+
     /// Previews a plan and starts it; the run's id.
     async fn begin(&self, wish: &Value) -> Result<String> {
         let preview = self.ask("POST", "/plans", Some(wish)).await?;

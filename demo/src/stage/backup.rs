@@ -1,0 +1,54 @@
+//! What there is to back up beside the database, where backups go, and how to spoil one.
+
+use crate::shop::pictures;
+use anyhow::{Context as _, Result};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// The pictures of the shop, as files.
+pub(super) fn media(directory: &Path) -> PathBuf {
+    directory.join("pictures")
+}
+
+fn repository(directory: &Path) -> PathBuf {
+    directory.join("backups")
+}
+
+/// Where pictures come back to, beside those that are there.
+pub(super) fn restored(directory: &Path) -> PathBuf {
+    directory.join("pictures-restored")
+}
+
+/// Writes the shop's pictures as files, and gives what the configuration says of them.
+pub(super) fn prepare(directory: &Path) -> Result<String> {
+    let (media, repository) = (media(directory), repository(directory));
+    fs::create_dir_all(&media).with_context(|| format!("make {}", media.display()))?;
+    for (name, picture) in pictures() {
+        fs::write(media.join(format!("{name}.svg")), picture).context("write a picture")?;
+    }
+    Ok(format!(
+        "media = {media:?}\nbackup = {{ to = {repository:?}, every = \"3m\", lose_at_most = \"15m\" }}\n"
+    ))
+}
+
+/// Turns one bit around in the longest file of data, as a disk does that grows old.
+pub(super) fn damage(directory: &Path) -> Result<()> {
+    let mut packs = Vec::new();
+    for folder in
+        fs::read_dir(repository(directory).join("data")).context("there is no backup yet")?
+    {
+        for pack in fs::read_dir(folder?.path())? {
+            let pack = pack?;
+            packs.push((pack.metadata()?.len(), pack.path()));
+        }
+    }
+    let (length, pack) = packs.into_iter().max().context("there is no backup yet")?;
+    let mut bytes = fs::read(&pack)?;
+    bytes[usize::try_from(length / 2)?] ^= 1;
+    // Packs are read-only; a new file takes the place of the old one.
+    let new = pack.with_extension("new");
+    let written = fs::write(&new, bytes).and_then(|()| fs::rename(&new, &pack));
+    written.map_err(|error: io::Error| error).with_context(|| format!("spoil {}", pack.display()))
+}
