@@ -137,6 +137,7 @@ impl Writer {
         self.database(shop, &id);
         self.front(shop, &id);
         self.folders(shop);
+        self.backup(shop, &id);
         self.shops.insert(id);
     }
 
@@ -295,11 +296,29 @@ impl Writer {
     }
 
     fn folders(&mut self, shop: &DetectedShop) {
-        for (what, folders) in [("Pictures", &shop.media), ("Logs", &shop.logs)] {
-            for folder in folders {
-                self.comment(&format!("{what}: {}", folder.display()));
-            }
+        for folder in &shop.logs {
+            self.comment(&format!("Logs: {}", folder.display()));
         }
+    }
+
+    /// Where to is a person's to say, and the table comes last: what follows it would be in it.
+    fn backup(&mut self, shop: &DetectedShop, id: &str) {
+        self.line("");
+        self.comment(
+            "To have it backed up every day, say where to, and take the `# ` off these lines:",
+        );
+        let shown = |path: &std::path::Path| quoted(&path.display().to_string());
+        let media: Vec<String> = shop.media.iter().map(|path| shown(path)).collect();
+        if !media.is_empty() {
+            self.comment(&format!("media = [{}]", media.join(", ")));
+        }
+        if let Some(folder) = &shop.folder {
+            self.comment(&format!("code = {}", shown(folder)));
+        }
+        self.comment(&format!("[shop.{id}.backup]"));
+        self.comment(&format!(
+            "to = \"s3://bucket/{id}\" # or \"sftp://…\", or a folder of another disk"
+        ));
     }
 
     fn example(&mut self) {
