@@ -107,6 +107,10 @@ async fn a_package_serves_through_upgrades_and_ways_back() -> Result<()> {
     visitors.see(20).await?;
     visitors.leave()?;
 
+    // Not even when supervisor and edge are killed is whoever comes then refused.
+    machine.run(&format!("systemctl kill --signal=KILL {EDGE}"))?;
+    visit(&machine.container.network()).await?;
+
     is_removed(&machine)
 }
 
