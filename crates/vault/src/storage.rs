@@ -174,8 +174,7 @@ pub trait Storage: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`VaultError::Missing`], [`VaultError::Storage`].
-    fn keep_until(&self, file: FileName, until_ms: i64) -> Result<bool, VaultError> {
-        let _ = (file, until_ms);
+    fn keep_until(&self, _file: FileName, _until_ms: i64) -> Result<bool, VaultError> {
         Ok(false)
     }
 

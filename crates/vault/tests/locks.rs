@@ -14,13 +14,13 @@ use outbound::{
 use std::{
     path::Path,
     sync::Arc,
-    thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use testkit::{Credentials, Seaweed};
+use tokio::runtime::Handle;
 use vault::{
     Repository, VaultError, backup, check, extend, prune, restore,
-    storage::{Fault, FileKind, FileName, LockMode, ObjectLock, Objects, Past, Storage, WriteOnly},
+    storage::{Fault, FileName, LockMode, ObjectLock, Objects, Past, Storage, WriteOnly},
 };
 
 const DAY: Duration = Duration::from_hours(24);
@@ -55,27 +55,23 @@ fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
 }
 
-/// A bucket with object lock, once the server is ready to make one.
-fn make_bucket(server: &Seaweed) {
-    let begun = Instant::now();
-    while let Err(error) = objects(server, Seaweed::OWNER, "").make_bucket(true) {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{}", error.story());
-        thread::sleep(Duration::from_millis(50));
-    }
-    let file = FileName::new(FileKind::Lock, vault::Id::of(b"lamp"));
-    let owner = objects(server, Seaweed::OWNER, "ready");
-    while let Err(error) = owner.write(file, Bytes::from_static(b"lamp")) {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{}", error.story());
-    }
+/// A bucket with object lock, once the server is ready to make one and to keep something in it.
+async fn make_bucket(server: &Seaweed, client: &Client) {
+    let bucket = Bucket::new(settings(server, Seaweed::OWNER, "ready"), client.clone());
+    let limit = Duration::from_secs(60);
+    testkit::wait_until("a bucket", limit, async || bucket.make(true, now_ms()).await).await;
+    let put = async || {
+        bucket.put("lamp", Bytes::from_static(b"lamp"), Keeping::default(), now_ms()).await
+    };
+    testkit::wait_until("an object", limit, put).await;
 }
 
 /// Times of versions are told in seconds: gives one that lies after all that was and before all that
 /// will be.
-fn a_moment_between() -> i64 {
+async fn a_moment_between() -> i64 {
     let moment_ms = now_ms();
-    while now_ms() < moment_ms + 1100 {
-        thread::sleep(Duration::from_millis(10));
-    }
+    let has_passed = async || if now_ms() > moment_ms + 1100 { Ok(()) } else { Err(now_ms()) };
+    testkit::wait_until("another second", Duration::from_secs(60), has_passed).await;
     moment_ms
 }
 
@@ -89,13 +85,13 @@ fn check_clean(storage: Arc<dyn Storage>) -> Repository {
 #[tokio::test]
 async fn a_host_that_was_taken_over_cannot_destroy_what_it_wrote() {
     let Some(server) = Seaweed::start(Path::new(env!("CARGO_TARGET_TMPDIR"))).await else { return };
+    let client = Client::new(&ClientOptions::default()).unwrap();
+    make_bucket(&server, &client).await;
     let work = move || {
-        make_bucket(&server);
         suite(&objects(&server, Seaweed::OWNER, "suite"), true);
         suite(&WriteOnly::new(Arc::new(objects(&server, Seaweed::HOST, "only"))), false);
-        let client = Client::new(&ClientOptions::default()).unwrap();
         let raw = |who| Bucket::new(settings(&server, who, "shop"), client.clone());
-        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let runtime = Handle::current();
         let policy = POLICY.to_owned();
         runtime.block_on(raw(Seaweed::OWNER).set_policy(policy, now_ms())).unwrap();
 
@@ -106,7 +102,7 @@ async fn a_host_that_was_taken_over_cannot_destroy_what_it_wrote() {
         let repository =
             Repository::init(host.clone(), &password(), &origin(), &quick(), NOW_MS).unwrap();
         let snapshot = backup::run(&repository, place.request(), &quiet).unwrap().snapshot;
-        let moment_ms = a_moment_between();
+        let moment_ms = runtime.block_on(a_moment_between());
 
         let over = host.write(FileName::CONFIG, Bytes::from_static(b"else")).unwrap_err();
         assert!(matches!(over, VaultError::Storage { fault: Fault::Protected, .. }), "{over:?}");

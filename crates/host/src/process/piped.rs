@@ -52,6 +52,7 @@ impl Drop for Piped {
         }
         // It may end at this very moment, and then there is nothing to kill.
         let _ = kill_process_group(as_pid(self.0.id()), Signal::KILL);
+        // Nobody is left to be told how it ended.
         let _ = self.0.wait();
     }
 }

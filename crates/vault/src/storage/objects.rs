@@ -139,7 +139,7 @@ fn may_pass(error: &OutboundError) -> bool {
         | OutboundError::Deadline { .. } => true,
         // 409: somebody else writes the same at this moment.
         OutboundError::Refused { status, .. } => {
-            *status >= 500 || matches!(*status, 408 | 409 | 429)
+            matches!(*status, 408 | 409 | 429 | 500 | 502..=504)
         }
         _ => false,
     }
@@ -177,6 +177,8 @@ fn is_refused_with(error: &VaultError, wanted: u16) -> bool {
 const BEHIND_THE_END: u16 = 416;
 /// There is one of this key already.
 const THERE_ALREADY: u16 = 412;
+/// A server that does not know how to write only what is new.
+const UNKNOWN_WISH: u16 = 501;
 
 impl Storage for Objects {
     fn label(&self) -> String {
@@ -227,15 +229,21 @@ impl Storage for Objects {
         // A lock that cannot be removed would keep everybody else away.
         let lock = self.lock.filter(|_| file.kind() != FileKind::Lock);
         let length = bytes.len() as u64;
-        let written = self.try_often("write", file, &async |bucket: &Bucket, now_ms: i64| {
-            let keeping = Keeping {
-                content_type: None,
-                locked_until_ms: lock.map(|lock| now_ms.saturating_add(as_ms(lock.lasts))),
-                lock_mode: lock.map(|lock| lock.mode).unwrap_or_default(),
-                only_new: lock.is_some(),
-            };
-            bucket.put(&key, bytes.clone(), keeping, now_ms).await
-        });
+        let put = |only_new| {
+            self.try_often("write", file, &async |bucket: &Bucket, now_ms: i64| {
+                let keeping = Keeping {
+                    content_type: None,
+                    locked_until_ms: lock.map(|lock| now_ms.saturating_add(as_ms(lock.lasts))),
+                    lock_mode: lock.map(|lock| lock.mode).unwrap_or_default(),
+                    only_new,
+                };
+                bucket.put(&key, bytes.clone(), keeping, now_ms).await
+            })
+        };
+        let mut written = put(lock.is_some());
+        if matches!(&written, Err(error) if is_refused_with(error, UNKNOWN_WISH)) {
+            written = put(false);
+        }
         match written {
             // By us, when the answer to the try before was lost, or by somebody with the same content.
             Err(error) if is_refused_with(&error, THERE_ALREADY) => match self.size(file)? {
@@ -301,4 +309,31 @@ fn as_ms(time: Duration) -> i64 {
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     as_ms(since)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_bucket_answers_is_understood() {
+        let check = |status, said: &str, expect: (Fault, bool)| {
+            let place = String::new();
+            let error =
+                OutboundError::Refused { operation: "put", place, status, said: said.into() };
+            assert_eq!((fault(&error), may_pass(&error)), expect, "{status} {said}");
+        };
+        check(404, "NoSuchBucket", (Fault::NoPlace, false));
+        check(403, "AccessDenied", (Fault::NotPermitted, false));
+        check(403, "", (Fault::NotPermitted, false));
+        check(403, "InvalidAccessKeyId", (Fault::Login, false));
+        check(403, "SignatureDoesNotMatch", (Fault::Login, false));
+        check(400, "ObjectLocked", (Fault::Protected, false));
+        check(507, "XMinioStorageFull", (Fault::Full, false));
+        check(403, "QuotaExceeded", (Fault::Full, false));
+        check(501, "NotImplemented", (Fault::Other, false));
+        check(503, "SlowDown", (Fault::Unreachable, true));
+        check(500, "InternalError", (Fault::Unreachable, true));
+        check(429, "", (Fault::Unreachable, true));
+    }
 }

@@ -100,6 +100,21 @@ pub(super) fn write(
     unfinished: &str,
     bytes: &[u8],
 ) -> Result<(), SftpError> {
+    keep(session, path, unfinished, bytes).map_err(|error| {
+        let error = if error.is(status::FAILURE) && is_full(session, path, bytes.len()) {
+            SftpError::Full
+        } else {
+            error
+        };
+        if !session.has_ended() {
+            // What failed is told; a file left over under this name is never read.
+            let _ = remove(session, unfinished);
+        }
+        error
+    })
+}
+
+fn keep(session: &Session, path: &str, unfinished: &str, bytes: &[u8]) -> Result<(), SftpError> {
     let handle = match make(session, unfinished) {
         Err(error) if error.is(status::NO_SUCH_FILE) => {
             make_folders(session, above(path))?;
@@ -115,19 +130,8 @@ pub(super) fn write(
         Ok(())
     });
     let closed = close(session, &handle);
-    let kept = written.and(closed).and_then(|()| rename(session, unfinished, path, bytes.len()));
-    kept.map_err(|error| {
-        let error = if error.is(status::FAILURE) && is_full(session, path, bytes.len()) {
-            SftpError::Full
-        } else {
-            error
-        };
-        if !session.has_ended() {
-            // What failed is told; a file left over under this name is never read.
-            let _ = remove(session, unfinished);
-        }
-        error
-    })
+    written.and(closed)?;
+    rename(session, unfinished, path, bytes.len())
 }
 
 fn make(session: &Session, path: &str) -> Result<Handle, SftpError> {

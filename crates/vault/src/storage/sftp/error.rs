@@ -35,7 +35,8 @@ impl SftpError {
     /// Of a program that cannot be started.
     pub(super) fn start(error: &HostError) -> Self {
         let why = std::error::Error::source(error).map(|why| format!(": {why}"));
-        Self::Pipe(format!("{error}{}", why.unwrap_or_default()))
+        let why = why.unwrap_or_default();
+        Self::Pipe(format!("{error}{why}; on Debian the package openssh-client has it"))
     }
 
     pub(super) fn odd() -> Self {
