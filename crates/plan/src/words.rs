@@ -234,6 +234,7 @@ pub fn condition(condition: &Condition) -> String {
 fn impossible(reason: &str) -> String {
     match reason {
         "data_is_gone" => "what is removed is gone".to_owned(),
+        "files_were_there" => "what lies there under the same names is replaced".to_owned(),
         "process_is_gone" => "the process that ran before is gone".to_owned(),
         other => other.replace('_', " "),
     }

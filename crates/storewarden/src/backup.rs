@@ -165,7 +165,11 @@ fn status(state: &Path, json: bool) -> anyhow::Result<Exit> {
     } else {
         print(text(&standing, &Here::now()).as_bytes())?;
     }
-    let is_fine = |of: &ShopBackups| matches!(of.state, BackupState::Ok | BackupState::Off);
+    let is_whole =
+        |place: &BackupPlace| place.trouble.is_none() && place.damaged.is_none_or(|n| n == 0);
+    let is_fine = |of: &ShopBackups| {
+        matches!(of.state, BackupState::Ok | BackupState::Off) && of.places.iter().all(is_whole)
+    };
     Ok(if standing.shops.iter().all(is_fine) { Exit::Fine } else { Exit::Wrong })
 }
 

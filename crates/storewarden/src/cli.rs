@@ -281,7 +281,10 @@ pub(crate) enum Command {
     },
     /// Does one thing with a repository of backups; started by control
     #[command(hide = true)]
-    BackupWorker,
+    BackupWorker {
+        /// For whoever looks at processes: what it is told comes by its standard input
+        about: Vec<String>,
+    },
     /// The control plane; started by `up`
     #[command(hide = true)]
     Control(ControlArguments),

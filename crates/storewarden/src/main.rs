@@ -65,7 +65,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             log_to_stderr();
             edge::run(arguments)
         }
-        Command::BackupWorker => {
+        Command::BackupWorker { .. } => {
             log_to_stderr();
             backup_worker::run()
         }

@@ -240,6 +240,21 @@ impl Place {
     }
 }
 
+impl Work {
+    /// For whoever looks at processes.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Folder { .. } => "folder",
+            Self::BackUp(_) => "back_up",
+            Self::Copy { .. } => "copy",
+            Self::Forget { .. } => "forget",
+            Self::Check { .. } => "check",
+            Self::Restore { .. } => "restore",
+        }
+    }
+}
+
 impl To {
     /// Of a bucket what its requests need.
     pub(super) fn s3(&self) -> Option<(S3Settings, Option<u64>)> {

@@ -156,7 +156,7 @@ impl Backups {
         let now_ms = now_ms();
         let runs = self.runs(&of.shop.id).await?;
         let (tries, checks) = (Tries::of(runs.clone(), BACK_UP), Tries::of(runs, VERIFY));
-        if tries.running.is_some() || checks.running.is_some() {
+        if tries.running.is_some() {
             return None;
         }
         let page = self.book().page(&of.settings.to[0].to_string());
@@ -167,6 +167,10 @@ impl Backups {
             let day = |ms: i64| at(ms).to_zoned(zone.clone()).date();
             let prune = newest_ms.is_some_and(|newest| day(newest) != day(now_ms));
             return plans::back_up(&configuration, &of.shop.id, prune, now_ms).ok();
+        }
+        // Reading takes hours, and a backup does not wait for it.
+        if checks.running.is_some() {
+            return None;
         }
         let known = self.store.repositories().await.ok()?;
         let waits = checks.again_ms().is_some_and(|again| again > now_ms);
@@ -204,7 +208,10 @@ impl Backups {
             shops.push(self.standing(shop, Tries::of(runs, BACK_UP), &known, now_ms()));
         }
         let standing = BackupsStanding { shops };
-        self.watch.with(|live| live.backups(&standing));
+        let mut judged = standing.clone();
+        // Looked at each second, and no judgement is made of years.
+        judged.shops.iter_mut().for_each(|of| of.history.clear());
+        self.watch.with(|live| live.backups(&judged));
         self.board.tell(standing);
     }
 

@@ -31,7 +31,7 @@ impl Backups {
         job: Job,
         heard: &(dyn Fn(&Event) + Sync),
     ) -> Result<Done, Box<Trouble>> {
-        let (mut process, stream) = self.start().map_err(|why| not_started(&why))?;
+        let (mut process, stream) = self.start(&job).map_err(|why| not_started(&why))?;
         let (reading, mut writing) = stream.into_split();
         let mut line = serde_json::to_vec(&job).expect("invariant: our own types are JSON");
         drop(job);
@@ -66,13 +66,13 @@ impl Backups {
         })
     }
 
-    fn start(&self) -> Result<(Process, UnixStream), String> {
+    fn start(&self, job: &Job) -> Result<(Process, UnixStream), String> {
         let failed = |error: std::io::Error| error.to_string();
         let (ours, its) = Pair::pair().map_err(failed)?;
         ours.set_nonblocking(true).map_err(failed)?;
         let environment = PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         let mut spawn = Spawn::new(&self.program)
-            .arg("backup-worker")
+            .args(["backup-worker", job.work.name(), job.shop.as_str()])
             .clear_env()
             .env(MARK, &self.state)
             .stdin(Stdin::Descriptor(OwnedFd::from(its)));
