@@ -390,6 +390,31 @@ mod tests {
     }
 
     #[test]
+    fn one_that_took_itself_back_is_remembered_until_another_succeeds_or_is_taken_back_on_demand() {
+        let folder = testkit::folder();
+        let upgrade = Upgrade {
+            programs: Programs::default(),
+            state: folder.path().to_owned(),
+            within: Duration::ZERO,
+        };
+        let went_back = |why: Option<&str>| Outcome::WentBack {
+            why: why.map(str::to_owned),
+            rejected: why.map(|_| "0.2.0".to_owned()),
+            store: None,
+        };
+        let remembered = |outcome: &Outcome| {
+            upgrade.remember(outcome, "0.1.0").unwrap();
+            Rejection::read(folder.path()).unwrap().map(|one| (one.version, one.runs, one.why))
+        };
+        let taken_back = went_back(Some("it ended"));
+        let expect = Some(("0.2.0".to_owned(), "0.1.0".to_owned(), "it ended".to_owned()));
+        for end in [Outcome::Upgraded, went_back(None)] {
+            assert_eq!(remembered(&taken_back), expect);
+            assert_eq!(remembered(&end), None);
+        }
+    }
+
+    #[test]
     fn the_log_has_a_line_for_each() {
         let folder = testkit::folder();
         note(folder.path(), "one\ntwo").unwrap();
