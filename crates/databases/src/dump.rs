@@ -36,7 +36,8 @@ pub use reader::{Reader, Row, Rows};
 #[derive(Debug, Clone)]
 pub struct Options {
     /// 1 or 2. The second reads the next table while the first one's rows are taken. MariaDB and
-    /// SQLite have one snapshot a connection and always use one.
+    /// SQLite have one snapshot a connection and always use one; of PostgreSQL, one more looks every
+    /// two seconds whether the dump holds somebody up.
     pub connections: usize,
     /// The database itself ends a statement that takes longer, the reader's own slowness included.
     pub statement_limit: Duration,

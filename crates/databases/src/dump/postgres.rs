@@ -2,10 +2,12 @@
 //! writes the schema; rows by COPY.
 //!
 //! Tables are locked as a SELECT locks them (ACCESS SHARE) before any row is read, since TRUNCATE
-//! and ALTER TABLE do not mind snapshots. Whoever wants to change a table's definition waits.
+//! and ALTER TABLE do not mind snapshots. Whoever wants to redefine a table waits for some seconds;
+//! then the dump fails and lets them through.
 
 mod catalog;
 mod schema;
+mod watch;
 
 use super::{
     Dump, Kind, Manifest, Options, Position, Table,
@@ -19,6 +21,7 @@ use kernel::config::DatabaseUrl;
 use std::{collections::BTreeMap, pin::pin, sync::mpsc, thread, time::Duration};
 use tokio::{runtime::Runtime, task::JoinHandle};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use watch::Watch;
 
 /// Whoever changes a table's definition right now is waited for that long.
 const LOCK_LIMIT: Duration = Duration::from_secs(20);
@@ -36,7 +39,12 @@ pub(super) fn begin(url: &DatabaseUrl, options: Options) -> Result<Dump, Databas
     writing::begin(move || {
         let runtime = runtime()?;
         let (draft, first, second) = runtime.block_on(open(&url, &options))?;
-        let reading: Reading = Box::new(move |jobs| read(&runtime, &first, second, jobs));
+        let reading: Reading = Box::new(move |jobs| {
+            let mut pids = vec![runtime.block_on(pid(&first.client))?];
+            pids.extend(second.as_ref().map(|second| second.pid.clone()));
+            let _watch = Watch::begin(&url, pids, jobs)?;
+            read(&runtime, &first, second, jobs)
+        });
         Ok((draft, reading))
     })
 }
@@ -173,6 +181,13 @@ async fn begin_snapshot(
     execute(client, "begin a snapshot", &statements).await
 }
 
+/// The process that serves a connection, on the server's machine.
+async fn pid(client: &Client) -> Result<String, DatabaseError> {
+    let answer = texts::<1>(client, "ask for the process", "SELECT pg_backend_pid()").await?;
+    let pid = answer.into_iter().flatten().flatten().next();
+    pid.ok_or_else(|| DatabaseError::DumpCut("PostgreSQL does not say who serves us".to_owned()))
+}
+
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
@@ -200,6 +215,7 @@ fn copy_out(table: &Table) -> String {
 /// A second connection with the first one's snapshot, on a thread of its own: rows that nobody takes
 /// yet hold their thread up, and the other connection goes on.
 struct Second {
+    pid: String,
     jobs: mpsc::Sender<Jobs>,
     thread: thread::JoinHandle<Result<(), DatabaseError>>,
 }
@@ -211,20 +227,21 @@ impl Second {
         let (url, options, snapshot) = (url.clone(), options.clone(), snapshot.to_owned());
         let work = move || {
             let runtime = runtime()?;
-            let session = runtime.block_on(async {
+            let (session, pid) = runtime.block_on(async {
                 let session = connect(&url, &config(&url)?).await?;
                 begin_snapshot(&session.client, &options, Some(&snapshot)).await?;
-                Ok::<_, DatabaseError>(session)
+                let pid = pid(&session.client).await?;
+                Ok::<_, DatabaseError>((session, pid))
             })?;
             // Whoever began has gone: then there are no jobs either.
-            let _ = opened.send(());
+            let _ = opened.send(pid);
             let Ok(jobs) = given.recv() else { return Ok(()) };
             jobs.each(|select, sink| runtime.block_on(copy(&session.client, select, sink)))
         };
         let thread = thread::Builder::new().name("dump-second".to_owned()).spawn(work);
         let thread = thread.map_err(|error| DatabaseError::DumpCut(error.to_string()))?;
         match answer.recv() {
-            Ok(()) => Ok(Self { jobs, thread }),
+            Ok(pid) => Ok(Self { pid, jobs, thread }),
             Err(_ended) => match thread.join().expect("invariant: reading rows does not panic") {
                 Ok(()) => Err(DatabaseError::DumpCut("its second connection ended".to_owned())),
                 Err(error) => Err(error),

@@ -62,7 +62,13 @@ pub(super) struct Shape {
 
 impl Shape {
     /// The table, as yet without rows.
-    pub(super) fn into_table(self, number: usize) -> Table {
+    pub(super) fn into_table(mut self, number: usize) -> Table {
+        // A generated column is not in the rows, so nothing can be found by it.
+        let is_dumped = |name: &String| self.columns.iter().any(|column| column.name == *name);
+        if !self.key.iter().all(is_dumped) {
+            self.key.clear();
+            self.key_order = KeyOrder::Unknown;
+        }
         let folder = manifest::folder(self.schema.as_deref(), &self.name, number);
         let file =
             |name| FileEntry { name: format!("{folder}/{name}"), bytes: 0, sha256: "".into() };
@@ -150,7 +156,7 @@ impl Jobs {
     }
 
     /// The first failure is the one that is told; nobody reads what is left.
-    fn fail(&self, error: &DatabaseError) {
+    pub(super) fn fail(&self, error: &DatabaseError) {
         lock(&self.failure).get_or_insert_with(|| story(error));
         lock(&self.left).clear();
     }
@@ -241,13 +247,12 @@ pub(super) fn begin(
             // Whoever began is still waiting, or gone: then there is nobody to tell.
             Err(error) => return drop(answer.send(Err(error))),
         };
-        let (dump, jobs, end) = streams(draft);
+        let (dump, jobs, mut end) = streams(draft);
         if answer.send(Ok(dump)).is_err() {
             return;
         }
-        match reading(&jobs) {
-            Ok(()) => end.finish(&jobs),
-            Err(error) => jobs.fail(&error),
+        if let Err(error) = reading(&jobs).and_then(|()| end.finish(&jobs)) {
+            jobs.fail(&error);
         }
     };
     let thread = thread::Builder::new().name("dump".to_owned()).spawn(work);
@@ -264,13 +269,18 @@ struct End {
 }
 
 impl End {
-    fn finish(mut self, jobs: &Jobs) {
-        for (number, table) in lock(&jobs.done).drain(..) {
+    fn finish(&mut self, jobs: &Jobs) -> Result<(), DatabaseError> {
+        let done = std::mem::take(&mut *lock(&jobs.done));
+        if done.len() < self.manifest.tables.len() {
+            return Err(DatabaseError::DumpCut("not all tables were read".to_owned()));
+        }
+        for (number, table) in done {
             self.manifest.tables[number] = table;
         }
         // Whoever took all rows and not the manifest has no dump, and knows.
         let _ = self.queue.send(Message::Piece(self.manifest.to_json()));
         let _ = self.queue.send(Message::End);
+        Ok(())
     }
 }
 

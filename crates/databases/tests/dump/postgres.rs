@@ -12,7 +12,6 @@ use kernel::config::{DatabaseKind, DatabaseUrl};
 use std::{
     io::Read,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::Duration,
 };
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
@@ -285,22 +284,34 @@ async fn a_dump_that_is_cut_off_never_ends_well() {
 }
 
 #[tokio::test]
-async fn a_table_is_not_redefined_under_a_dump_and_is_free_after_it() {
+async fn a_table_is_not_redefined_under_a_dump_but_nobody_waits_for_long() {
     let (_folder, server) = server().await;
     // More than what may wait for being taken: the dump is not over before it is read.
     let table = "CREATE TABLE a (id int PRIMARY KEY, pad text); \
                  INSERT INTO a SELECT n, repeat('x', 500) FROM generate_series(1, 20000) n";
     server.execute("one", table).await.unwrap();
-    let one = url(&server, "one");
-    let dump = blocking(move || Dump::begin(&one, Options::new(0)).unwrap()).await;
-    let change = "SET lock_timeout = '200ms'; TRUNCATE a";
-    let error = server.execute("one", change).await.unwrap_err();
+    let begin = async || {
+        let one = url(&server, "one");
+        blocking(move || Dump::begin(&one, Options::new(0)).unwrap()).await
+    };
+    let dump = begin().await;
+    let hasty = "SET lock_timeout = '200ms'; TRUNCATE a";
+    let error = server.execute("one", hasty).await.unwrap_err();
     assert!(story(&error).contains("lock timeout"), "{}", story(&error));
-    // Dropped unread, it lets go.
+    // Dropped unread, it lets go at once.
     drop(dump);
-    let patient =
-        format!("SET lock_timeout = '{}s'; TRUNCATE a", Duration::from_secs(30).as_secs());
-    server.execute("one", &patient).await.unwrap();
+    let patient = "SET lock_timeout = '60s'; ALTER TABLE a ADD COLUMN b int";
+    server.execute("one", patient).await.unwrap();
+    // Held, it lets go after some seconds, and has failed.
+    let dump = begin().await;
+    server.execute("one", "SET lock_timeout = '60s'; TRUNCATE a").await.unwrap();
+    let failure = blocking(move || {
+        let rows = dump.into_files().into_iter().find(|file| file.name.ends_with("rows"));
+        std::io::copy(&mut rows.unwrap().content, &mut std::io::sink()).unwrap_err()
+    })
+    .await;
+    assert!(failure.to_string().contains("let somebody through"), "{failure}");
+    assert!(failure.to_string().contains("TRUNCATE a"), "{failure}");
 }
 
 #[tokio::test]
