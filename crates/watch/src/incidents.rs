@@ -194,8 +194,12 @@ impl Incidents {
     pub fn step(&mut self, seen: &[Seen], at: Moment) -> (Outcome, bool) {
         let mut outcome = Outcome::default();
         let changes = self.alerts.step(&self.rules, seen, at.steady_ms);
-        for change in changes.iter().chain(&self.lost()) {
+        for change in &changes {
             self.apply(change, at, &mut outcome);
+        }
+        // What is over by now has been said, and is not lost.
+        for change in self.lost() {
+            self.apply(&change, at, &mut outcome);
         }
         self.adopt(at, &mut outcome);
         self.remedy(at, &mut outcome);

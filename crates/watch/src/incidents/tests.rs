@@ -221,6 +221,20 @@ fn what_goes_away_together_is_told_as_one_end() {
 }
 
 #[test]
+fn a_finding_that_goes_before_the_others_is_told_once() {
+    let mut story = Story::new(one_route());
+    story.find("lamps", "checkout_errors", Level::Broken);
+    story.wait(5);
+    story.find("lamps", "errors_up", Level::Attention);
+    story.wait(60);
+    story.lose("lamps", "checkout_errors");
+    story.wait(300);
+    let kinds = story.kinds(1);
+    let cleared = kinds.iter().filter(|kind| **kind == TimelineKind::Cleared);
+    assert_eq!(cleared.count(), 1, "{kinds:?}");
+}
+
+#[test]
 fn a_storm_is_one_incident_with_a_list() {
     let mut story = Story::new(one_route());
     for name in ["lamps", "tea", "books", "toys", "shoes", "hats", "bikes"] {
