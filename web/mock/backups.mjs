@@ -23,12 +23,24 @@ export function backups(scenario, shop, now = Date.now()) {
     tags: ['scheduled'], paths: ['/databases/lampenladen', '/etc/nginx', '/srv/lampenladen/assets'], databases: [{ name: 'lampenladen', tables: 62 }], places: late ? places.slice(0, 1) : places,
   }))
   const place = (name, kind, trouble) => ({ place: name, kind, looked_ms: trouble ? null : now - 40_000, trouble, snapshots: trouble ? null : snapshots.length, newest_ms: trouble ? null : (snapshots[0]?.at_ms ?? null), bytes: trouble ? null : 2_130_000_000, checked_ms: snapshots.length && !trouble ? night - 2 * DAY : null, damaged: trouble ? null : 0 })
+  const drill = (day, bad) => ({
+    run: String(20 - day), at_ms: night - day * DAY + 1_800_000, place: places[0], snapshot: id(day), snapshot_ms: night - day * DAY, verdict: bad ? 'broken' : day > 20 ? 'short' : 'good', score: bad ? 70 : day > 20 ? 90 : 100, took_ms: 44_000 + day * 900, lost_ms: day > 20 ? 2 * DAY : 1_800_000, bytes: 1_700_000_000, rows: 412_233,
+    checks: [
+      bad ? { check: 'files', outcome: 'failed', code: 'files_damaged', params: { count: 2, file: '/srv/lampenladen/assets/lamp-07.webp', why: 'read blob 5f3a in pack 91c2 at byte 81920: it does not open; it is damaged' } } : { check: 'files', outcome: 'passed', code: 'files_whole', params: { files: 20_412, bytes: 1_706_000_000 } },
+      { check: 'database', outcome: 'passed', code: 'database_loaded', params: { tables: 62, rows: 412_233 } },
+      { check: 'orders', outcome: 'passed', code: 'orders_as_live', params: { compared: 500, same: 497, changed: 3, gone: 0 } },
+      { check: 'restore_time', outcome: 'passed', code: 'restore_time', params: { is_ms: 44_000, agreed_ms: 3_600_000 } },
+      { check: 'data_loss', outcome: 'passed', code: 'data_loss', params: { is_ms: 1_800_000, agreed_ms: DAY } },
+    ],
+  })
+  const drills = snapshots.length === 0 ? [] : [drill(1, scenario === 'checkout'), ...[8, 15, 22].map((day) => drill(day, false))]
   const standing = {
     shops: [{
       shop, state: scenario === 'nothing' ? 'never' : late ? 'late' : 'ok', since_ms: late ? now - DAY : null, lose_at_most_ms: DAY, back_within_ms: 3_600_000,
       places: [place(places[0], 'folder', null), place(places[1], 's3', trouble)],
       newest: snapshots[0] ?? null, next_ms: night + DAY, running: null,
       last_run: { run: '12', state: late ? 'failed' : 'done', ended_ms: night + 12_000, trouble },
+      drills,
       history: snapshots.map(({ at_ms, bytes, added_bytes, took_ms }) => ({ at_ms, bytes, added_bytes, took_ms })).reverse(),
     }],
   }

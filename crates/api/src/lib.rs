@@ -148,6 +148,8 @@ pub enum Wished {
     BackUp { shop: ShopId },
     /// The backups of a shop read again: a share of them, or all.
     VerifyBackup { shop: ShopId, all: bool },
+    /// Restore a backup into a place of its own, and look at it; `snapshot` as in a [`Restore`].
+    DrillBackup { shop: ShopId, snapshot: String },
     /// What lies at a path of a backup, in a folder of this machine.
     RestoreBackup { shop: ShopId, wanted: Restore },
     /// Our own old records removed.

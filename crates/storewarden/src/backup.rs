@@ -12,8 +12,8 @@ use crate::{
     terminal::printable,
 };
 use ::watch::backups::{
-    BackupPlace, BackupState, BackupsStanding, ShopBackups, SnapshotEntry, SnapshotFolder,
-    SnapshotRow, Snapshots,
+    BackupPlace, BackupState, BackupsStanding, DrillRow, ShopBackups, SnapshotEntry,
+    SnapshotFolder, SnapshotRow, Snapshots,
 };
 use anyhow::bail;
 use clap::Subcommand;
@@ -74,6 +74,16 @@ pub(crate) enum BackupCommand {
         #[command(flatten)]
         options: ChangeOptions,
     },
+    /// Try a backup by restoring it, database and all, into a place of its own
+    Drill {
+        #[command(flatten)]
+        shop: OneShop,
+        /// The backup: its id, or how it begins
+        #[arg(long, value_name = "ID", default_value = "latest")]
+        snapshot: String,
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
     /// Bring back what a backup holds: all of it, a folder, a file
     Restore {
         #[command(flatten)]
@@ -120,6 +130,10 @@ pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
         BackupCommand::Verify { shop, all, options } => {
             let shop = shop.find(&options.state.directory)?;
             start(&json!({ "kind": "verify_backup", "shop": shop, "all": all }), options)
+        }
+        BackupCommand::Drill { shop, snapshot, options } => {
+            let shop = shop.find(&options.state.directory)?;
+            start(&json!({ "kind": "drill_backup", "shop": shop, "snapshot": snapshot }), options)
         }
         BackupCommand::Restore { shop, snapshot, path, to, from, options } => {
             let shop = shop.find(&options.state.directory)?;
@@ -200,11 +214,26 @@ fn text(standing: &BackupsStanding, here: &Here) -> String {
             line(trouble.message.clone());
         }
         of.places.iter().for_each(|place| line(about(place, here)));
+        if let Some(drill) = of.drills.first() {
+            line(tried(drill, here));
+        }
         if let Some(next_ms) = of.next_ms {
             line(format!("the next one begins {}", here.moment(next_ms)));
         }
     }
     text
+}
+
+fn tried(drill: &DrillRow, here: &Here) -> String {
+    let when = here.moment_ago(drill.at_ms);
+    let took = length(i64::try_from(drill.took_ms).unwrap_or(i64::MAX));
+    let score = drill.score.map(|score| format!(", score {score}")).unwrap_or_default();
+    match drill.verdict.as_str() {
+        "good" => format!("tried {when}: everything came back, in {took}{score}"),
+        "short" => format!("tried {when}: everything came back, in {took}, not as agreed{score}"),
+        "broken" => format!("tried {when}: it did not come back{score}; run {}", drill.run),
+        _ => format!("tried {when}: not everything could be looked at{score}; run {}", drill.run),
+    }
 }
 
 fn about(place: &BackupPlace, here: &Here) -> String {

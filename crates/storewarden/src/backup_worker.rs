@@ -3,12 +3,14 @@
 //! What it is to do comes by the socket that is its standard input, and what it says goes back the
 //! same way. It ends as soon as nobody listens any more.
 
+mod drills;
 mod job;
 mod place;
 mod streams;
 mod trouble;
 mod work;
 
+pub(crate) use drills::Drill;
 pub(crate) use job::{
     Database, Done, Event, Job, Keep, Limits, Listing, Place, Pruned, Sources, Trouble, Work,
 };

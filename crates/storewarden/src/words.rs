@@ -140,6 +140,16 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
             let count = count(says.integer("count"), "thing is", "things are");
             format!("The backups at {} are damaged: {count} not as written", text("place"))
         }
+        "drill_failed" => {
+            format!("A backup did not come back when it was tried: see run {}", text("run"))
+        }
+        "drill_short" => {
+            format!("A backup came back, and not as agreed: see run {}", text("run"))
+        }
+        "drill_unknown" => format!(
+            "A backup was tried, and not everything could be looked at: see run {}",
+            text("run")
+        ),
         "backup_failed" => format!("The last backup failed: {}", text("error")),
         "backup_late" => {
             let most = says.integer("lose_at_most_ms").map_or_else(|| "agreed".to_owned(), age);

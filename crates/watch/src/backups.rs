@@ -43,6 +43,8 @@ pub struct ShopBackups {
     pub last_run: Option<BackupRun>,
     /// What the backups of the last months held, the oldest first.
     pub history: Vec<BackupSize>,
+    /// What came of trying backups by restoring them, the newest first.
+    pub drills: Vec<DrillRow>,
 }
 
 /// What is known of a shop's backups now. Unknown is no kind of ok.
@@ -111,6 +113,42 @@ pub struct BackupSize {
     /// What it added to the repository.
     pub added_bytes: Option<u64>,
     pub took_ms: Option<i64>,
+}
+
+/// A backup that was tried by restoring it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DrillRow {
+    /// The change that did.
+    pub run: String,
+    pub at_ms: i64,
+    /// The repository that it was taken from.
+    pub place: String,
+    pub snapshot: String,
+    pub snapshot_ms: i64,
+    /// `good`, `short` (whole, and not as fast or new as was agreed), `unknown` or `broken`.
+    pub verdict: String,
+    /// 0 to 100; null: there was nothing to look at.
+    pub score: Option<u8>,
+    /// What the restore took.
+    pub took_ms: u64,
+    /// Of how much time everything would have been lost.
+    pub lost_ms: u64,
+    pub bytes: u64,
+    pub rows: u64,
+    pub checks: Vec<DrillCheck>,
+}
+
+/// One thing that a drill looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DrillCheck {
+    /// `files`, `database`, `orders`, `restore_time` or `data_loss`.
+    pub check: String,
+    /// `passed`, `failed`, `unknown`, or `absent`: there is nothing of the kind.
+    pub outcome: String,
+    /// What was seen, as a code with parameters.
+    pub code: String,
+    #[schema(value_type = BTreeMap<String, serde_json::Value>)]
+    pub params: Params,
 }
 
 /// One backup.

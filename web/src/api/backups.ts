@@ -10,7 +10,11 @@ export type SnapshotRow = But<Whole<Schemas['SnapshotRow']>, { databases: Whole<
 export type BackupState = Schemas['BackupState']
 export type BackupPlace = But<Whole<Schemas['BackupPlace']>, { trouble: Trouble | null }>
 export type BackupRun = But<Whole<Schemas['BackupRun']>, { trouble: Trouble | null }>
-export type ShopBackups = But<Whole<Schemas['ShopBackups']>, { places: BackupPlace[]; newest: SnapshotRow | null; last_run: BackupRun | null; history: Whole<Schemas['BackupSize']>[] }>
+export type DrillVerdict = 'good' | 'short' | 'unknown' | 'broken'
+export type DrillOutcome = 'passed' | 'failed' | 'unknown' | 'absent'
+export type DrillCheck = But<Whole<Schemas['DrillCheck']>, { params: Params; outcome: DrillOutcome }>
+export type Drill = But<Whole<Schemas['DrillRow']>, { verdict: DrillVerdict; checks: DrillCheck[] }>
+export type ShopBackups = But<Whole<Schemas['ShopBackups']>, { drills: Drill[];  places: BackupPlace[]; newest: SnapshotRow | null; last_run: BackupRun | null; history: Whole<Schemas['BackupSize']>[] }>
 export interface Standing { shops: ShopBackups[] }
 export type Snapshots = But<Whole<Schemas['Snapshots']>, { snapshots: SnapshotRow[] }>
 export type Entry = Whole<Schemas['SnapshotEntry']>

@@ -3640,6 +3640,52 @@ export interface components {
              */
             since_ms?: number | null;
         };
+        /** @description One thing that a drill looked at. */
+        DrillCheck: {
+            /** @description `files`, `database`, `orders`, `restore_time` or `data_loss`. */
+            check: string;
+            /** @description What was seen, as a code with parameters. */
+            code: string;
+            /** @description `passed`, `failed`, `unknown`, or `absent`: there is nothing of the kind. */
+            outcome: string;
+            params: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description A backup that was tried by restoring it. */
+        DrillRow: {
+            /** Format: int64 */
+            at_ms: number;
+            /** Format: int64 */
+            bytes: number;
+            checks: components["schemas"]["DrillCheck"][];
+            /**
+             * Format: int64
+             * @description Of how much time everything would have been lost.
+             */
+            lost_ms: number;
+            /** @description The repository that it was taken from. */
+            place: string;
+            /** Format: int64 */
+            rows: number;
+            /** @description The change that did. */
+            run: string;
+            /**
+             * Format: int32
+             * @description 0 to 100; null: there was nothing to look at.
+             */
+            score?: number | null;
+            snapshot: string;
+            /** Format: int64 */
+            snapshot_ms: number;
+            /**
+             * Format: int64
+             * @description What the restore took.
+             */
+            took_ms: number;
+            /** @description `good`, `short` (whole, and not as fast or new as was agreed), `unknown` or `broken`. */
+            verdict: string;
+        };
         /** @description The data plane as control sees it. */
         Edge: {
             connected: boolean;
@@ -4409,6 +4455,8 @@ export interface components {
              * @description The shop is to be back after so long at most.
              */
             back_within_ms: number;
+            /** @description What came of trying backups by restoring them, the newest first. */
+            drills: components["schemas"]["DrillRow"][];
             /** @description What the backups of the last months held, the oldest first. */
             history: components["schemas"]["BackupSize"][];
             last_run?: components["schemas"]["BackupRun"] | null;
@@ -4806,7 +4854,8 @@ export interface components {
              * @description `restart_instance` (`shop`, `instance`, `forced`), `rolling_restart` (`shop`),
              *     `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
              *     (`text`; without it what stands in the file), `renew_certificate` (`shop`), `front` (`shop`),
-             *     `back_up` (`shop`), `verify_backup` (`shop`, `all`), `restore_backup` (`shop`, `snapshot`,
+             *     `back_up` (`shop`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`),
+             *     `restore_backup` (`shop`, `snapshot`,
              *     `path`, `target`, `from`) or `clean_up`.
              */
             kind: string;

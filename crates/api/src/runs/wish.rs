@@ -16,7 +16,8 @@ pub(crate) struct WishBody {
     /// `restart_instance` (`shop`, `instance`, `forced`), `rolling_restart` (`shop`),
     /// `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
     /// (`text`; without it what stands in the file), `renew_certificate` (`shop`), `front` (`shop`),
-    /// `back_up` (`shop`), `verify_backup` (`shop`, `all`), `restore_backup` (`shop`, `snapshot`,
+    /// `back_up` (`shop`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`),
+    /// `restore_backup` (`shop`, `snapshot`,
     /// `path`, `target`, `from`) or `clean_up`.
     kind: String,
     #[serde(default)]
@@ -115,6 +116,10 @@ impl WishBody {
             "front" => Ok(Wished::Front { shop: shop()? }),
             "back_up" => Ok(Wished::BackUp { shop: shop()? }),
             "verify_backup" => Ok(Wished::VerifyBackup { shop: shop()?, all: self.all }),
+            "drill_backup" => {
+                let snapshot = self.snapshot.clone().unwrap_or_else(|| "latest".to_owned());
+                Ok(Wished::DrillBackup { shop: shop()?, snapshot })
+            }
             "restore_backup" => {
                 let target = self.target.clone().ok_or_else(|| missing("target"))?;
                 let wanted = Restore {
@@ -150,6 +155,7 @@ pub(crate) fn names_what_is_there(
         | Wished::Front { shop }
         | Wished::BackUp { shop }
         | Wished::VerifyBackup { shop, .. }
+        | Wished::DrillBackup { shop, .. }
         | Wished::RestoreBackup { shop, .. }
         | Wished::RenewCertificate { shop } => names::shop(state, caller, shop),
         Wished::ApplyConfiguration { .. } | Wished::TakeOverFile | Wished::CleanUp => Ok(()),
@@ -184,7 +190,9 @@ pub(crate) fn allowed(wish: &Wished, caller: &Caller) -> Result<(), ApiError> {
         Wished::ApplyConfiguration { .. } | Wished::TakeOverFile | Wished::Front { .. } => {
             caller.may_everywhere(Permission::ChangeConfiguration)
         }
-        Wished::BackUp { shop } | Wished::VerifyBackup { shop, .. } => {
+        Wished::BackUp { shop }
+        | Wished::VerifyBackup { shop, .. }
+        | Wished::DrillBackup { shop, .. } => {
             caller.may(Permission::Approve, shop)
         }
         // It writes wherever somebody says, as whom we run as.

@@ -51,6 +51,8 @@ fn tell(stage: &Stage<'_>, voice: &Voice) {
         Stage::Files(progress) => measured(progress.bytes, progress.total_bytes),
         Stage::Server => voice.line("files are restored; a database server of its own starts"),
         Stage::Database(progress) => measured(progress.bytes_done, Some(progress.bytes)),
-        Stage::Orders => voice.line("the database is loaded; its orders are compared with the shop's"),
+        Stage::Orders => {
+            voice.line("the database is loaded; its orders are compared with the shop's");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What a worker is told, and what it says: one line of JSON each. Secrets travel here and nowhere
 //! else.
 
+use super::Drill;
 use ::watch::backups::{SnapshotFolder, SnapshotRow};
 use kernel::{
     Params, ShopId, Value,
@@ -12,6 +13,7 @@ use kernel::{
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use vault::drill::Report;
 
 /// One thing to do with a repository.
 #[derive(Serialize, Deserialize)]
@@ -75,6 +77,7 @@ pub(crate) enum Work {
     Forget { keep: Keep, time_zone: String, prune: bool },
     Check { part: u8, of: u8 },
     Restore { snapshot: String, path: PathBuf, target: PathBuf },
+    Drill(Drill),
 }
 
 /// What a backup is made of.
@@ -146,6 +149,7 @@ pub(crate) enum Done {
         bytes: u64,
         kept_files: u64,
     },
+    Drilled(Box<Report>),
 }
 
 /// Whether what nobody uses was looked for.
@@ -155,6 +159,8 @@ pub(crate) enum Pruned {
     Done,
     /// Somebody else was at work in the repository.
     NextTime,
+    /// These credentials may not.
+    NotAllowed,
 }
 
 /// What a repository holds of a shop.
@@ -251,6 +257,7 @@ impl Work {
             Self::Forget { .. } => "forget",
             Self::Check { .. } => "check",
             Self::Restore { .. } => "restore",
+            Self::Drill { .. } => "drill",
         }
     }
 }

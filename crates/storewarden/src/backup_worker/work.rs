@@ -1,7 +1,8 @@
 //! The things that a worker does with a repository.
 
 use super::{
-    Done, Event, Job, Keep, Listing, Place, Pruned, Sources, Trouble, Voice, Work,
+    Done, Event, Job, Keep, Listing, Place, Pruned, Sources, Trouble, Voice, Work, drills,
+    job::To,
     streams::{self, DATABASES},
 };
 use ::watch::backups::{DatabaseRow, SnapshotEntry, SnapshotFolder, SnapshotRow};
@@ -11,8 +12,10 @@ use std::{
     path::{Path, PathBuf},
 };
 use vault::{
-    NodeKind, Origin, Repository, Snapshot, VaultError, backup, check, copy, forget,
-    progress::Progress, prune, restore, storage::FileKind,
+    NodeKind, Origin, Repository, Snapshot, VaultError, backup, check, copy, extend, forget,
+    progress::Progress,
+    prune, restore,
+    storage::{Fault, FileKind},
 };
 
 /// What a worker of ours writes into every snapshot that it makes.
@@ -40,11 +43,12 @@ pub(super) fn run(job: &Job, voice: &Voice) -> Result<Done, Box<Trouble>> {
             let wanted = (snapshot.as_str(), path.as_path(), target.as_path());
             restore_files(job, wanted, voice)
         }
+        Work::Drill(wanted) => drills::run(job, wanted, voice),
     }
 }
 
 impl Voice {
-    fn line(&self, text: impl Into<String>) {
+    pub(super) fn line(&self, text: impl Into<String>) {
         self.say(&Event::Line(text.into()));
     }
 
@@ -124,7 +128,11 @@ fn row(snapshot: &Snapshot, place: &str) -> SnapshotRow {
 }
 
 /// A snapshot of this shop, by its id or how that begins.
-fn find(job: &Job, repository: &Repository, begin: &str) -> Result<Snapshot, Box<Trouble>> {
+pub(super) fn find(
+    job: &Job,
+    repository: &Repository,
+    begin: &str,
+) -> Result<Snapshot, Box<Trouble>> {
     let none = || job.at.trouble(VaultError::NoSnapshot(begin.to_owned()));
     let mut snapshots = ours(job, repository, &job.at)?;
     if begin == "latest" {
@@ -280,8 +288,18 @@ fn forget_old(
     for id in gone.iter().take(LINES) {
         voice.line(format!("{} is kept no longer", id.short()));
     }
-    repository.remove_snapshots(&gone).map_err(trouble)?;
-    let (removed, kept) = (gone.len() as u64, (snapshots.len() - gone.len()) as u64);
+    let all = snapshots.len() as u64;
+    lock_for_longer(job, &repository, voice)?;
+    match repository.remove_snapshots(&gone) {
+        Ok(()) => {}
+        Err(error) if is_not_ours(job, &error) => {
+            voice.line(format!("{}: whoever may removes them from elsewhere", error.story()));
+            let pruned = Pruned::NotAllowed;
+            return Ok(Done::Forgotten { removed: 0, kept: all, freed_bytes: 0, prune: pruned });
+        }
+        Err(error) => return Err(trouble(error)),
+    }
+    let (removed, kept) = (gone.len() as u64, all - gone.len() as u64);
     let (mut freed_bytes, mut pruned) = (0, Pruned::NotAsked);
     if prune {
         let options = prune::Options::new(Origin::of_this_process(), job.now_ms);
@@ -296,10 +314,48 @@ fn forget_old(
                 pruned = Pruned::NextTime;
                 voice.line(format!("nothing is freed this time: {holder}"));
             }
+            Err(error) if is_not_ours(job, &error) => {
+                pruned = Pruned::NotAllowed;
+                voice.line(format!("{}: whoever may frees room from elsewhere", error.story()));
+            }
             Err(error) => return Err(trouble(error)),
         }
     }
     Ok(Done::Forgotten { removed, kept, freed_bytes, prune: pruned })
+}
+
+/// What snapshots still need is locked for as long as the configuration says from now on: a pack is
+/// locked when it is written, and what is made later builds upon it.
+fn lock_for_longer(job: &Job, repository: &Repository, voice: &Voice) -> Result<(), Box<Trouble>> {
+    let Some(locked_for_ms) = job.at.to.s3().and_then(|(_, locked_for_ms)| locked_for_ms) else {
+        return Ok(());
+    };
+    let until_ms = job.now_ms.saturating_add(i64::try_from(locked_for_ms).unwrap_or(i64::MAX));
+    let watch = voice.progress();
+    match extend::run(repository, until_ms, &Origin::of_this_process(), &watch) {
+        Ok(report) => {
+            voice.line(format!(
+                "{} of {} files are locked for longer",
+                report.extended, report.files
+            ));
+            Ok(())
+        }
+        Err(error) if is_not_ours(job, &error) => {
+            voice.line(format!("{}: whoever may locks for longer from elsewhere", error.story()));
+            Ok(())
+        }
+        Err(error) => Err(job.at.trouble(error)),
+    }
+}
+
+/// These credentials may not, on purpose: a host that was taken over could otherwise, too. In a folder
+/// of this machine it is a mistake.
+fn is_not_ours(job: &Job, error: &VaultError) -> bool {
+    !matches!(job.at.to, To::Folder(_))
+        && matches!(
+            error,
+            VaultError::Storage { fault: Fault::NotPermitted | Fault::Protected, .. }
+        )
 }
 
 fn check_data(job: &Job, part: u8, of: u8, voice: &Voice) -> Result<Done, Box<Trouble>> {

@@ -171,6 +171,10 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         Wished::VerifyBackup { shop, all } => {
             backups::plans::verify(configuration, &shop, all, now_ms)
         }
+        Wished::DrillBackup { shop, snapshot } => {
+            let known = backups.expect("invariant: given to whoever wishes");
+            backups::drills::plan(configuration, known, &shop, &snapshot, now_ms)
+        }
         Wished::RestoreBackup { shop, wanted } => {
             let known = backups.expect("invariant: given to whoever wishes");
             backups::plans::restore(configuration, known, &shop, wanted, now_ms)
@@ -236,6 +240,7 @@ pub(super) fn shop_of(wish: &Wished) -> Option<&ShopId> {
         | Wished::Front { shop }
         | Wished::BackUp { shop }
         | Wished::VerifyBackup { shop, .. }
+        | Wished::DrillBackup { shop, .. }
         | Wished::RestoreBackup { shop, .. }
         | Wished::RenewCertificate { shop } => Some(shop),
         _ => None,

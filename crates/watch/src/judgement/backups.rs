@@ -6,7 +6,7 @@ use kernel::Level;
 
 pub(super) fn signs(backups: &ShopBackups) -> Vec<Sign> {
     let places = backups.places.iter();
-    let own = [state_sign(backups), failed_sign(backups)];
+    let own = [state_sign(backups), failed_sign(backups), drill_sign(backups)];
     let of_places = places.flat_map(|place| [unknown_sign(place), damaged_sign(place)]);
     own.into_iter().chain(of_places).flatten().collect()
 }
@@ -40,6 +40,24 @@ fn failed_sign(backups: &ShopBackups) -> Option<Sign> {
     })
 }
 
+/// What the last drill found; the next one makes up for it.
+fn drill_sign(backups: &ShopBackups) -> Option<Sign> {
+    let drill = backups.drills.first()?;
+    let sign = match drill.verdict.as_str() {
+        "good" => return None,
+        "broken" => Sign::new("drill_failed", Level::Broken),
+        "short" => Sign::new("drill_short", Level::Attention)
+            .with("took_ms", drill.took_ms)
+            .with("back_within_ms", backups.back_within_ms)
+            .with("lost_ms", drill.lost_ms)
+            .with("lose_at_most_ms", backups.lose_at_most_ms),
+        _ => Sign::new("drill_unknown", Level::Attention),
+    };
+    let failed = drill.checks.iter().find(|check| matches!(&*check.outcome, "failed" | "unknown"));
+    let check = failed.map_or("unknown", |check| check.check.as_str());
+    Some(sign.with("check", check).with("run", drill.run.as_str()).since(drill.at_ms))
+}
+
 fn unknown_sign(place: &BackupPlace) -> Option<Sign> {
     let trouble = place.trouble.as_ref()?;
     let sign = Sign::new("backup_unknown", Level::Attention).about(place.place.as_str());
@@ -62,7 +80,7 @@ pub(crate) fn is_blind(backups: Option<&ShopBackups>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backups::{BackupRun, SnapshotRow};
+    use crate::backups::{BackupRun, DrillRow, SnapshotRow};
     use kernel::Params;
 
     fn backups(state: BackupState) -> ShopBackups {
@@ -99,6 +117,7 @@ mod tests {
             running: None,
             last_run: None,
             history: Vec::new(),
+            drills: Vec::new(),
         }
     }
 
@@ -121,6 +140,27 @@ mod tests {
         check(&failed(9), &["backup_failed"]);
         // A backup that began after it ended makes up for it.
         check(&failed(4), &[]);
+        let drilled = |verdict: &str| {
+            let drill = DrillRow {
+                run: "8".into(),
+                at_ms: 7,
+                place: "/b".into(),
+                snapshot: "0a".into(),
+                snapshot_ms: 5,
+                verdict: verdict.into(),
+                score: Some(50),
+                took_ms: 1,
+                lost_ms: 2,
+                bytes: 9,
+                rows: 3,
+                checks: Vec::new(),
+            };
+            ShopBackups { drills: vec![drill], ..backups(BackupState::Ok) }
+        };
+        check(&drilled("good"), &[]);
+        check(&drilled("short"), &["drill_short"]);
+        check(&drilled("broken"), &["drill_failed"]);
+        check(&drilled("unknown"), &["drill_unknown"]);
         let mut damaged = backups(BackupState::Ok);
         damaged.places[0].damaged = Some(2);
         check(&damaged, &["backup_damaged:/b"]);

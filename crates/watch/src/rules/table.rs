@@ -36,7 +36,7 @@ pub struct Rule {
 /// edge has seen several good answers in a row before it is not down any more.
 type Line = (&'static str, u32, u32, Source);
 
-const TABLE: [Line; 37] = [
+const TABLE: [Line; 40] = [
     ("all_down", 5, 10, Source::Edge),
     ("instance_down", 30, 10, Source::Edge),
     ("instance_hung", 30, 10, Source::Edge),
@@ -69,6 +69,9 @@ const TABLE: [Line; 37] = [
     ("backup_missing", 21_600, 10, Source::Backups),
     ("backup_unknown", 300, 60, Source::Own),
     ("backup_damaged", 0, 60, Source::Own),
+    ("drill_failed", 0, 10, Source::Own),
+    ("drill_short", 0, 10, Source::Own),
+    ("drill_unknown", 0, 10, Source::Own),
     // Silence has lasted for its own time before it is found.
     ("peer_silent", 0, 60, Source::Peers),
     ("peer_refuses", 30, 60, Source::Peers),

@@ -184,6 +184,7 @@ export const changes: typeof english = {
       apply_configuration: () => 'In Kraft setzen',
       back_up: () => 'Sichern',
       verify_backup: () => 'Nachlesen',
+      drill_backup: () => 'Proben',
       restore_backup: () => 'Wiederherstellen',
       clean_up: () => 'Endgültig entfernen',
     },

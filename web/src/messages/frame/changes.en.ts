@@ -185,6 +185,7 @@ export const changes = {
       apply_configuration: () => 'Put it in force',
       back_up: () => 'Back it up',
       verify_backup: () => 'Read them again',
+      drill_backup: () => 'Try it',
       restore_backup: () => 'Restore it',
       clean_up: () => 'Remove it for good',
     } as Record<string, (p: Params, quiet: boolean) => string>,

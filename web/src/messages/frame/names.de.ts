@@ -20,6 +20,7 @@ export const TITLES: Sayings = {
   apply_configuration: () => 'Geänderte Konfiguration in Kraft setzen',
   back_up: () => 'Den Shop sichern',
   verify_backup: () => 'Die Backups nachlesen',
+  drill_backup: () => 'Das neueste Backup proben, indem es zurückgeholt wird',
   restore_backup: (p) => `${text(p['path'])} aus einem Backup wiederherstellen`,
   clean_up: () => 'Unsere alten Aufzeichnungen entfernen',
 }
@@ -46,6 +47,7 @@ export const ACTS: Sayings = {
   copy_snapshot: (p) => `Das Backup von ${text(p['from'])} nach ${text(p['to'])} kopieren und nachsehen, ob es da ist`,
   forget_snapshots: (p) => `Backups bei ${text(p['at'])} entfernen, die nicht mehr aufgehoben werden`,
   check_repository: (p, f) => (num(p['of']) === 1 ? `Jedes Byte bei ${text(p['at'])} nachlesen` : `${text(p['at'])} prüfen und Teil ${f.count(num(p['part']))} von ${f.count(num(p['of']))} der Daten nachlesen`),
+  drill_backup: (p) => `Das Backup ${text(p['snapshot']).slice(0, 8)} bei ${text(p['at'])} proben: zurückholen nach ${text(p['scratch'])}, mit der Datenbank`,
   restore_files: (p) => `${text(p['path'])} aus dem Backup ${text(p['snapshot']).slice(0, 8)} nach ${text(p['target'])} wiederherstellen`,
   remove_old_data: (p, f, now) => `${OLD_DATA[text(p['what'])] ?? text(p['what'])} entfernen${has(p, 'older_than_ms') ? `, die älter sind als ${f.moment(num(p['older_than_ms']), now)}` : ''}`,
 }

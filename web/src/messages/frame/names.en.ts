@@ -21,6 +21,7 @@ export const TITLES: Sayings = {
   apply_configuration: () => 'Put the changed configuration in force',
   back_up: () => 'Back the shop up',
   verify_backup: () => 'Read the backups again',
+  drill_backup: () => 'Try the newest backup by restoring it',
   restore_backup: (p) => `Restore ${text(p['path'])} from a backup`,
   clean_up: () => 'Remove old records of ours',
 }
@@ -47,6 +48,7 @@ export const ACTS: Sayings = {
   copy_snapshot: (p) => `Copy the backup from ${text(p['from'])} to ${text(p['to'])}, and see that it is there`,
   forget_snapshots: (p) => `Remove backups at ${text(p['at'])} that are not kept any longer`,
   check_repository: (p, f) => (num(p['of']) === 1 ? `Read every byte at ${text(p['at'])} again` : `Check ${text(p['at'])}, and read part ${f.count(num(p['part']))} of ${f.count(num(p['of']))} of its data again`),
+  drill_backup: (p) => `Try the backup ${text(p['snapshot']).slice(0, 8)} at ${text(p['at'])} by restoring it in ${text(p['scratch'])}, database and all`,
   restore_files: (p) => `Restore ${text(p['path'])} of the backup ${text(p['snapshot']).slice(0, 8)} into ${text(p['target'])}`,
   remove_old_data: (p, f, now) => `Remove ${OLD_DATA[text(p['what'])] ?? text(p['what'])}${has(p, 'older_than_ms') ? ` from before ${f.moment(num(p['older_than_ms']), now)}` : ''}`,
 }

@@ -1,20 +1,17 @@
 //! Drills: the newest backup is tried by restoring it, and what was found is kept and shown.
 
 use super::{BackedUp, Backups, of_store, plans};
-use crate::{
-    backup_worker::{Database, Drill, Trouble, Work},
-    control::changes::refuse,
-};
+use crate::backup_worker::{Database, Drill, Trouble, Work};
 use ::watch::backups::{DrillCheck, DrillRow};
 use api::Refusal;
 use kernel::{
-    Params, ShopId, Value,
-    config::{Configuration, DatabaseKind, ShopSettings},
+    Params, ShopId,
+    config::{Configuration, ShopSettings},
     plan::{Act, Plan, RunId},
 };
 use std::path::Path;
 use store::DrillRecord;
-use vault::drill::{Objective, Outcome, Report, Verdict};
+use vault::drill::{CheckKind, Objective, Outcome, Report, Verdict};
 
 pub(super) const DRILL: &str = "drill_backup";
 const HOUR_MS: u64 = 60 * 60 * 1000;
@@ -32,20 +29,15 @@ pub(in crate::control) fn plan(
 ) -> Result<Plan, Refusal> {
     let (shop, settings) = plans::backed_up(configuration, shop)?;
     let places: Vec<String> = settings.to.iter().map(ToString::to_string).collect();
-    let at = backups.home(&BackedUp::of(shop, settings), snapshot, None);
-    let found = plans::named(backups, shop, &places, snapshot)?;
+    let (at, id, at_ms) = plans::named(backups, shop, &places, None, snapshot)?;
     let scratch = settings.drill_in.join(format!("storewarden-drill-{}", shop.id));
-    let id = backups.id_at(&at, &found).unwrap_or_else(|| found.id.clone());
     let act = Act::DrillBackup {
         shop: shop.id.clone(),
         at: at.clone(),
         snapshot: id,
         scratch: scratch.display().to_string(),
     };
-    let params = Params::from([
-        ("at".to_owned(), at.into()),
-        ("at_ms".to_owned(), found.at_ms.into()),
-    ]);
+    let params = Params::from([("at".to_owned(), at.into()), ("at_ms".to_owned(), at_ms.into())]);
     Ok(plans::plan(DRILL, shop, params, vec![plans::adds(act, DRILL_MS)], now_ms))
 }
 
@@ -67,13 +59,9 @@ pub(super) fn work(of: &BackedUp, snapshot: &str, scratch: &str) -> Work {
 
 /// The statement by which the shop's platform's orders are read from its kind of database.
 fn orders_of(shop: &ShopSettings) -> Option<String> {
-    let platform = shops::platform(&shop.platform).ok()?;
-    let orders = platform.orders.as_ref()?;
-    match shop.database.as_ref()?.kind {
-        DatabaseKind::Postgres => orders.postgres.clone(),
-        DatabaseKind::MySql => orders.mysql.clone(),
-        DatabaseKind::Sqlite => orders.sqlite.clone(),
-    }
+    let kind = shop.database.as_ref()?.kind;
+    let orders = shops::platform(&shop.platform)?.orders.as_ref()?;
+    orders.select(kind).map(str::to_owned)
 }
 
 /// What stands in the run's records.
@@ -97,16 +85,21 @@ pub(super) fn failure(report: &Report) -> Option<Box<Trouble>> {
         return None;
     }
     let first = report.checks.iter().find(|check| check.outcome == Outcome::Failed)?;
-    let mut params = first.said.params.clone();
-    params.insert("check".to_owned(), first.kind.code().into());
-    let told: Vec<String> = params.iter().map(|(name, value)| format!("{name} {value}")).collect();
-    let message = format!(
-        "the backup cannot be brought back as it is: {} ({})",
-        first.said.code.replace('_', " "),
-        told.join(", ")
-    );
-    let code = format!("drill_{}", first.said.code);
-    Some(Box::new(Trouble { code, params, message, may_pass: false }))
+    let params = &first.said.params;
+    let told = params.iter().map(|(name, value)| match value {
+        kernel::Value::Text(text) => format!("{name} {text}"),
+        kernel::Value::Integer(number) => format!("{name} {number}"),
+        kernel::Value::Number(number) => format!("{name} {number}"),
+    });
+    let told: Vec<String> = told.collect();
+    let (said, told) = (first.said.code.replace('_', " "), told.join(", "));
+    let message = format!("the backup cannot be brought back as it is: {said} ({told})");
+    let trouble = match first.kind {
+        CheckKind::Files => Trouble::new("drill_files", [], message),
+        CheckKind::Database => Trouble::new("drill_database", [], message),
+        _ => Trouble::new("drill_orders", [], message),
+    };
+    Some(Box::new(Trouble { params: params.clone(), ..trouble }))
 }
 
 impl Backups {

@@ -1,6 +1,6 @@
 //! Performs the acts of backups: each is a worker's job, and the repository says what became of it.
 
-use super::{BackedUp, Backups, book::is_not_there};
+use super::{BackedUp, Backups, book::is_not_there, drills};
 use crate::backup_worker::{Done, Event, Job, Keep, Listing, Pruned, Trouble, Work};
 use kernel::{
     Params, ShopId, Value,
@@ -33,13 +33,13 @@ impl Performer for Backups {
     fn perform<'a>(
         &'a self,
         act: &'a Act,
-        _fence: Fence,
+        fence: Fence,
         progress: &'a dyn Progress,
     ) -> Pending<'a, Result<Params, Failed>> {
         Box::pin(async move {
             let stopped = || Failed::new("stopped halfway, as asked").because("asked_to_stop", []);
             tokio::select! {
-                performed = self.perform_act(act, progress) => {
+                performed = self.perform_act(act, fence, progress) => {
                     performed.map_err(|trouble| Failed::from(*trouble))
                 }
                 // Dropping what the worker hears by ends it.
@@ -76,7 +76,7 @@ impl Performer for Backups {
             else {
                 // Doing the rest of it again does no harm: what is forgotten, read or restored stays so.
                 return match act {
-                    Act::CheckRepository { .. } => Probe::NotDone,
+                    Act::CheckRepository { .. } | Act::DrillBackup { .. } => Probe::NotDone,
                     _ => Probe::Partial,
                 };
             };
@@ -103,6 +103,7 @@ impl Backups {
     async fn perform_act(
         &self,
         act: &Act,
+        fence: Fence,
         progress: &dyn Progress,
     ) -> Result<Params, Box<Trouble>> {
         let of = self.backed_up(shop_of(act)?)?;
@@ -119,6 +120,11 @@ impl Backups {
         let done = self.work(job, &hear).await;
         if let Act::CheckRepository { .. } = act {
             self.note_check(&place, done.as_ref().map_err(AsRef::as_ref)).await;
+        }
+        if let (Act::DrillBackup { shop, .. }, Ok(Done::Drilled(report))) = (act, &done) {
+            self.note_drill(shop, &place, fence.run, report).await?;
+            self.publish().await;
+            return drills::failure(report).map_or_else(|| Ok(drills::evidence(report)), Err);
         }
         let evidence = self.evidence(&place, done?, progress).await;
         if !matches!(act, Act::RestoreFiles { .. } | Act::CheckRepository { .. })
@@ -145,6 +151,9 @@ impl Backups {
             Act::RestoreFiles { at, snapshot, path, target, .. } => {
                 let snapshot = snapshot.clone();
                 (at, Work::Restore { snapshot, path: path.into(), target: target.into() })
+            }
+            Act::DrillBackup { at, snapshot, scratch, .. } => {
+                (at, drills::work(of, snapshot, scratch))
             }
             other => return Err(not_ours(other)),
         };
@@ -182,7 +191,12 @@ impl Backups {
                 put("removed", removed.into());
                 put("kept", kept.into());
                 put("freed_bytes", freed_bytes.into());
-                put("freed", if prune == Pruned::NextTime { "next_time" } else { "done" }.into());
+                let freed = match prune {
+                    Pruned::NotAsked | Pruned::Done => "done",
+                    Pruned::NextTime => "next_time",
+                    Pruned::NotAllowed => "not_allowed",
+                };
+                put("freed", freed.into());
             }
             Done::Checked { snapshots, bytes_read } => {
                 put("snapshots", snapshots.into());
@@ -193,7 +207,7 @@ impl Backups {
                 put("bytes", bytes.into());
                 put("kept_files", kept_files.into());
             }
-            Done::Listed(_) | Done::Folder(_) => {}
+            Done::Listed(_) | Done::Folder(_) | Done::Drilled(_) => {}
         }
         evidence
     }
@@ -233,6 +247,10 @@ impl Backups {
             Act::CheckRepository { at, .. } => vec![self.opens(of, at, false).await],
             Act::RestoreFiles { at, snapshot, path, target, .. } => {
                 self.may_restore(of, (at, snapshot), (path, target)).await
+            }
+            Act::DrillBackup { at, snapshot, scratch, .. } => {
+                // Everything lies there twice for a while.
+                self.may_restore(of, (at, snapshot), ("/", scratch)).await
             }
             other => vec![unknown(&not_ours(other))],
         }
@@ -349,7 +367,8 @@ fn shop_of(act: &Act) -> Result<&ShopId, Box<Trouble>> {
         | Act::CopySnapshot { shop, .. }
         | Act::ForgetSnapshots { shop, .. }
         | Act::CheckRepository { shop, .. }
-        | Act::RestoreFiles { shop, .. } => Ok(shop),
+        | Act::RestoreFiles { shop, .. }
+        | Act::DrillBackup { shop, .. } => Ok(shop),
         other => Err(not_ours(other)),
     }
 }

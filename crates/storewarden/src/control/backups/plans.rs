@@ -89,25 +89,10 @@ pub(in crate::control) fn restore(
         let message = format!("{} is not backed up to {from}", shop.id);
         return Err(refuse(message).because("no_such_place", said));
     }
-    let known = backups.book().snapshots(&places);
-    let mut fitting = known.snapshots.iter().filter(|row| {
-        let is_there = from.as_ref().is_none_or(|from| row.places.contains(from));
-        is_there && (snapshot == "latest" || !snapshot.is_empty() && row.id.starts_with(&snapshot))
-    });
-    let none = || {
-        let message = format!("there is no backup `{snapshot}` of {}", shop.id);
-        refuse(message).because("no_snapshot", [("snapshot", snapshot.as_str().into())])
-    };
-    let found = fitting.next().ok_or_else(none)?;
-    if snapshot != "latest" && fitting.next().is_some() {
-        return Err(none());
-    }
-    // A copy has an id of its own: it is found by its place's own list.
-    let at = from.unwrap_or_else(|| found.places[0].clone());
-    let id = backups.id_at(&at, found).ok_or_else(none)?;
+    let (at, id, at_ms) = named(backups, shop, &places, from.as_deref(), &snapshot)?;
     let params = Params::from([
         ("snapshot".to_owned(), id.as_str().into()),
-        ("at_ms".to_owned(), found.at_ms.into()),
+        ("at_ms".to_owned(), at_ms.into()),
         ("path".to_owned(), path.as_str().into()),
         ("target".to_owned(), target.as_str().into()),
     ]);
@@ -119,6 +104,34 @@ pub(in crate::control) fn restore(
     Ok(plan(RESTORE, shop, params, vec![step], now_ms))
 }
 
+/// The snapshot that begins so, at the first of these places that has it or the one that is named:
+/// the place, its id there, and when it was made.
+pub(super) fn named(
+    backups: &Backups,
+    shop: &ShopSettings,
+    places: &[String],
+    from: Option<&str>,
+    snapshot: &str,
+) -> Result<(String, String, i64), Refusal> {
+    let known = backups.book().snapshots(places);
+    let mut fitting = known.snapshots.iter().filter(|row| {
+        let is_there = from.is_none_or(|from| row.places.iter().any(|place| place == from));
+        is_there && (snapshot == "latest" || !snapshot.is_empty() && row.id.starts_with(snapshot))
+    });
+    let none = || {
+        let message = format!("there is no backup `{snapshot}` of {}", shop.id);
+        refuse(message).because("no_snapshot", [("snapshot", snapshot.into())])
+    };
+    let found = fitting.next().ok_or_else(none)?;
+    if snapshot != "latest" && fitting.next().is_some() {
+        return Err(none());
+    }
+    // A copy has an id of its own: it is found by its place's own list.
+    let at = from.map_or_else(|| found.places[0].clone(), str::to_owned);
+    let id = backups.id_at(&at, found).ok_or_else(none)?;
+    Ok((at, id, found.at_ms))
+}
+
 /// Which part of how many is read today, so that after so many days every one was.
 pub(super) fn share(settings: &BackupSettings, now_ms: i64) -> (u8, u8) {
     let days = i64::try_from(settings.check_every_ms).unwrap_or(i64::MAX) / DAY_MS;
@@ -127,7 +140,7 @@ pub(super) fn share(settings: &BackupSettings, now_ms: i64) -> (u8, u8) {
     (u8::try_from(today).unwrap_or(0) + 1, of)
 }
 
-fn backed_up<'a>(
+pub(super) fn backed_up<'a>(
     configuration: &'a Configuration,
     shop: &ShopId,
 ) -> Result<(&'a ShopSettings, &'a BackupSettings), Refusal> {
@@ -143,11 +156,11 @@ fn backed_up<'a>(
 }
 
 /// What it adds is kept as long as the rules say; there is nothing to take back.
-fn adds(act: Act, timeout_ms: u64) -> Step {
+pub(super) fn adds(act: Act, timeout_ms: u64) -> Step {
     Step { act, undo: Undo::NothingToUndo, timeout_ms }
 }
 
-fn plan(
+pub(super) fn plan(
     name: &'static str,
     shop: &ShopSettings,
     params: Params,

@@ -6,6 +6,7 @@
 use super::{
     BackedUp, Backups,
     book::{Page, is_not_there},
+    drills::{self, DRILL},
     plans::{self, BACK_UP, VERIFY},
 };
 use crate::control::now_ms;
@@ -155,7 +156,8 @@ impl Backups {
     async fn due(&self, of: &BackedUp) -> Option<Plan> {
         let now_ms = now_ms();
         let runs = self.runs(&of.shop.id).await?;
-        let (tries, checks) = (Tries::of(runs.clone(), BACK_UP), Tries::of(runs, VERIFY));
+        let of_kind = |kind| Tries::of(runs.clone(), kind);
+        let (tries, checks, drills) = (of_kind(BACK_UP), of_kind(VERIFY), of_kind(DRILL));
         if tries.running.is_some() {
             return None;
         }
@@ -169,7 +171,7 @@ impl Backups {
             return plans::back_up(&configuration, &of.shop.id, prune, now_ms).ok();
         }
         // Reading takes hours, and a backup does not wait for it.
-        if checks.running.is_some() {
+        if checks.running.is_some() || drills.running.is_some() {
             return None;
         }
         let known = self.store.repositories().await.ok()?;
@@ -177,7 +179,25 @@ impl Backups {
         if !waits && self.is_to_be_read(of, &known, now_ms) {
             return plans::verify(&configuration, &of.shop.id, false, now_ms).ok();
         }
+        let waits = drills.again_ms().is_some_and(|again| again > now_ms);
+        if !waits && newest_ms.is_some() && self.is_to_be_tried(of, &drills, now_ms).await {
+            return drills::plan(&configuration, self, &of.shop.id, "latest", now_ms).ok();
+        }
         None
+    }
+
+    /// Whether no backup was tried for as long as the configuration says. One that was tried in vain
+    /// counts as tried; one that could not be tried does not.
+    async fn is_to_be_tried(&self, of: &BackedUp, tries: &Tries, now_ms: i64) -> bool {
+        let every_ms = i64::try_from(of.settings.drill_every_ms).unwrap_or(i64::MAX);
+        let tried_ms = match self.store.drills(&of.shop.id, 1).await {
+            Ok(drills) => drills.first().map(|drill| drill.at_ms),
+            Err(error) => {
+                tracing::warn!(%error, "drills cannot be read");
+                tries.last.as_ref().map(|run| run.created_at_ms)
+            }
+        };
+        tried_ms.is_none_or(|tried| !(0..every_ms).contains(&(now_ms - tried)))
     }
 
     /// Whether the share of today was not read yet somewhere.
@@ -205,7 +225,9 @@ impl Backups {
                 Some(_) => self.runs(&shop.id).await.unwrap_or_default(),
                 None => Vec::new(),
             };
-            shops.push(self.standing(shop, Tries::of(runs, BACK_UP), &known, now_ms()));
+            let drills = self.drills(&shop.id).await;
+            let standing = self.standing(shop, Tries::of(runs, BACK_UP), &known, now_ms());
+            shops.push(ShopBackups { drills, ..standing });
         }
         let standing = BackupsStanding { shops };
         let mut judged = standing.clone();
@@ -271,6 +293,7 @@ impl Backups {
             running: tries.running.map(|run| run.id.to_string()),
             last_run: tries.last.map(tried),
             history: all.snapshots.iter().take(HISTORY).rev().map(size).collect(),
+            drills: Vec::new(),
         }
     }
 }
@@ -289,6 +312,7 @@ fn off(shop: &ShopSettings) -> ShopBackups {
         running: None,
         last_run: None,
         history: Vec::new(),
+        drills: Vec::new(),
     }
 }
 

@@ -85,6 +85,18 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
             text("place"),
             text("count")
         ),
+        "drill_failed" => {
+            format!("A backup did not come back when it was tried: {}", drilled(&text("check")))
+        }
+        "drill_short" => format!(
+            "A backup came back after {}, with {} lost: not as agreed",
+            says.span("took_ms"),
+            says.span("lost_ms")
+        ),
+        "drill_unknown" => format!(
+            "A backup was tried, and not everything could be looked at: {}",
+            drilled(&text("check"))
+        ),
         "backup_failed" => format!("The last backup failed: {}", text("error")),
         "backup_late" => format!(
             "The newest backup is {} old, and must not be older than {}",
@@ -142,5 +154,15 @@ pub(super) fn frame(name: &str) -> &'static str {
         "test" => "Storewarden: a test",
         "test_text" => "This is a test of the route “{}”. Nothing is wrong.",
         _ => "unknown",
+    }
+}
+
+/// What a drill looked at.
+fn drilled(check: &str) -> &'static str {
+    match check {
+        "files" => "its files",
+        "database" => "its database",
+        "orders" => "its orders",
+        _ => "the time",
     }
 }

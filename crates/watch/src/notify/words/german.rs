@@ -89,6 +89,18 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
             text("place"),
             text("count")
         ),
+        "drill_failed" => {
+            format!("Ein Backup kam bei der Probe nicht zurück: {}", drilled(&text("check")))
+        }
+        "drill_short" => format!(
+            "Ein Backup kam nach {} zurück, mit {} Verlust: nicht wie vereinbart",
+            says.span("took_ms"),
+            says.span("lost_ms")
+        ),
+        "drill_unknown" => format!(
+            "Ein Backup wurde geprobt, und nicht alles konnte angesehen werden: {}",
+            drilled(&text("check"))
+        ),
         "backup_failed" => format!("Das letzte Backup ist gescheitert: {}", text("error")),
         "backup_late" => format!(
             "Das neueste Backup ist {} alt und darf nicht älter sein als {}",
@@ -151,5 +163,15 @@ pub(super) fn frame(name: &str) -> &'static str {
         "test" => "Storewarden: ein Versuch",
         "test_text" => "Dies ist ein Versuch des Wegs „{}“. Es ist alles in Ordnung.",
         _ => "unbekannt",
+    }
+}
+
+/// What a drill looked at.
+fn drilled(check: &str) -> &'static str {
+    match check {
+        "files" => "Dateien",
+        "database" => "Datenbank",
+        "orders" => "Bestellungen",
+        _ => "die Zeit",
     }
 }
