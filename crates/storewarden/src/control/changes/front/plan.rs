@@ -21,7 +21,7 @@ use kernel::{
     },
     plan::{Act, Approval, FileChange, OnFailure, PageLook, Plan, Purpose, Step, Undo},
 };
-use shops::detect::{Kind, Obstacle, Withdrawal, look, withdraw};
+use shops::detect::{Kind, Obstacle, Site, Withdrawal, look, withdraw};
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
@@ -93,26 +93,71 @@ pub(in crate::control) fn plan(
 fn find(configuration: &Configuration, settings: &ShopSettings) -> Result<Found, Refusal> {
     let free = free_ports(configuration);
     let looked = machine::with(|machine| {
-        let servers = look(machine).web_servers;
+        let detected = look(machine);
+        let servers = &detected.web_servers;
         let mut withdrawn = Vec::new();
         for server in servers.iter().filter(|server| server.kind == Kind::Nginx) {
             let found = withdraw(&server.file, machine.files, &settings.hosts, free);
             withdrawn.push((server.file.clone(), found));
         }
         let apache = servers.iter().any(|server| server.kind == Kind::Apache);
-        (withdrawn, apache)
+        (withdrawn, apache, logged_ports(&detected.sites, settings))
     });
-    let (withdrawn, has_apache) = looked.map_err(|error| refuse(format!("{error:#}")))?;
+    let (withdrawn, has_apache, ports) = looked.map_err(|error| refuse(format!("{error:#}")))?;
     let mut obstacles: Vec<Obstacle> = Vec::new();
+    let mut candidates: Vec<Found> = Vec::new();
     for (main, found) in withdrawn {
         match found {
-            Ok(withdrawal) => return Ok(Found { main, withdrawal }),
+            Ok(withdrawal) => candidates.push(Found { main, withdrawal }),
             // A server of other shops says nothing of this one.
             Err(found) if found.iter().all(|one| one.code == "no_server") => {}
             Err(found) => obstacles.extend(found),
         }
     }
-    Err(unmovable(&obstacles, has_apache, &settings.hosts.join(", ")))
+    let doors = |found: &Found| -> Vec<u16> {
+        found.withdrawal.listen.iter().map(|listen| listen.address.port()).collect()
+    };
+    let place = choose(&candidates.iter().map(doors).collect::<Vec<_>>(), &ports);
+    match place {
+        Some(place) => Ok(candidates.swap_remove(place)),
+        None if candidates.is_empty() => {
+            Err(unmovable(&obstacles, has_apache, &settings.hosts.join(", ")))
+        }
+        None => Err(several(&candidates, &settings.hosts.join(", "))),
+    }
+}
+
+/// Where sites listen that write the logs that the shop is known by.
+fn logged_ports(sites: &[Site], settings: &ShopSettings) -> BTreeSet<u16> {
+    let logs = settings.beside.iter().flat_map(|beside| &beside.logs).collect::<Vec<_>>();
+    let writes = |site: &&Site| {
+        site.access_log.as_ref().is_some_and(|log| logs.iter().any(|known| **known == log.value))
+    };
+    sites.iter().filter(writes).flat_map(|site| &site.listens).map(|listen| listen.port).collect()
+}
+
+/// Which of several web servers stands before the shop, by the ports of each: the one that writes its
+/// logs. A single one needs no proof.
+fn choose(doors: &[Vec<u16>], logged: &BTreeSet<u16>) -> Option<usize> {
+    if doors.len() == 1 {
+        return Some(0);
+    }
+    let mut fitting = doors
+        .iter()
+        .enumerate()
+        .filter(|(_, ports)| ports.iter().any(|port| logged.contains(port)));
+    let (place, _) = fitting.next()?;
+    fitting.next().is_none().then_some(place)
+}
+
+fn several(candidates: &[Found], hosts: &str) -> Refusal {
+    let files = candidates.iter().map(|found| found.main.display().to_string());
+    let files = files.collect::<Vec<_>>().join(", ");
+    refuse(format!(
+        "several nginx of this machine serve {hosts} ({files}), and it is not seen which of them \
+         writes the shop's log; stop those that do not serve it"
+    ))
+    .because("several_web_servers", [("hosts", hosts.into()), ("files", files.into())])
 }
 
 /// Why no web server can be had out of the way, and what a person does about it.
@@ -325,5 +370,18 @@ mod tests {
             message: "others listen on port 80".to_owned(),
         };
         check(&[obstacle], true, ("shared_port", "others listen on port 80"));
+    }
+
+    #[test]
+    fn of_several_servers_the_one_that_writes_the_log_is_meant() {
+        let check = |doors: &[&[u16]], logged: &[u16], expect: Option<usize>| {
+            let doors: Vec<Vec<u16>> = doors.iter().map(|ports| ports.to_vec()).collect();
+            assert_eq!(choose(&doors, &logged.iter().copied().collect()), expect, "{doors:?}");
+        };
+        check(&[], &[80], None);
+        check(&[&[80]], &[], Some(0));
+        check(&[&[80], &[8080, 8443]], &[8443], Some(1));
+        check(&[&[80], &[8080]], &[], None);
+        check(&[&[80], &[80]], &[80], None);
     }
 }
