@@ -139,6 +139,7 @@ pub fn title(kind: &PlanKind, shop: Option<&ShopId>, params: &Params) -> String 
         }
         "apply_configuration" => "Put the changed configuration in force".to_owned(),
         "front" => format!("Put Storewarden in front{of}"),
+        "renew_certificate" => format!("Renew the certificate for {}", says("hosts")),
         "clean_up" => "Remove old records of our own".to_owned(),
         "back_up" => shop.map_or_else(|| "Back up".to_owned(), |shop| format!("Back up {shop}")),
         "verify_backup" => format!("Read the backups{of} again"),

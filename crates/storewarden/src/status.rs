@@ -169,7 +169,10 @@ fn describe(text: &mut String, shop: &ShopNow, standing: &Standing, here: &Here,
         named(text, "beside", &logs(beside));
     }
     text.push_str(&happening(standing, Some(shop.id.as_str()), here, paint));
-    named(text, "at", &shop.addresses.join("  "));
+    // Beside another web server, it is that one that listens.
+    if !shop.addresses.is_empty() {
+        named(text, "at", &shop.addresses.join("  "));
+    }
     for finding in &shop.findings {
         let since = words::age(shop.at_ms - finding.since_ms);
         let said = words::finding(finding, shop.at_ms).replace('\n', "\n    ");

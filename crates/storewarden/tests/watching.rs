@@ -157,7 +157,7 @@ async fn a_pipe_gets_plain_lines_in_the_order_in_which_things_happened() {
     control.end();
     let output = watching.await.unwrap().unwrap();
     let expect = "\
-Run 7: clean up
+Run 7: Remove old records of our own
 1/2 remove logs of runs that nobody will ever want to read again
       one file
       two  [2J
@@ -195,7 +195,7 @@ async fn a_terminal_shows_how_far_it_is_and_ctrl_c_leaves_the_run_alone() {
     let log = control.state.path().join("terminal");
     let mut terminal = control.follow_on_terminal(60, &log, keys).start().unwrap();
     control.until_watched().await;
-    until_shown(&log, "Run 7: clean up").await;
+    until_shown(&log, "Run 7: Remove old records of our own").await;
     control.tell("progress", &progress());
     until_shown(&log, "25 %").await;
     let shown = fs::read_to_string(&log).unwrap();
@@ -237,7 +237,7 @@ async fn a_clean_up_is_watched_to_its_end() {
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{said}");
     let listed = run_to_end(program().args(["runs", "--state"]).arg(&state), LIMIT).unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
-    assert!(listed.contains("clean up") && listed.contains("2/2"), "{listed}");
+    assert!(listed.contains("Remove old records of our own") && listed.contains("2/2"), "{listed}");
     let ledger = program().args(["ledger", "show", "--state"]).arg(&state);
     let ledger = String::from_utf8(run_to_end(ledger, LIMIT).unwrap().stdout).unwrap();
     assert!(ledger.contains("step 1 done: remove old data"), "{ledger}");

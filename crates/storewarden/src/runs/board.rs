@@ -194,7 +194,7 @@ mod tests {
     fn each_step_has_a_line_with_its_time_and_how_far_it_is() {
         let lines = board(&run(&["done", "intended", "planned"]), Some(&files()), &canvas(120, 24));
         let expect = "\
-Run 7: restart instance app-1 of lamps
+Run 7: Restart app-1 of lamps
 ✓ 1 restart app-1 of the lamps in the window  2.4 s
 ⠋ 2 restart app-1 of the lamps in the window  ████░░░░░░░░░░░░  30/120 files  12/s  25 %  7.5 s left  9.0 s
 · 3 restart app-1 of the lamps in the window";

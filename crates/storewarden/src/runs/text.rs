@@ -41,10 +41,10 @@ fn row(run: &Run, here: &Here) -> [String; 7] {
     ]
 }
 
-/// `Run 7: restart instance app-1 of lamps`.
+/// `Run 7: Restart app-1 of lamps`.
 pub(super) fn title(run: &Run) -> String {
-    let shop = run.shop.as_ref().map(|shop| format!(" of {shop}")).unwrap_or_default();
-    format!("Run {}: {}{shop}", run.id, run.what())
+    let shop = run.shop.as_deref().and_then(|shop| shop.parse().ok());
+    format!("Run {}: {}", run.id, run.called(shop.as_ref()))
 }
 
 /// A run whole, without its log.
@@ -224,9 +224,9 @@ mod tests {
     }
 
     #[test]
-    fn a_run_whole_names_instances_release_and_times() {
+    fn a_run_whole_names_release_and_times() {
         let expect = "\
-Run 7: rolling redeploy release 42 (app-1) of lamps
+Run 7: Deploy 42 to all instances of lamps, one after the other
   state     failed
   asked for 1970-01-01 00:00 UTC (10 min ago) by person:anna
   began     1970-01-01 00:00 UTC (9 min ago)
@@ -255,7 +255,10 @@ To take it back: storewarden runs undo 7
     #[test]
     fn the_list_says_what_each_run_is_about() {
         let said = list(&[run()], &here());
-        assert!(said.contains("rolling redeploy release 42 (app-1)  lamps  failed"), "{said}");
+        assert!(
+            said.contains("Deploy 42 to all instances, one after the other  lamps  failed"),
+            "{said}"
+        );
         assert!(said.contains("1/2  1970-01-01 00:00 UTC (10 min ago)  person:anna"), "{said}");
         assert_eq!(list(&[], &here()), "No runs.\n");
     }

@@ -1,6 +1,6 @@
 //! Runs as the API sends them, as far as the command line reads them.
 
-use kernel::{Params, Value};
+use kernel::{Params, ShopId, Value};
 use serde::Deserialize;
 
 /// A plan before it is started.
@@ -53,7 +53,6 @@ pub(super) struct Message {
 
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Step {
-    pub(super) act: Message,
     pub(super) sentence: String,
     pub(super) state: String,
     pub(super) started_ms: Option<i64>,
@@ -113,31 +112,16 @@ impl Run {
         !matches!(self.state.as_str(), "waiting" | "running" | "undoing")
     }
 
-    /// The instances it is about, as its title or its steps name them.
-    pub(super) fn instances(&self) -> Vec<String> {
-        let steps = self.steps.iter().filter_map(|step| step.act.text("instance"));
-        let mut instances: Vec<String> = self.title.text("instance").into_iter().collect();
-        for instance in steps {
-            if !instances.contains(&instance) {
-                instances.push(instance);
-            }
-        }
-        instances
+    /// `Restart app-1`, `Deploy 42 to all instances, one after the other`.
+    pub(crate) fn what(&self) -> String {
+        self.called(None)
     }
 
-    /// `restart instance app-1`, `rolling redeploy release 42 (app-1, app-2)`.
-    pub(crate) fn what(&self) -> String {
-        let mut text = super::text::words(&self.kind);
-        let instances = self.instances();
-        match (self.title.text("release"), instances.as_slice()) {
-            (Some(release), []) => text.push_str(&format!(" release {release}")),
-            (Some(release), all) => {
-                text.push_str(&format!(" release {release} ({})", all.join(", ")));
-            }
-            (None, []) => {}
-            (None, [one]) => text.push_str(&format!(" {one}")),
-            (None, all) => text.push_str(&format!(" ({})", all.join(", "))),
+    /// The same with its shop: `Restart app-1 of lamps`.
+    pub(super) fn called(&self, shop: Option<&ShopId>) -> String {
+        match self.kind.parse() {
+            Ok(kind) => plan::title(&kind, shop, &self.title.params),
+            Err(_) => super::text::words(&self.kind),
         }
-        text
     }
 }
