@@ -47,6 +47,7 @@ impl Voice {
         line.push(b'\n');
         let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if stream.write_all(&line).is_err() {
+            // tidy: from any of its threads; what is half written is nobody's, as after a kill
             std::process::exit(UNHEARD);
         }
     }
@@ -84,6 +85,7 @@ fn end_with_the_listener(mut told: BufReader<UnixStream>) -> std::io::Result<()>
     let wait = move || {
         let mut ignored = [0; 64];
         while matches!(told.read(&mut ignored), Ok(1..)) {}
+        // tidy: another thread is in the midst of it, and is not to go on
         std::process::exit(UNHEARD);
     };
     thread::Builder::new().name("listener".into()).spawn(wait).map(drop)
@@ -100,6 +102,7 @@ fn keep_within(most_bytes: u64, voice: Voice) -> std::io::Result<()> {
                         "it needed {bytes} bytes of memory, more than the {most_bytes} it may have"
                     );
                     voice.say(&Event::Failed(Trouble::new("memory_limit", said, message)));
+                    // tidy: the thread that takes the memory does not look
                     std::process::exit(Exit::Wrong as i32);
                 }
                 Ok(_) => {}

@@ -278,8 +278,8 @@ impl End {
             self.manifest.tables[number] = table;
         }
         // Whoever took all rows and not the manifest has no dump, and knows.
-        let _ = self.queue.send(Message::Piece(self.manifest.to_json()));
-        let _ = self.queue.send(Message::End);
+        self.queue.send(Message::Piece(self.manifest.to_json())).ok();
+        self.queue.send(Message::End).ok();
         Ok(())
     }
 }

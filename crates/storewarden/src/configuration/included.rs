@@ -45,7 +45,7 @@ pub(super) fn on_disk(folder: &Path, pattern: &Path, instead: &Bundle) -> Result
         Err(error) => return Err(error.to_string()),
     };
     let new = instead.included.keys().filter(|path| includes_file(pattern, path));
-    let mut names: BTreeSet<String> = new.filter_map(name_of).collect();
+    let mut names: BTreeSet<String> = new.filter_map(|path| name_of(path)).collect();
     for entry in entries.into_iter().flatten() {
         let entry = entry.map_err(|error| error.to_string())?;
         let name = entry.file_name().into_string();
@@ -59,7 +59,7 @@ pub(super) fn on_disk(folder: &Path, pattern: &Path, instead: &Bundle) -> Result
     names.into_iter().map(file).collect()
 }
 
-fn name_of(path: &PathBuf) -> Option<String> {
+fn name_of(path: &Path) -> Option<String> {
     path.file_name().and_then(|name| name.to_str()).map(str::to_owned)
 }
 
