@@ -192,9 +192,7 @@ pub(crate) fn allowed(wish: &Wished, caller: &Caller) -> Result<(), ApiError> {
         }
         Wished::BackUp { shop }
         | Wished::VerifyBackup { shop, .. }
-        | Wished::DrillBackup { shop, .. } => {
-            caller.may(Permission::Approve, shop)
-        }
+        | Wished::DrillBackup { shop, .. } => caller.may(Permission::Approve, shop),
         // It writes wherever somebody says, as whom we run as.
         Wished::RestoreBackup { shop, .. } => {
             caller.may(Permission::See, shop)?;
