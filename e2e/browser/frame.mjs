@@ -21,6 +21,12 @@ export const LOOKS = [
   ['/incidents/5', 'instance', /app-2 is down/],
   ['/incidents/4', 'calm', /app-1 is down/],
   ['/incidents/999', 'calm', /There is no such thing here/],
+  ['/backups', 'calm', /is backed up/],
+  ['/backups', 'disk', /older than was agreed/],
+  ['/backups', 'checkout', /did not come back/],
+  ['/backups', 'nothing', /no backup of this shop/],
+  ['/backups/005f49cd', 'calm', /As of/],
+  ['/backups/none', 'calm', /no such backup/],
   ['/people', 'calm', /3 people can sign in/],
   ['/people', 'two', /to 2 shops/],
   ['/settings', 'calm', /Settings/],
@@ -268,6 +274,38 @@ export async function frame(session, report, origin) {
     await page.getByRole('link', { name: 'Ben Okafor' }).first().click()
     await page.waitForURL(/\/people\/ben$/)
     await page.locator('tr.marked', { hasText: 'Ben Okafor' }).waitFor()
+  })
+
+  await on('a backup is looked into, and what to restore and where to is asked', 'phone', 'calm', '/backups', async (page) => {
+    await page.locator('section', { hasText: 'Backups' }).getByRole('link').first().click()
+    await sentence(page, /As of/)
+    for (const folder of ['srv/', 'lampenladen/', 'assets/']) await press(page, folder)
+    await page.getByText('lamp-40.webp').waitFor()
+    await fits(page)
+    await press(page, 'Restore lamp-07.webp')
+    await isAccessible(page)
+    const shows = dialog(page).getByRole('button', { name: 'Show what happens' })
+    expect(await shows.isDisabled(), 'nobody has said where to')
+    await dialog(page).getByLabel('Into the folder').fill('not/whole')
+    expect(await shows.isDisabled(), 'that is no whole path')
+    await dialog(page).getByLabel('Into the folder').fill('/var/tmp/lamps')
+    expect(!(await shows.isDisabled()), 'it can be shown')
+    await press(dialog(page), 'Cancel')
+    await press(page, 'Everything')
+    await page.getByRole('button', { name: 'databases/' }).waitFor()
+  })
+
+  await on('a recovery sheet is made on asking, and shown once', 'desk', 'calm', '/backups', async (page) => {
+    await press(page, /^Recovery sheet/)
+    await isAccessible(page)
+    await press(dialog(page), 'Make it, and show it once')
+    await sentence(page, /Recovery sheet of/)
+    await page.getByText('4T7QA-9XH2M-KD0VW-R6YBP-3ZJ8E', { exact: true }).waitFor()
+    await isAccessible(page)
+    await fits(page)
+    await press(page, 'I have it, go back')
+    await sentence(page, /is backed up/)
+    expect(!(await page.locator('main').textContent()).includes('4T7QA'), 'it is shown again')
   })
 
   await on('the menu opens, walks by key, and closes', 'phone', 'calm', '/', async (page) => {

@@ -100,23 +100,28 @@ impl Play {
         .await
     }
 
-    /// The worker that takes a backup.
-    async fn worker(&self) -> u32 {
+    /// The worker that takes a backup, and no other play's.
+    async fn worker(&self) -> Result<u32> {
         let takes = |words: &[String]| words.iter().any(|word| word == "back_up");
-        wait_until("a worker", LONG, async || match by_command(PROGRAM, takes) {
-            Ok(Some(found)) => Ok(found.identity.pid),
+        let state = storewarden(&self.stage)?.state_dir().display().to_string();
+        let is_ours = |pid: u32| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            String::from_utf8_lossy(&environment).contains(&state)
+        };
+        let found = wait_until("a worker", LONG, async || match by_command(PROGRAM, takes) {
+            Ok(Some(found)) if is_ours(found.identity.pid) => Ok(found.identity.pid),
             other => Err(format!("{other:?}")),
-        })
-        .await
+        });
+        Ok(found.await)
     }
 
-    fn restic(&self, arguments: &[&str]) -> Result<Option<String>> {
+    fn restic(&self, password: &str, arguments: &[&str]) -> Result<Option<String>> {
         if !Path::new("/usr/bin/restic").exists() {
             println!("skipped: restic is not installed");
             return Ok(None);
         }
         let spawn = Spawn::new("/usr/bin/restic").arg("--no-cache").arg("-r").arg(&self.repository);
-        let output = run_to_end(spawn.args(arguments).env("RESTIC_PASSWORD", PASSWORD), LONG)?;
+        let output = run_to_end(spawn.args(arguments).env("RESTIC_PASSWORD", password), LONG)?;
         Ok(Some(String::from_utf8(output.stdout)?))
     }
 }
@@ -138,7 +143,7 @@ async fn a_shop_is_backed_up_killed_restored_and_damage_is_named() -> Result<()>
     fs::write(play.media.join("new-1.jpg"), bytes(1_000, MORE_BYTES))?;
     let before = snapshots(&play.standing().await?);
     play.backup(&["now", "--detach"]).await?.map_err(anyhow::Error::msg)?;
-    let worker = play.worker().await;
+    let worker = play.worker().await?;
     signal(worker, Signal::Kill)?;
     let is_more =
         move |standing: &Value| snapshots(standing) > before && standing["running"].is_null();
@@ -148,7 +153,7 @@ async fn a_shop_is_backed_up_killed_restored_and_damage_is_named() -> Result<()>
     fs::write(play.media.join("new-2.jpg"), bytes(2_000, MORE_BYTES))?;
     let before = snapshots(&play.standing().await?);
     play.backup(&["now", "--detach"]).await?.map_err(anyhow::Error::msg)?;
-    let worker = play.worker().await;
+    let worker = play.worker().await?;
     storewarden(&play.stage)?.kill_control()?;
     // One that has heard of it already is gone.
     signal(worker, Signal::Kill).ok();
@@ -157,11 +162,23 @@ async fn a_shop_is_backed_up_killed_restored_and_damage_is_named() -> Result<()>
     let standing = play.await_standing("a backup past a killed control", is_more).await;
     ensure!(snapshots(&standing) == before + 1, "one run, one backup: {standing}");
 
-    if let Some(listed) = play.restic(&["snapshots", "--json"])? {
+    if let Some(listed) = play.restic(PASSWORD, &["snapshots", "--json"])? {
         let listed: Vec<Value> = serde_json::from_str(&listed)?;
         ensure!(listed.len() as u64 == snapshots(&standing), "restic lists {listed:?}");
-        play.restic(&["check", "--read-data"])?;
+        play.restic(PASSWORD, &["check", "--read-data"])?;
     }
+
+    // The phrase of a recovery sheet opens it too, and stands nowhere else.
+    let sheet = play.backup(&["sheet", "--json"]).await?.map_err(anyhow::Error::msg)?;
+    let sheet: Value = serde_json::from_slice(&sheet.stdout)?;
+    let phrase = sheet["phrase"].as_str().context("a sheet has a phrase")?;
+    if let Some(listed) = play.restic(phrase, &["snapshots", "--json"])? {
+        let listed: Vec<Value> = serde_json::from_str(&listed)?;
+        ensure!(listed.len() as u64 == snapshots(&standing), "by the sheet: {listed:?}");
+    }
+    let ledger = storewarden(&play.stage)?.api("GET", "/ledger?kind=recovery_sheet_made").await?;
+    let said = ledger.text();
+    ensure!(said.contains("recovery_sheet_made") && !said.contains(phrase), "{said}");
 
     // All pictures are gone, and come back byte for byte.
     let wanted = contents(&play.media)?;

@@ -51,3 +51,11 @@ export function folder(path, now = Date.now()) {
   const entries = (TREE[path] ?? []).map((name, i) => ({ name: name.replace('/', ''), kind: name.endsWith('/') ? 'folder' : 'file', size_bytes: name.endsWith('/') ? null : 1_200 + ((i * 7919) % 400) * 700, modified_ms: now - i * 3 * DAY }))
   return { path, entries, total: entries.length }
 }
+
+export const sheet = (shop, now = Date.now()) => ({
+  shop, made_ms: now, phrase: '4T7QA-9XH2M-KD0VW-R6YBP-3ZJ8E',
+  places: [
+    { place: '/mnt/backup/lampenladen', kind: 'folder', repository: id(3), key: id(5), trouble: null },
+    { place: 's3://backups/lampenladen', kind: 's3', repository: id(4), key: id(6), trouble: null },
+  ],
+})

@@ -6,7 +6,7 @@ import { createReadStream, existsSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { backups, folder } from './backups.mjs'
+import { backups, folder, sheet } from './backups.mjs'
 import { Frame, Refused } from './frame.mjs'
 import { frameApi, noContent } from './frame_api.mjs'
 import { history } from './history.mjs'
@@ -164,6 +164,7 @@ function api(request, response, url, cookie) {
     return response.end()
   }
   if (path === '/api/v1/backups') return json(response, 200, backups(scenario, list[0].id).standing)
+  if (/^\/api\/v1\/shops\/[^/]+\/backups\/sheet$/.test(path)) return json(response, 200, sheet(list[0].id))
   const backup = /^\/api\/v1\/shops\/([^/]+)\/backups(?:\/[^/]+\/(files))?$/.exec(path)
   if (backup) return json(response, 200, backup[2] ? folder(url.searchParams.get('path') ?? '/') : backups(scenario, backup[1]).snapshots)
   if (!/^\/api\/v1\/shops\//.test(path)) return frameRoute(request, response, url, frameOf(scenario))

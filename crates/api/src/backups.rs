@@ -2,9 +2,10 @@
 //! one, ask for a plan.
 
 use crate::{
-    ApiError, ApiState, Command, Refusal, caller::Caller, error::ErrorBody, machine::ask, names,
+    ApiError, ApiState, Command, Refusal, caller::Caller, error::ErrorBody, ledger, machine::ask,
+    names,
 };
-use ::watch::backups::{BackupsStanding, SnapshotFolder, Snapshots};
+use ::watch::backups::{BackupsStanding, RecoverySheet, SnapshotFolder, Snapshots};
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -48,6 +49,35 @@ pub(crate) async fn snapshots(
     let shop = known(&state, &caller, shop)?;
     let answer = ask(&state, |answer| Command::Snapshots { shop, answer }).await?;
     answer.map(Json).map_err(refused)
+}
+
+/// Make a recovery sheet: a phrase that opens all backups of a shop, besides what does already.
+///
+/// It is said this once, and kept nowhere. Every call makes another one; those before stay good.
+#[utoipa::path(
+    post, path = "/api/v1/shops/{shop}/backups/sheet", tag = "backups",
+    params(("shop" = String, Path, description = "The shop's id")),
+    responses(
+        (status = 200, body = RecoverySheet),
+        (status = 401, body = ErrorBody),
+        (status = 404, body = ErrorBody),
+        (status = 422, body = ErrorBody, description = "It is not backed up, or no repository can be opened"),
+    )
+)]
+pub(crate) async fn sheet(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(shop): Path<String>,
+) -> Result<Json<RecoverySheet>, ApiError> {
+    let shop = known(&state, &caller, shop)?;
+    let wanted = shop.clone();
+    let answer = ask(&state, |answer| Command::RecoverySheet { shop: wanted, answer }).await?;
+    let sheet = answer.map_err(refused)?;
+    let opens = sheet.places.iter().filter(|place| place.key.is_some());
+    let opens: Vec<&str> = opens.map(|place| place.place.as_str()).collect();
+    let params = [("places", opens.join(", ").into())];
+    ledger::note_of_shop(&state, &caller.actor, "recovery_sheet_made", &shop, params).await?;
+    Ok(Json(sheet))
 }
 
 #[derive(Debug, Deserialize)]

@@ -47,7 +47,7 @@ pub use stream::Stream;
 use ::plan::Engine;
 use ::watch::{
     Watch,
-    backups::{Backups, SnapshotFolder, Snapshots},
+    backups::{Backups, RecoverySheet, SnapshotFolder, Snapshots},
     desk::Desk,
     history::History,
     peers::Peers,
@@ -104,6 +104,8 @@ pub enum Command {
     InForce { answer: oneshot::Sender<InForce> },
     /// Tell which backups there are of a shop.
     Snapshots { shop: ShopId, answer: oneshot::Sender<Result<Snapshots, Refusal>> },
+    /// Make a second key to the backups of a shop, and say it once.
+    RecoverySheet { shop: ShopId, answer: oneshot::Sender<Result<RecoverySheet, Refusal>> },
     /// Look into a folder of a backup.
     Browse {
         shop: ShopId,

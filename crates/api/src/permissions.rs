@@ -117,6 +117,7 @@ const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/api/v1/shops", somewhere(See)),
     to("GET", "/api/v1/shops/{shop}", shop(See)),
     to("GET", "/api/v1/shops/{shop}/backups", shop(Operate)),
+    to("POST", "/api/v1/shops/{shop}/backups/sheet", shop(ManagePeople)),
     to("GET", "/api/v1/shops/{shop}/backups/{snapshot}/files", shop(Operate)),
     to("GET", "/api/v1/shops/{shop}/events", shop(See)),
     to("GET", "/api/v1/shops/{shop}/history", shop(See)),

@@ -136,6 +136,7 @@ fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(history::of_shop))
         .routes(routes!(backups::standing))
         .routes(routes!(backups::snapshots))
+        .routes(routes!(backups::sheet))
         .routes(routes!(backups::files))
         .routes(routes!(shops::drain))
         .routes(routes!(shops::undrain))

@@ -12,8 +12,8 @@ use crate::{
     terminal::printable,
 };
 use ::watch::backups::{
-    BackupPlace, BackupState, BackupsStanding, DrillRow, ShopBackups, SnapshotEntry,
-    SnapshotFolder, SnapshotRow, Snapshots,
+    BackupPlace, BackupState, BackupsStanding, DrillRow, RecoverySheet, SheetPlace, ShopBackups,
+    SnapshotEntry, SnapshotFolder, SnapshotRow, Snapshots,
 };
 use anyhow::bail;
 use clap::Subcommand;
@@ -84,6 +84,15 @@ pub(crate) enum BackupCommand {
         #[command(flatten)]
         options: ChangeOptions,
     },
+    /// Make a recovery sheet: what opens the backups when this machine is gone, said once
+    Sheet {
+        #[command(flatten)]
+        shop: OneShop,
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Bring back what a backup holds: all of it, a folder, a file
     Restore {
         #[command(flatten)]
@@ -134,6 +143,9 @@ pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
         BackupCommand::Drill { shop, snapshot, options } => {
             let shop = shop.find(&options.state.directory)?;
             start(&json!({ "kind": "drill_backup", "shop": shop, "snapshot": snapshot }), options)
+        }
+        BackupCommand::Sheet { shop, state, json } => {
+            sheet(&state.directory, &shop.find(&state.directory)?, json.json)
         }
         BackupCommand::Restore { shop, snapshot, path, to, from, options } => {
             let shop = shop.find(&options.state.directory)?;
@@ -301,6 +313,69 @@ fn list(state: &Path, shop: &str, json: bool) -> anyhow::Result<Exit> {
     }
     print(text.as_bytes())?;
     Ok(if found.unknown.is_empty() { Exit::Fine } else { Exit::Wrong })
+}
+
+fn sheet(state: &Path, shop: &str, json: bool) -> anyhow::Result<Exit> {
+    let path = format!("/api/v1/shops/{}/backups/sheet", escape(shop));
+    let answer = good(ask(state, "POST", &path)?)?;
+    let sheet: RecoverySheet = answer.json()?;
+    if json {
+        print_bytes(&answer.body)?;
+    } else {
+        print(written(&sheet, &Here::now()).as_bytes())?;
+    }
+    let is_whole = sheet.places.iter().all(|place| place.trouble.is_none());
+    Ok(if is_whole { Exit::Fine } else { Exit::Wrong })
+}
+
+/// As it is printed and put into a safe.
+fn written(sheet: &RecoverySheet, here: &Here) -> String {
+    let RecoverySheet { shop, made_ms, phrase, places } = sheet;
+    let place = |one: &SheetPlace| match (&one.trouble, &one.repository, &one.key) {
+        (None, Some(repository), Some(key)) => {
+            let (repository, key) = (short(repository), short(key));
+            format!("  {}\n      repository {repository}, key {key}\n", one.place)
+        }
+        (Some(trouble), ..) => {
+            format!("  {}\n      NOT OPENED BY THIS PHRASE: {}\n", one.place, trouble.message)
+        }
+        _ => format!("  {}\n", one.place),
+    };
+    let all: String = places.iter().map(place).collect();
+    let first = places.iter().find(|one| one.key.is_some()).map_or("…", |one| one.place.as_str());
+    format!(
+        "\
+Recovery sheet of {shop}, made {}
+
+Print it, and keep it where this machine is not. Whoever has it opens every backup of this shop. It
+is kept nowhere else, and is not said again; another sheet can be made at any time.
+
+      {phrase}
+
+Where the backups are:
+{all}
+On another machine, with Storewarden installed: write the phrase into a file that nobody else reads,
+put this into its configuration, then restore.
+
+      [shop.{shop}.backup]
+      to = \"{first}\"
+      password = \"${{file:/etc/storewarden/phrase}}\"
+
+      storewarden backup list --shop {shop}
+      storewarden backup restore --shop {shop} --to /srv/restored
+
+Without Storewarden, with restic (https://restic.net):
+
+      RESTIC_PASSWORD={phrase} restic -r {first} restore latest --target /srv/restored
+
+Files come back below /srv/restored by their old paths, databases below /srv/restored/databases.
+",
+        here.moment(*made_ms)
+    )
+}
+
+fn short(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
 }
 
 fn browse(

@@ -324,6 +324,12 @@ impl Control {
                     answer.send(backups.snapshots(&shop).await).ok();
                 });
             }
+            Command::RecoverySheet { shop, answer } => {
+                let backups = Arc::clone(&self.backups);
+                self.aside(async move {
+                    answer.send(backups.sheet(&shop).await).ok();
+                });
+            }
             Command::Browse { shop, snapshot, path, answer } => {
                 let backups = Arc::clone(&self.backups);
                 self.aside(async move {

@@ -189,6 +189,33 @@ pub struct Snapshots {
     pub unknown: Vec<String>,
 }
 
+/// What brings a shop back when its machine and all that was on it are gone: made once, shown once,
+/// and kept nowhere by us.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RecoverySheet {
+    #[schema(value_type = String)]
+    pub shop: ShopId,
+    pub made_ms: i64,
+    /// Opens every repository that has no trouble, as a password of its own.
+    pub phrase: String,
+    pub places: Vec<SheetPlace>,
+}
+
+/// A repository on a recovery sheet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SheetPlace {
+    /// As the configuration names it, without secrets.
+    pub place: String,
+    /// `folder`, `s3` or `sftp`.
+    pub kind: String,
+    /// The repository's id.
+    pub repository: Option<String>,
+    /// The id of the key that the phrase opens.
+    pub key: Option<String>,
+    /// Why the phrase does not open this one.
+    pub trouble: Option<Trouble>,
+}
+
 /// A folder of a backup.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SnapshotFolder {

@@ -112,7 +112,7 @@ pub(super) const ACTS: [Act; 14] = [
             "take-backup",
             "Take a backup and restore from it",
             "Backs the shop up, its database as of one moment and its pictures, and restores the pictures into a folder beside the live ones.",
-            "Backups: the newest is of now; look into it down to a single picture. Changes: both runs, with bytes, rate and time left.",
+            "Backups: the newest is of now; look into it down to a single picture. Changes: both runs, with bytes, rate and time left. The button Recovery sheet there makes the one page that opens the backups when this machine is gone.",
             "Back up and restore",
         )
     },
@@ -121,8 +121,8 @@ pub(super) const ACTS: [Act; 14] = [
         ..act(
             "damage-backup",
             "Damage a backup",
-            "Turns one bit of the repository around, as a disk does that grows old, and has every byte of it read again. What is damaged stays so in this demonstration.",
-            "Changes: the run fails and names the files that need what is damaged. Backups and Incidents say so as well; a backup that is there is not taken for one that can be restored.",
+            "Turns one bit of the repository around, as a disk does that grows old, has every byte of it read again, and tries the newest backup by restoring it. What is damaged stays so in this demonstration.",
+            "Backups: the last drill says which file did not come back, and that the database and its orders did. Changes: both runs fail and name what is damaged. A backup that is there is not taken for one that can be restored.",
             "Damage it",
         )
     },

@@ -166,13 +166,18 @@ async fn back_up_and_restore(prompter: &Prompter) -> Result<()> {
     Ok(())
 }
 
-/// Spoils the backups, and has them read again.
+/// Spoils the backups, has them read again, and has the newest tried.
 async fn damage_backup(prompter: &Prompter) -> Result<()> {
     let storewarden = storewarden(&prompter.stage)?;
     prompter.stage.damage_backup()?;
     let run = storewarden.begin_verification().await?;
     storewarden.run_reaches(&run, |run| run["state"] == "failed").await?;
-    prompter.say(&format!("Run {run} has found it, and names the files: see Changes"));
+    let drill = storewarden.begin_drill().await?;
+    let is_over = |run: &Value| run["state"] == "failed" || run["state"] == "done";
+    let drilled = storewarden.run_reaches(&drill, is_over).await?;
+    // What is damaged may be of an older backup only.
+    let came_back = if drilled["state"] == "done" { "came back" } else { "did not come back" };
+    prompter.say(&format!("Run {run} has found it; when it was tried, the newest {came_back}"));
     Ok(())
 }
 

@@ -276,6 +276,14 @@ impl Storewarden {
         self.begin(&json!({ "kind": "verify_backup", "shop": SHOP, "all": true })).await
     }
 
+    /// Begins to try the newest backup by restoring it; the run's id.
+    ///
+    /// # Errors
+    /// As [`Storewarden::begin_redeploy`].
+    pub async fn begin_drill(&self) -> Result<String> {
+        self.begin(&json!({ "kind": "drill_backup", "shop": SHOP })).await
+    }
+
     /// Previews a plan and starts it; the run's id.
     async fn begin(&self, wish: &Value) -> Result<String> {
         let preview = self.ask("POST", "/plans", Some(wish)).await?;

@@ -1,6 +1,6 @@
 // The only place that talks HTTP. Knows paths and the error shape; keeps nothing.
 
-import type { Folder, Snapshots, Standing } from './backups'
+import type { Folder, Sheet, Snapshots, Standing } from './backups'
 import type { Channel, ConfigurationView, Decision, Grant, Incident, Invitation, Ledger, Me, Message, Peers, Permission, Person, PlanWish, Preview, Run, SecondFactorOffer, SessionView, Silence, Token } from './frame'
 import type { ApiError, History, Instance, Reloaded, ShopState, ShopSummary } from './types'
 
@@ -120,6 +120,7 @@ export const api = {
 
   backups: () => call<Standing>('GET', '/backups'),
   snapshots: (shop: string) => call<Snapshots>('GET', `/shops/${part(shop)}/backups`),
+  recoverySheet: (shop: string) => call<Sheet>('POST', `/shops/${part(shop)}/backups/sheet`),
   browse: (shop: string, snapshot: string, path: string) => call<Folder>('GET', `/shops/${part(shop)}/backups/${part(snapshot)}/files${query({ path })}`),
 
   ledger: (asked: Asked) => call<Ledger>('GET', `/ledger${query(asked)}`),

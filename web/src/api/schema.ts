@@ -2491,6 +2491,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/shops/{shop}/backups/sheet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a recovery sheet: a phrase that opens all backups of a shop, besides what does already.
+         * @description It is said this once, and kept nowhere. Every call makes another one; those before stay good.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The shop's id */
+                    shop: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RecoverySheet"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description It is not backed up, or no repository can be opened */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/shops/{shop}/backups/{snapshot}/files": {
         parameters: {
             query?: never;
@@ -4339,6 +4405,18 @@ export interface components {
             /** @description Each good once; shown this once. */
             recovery_codes: string[];
         };
+        /**
+         * @description What brings a shop back when its machine and all that was on it are gone: made once, shown once,
+         *     and kept nowhere by us.
+         */
+        RecoverySheet: {
+            /** Format: int64 */
+            made_ms: number;
+            /** @description Opens every repository that has no trouble, as a password of its own. */
+            phrase: string;
+            places: components["schemas"]["SheetPlace"][];
+            shop: string;
+        };
         Reloaded: {
             /**
              * Format: int64
@@ -4447,6 +4525,18 @@ export interface components {
         };
         Sessions: {
             sessions: components["schemas"]["SessionRow"][];
+        };
+        /** @description A repository on a recovery sheet. */
+        SheetPlace: {
+            /** @description The id of the key that the phrase opens. */
+            key?: string | null;
+            /** @description `folder`, `s3` or `sftp`. */
+            kind: string;
+            /** @description As the configuration names it, without secrets. */
+            place: string;
+            /** @description The repository's id. */
+            repository?: string | null;
+            trouble?: components["schemas"]["Trouble"] | null;
         };
         /** @description Backups of one shop. */
         ShopBackups: {

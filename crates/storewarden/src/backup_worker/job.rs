@@ -71,13 +71,34 @@ pub(crate) struct Limits {
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Work {
     List,
-    Folder { snapshot: String, path: String },
+    Folder {
+        snapshot: String,
+        path: String,
+    },
     BackUp(Sources),
-    Copy { from: Box<Place>, mark: String },
-    Forget { keep: Keep, time_zone: String, prune: bool },
-    Check { part: u8, of: u8 },
-    Restore { snapshot: String, path: PathBuf, target: PathBuf },
+    Copy {
+        from: Box<Place>,
+        mark: String,
+    },
+    Forget {
+        keep: Keep,
+        time_zone: String,
+        prune: bool,
+    },
+    Check {
+        part: u8,
+        of: u8,
+    },
+    Restore {
+        snapshot: String,
+        path: PathBuf,
+        target: PathBuf,
+    },
     Drill(Drill),
+    /// Another password for the repository.
+    AddKey {
+        phrase: String,
+    },
 }
 
 /// What a backup is made of.
@@ -150,6 +171,10 @@ pub(crate) enum Done {
         kept_files: u64,
     },
     Drilled(Box<Report>),
+    KeyAdded {
+        key: String,
+        repository: String,
+    },
 }
 
 /// Whether what nobody uses was looked for.
@@ -258,6 +283,7 @@ impl Work {
             Self::Check { .. } => "check",
             Self::Restore { .. } => "restore",
             Self::Drill { .. } => "drill",
+            Self::AddKey { .. } => "add_key",
         }
     }
 }

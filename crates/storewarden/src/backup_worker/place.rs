@@ -11,7 +11,7 @@ use vault::{
 };
 
 /// A key out of 32 random bytes needs no hundred milliseconds of scrypt before it; a password does.
-const COST_OF_RANDOM: u8 = 10;
+pub(super) const COST_OF_RANDOM: u8 = 10;
 const COST_OF_PASSWORD: u8 = 15;
 
 impl Place {

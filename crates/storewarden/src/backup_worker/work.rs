@@ -3,10 +3,12 @@
 use super::{
     Done, Event, Job, Keep, Listing, Place, Pruned, Sources, Trouble, Voice, Work, drills,
     job::To,
+    place::COST_OF_RANDOM,
     streams::{self, DATABASES},
 };
 use ::watch::backups::{DatabaseRow, SnapshotEntry, SnapshotFolder, SnapshotRow};
 use jiff::tz::TimeZone;
+use kernel::config::Secret;
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -44,6 +46,7 @@ pub(super) fn run(job: &Job, voice: &Voice) -> Result<Done, Box<Trouble>> {
             restore_files(job, wanted, voice)
         }
         Work::Drill(wanted) => drills::run(job, wanted, voice),
+        Work::AddKey { phrase } => add_key(job, phrase),
     }
 }
 
@@ -322,6 +325,15 @@ fn forget_old(
         }
     }
     Ok(Done::Forgotten { removed, kept, freed_bytes, prune: pruned })
+}
+
+/// The phrase is as random as a key.
+fn add_key(job: &Job, phrase: &str) -> Result<Done, Box<Trouble>> {
+    let repository = job.at.open(job.limits)?;
+    let (phrase, owner) = (Secret::new(phrase.to_owned()), Origin::of_this_process());
+    let key = repository.add_key(&phrase, &owner, COST_OF_RANDOM, job.now_ms);
+    let key = key.map_err(|error| job.at.trouble(error))?.to_string();
+    Ok(Done::KeyAdded { key, repository: repository.id().to_owned() })
 }
 
 /// What snapshots still need is locked for as long as the configuration says from now on: a pack is

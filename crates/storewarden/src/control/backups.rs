@@ -9,6 +9,7 @@ pub(super) mod drills;
 mod performer;
 pub(super) mod plans;
 mod schedule;
+mod sheet;
 mod sources;
 mod worker;
 

@@ -75,6 +75,7 @@ export const ledger: typeof english = {
       second_factor_set_up: () => 'richtete einen zweiten Faktor ein',
       second_factor_removed: () => 'entfernte einen zweiten Faktor',
       recovery_codes_made: () => 'machte neue Wiederherstellungscodes',
+      recovery_sheet_made: (p) => `machte ein Wiederherstellungsblatt für die Backups bei ${text(p['places'])}`,
       token_made: () => 'machte ein Token',
       token_revoked: () => 'widerrief ein Token',
       incident_acknowledged: (p, f, now) => `nahm einen Vorfall zur Kenntnis${has(p, 'until_ms') ? `, bis ${f.when(num(p['until_ms']), now)}` : ''}`,

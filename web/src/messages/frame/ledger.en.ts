@@ -75,6 +75,7 @@ export const ledger = {
       second_factor_set_up: () => 'set up a second factor',
       second_factor_removed: () => 'removed a second factor',
       recovery_codes_made: () => 'made new recovery codes',
+      recovery_sheet_made: (p) => `made a recovery sheet for the backups at ${text(p['places'])}`,
       token_made: () => 'made a token',
       token_revoked: () => 'revoked a token',
       incident_acknowledged: (p, f, now) => `acknowledged an incident${has(p, 'until_ms') ? ` until ${f.when(num(p['until_ms']), now)}` : ''}`,

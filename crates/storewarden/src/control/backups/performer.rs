@@ -207,7 +207,7 @@ impl Backups {
                 put("bytes", bytes.into());
                 put("kept_files", kept_files.into());
             }
-            Done::Listed(_) | Done::Folder(_) | Done::Drilled(_) => {}
+            Done::Listed(_) | Done::Folder(_) | Done::Drilled(_) | Done::KeyAdded { .. } => {}
         }
         evidence
     }

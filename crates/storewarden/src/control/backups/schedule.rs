@@ -324,12 +324,7 @@ fn place(to: &RepositorySettings, page: &Page, known: &[KnownRepository]) -> Bac
     // That it is still to be made is no trouble.
     let trouble = page.trouble.clone().filter(|trouble| was_there || !is_not_there(trouble));
     BackupPlace {
-        kind: match to {
-            RepositorySettings::Folder(_) => "folder",
-            RepositorySettings::S3 { .. } => "s3",
-            RepositorySettings::Sftp(_) => "sftp",
-        }
-        .to_owned(),
+        kind: kind_of(to),
         place: name,
         looked_ms: listing.map(|(at_ms, _)| *at_ms),
         trouble: trouble.map(Trouble::from),
@@ -339,6 +334,16 @@ fn place(to: &RepositorySettings, page: &Page, known: &[KnownRepository]) -> Bac
         checked_ms: checked.map(|(at_ms, _)| at_ms),
         damaged: checked.map(|(_, damaged)| damaged),
     }
+}
+
+/// What sort of place it is, for programs.
+pub(super) fn kind_of(to: &RepositorySettings) -> String {
+    let kind = match to {
+        RepositorySettings::Folder(_) => "folder",
+        RepositorySettings::S3 { .. } => "s3",
+        RepositorySettings::Sftp(_) => "sftp",
+    };
+    kind.to_owned()
 }
 
 fn tried(run: RunSummary) -> BackupRun {
