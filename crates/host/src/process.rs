@@ -148,7 +148,8 @@ impl Spawn {
     }
 
     /// Gets this signal when the thread that starts it ends, however it does: killed as well (prctl(2),
-    /// PR_SET_PDEATHSIG). By util-linux' `setpriv`, which every Debian has.
+    /// PR_SET_PDEATHSIG), from when the program itself runs. By util-linux' `setpriv`, which every
+    /// Debian has.
     #[must_use]
     pub fn tied_to_this_thread(mut self, signal: Signal) -> Self {
         self.tied = Some(signal);

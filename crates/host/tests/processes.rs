@@ -121,17 +121,23 @@ async fn one_that_has_ended_is_never_signalled() {
 
 #[test]
 fn a_tied_process_ends_with_the_thread_that_started_it() {
+    let command = |pid| std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let begins = Instant::now();
+    let until = |holds: &dyn Fn() -> bool, what: &str| {
+        while !holds() {
+            assert!(begins.elapsed() < LONG, "{what}");
+            std::thread::yield_now();
+        }
+    };
     let begin = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let sleep = Spawn::new("sleep").arg("60").tied_to_this_thread(Signal::Kill);
-        runtime.block_on(async { sleep.start().unwrap().pid() })
+        let pid = runtime.block_on(async { sleep.start().unwrap().pid() });
+        // Until then it is the program that ties it.
+        until(&|| command(pid).starts_with(b"sleep"), "it does not begin");
+        pid
     };
-    let pid = std::thread::spawn(begin).join().unwrap();
+    let pid = std::thread::scope(|scope| scope.spawn(begin).join().unwrap());
     // Nobody has waited for it: what is left of it has no command any more.
-    let runs = || std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty());
-    let begins = Instant::now();
-    while runs() {
-        assert!(begins.elapsed() < LONG, "it goes on");
-        std::thread::yield_now();
-    }
+    until(&|| command(pid).is_empty(), "it goes on");
 }
