@@ -191,9 +191,11 @@ async fn a_clock_that_jumps_leaves_nothing_stuck() {
 
     it.set("+0").await;
     testkit::wait_until("the findings of now", LIMIT, async || {
-        let findings = it.get("/shops/a").await["findings"].to_string();
+        let shop = it.get("/shops/a").await;
+        let findings = shop["findings"].to_string();
         let is_so = findings.contains("clock_off") && !findings.contains("instance_down");
-        if is_so { Ok(()) } else { Err(findings) }
+        let instances = shop["instances"].to_string();
+        if is_so { Ok(()) } else { Err((findings, instances, it.stand.log())) }
     })
     .await;
     it.is_sane().await;

@@ -37,8 +37,10 @@ pub struct Memory {
 #[derive(Debug, Clone, PartialEq)]
 struct Standing {
     finding: Finding,
-    /// The finding ends after this unless a check says so again.
-    until_ms: i64,
+    /// When a check last said so, and for how long that is enough. A clock that went back makes no
+    /// moment a day.
+    seen_ms: i64,
+    outlasts_ms: i64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -174,9 +176,10 @@ impl Memory {
             let Sign { level, code, params, outlasts_ms, .. } = sign;
             let finding =
                 Finding { id: id.clone(), level, code: code.to_owned(), params, since_ms };
-            self.standing.insert(id, Standing { finding, until_ms: now_ms + outlasts_ms });
+            self.standing.insert(id, Standing { finding, seen_ms: now_ms, outlasts_ms });
         }
-        self.standing.retain(|_, standing| standing.until_ms >= now_ms);
+        self.standing
+            .retain(|_, standing| (now_ms - standing.seen_ms).abs() <= standing.outlasts_ms);
     }
 
     fn findings(&self) -> Vec<Finding> {

@@ -329,3 +329,19 @@ fn an_instance_that_takes_connections_and_says_nothing_hangs() {
     let (_, judgement) = judge(&Memory::default(), &evidence);
     assert_eq!(codes(&judgement), ["instance_down", "instance_hung"]);
 }
+
+#[test]
+fn a_clock_that_goes_back_makes_no_moment_a_day() {
+    let day_ms = 86_400_000;
+    let mut memory = Memory::default();
+    let brief = Sign::new("holding", Level::Attention).outlasting(10_000);
+    memory.settle(vec![brief, Sign::new("instance_down", Level::Attention)], day_ms);
+    let codes = |memory: &Memory| -> Vec<String> {
+        memory.findings().into_iter().map(|finding| finding.code).collect()
+    };
+    assert_eq!(codes(&memory), ["holding", "instance_down"]);
+    memory.settle(Vec::new(), day_ms - 5_000);
+    assert_eq!(codes(&memory), ["holding"]);
+    memory.settle(Vec::new(), 0);
+    assert!(codes(&memory).is_empty());
+}
