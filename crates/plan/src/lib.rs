@@ -11,6 +11,7 @@
 mod calendar;
 mod engine;
 mod error;
+mod left_behind;
 mod machine;
 mod moments;
 mod run_logs;
@@ -20,5 +21,6 @@ pub use calendar::{Calendar, Opening, Timing};
 pub use engine::{Clock, Engine, Live, LiveStep, Settings};
 pub use error::EngineError;
 pub use kernel::plan::{Failed, Fence, Intent, Measure, Performer, Probe, Progress};
+pub use left_behind::leave_runs_behind;
 pub use moments::{Moment, Moments, Point};
 pub use words::{condition, preview_text, sentence, title, zone_here};
