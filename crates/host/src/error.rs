@@ -38,6 +38,10 @@ pub enum HostError {
     Listen { address: SocketAddr, mend: String, source: io::Error },
     #[error("take a copy of the socket by which process {pid} listens on {address}")]
     Share { pid: u32, address: SocketAddr, source: io::Error },
+    #[error("let other sockets listen beside ours")]
+    Beside(#[source] io::Error),
+    #[error("choose whom visitors of an address come to")]
+    Steer(#[source] io::Error),
     #[error("pass descriptors to another process")]
     SendDescriptors(#[source] io::Error),
     #[error("receive descriptors from another process")]

@@ -13,6 +13,7 @@ pub mod listen;
 pub mod memory;
 pub mod process;
 pub mod sharing;
+pub mod steering;
 pub mod survey;
 pub mod users;
 

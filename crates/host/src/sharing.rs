@@ -25,6 +25,16 @@ pub fn listening_on(address: SocketAddr) -> Result<Option<u64>, HostError> {
     Ok(found.into_iter().find(|(at, _)| *at == address).map(|(_, inode)| inode))
 }
 
+/// The numbers of all sockets that listen on exactly this address: several do where each has
+/// `SO_REUSEPORT`.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn all_listening_on(address: SocketAddr) -> Result<Vec<u64>, HostError> {
+    let found = listening_now(Path::new("/proc"))?.into_iter();
+    Ok(found.filter(|(at, _)| *at == address).map(|(_, inode)| inode).collect())
+}
+
 /// The processes that have a socket open, as far as we may see, in the order of their numbers.
 ///
 /// # Errors
@@ -46,8 +56,16 @@ pub fn holders(inode: u64) -> Result<Vec<u32>, HostError> {
 /// # Errors
 /// When it does not listen there, or we may not look into it.
 pub fn copy(pid: u32, address: SocketAddr) -> Result<TcpListener, HostError> {
+    let gone = || HostError::Share { pid, address, source: io::ErrorKind::NotFound.into() };
+    copy_of(pid, listening_on(address)?.ok_or_else(gone)?, address)
+}
+
+/// A copy of the socket of this number, by which a process listens on an address.
+///
+/// # Errors
+/// As of [`copy`].
+pub fn copy_of(pid: u32, inode: u64, address: SocketAddr) -> Result<TcpListener, HostError> {
     let failed = |source: io::Error| HostError::Share { pid, address, source };
-    let inode = listening_on(address)?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
     let number =
         descriptor(pid, inode).ok_or_else(|| failed(io::ErrorKind::PermissionDenied.into()))?;
     let raw = i32::try_from(pid).ok().and_then(Pid::from_raw);

@@ -110,6 +110,28 @@ pub(crate) fn listening_now(proc: &Path) -> Result<Vec<(SocketAddr, u64)>, HostE
     Ok(sockets)
 }
 
+/// How many connections wait to be accepted from a listening socket; `None`: there is none of this
+/// number.
+///
+/// # Errors
+/// When the tree has no table of sockets.
+pub(crate) fn waiting_now(proc: &Path, inode: u64) -> Result<Option<u32>, HostError> {
+    let four = sockets::waiting(&read(&proc.join("net/tcp"))?, inode);
+    let six = || fs::read_to_string(proc.join("net/tcp6")).unwrap_or_default();
+    Ok(four.or_else(|| sockets::waiting(&six(), inode)))
+}
+
+/// Both ends of each connection to a port that is being opened.
+///
+/// # Errors
+/// When the tree has no table of sockets.
+pub(crate) fn greeting_now(proc: &Path, port: u16) -> Result<Vec<String>, HostError> {
+    let mut greeting = sockets::greeting(&read(&proc.join("net/tcp"))?, port);
+    let six = fs::read_to_string(proc.join("net/tcp6")).unwrap_or_default();
+    greeting.extend(sockets::greeting(&six, port));
+    Ok(greeting)
+}
+
 /// The values of these variables in the environment that a process was started with; `None` when we
 /// may not look. Others are not kept.
 #[must_use]
