@@ -13,4 +13,6 @@ mod platform;
 pub mod snapshot;
 
 pub use error::ShopsError;
-pub use platform::{Orders, Platform, known, names, platform};
+pub use platform::{
+    Child, EmailPath, OrderGraph, Orders, Platform, Through, known, names, platform,
+};

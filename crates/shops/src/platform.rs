@@ -4,6 +4,7 @@
 //! `every.toml` and is added to each platform here.
 
 use crate::ShopsError;
+use graph::GraphPart;
 use kernel::{
     CacheRules, RouteClass, RouteRule, TrafficRules,
     config::{DatabaseKind, Known, KnownPlatform},
@@ -11,6 +12,10 @@ use kernel::{
 };
 use serde::Deserialize;
 use std::sync::LazyLock;
+
+mod graph;
+
+pub use graph::{Child, EmailPath, OrderGraph, Through};
 
 /// The newest version of the file format that this program reads.
 const FORMAT: u32 = 1;
@@ -50,6 +55,8 @@ pub struct Platform {
     pub traffic: TrafficRules,
     /// How to read placed orders; absent when nobody knows.
     pub orders: Option<Orders>,
+    /// What belongs to one order; absent when nobody knows.
+    pub graph: Option<OrderGraph>,
 }
 
 /// How to read the orders of a platform's database, each once, by a key that grows.
@@ -115,6 +122,7 @@ struct File {
     #[serde(default)]
     cache: CachePart,
     orders: Option<Orders>,
+    graph: Option<GraphPart>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -195,6 +203,7 @@ fn read(name: &str, text: &str, every: &str) -> Result<Platform, ShopsError> {
             cache: cache(every.cache, file.cache),
         },
         orders: file.orders,
+        graph: file.graph.map(OrderGraph::from),
     };
     fault(&platform).map_or(Ok(platform), |what| Err(invalid(&what)))
 }
@@ -264,7 +273,8 @@ fn fault(platform: &Platform) -> Option<String> {
     if let Some(bad) = cache.bypass_headers.iter().chain(&cache.vary_headers).find(|h| !lower(h)) {
         return Some(format!("header `{bad}` is not in lower-case letters"));
     }
-    platform.orders.as_ref().and_then(orders_fault)
+    let orders = platform.orders.as_ref().and_then(orders_fault);
+    orders.or_else(|| platform.graph.as_ref().and_then(OrderGraph::fault))
 }
 
 fn orders_fault(orders: &Orders) -> Option<String> {

@@ -53,6 +53,11 @@ fn faults_in_a_file_are_named() {
     let select = "select id from t where id > :after order by id limit :limit";
     check(&format!("[orders]\nkey = \"\"\nreads = [\"u\"]\nsqlite = \"{select}\""), "read `u`");
     check(&format!("[orders]\nkey = \"\"\nreads = []\nsqlite = \"{select};\""), "not one `select`");
+    let graph = "[graph]\nroot = \"o\"\nkey = \"id\"\n";
+    check(&format!("{graph}numbers = []"), "no column that people know");
+    check(&format!("{graph}numbers = [\"n\"]\nbeside = [\"o\"]"), "not beside itself");
+    let both = "numbers = [\"n\"]\nbeside = [\"c\"]\nwith = [\"c\"]";
+    check(&format!("{graph}{both}"), "`c` belongs to an order, or does not");
 }
 
 #[test]
