@@ -1,13 +1,21 @@
 //! The vault on a command line, as small as it gets: what `cargo xtask bench vault` measures.
 //!
-//! `keep REPOSITORY init|backup FOLDER|restore FOLDER|check`; the password comes in RESTIC_PASSWORD.
+//! `keep REPOSITORY init|backup FOLDER|stream PATH|restore FOLDER|list PATH|check`; the password comes in
+//! RESTIC_PASSWORD, the content of a stream on standard input.
 
 #![expect(clippy::print_stdout, reason = "it tells what it did")]
 
 use kernel::config::Secret;
-use std::{error::Error, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
 use vault::{
-    InitOptions, Origin, Repository, backup,
+    InitOptions, Origin, Repository,
+    backup::{self, Stream},
     check::{self, Data},
     restore,
     storage::Folder,
@@ -34,16 +42,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     let repository = Repository::open(storage, &password)?;
     match words[..] {
         ["backup", folder] => {
-            let request = backup::Request {
-                paths: vec![PathBuf::from(folder)],
-                streams: Vec::new(),
-                excludes: Vec::new(),
-                tags: Vec::new(),
-                origin,
-                now_ms,
+            let paths = vec![PathBuf::from(folder)];
+            back_up(&repository, paths, Vec::new(), origin, now_ms)?;
+        }
+        ["stream", path] => {
+            let stream = Stream {
+                path: PathBuf::from(path),
+                content: Box::new(io::stdin()),
+                is_whole: Box::new(|_| Ok(())),
             };
-            let report = backup::run(&repository, request, &|_| {})?;
-            println!("{} {:?}", report.snapshot.id, report.snapshot.summary);
+            back_up(&repository, Vec::new(), vec![stream], origin, now_ms)?;
+        }
+        ["list", path] => {
+            let (reader, path) = (repository.reader()?, Path::new(path));
+            let folder = reader.node(&repository.snapshot("latest")?, path)?.subtree;
+            for node in reader.folder(folder.ok_or("it is no folder")?)? {
+                println!("{}", path.join(node.name).display());
+            }
         }
         ["restore", target] => {
             let snapshot = repository.snapshot("latest")?;
@@ -62,7 +77,21 @@ fn main() -> Result<(), Box<dyn Error>> {
                 return Err(format!("{:?}", report.damage).into());
             }
         }
-        _ => return Err("init, backup FOLDER, restore FOLDER or check".into()),
+        _ => return Err("what is to be done with it?".into()),
     }
+    Ok(())
+}
+
+fn back_up(
+    repository: &Repository,
+    paths: Vec<PathBuf>,
+    streams: Vec<Stream>,
+    origin: Origin,
+    now_ms: i64,
+) -> Result<(), Box<dyn Error>> {
+    let request =
+        backup::Request { paths, streams, excludes: Vec::new(), tags: Vec::new(), origin, now_ms };
+    let report = backup::run(repository, request, &|_| {})?;
+    println!("{} {:?}", report.snapshot.id, report.snapshot.summary);
     Ok(())
 }

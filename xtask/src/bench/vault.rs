@@ -4,18 +4,19 @@
 //! bytes of the repository; and the most memory at once.
 
 mod contender;
+mod likeness;
 mod report;
 mod shop;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
 use crate::Refusal;
 use crate::install;
 use crate::process::{self, Scratch, cargo};
 use crate::workspace::Workspace;
-use contender::{Contender, Spent};
+use contender::{Contender, Spent, Task};
 use report::Report;
 use shop::Scale;
 
@@ -33,11 +34,20 @@ enum Step {
     Changed,
     Check,
     Restore,
+    List,
+    Stream,
 }
 
 impl Step {
-    const ALL: [Self; 5] =
-        [Self::First, Self::Unchanged, Self::Changed, Self::Check, Self::Restore];
+    const ALL: [Self; 7] = [
+        Self::First,
+        Self::Unchanged,
+        Self::Changed,
+        Self::Check,
+        Self::Restore,
+        Self::List,
+        Self::Stream,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -46,15 +56,18 @@ impl Step {
             Self::Changed => "1 % changed",
             Self::Check => "check of all data",
             Self::Restore => "restore of everything",
+            Self::List => "one folder listed",
+            Self::Stream => "another dump, by a stream",
         }
     }
 
     /// Of restic's processor time at most.
-    fn goal(self) -> f64 {
+    fn goal(self) -> Option<f64> {
         match self {
-            Self::First => 1.0,
-            Self::Changed => 0.8,
-            Self::Unchanged | Self::Check | Self::Restore => 0.7,
+            Self::First => Some(1.0),
+            Self::Changed => Some(0.8),
+            Self::Unchanged | Self::Check | Self::Restore => Some(0.7),
+            Self::List | Self::Stream => None,
         }
     }
 }
@@ -107,51 +120,50 @@ fn measure(
     options: &Options,
     round: usize,
 ) -> anyhow::Result<[Round; 3]> {
-    let shop = scratch.join("shop");
+    let (shop, dump) = (scratch.join("shop"), scratch.join("stream.sql"));
     let scale = Scale(options.scale);
     for index in 0..contenders.len() {
         remove(&restored(scratch, index))?;
+        remove(&repository(scratch, index))?;
     }
     remove(&shop)?;
     shop::make(&shop, scale, options.seed)?;
-    let mut rounds = [const { None }; 3];
+    shop::other_dump(&dump, scale, options.seed)?;
+    for (index, contender) in contenders.iter().enumerate() {
+        contender.init(&repository(scratch, index))?;
+    }
+    adopt(&repository(scratch, 0), &repository(scratch, 2))?;
+    let mut rounds = [const { Round { steps: Vec::new(), bytes: 0 } }; 3];
     let order: Vec<usize> = (0..3).map(|place| (place + round) % 3).collect();
     for step in Step::ALL {
         if step == Step::Changed {
             shop::change(&shop, scale, options.seed)?;
         }
         for index in &order {
-            let repository = repository(scratch, *index);
-            let contender = &contenders[*index];
-            if step == Step::First {
-                remove(&repository)?;
-                contender.init(&repository)?;
-            }
-            let target = restored(scratch, *index);
-            let spent = contender.run(step, &repository, &shop, &target)?;
-            if step == Step::Restore {
-                ensure!(
-                    target.join(below(&shop)).is_dir(),
-                    "{} restored nothing",
-                    contender.name()
-                );
-            }
-            println!(
-                "  {}: {} {:.2} s, {} MB",
-                step.name(),
-                contender.name(),
-                spent.seconds,
-                spent.memory_bytes >> 20
-            );
-            let entry: &mut Option<Round> = &mut rounds[*index];
-            let entry = entry.get_or_insert(Round { steps: Vec::new(), bytes: 0 });
+            let repository = &repository(scratch, *index);
+            let target = &restored(scratch, *index);
+            let task = Task { step, repository, shop: &shop, target, dump: &dump };
+            let spent = contenders[*index].run(&task)?;
+            let name = contenders[*index].name();
+            let (seconds, memory) = (spent.seconds, spent.memory_bytes / 1_000_000);
+            println!("  {}: {name} {seconds:.2} s, {memory} MB", step.name());
+            let entry = &mut rounds[*index];
             entry.steps.push(spent);
-            if step == Step::First {
-                entry.bytes = folder_bytes(&repository)?;
+            match step {
+                Step::First => entry.bytes = folder_bytes(repository)?,
+                Step::Restore => likeness::expect(&shop, &target.join(below(&shop)))
+                    .with_context(|| format!("{name} restored something else"))?,
+                _ => {}
             }
         }
     }
-    Ok(rounds.map(|round| round.expect("invariant: everybody had every step")))
+    Ok(rounds)
+}
+
+/// Ours begins with a copy of restic's empty repository: the same password costs both the same to try, and both cut contents
+/// at the same places.
+fn adopt(from: &Path, to: &Path) -> anyhow::Result<()> {
+    process::run(process::command("cp", &["-a", "--"]).args([from, to]))
 }
 
 fn repository(scratch: &Path, index: usize) -> PathBuf {

@@ -1,5 +1,7 @@
-//! Debian's restic and borg, and ours, each by the same five steps, and what the kernel says they took.
+//! Debian's restic and borg, and ours, each by the same steps, and what the kernel says they took.
 
+use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -35,6 +37,7 @@ impl Contender {
         }
     }
 
+    /// Makes an empty repository; ours is given one (see [`super::adopt`]).
     pub(super) fn init(&self, repository: &Path) -> anyhow::Result<()> {
         let mut command = match self {
             Self::Restic => restic(repository, &["init"]),
@@ -43,46 +46,74 @@ impl Contender {
                 command.arg(repository);
                 command
             }
-            Self::Ours(keep) => ours(keep, repository, &["init"]),
+            Self::Ours(_) => return Ok(()),
         };
-        quiet(&mut command, repository).map(drop)
+        quiet(&mut command, repository, None).map(drop)
     }
 
-    /// Restores go into `target`, which is not there yet.
-    pub(super) fn run(
-        &self,
-        step: Step,
-        repository: &Path,
-        shop: &Path,
-        target: &Path,
-    ) -> anyhow::Result<Spent> {
-        let shop = shop.to_str().context("the shop's path is UTF-8")?;
-        let into = target.to_str().context("the target's path is UTF-8")?;
+    pub(super) fn run(&self, task: &Task<'_>) -> anyhow::Result<Spent> {
         let mut command = match self {
-            Self::Restic => restic(
-                repository,
-                &match step {
-                    Step::First | Step::Unchanged | Step::Changed => vec!["backup", shop],
-                    Step::Check => vec!["check", "--read-data"],
-                    Step::Restore => vec!["restore", "latest", "--target", into],
-                },
-            ),
-            Self::Borg => borg(step, repository, shop, target)?,
-            Self::Ours(keep) => ours(
-                keep,
-                repository,
-                &match step {
-                    Step::First | Step::Unchanged | Step::Changed => vec!["backup", shop],
-                    Step::Check => vec!["check"],
-                    Step::Restore => vec!["restore", into],
-                },
-            ),
+            Self::Restic => restic(task.repository, &words_of_restic(task)?),
+            Self::Borg => borg(task)?,
+            Self::Ours(keep) => ours(keep, task.repository, &words_of_ours(task)?),
         };
-        quiet(&mut command, repository)
+        let content = match task.step {
+            Step::Stream => Some(File::open(task.dump).context("open what goes through a stream")?),
+            _ => None,
+        };
+        quiet(&mut command, task.repository, content)
     }
 }
 
-fn restic(repository: &Path, arguments: &[&str]) -> Command {
+/// What is to be done, and with what.
+#[derive(Debug)]
+pub(super) struct Task<'a> {
+    pub(super) step: Step,
+    pub(super) repository: &'a Path,
+    pub(super) shop: &'a Path,
+    /// Restores go there; it is not there yet.
+    pub(super) target: &'a Path,
+    /// What goes through a stream.
+    pub(super) dump: &'a Path,
+}
+
+impl Task<'_> {
+    fn shop(&self) -> anyhow::Result<&str> {
+        self.shop.to_str().context("the shop's path is UTF-8")
+    }
+
+    fn target(&self) -> anyhow::Result<&str> {
+        self.target.to_str().context("the target's path is UTF-8")
+    }
+
+    fn listed(&self) -> anyhow::Result<String> {
+        Ok(format!("{}/{}", self.shop()?, super::shop::SOME_FOLDER))
+    }
+}
+
+fn words_of_restic(task: &Task<'_>) -> anyhow::Result<Vec<String>> {
+    let words = match task.step {
+        Step::First | Step::Unchanged | Step::Changed => vec!["backup", task.shop()?],
+        Step::Check => vec!["check", "--read-data"],
+        Step::Restore => vec!["restore", "latest", "--target", task.target()?],
+        Step::List => return Ok(vec!["ls".to_owned(), "latest".to_owned(), task.listed()?]),
+        Step::Stream => vec!["backup", "--stdin", "--stdin-filename", "stream.sql"],
+    };
+    Ok(words.into_iter().map(str::to_owned).collect())
+}
+
+fn words_of_ours(task: &Task<'_>) -> anyhow::Result<Vec<String>> {
+    let words = match task.step {
+        Step::First | Step::Unchanged | Step::Changed => vec!["backup", task.shop()?],
+        Step::Check => vec!["check"],
+        Step::Restore => vec!["restore", task.target()?],
+        Step::List => return Ok(vec!["list".to_owned(), task.listed()?]),
+        Step::Stream => vec!["stream", "/stream.sql"],
+    };
+    Ok(words.into_iter().map(str::to_owned).collect())
+}
+
+fn restic(repository: &Path, arguments: &[impl AsRef<OsStr>]) -> Command {
     let mut command = process::command("restic", &["--quiet"]);
     // As everybody has it: with its cache, fresh for every repository.
     command.arg("--cache-dir").arg(repository.with_extension("cache"));
@@ -90,30 +121,36 @@ fn restic(repository: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-fn borg(step: Step, repository: &Path, shop: &str, target: &Path) -> anyhow::Result<Command> {
-    let archive = |name: &str| format!("{}::{name}", repository.display());
+fn borg(task: &Task<'_>) -> anyhow::Result<Command> {
+    let archive = |name: &str| format!("{}::{name}", task.repository.display());
     let mut command = process::command("borg", &[]);
-    match step {
-        Step::First => command.args(["create", "-C", "zstd,3", &archive("first"), shop]),
-        Step::Unchanged => command.args(["create", "-C", "zstd,3", &archive("second"), shop]),
-        Step::Changed => command.args(["create", "-C", "zstd,3", &archive("third"), shop]),
-        Step::Check => command.args(["check", "--verify-data"]).arg(repository),
+    let create = ["create", "-C", "zstd,3"];
+    match task.step {
+        Step::First => command.args(create).arg(archive("first")).arg(task.shop),
+        Step::Unchanged => command.args(create).arg(archive("second")).arg(task.shop),
+        Step::Changed => command.args(create).arg(archive("third")).arg(task.shop),
+        Step::Check => command.args(["check", "--verify-data"]).arg(task.repository),
         Step::Restore => {
-            std::fs::create_dir(target).context("make a folder to restore into")?;
-            command.args(["extract", &archive("third")]).current_dir(target)
+            std::fs::create_dir(task.target).context("make a folder to restore into")?;
+            command.arg("extract").arg(archive("third")).current_dir(task.target)
         }
+        Step::List => {
+            let listed = task.listed()?;
+            command.arg("list").arg(archive("third")).arg(listed.trim_start_matches('/'))
+        }
+        Step::Stream => command.args(create).arg(archive("stream")).arg("-"),
     };
     Ok(command)
 }
 
-fn ours(keep: &Path, repository: &Path, arguments: &[&str]) -> Command {
+fn ours(keep: &Path, repository: &Path, arguments: &[String]) -> Command {
     let mut command = process::command(keep, &[]);
     command.arg(repository).args(arguments);
     command
 }
 
 /// Runs to its end, and reads what the kernel told GNU time of it (wait4(2)).
-fn quiet(command: &mut Command, repository: &Path) -> anyhow::Result<Spent> {
+fn quiet(command: &mut Command, repository: &Path, content: Option<File>) -> anyhow::Result<Spent> {
     let told = repository.with_extension("time");
     let mut timed = process::command("/usr/bin/time", &["-f", "%U %S %M", "-o"]);
     timed.arg(&told).arg(command.get_program()).args(command.get_args());
@@ -123,7 +160,7 @@ fn quiet(command: &mut Command, repository: &Path) -> anyhow::Result<Spent> {
     timed.env("RESTIC_PASSWORD", "a password").env("BORG_PASSPHRASE", "a password");
     timed.env("BORG_BASE_DIR", repository.with_extension("borg"));
     let output = timed
-        .stdin(Stdio::null())
+        .stdin(content.map_or_else(Stdio::null, Stdio::from))
         .output()
         .with_context(|| format!("start `{}`", process::spelled(&timed)))?;
     if !output.status.success() {

@@ -16,6 +16,9 @@ const DUMP_BYTES: u64 = 200 << 20;
 const PER_FOLDER: u64 = 200;
 const PER_SMALL_FOLDER: u64 = 40;
 
+/// One that every shop has, from whoever looks for a picture.
+pub(super) const SOME_FOLDER: &str = "media/000";
+
 const WORDS: [&str; 32] = [
     "lamp",
     "shade",
@@ -135,6 +138,11 @@ pub(super) fn change(folder: &Path, scale: Scale, seed: u64) -> anyhow::Result<(
     let file = file.with_context(|| format!("open {}", path.display()))?;
     rows(file, scale.of(DUMP_BYTES) / 100, &mut dice)
         .with_context(|| format!("write {}", path.display()))
+}
+
+/// Another dump, which no repository has yet.
+pub(super) fn other_dump(path: &Path, scale: Scale, seed: u64) -> anyhow::Result<()> {
+    dump(path, scale.of(DUMP_BYTES), &mut Dice::new(seed ^ 0x0D06_F00D))
 }
 
 fn picture_path(folder: &Path, number: u64) -> PathBuf {
