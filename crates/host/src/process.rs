@@ -22,7 +22,7 @@ use std::{
 
 pub use identity::{Identity, monotonic_ms, since_boot_ms};
 pub use piped::{Ends, Piped, start_piped};
-pub use search::{Found, Listener, by_command, listener, parent, with_environment};
+pub use search::{Found, Listener, by_command, listener, parent, with_environment, with_open};
 pub use to_end::{Output, run_to_end};
 
 /// What to start and how; nothing happens before [`Spawn::start`] or [`run_to_end`].

@@ -13,11 +13,11 @@ use nix::{
     sys::socket::{setsockopt, sockopt::AttachReusePortCbpf},
 };
 use rustix::fs::{Gid, Uid, fchown, fstat};
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 use std::{
     collections::BTreeSet,
     fs, io,
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     os::{fd::AsFd, unix::fs::MetadataExt as _},
     path::Path,
     time::{Duration, Instant},
@@ -76,6 +76,20 @@ pub fn steer(socket: &TcpListener, to: Steer) -> Result<(), HostError> {
         .map_err(|errno| HostError::Steer(io::Error::from_raw_os_error(errno as i32)))
 }
 
+/// Whether the kernel lets us choose, tried on an address of our own.
+#[must_use]
+pub fn is_possible() -> bool {
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let listening = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&any.into())?;
+        socket.listen(1)?;
+        io::Result::Ok(TcpListener::from(socket))
+    };
+    listening().is_ok_and(|socket| steer(&socket, Steer::Alike).is_ok())
+}
+
 /// Whether both belong to one address as the kernel counts, so that it can be chosen between them.
 ///
 /// # Errors
@@ -118,7 +132,6 @@ pub fn await_empty(inode: u64, address: SocketAddr, within: Duration) -> Result<
 mod tests {
     use super::*;
     use crate::{listen::bind, sharing::all_listening_on};
-    use socket2::{Domain, Socket, Type};
     use std::net::TcpStream;
 
     fn beside(address: SocketAddr) -> io::Result<TcpListener> {
@@ -164,5 +177,6 @@ mod tests {
         let [some, others] = come(64, [&second, &third]);
         assert_eq!(some + others, 64);
         assert!(some > 0 && others > 0, "alike: {some} and {others}");
+        assert!(is_possible());
     }
 }

@@ -76,6 +76,11 @@ pub fn sentence(act: &Act, zone: &TimeZone) -> String {
              refused",
             listen.join(", ")
         ),
+        Act::ReturnPorts { listen, shared, .. } if !shared.is_empty() => format!(
+            "give {} back to the web server, which listens beside the edge until that has let go: \
+             nobody is refused",
+            listen.join(", ")
+        ),
         Act::ReturnPorts { listen, .. } => format!(
             "give {} back to the web server; visitors who come while it reads its configuration, a \
              few hundredths of a second, are refused",

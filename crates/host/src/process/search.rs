@@ -84,6 +84,28 @@ pub fn by_command(
     Ok(Some(Found { command: command_of(identity.pid)?, identity, program }))
 }
 
+/// The processes that have this file open, those that we may look into; ourselves and who started us
+/// are not among them.
+///
+/// # Errors
+/// When `/proc` or the file cannot be read.
+pub fn with_open(path: &Path) -> Result<Vec<u32>, HostError> {
+    let whole = path.canonicalize();
+    let whole = whole.map_err(|source| HostError::Read { path: path.to_owned(), source })?;
+    let ours = [Some(std::process::id()), parent(std::process::id())];
+    let link = [whole.display().to_string()];
+    let failed = |source: io::Error| HostError::Read { path: "/proc".into(), source };
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+        if !ours.contains(&Some(pid)) && has_open(pid, &link) {
+            found.push(pid);
+        }
+    }
+    Ok(found)
+}
+
 /// The process that started another; `None`: it has ended, or we may not see it.
 #[must_use]
 pub fn parent(pid: u32) -> Option<u32> {

@@ -113,6 +113,10 @@ pub enum Act {
         listen: Vec<String>,
         main: String,
         files: Vec<FileChange>,
+        /// Texts by which the web server listens beside the edge, until that has let go and nobody was
+        /// refused; none: it cannot, and nobody listens for a moment.
+        #[serde(default)]
+        shared: Vec<FileChange>,
     },
     /// Pages are answered as was noted.
     ComparePages {
@@ -347,9 +351,12 @@ impl Act {
             }
             Self::TakePorts { shop, listen, files, .. }
             | Self::ReturnPorts { shop, listen, files, .. } => {
-                if let Self::TakePorts { seamless, .. } = self {
-                    put("how", if *seamless { "seamless" } else { "gap" }.into());
-                }
+                let seamless = match self {
+                    Self::TakePorts { seamless, .. } => *seamless,
+                    Self::ReturnPorts { shared, .. } => !shared.is_empty(),
+                    _ => false,
+                };
+                put("how", if seamless { "seamless" } else { "gap" }.into());
                 put("shop", shop.as_str().into());
                 put("files", paths_of(files).into());
                 put("listen", listen.join(", ").into());

@@ -30,7 +30,7 @@ export const ACTS: Sayings = {
   yield_ports: (p) => `${text(p['listen'])} vorerst dem Webserver lassen`,
   unyield_ports: (p) => `${text(p['listen'])} niemandem mehr lassen`,
   take_ports: (p) => (p['how'] === 'gap' ? `${text(p['listen'])} vom Webserver übernehmen; wer in den Millisekunden dazwischen kommt, wird abgewiesen` : `${text(p['listen'])} samt Sockets vom Webserver übernehmen: Niemand wird abgewiesen`),
-  return_ports: (p) => `${text(p['listen'])} dem Webserver zurückgeben; wer in den paar Hundertsteln dazwischen kommt, wird abgewiesen`,
+  return_ports: (p) => (p['how'] === 'seamless' ? `${text(p['listen'])} dem Webserver zurückgeben, der neben der Edge lauscht, bis sie loslässt: Niemand wird abgewiesen` : `${text(p['listen'])} dem Webserver zurückgeben; wer in den paar Hundertsteln dazwischen kommt, wird abgewiesen`),
   compare_pages: (p) => `Sehen, dass ${text(p['host'])} antwortet wie zuvor: ${text(p['paths'])}`,
   drain: (p) => `Keine neuen Besucher mehr zu ${text(p['instance'])}`,
   undrain: (p) => `Wieder Besucher zu ${text(p['instance'])}`,

@@ -31,7 +31,7 @@ export const ACTS: Sayings = {
   yield_ports: (p) => `Leave ${text(p['listen'])} to the web server for now`,
   unyield_ports: (p) => `Leave ${text(p['listen'])} to nobody any more`,
   take_ports: (p) => (p['how'] === 'gap' ? `Take ${text(p['listen'])} over from the web server; whoever comes in the milliseconds between is refused` : `Take ${text(p['listen'])} over from the web server, socket and all: nobody is refused`),
-  return_ports: (p) => `Give ${text(p['listen'])} back to the web server; whoever comes in the few hundredths of a second between is refused`,
+  return_ports: (p) => (p['how'] === 'seamless' ? `Give ${text(p['listen'])} back to the web server, which listens beside the edge until that has let go: nobody is refused` : `Give ${text(p['listen'])} back to the web server; whoever comes in the few hundredths of a second between is refused`),
   compare_pages: (p) => `See that ${text(p['host'])} answers as before: ${text(p['paths'])}`,
   drain: (p) => `Send no new visitors to ${text(p['instance'])}`,
   undrain: (p) => `Send visitors to ${text(p['instance'])} again`,

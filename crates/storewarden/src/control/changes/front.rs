@@ -4,6 +4,8 @@
 //! Every state in between is told by looking: what the files hold, who listens where, and what the
 //! supervisor was told ([`crate::ports`]).
 
+mod doors;
+mod giving_back;
 mod nginx;
 mod pages;
 mod plan;
@@ -12,6 +14,7 @@ pub(in crate::control) use plan::plan;
 
 use super::{super::supervised::nudge, configuration::files::replace};
 use crate::ports::{self, Ports};
+use giving_back::Return;
 use host::sharing::listening_on;
 use kernel::{
     Params, ShopId,
@@ -20,7 +23,7 @@ use kernel::{
         Performer, Probe, Progress,
     },
 };
-use nginx::{Nginx, await_free, wait};
+use nginx::{Nginx, wait};
 use pages::Answer;
 use std::{
     fs, io,
@@ -35,8 +38,6 @@ const EDGE_WITHIN: Duration = Duration::from_secs(30);
 const NGINX_WITHIN: Duration = Duration::from_secs(10);
 /// An edge that serves a shop from now on may have to find its instance well first.
 const PAGES_WITHIN: Duration = Duration::from_secs(30);
-/// How often nginx is told once more to listen where it did.
-const TRIES: usize = 3;
 
 /// The web server of this machine, as far as it makes room.
 #[derive(Debug, Clone)]
@@ -55,12 +56,14 @@ enum Standing {
     Elsewhere,
 }
 
-fn standing(files: &[FileChange]) -> Standing {
+/// `between` has more texts that files may hold on their way.
+fn standing(files: &[FileChange], between: &[FileChange]) -> Standing {
     let (mut before, mut after) = (true, true);
     for file in files {
         let found = fs::read_to_string(&file.path).ok();
         let is = |text: &str| found.as_deref() == Some(text);
-        if !is(&file.text) && !is(&file.before) {
+        let is_between = || between.iter().any(|one| one.path == file.path && is(&one.text));
+        if !is(&file.text) && !is(&file.before) && !is_between() {
             return Standing::Elsewhere;
         }
         before &= is(&file.before);
@@ -74,8 +77,8 @@ fn standing(files: &[FileChange]) -> Standing {
 }
 
 /// Gives files their texts, and puts back what was there when nginx does not take them.
-fn put(nginx: &Nginx, files: &[FileChange]) -> Result<(), Failed> {
-    if standing(files) == Standing::Elsewhere {
+fn put(nginx: &Nginx, files: &[FileChange], between: &[FileChange]) -> Result<(), Failed> {
+    if standing(files, between) == Standing::Elsewhere {
         let paths = paths(files);
         let message = format!("{paths} was changed by somebody else meanwhile");
         return Err(Failed::new(message).because("file_changed", [("file", paths.into())]));
@@ -128,7 +131,7 @@ impl WebServers {
                 progress.line(&format!("writes {}", paths(&files)));
                 blocking(move || {
                     let nginx = Nginx::find(Path::new(&main))?;
-                    put(&nginx, &files)?;
+                    put(&nginx, &files, &[])?;
                     nginx.reload()?;
                     nginx.await_listening(&at, true, NGINX_WITHIN)
                 })
@@ -158,8 +161,11 @@ impl WebServers {
             Act::TakePorts { listen, main, files, .. } => {
                 self.take(listen, main, files, progress).await?;
             }
-            Act::ReturnPorts { listen, main, files, .. } => {
-                self.give_back(listen, main, files, progress).await?;
+            Act::ReturnPorts { listen, main, files, shared, .. } => {
+                let (main, files, shared) = (main.clone(), files.clone(), shared.clone());
+                let at = addresses(listen)?;
+                let back = Return { main: main.into(), at, files, shared };
+                self.give_back(&back, self.yielded(listen), progress).await?;
             }
             other => {
                 let message = format!("`{}` is none of the web server's", other.code());
@@ -215,7 +221,7 @@ impl WebServers {
             progress.line(&format!("the edge waits until {} is free", waits.join(", ")));
         }
         let (server, texts) = (nginx.clone(), files.clone());
-        if let Err(failed) = blocking(move || put(&server, &texts)).await {
+        if let Err(failed) = blocking(move || put(&server, &texts, &[])).await {
             // nginx serves as before, and needs nobody beside it.
             self.want(&self.yielded(listen)).await?;
             return Err(failed);
@@ -247,51 +253,6 @@ impl WebServers {
         Ports { number: self.number(), listen: listen.to_vec(), holder: None }
     }
 
-    /// The files first, so that nothing is left to do but to read them when the edge has let go.
-    async fn give_back(
-        &self,
-        listen: &[String],
-        main: &str,
-        files: &[FileChange],
-        progress: &dyn Progress,
-    ) -> Result<(), Failed> {
-        let (main, files, at) = (PathBuf::from(main), files.to_vec(), addresses(listen)?);
-        let (main_again, doors) = (main.clone(), at.clone());
-        let behind: Vec<FileChange> = files.iter().map(FileChange::back).collect();
-        let (nginx, at, ours) = blocking(move || {
-            let nginx = Nginx::find(&main)?;
-            put(&nginx, &files)?;
-            // Looked up now: from when the edge lets go until nginx listens, nobody does.
-            let is_ours = |at: &SocketAddr| !nginx.listens_on(*at);
-            let ours: Vec<SocketAddr> = at.iter().copied().filter(is_ours).collect();
-            Ok((nginx, at, ours))
-        })
-        .await?;
-        self.want(&self.yielded(listen)).await?;
-        progress.line("the edge lets go");
-        let listens = blocking(move || {
-            await_free(&ours, EDGE_WITHIN)?;
-            let mut last = Ok(());
-            for _ in 0..TRIES {
-                nginx.reload()?;
-                last = nginx.await_listening(&at, true, NGINX_WITHIN);
-                if last.is_ok() {
-                    break;
-                }
-            }
-            last
-        })
-        .await;
-        if let Err(failed) = listens {
-            progress.line("the web server does not listen: the edge does again");
-            let (state, main) = (self.state.clone(), main_again);
-            blocking(move || stay_in_front(&state, &main, &behind, &doors)).await?;
-            return Err(failed);
-        }
-        progress.line("the web server listens again");
-        Ok(())
-    }
-
     /// What became of an act.
     fn look(&self, act: &Act) -> Result<Probe, Failed> {
         let wanted = || ports::wanted(&self.state).map_err(|error| told(&error));
@@ -302,7 +263,7 @@ impl WebServers {
                 .into()
         };
         Ok(match act {
-            Act::ConfigureWebServer { main, files, listen, .. } => match standing(files) {
+            Act::ConfigureWebServer { main, files, listen, .. } => match standing(files, &[]) {
                 Standing::Before => Probe::NotDone,
                 Standing::Between => Probe::Partial,
                 Standing::Elsewhere => elsewhere(files),
@@ -325,7 +286,7 @@ impl WebServers {
             },
             Act::TakePorts { listen, main, files, .. } => {
                 let is_begun = wanted()?.is_none_or(|ports| ports.holder.is_some());
-                match standing(files) {
+                match standing(files, &[]) {
                     Standing::Elsewhere => elsewhere(files),
                     Standing::Before if !is_begun => Probe::NotDone,
                     Standing::After if wanted()?.is_none() => {
@@ -336,9 +297,9 @@ impl WebServers {
                     _ => Probe::Partial,
                 }
             }
-            Act::ReturnPorts { listen, main, files, .. } => {
+            Act::ReturnPorts { listen, main, files, shared, .. } => {
                 let yields = wanted()?.is_some_and(|ports| ports.holder.is_none());
-                match standing(files) {
+                match standing(files, shared) {
                     Standing::Elsewhere => elsewhere(files),
                     Standing::Before if !yields => Probe::NotDone,
                     Standing::After if yields => {
@@ -379,7 +340,12 @@ impl WebServers {
                 _ => false,
             })
         };
-        let as_before = files.iter().all(is_written) || standing(files) != Standing::Elsewhere;
+        let between: &[FileChange] = match act {
+            Act::ReturnPorts { shared, .. } => shared,
+            _ => &[],
+        };
+        let as_before =
+            files.iter().all(is_written) || standing(files, between) != Standing::Elsewhere;
         let known = condition("web_server_files_as_before", yes(as_before), named.clone());
         let writable = files.iter().all(|file| is_writable(Path::new(&file.path)));
         let writable = condition("web_server_files_writable", yes(writable), named.clone());
@@ -394,22 +360,6 @@ impl WebServers {
         };
         vec![runs, known, writable, condition("web_server_configuration_valid", is_valid, valid)]
     }
-}
-
-/// Has nginx let go of whatever it got, and the edge listen where the configuration says.
-fn stay_in_front(
-    state: &Path,
-    main: &Path,
-    behind: &[FileChange],
-    doors: &[SocketAddr],
-) -> Result<(), Failed> {
-    if let Ok(nginx) = Nginx::find(main) {
-        put(&nginx, behind)?;
-        nginx.reload()?;
-        // An nginx that does not even do that has none of them: the edge must have its chance.
-        nginx.await_listening(doors, false, NGINX_WITHIN).ok();
-    }
-    ports::forget(state).and_then(|()| nudge(state)).map(drop).map_err(|error| told(&error))
 }
 
 /// Whether a file beside it could be put in its place.

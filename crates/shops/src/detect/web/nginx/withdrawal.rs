@@ -16,6 +16,10 @@ use std::{
 /// What the shop's servers say of a visitor's scheme, since their own is not it any more.
 const SCHEME: &str = "storewarden_scheme";
 
+/// Words of `listen` that say nothing of its socket (ngx_http_core_module).
+const OF_SERVERS: [&str; 6] =
+    ["default_server", "default", "ssl", "http2", "spdy", "proxy_protocol"];
+
 /// What makes nginx withdraw.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Withdrawal {
@@ -30,7 +34,7 @@ pub struct Withdrawal {
     pub force_https: bool,
 }
 
-/// One file in its three states.
+/// One file in its four states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileTexts {
     pub path: PathBuf,
@@ -39,6 +43,8 @@ pub struct FileTexts {
     pub beside: String,
     /// The shop is to be found on this machine alone.
     pub behind: String,
+    /// As beside, and on the way back: somebody else may listen where visitors come, too.
+    pub shared: String,
 }
 
 /// Why nginx cannot be had out of the way.
@@ -65,6 +71,8 @@ impl Obstacle {
 struct Door<'a> {
     at: SocketAddr,
     tls: bool,
+    /// Its words say how the socket is to be, which only one `listen` of an address may.
+    has_options: bool,
     directive: &'a Directive,
 }
 
@@ -166,7 +174,8 @@ fn server<'a>(directive: &'a Directive, obstacles: &mut Vec<Obstacle>) -> Option
         }
         // HTTP/3 comes by UDP, which is no door of ours.
         if !has("quic") {
-            doors.push(Door { at, tls: has("ssl"), directive: listen });
+            let has_options = args.iter().skip(1).any(|arg| !OF_SERVERS.contains(&arg.as_str()));
+            doors.push(Door { at, tls: has("ssl"), has_options, directive: listen });
         }
     }
     let is_silent = listens == 0;
@@ -244,6 +253,7 @@ impl Maker<'_, '_> {
         let certificate = if tls { Some(self.certificate(obstacles)?) } else { None };
         let mut texts: BTreeMap<PathBuf, FileTexts> = BTreeMap::new();
         let mut edits: BTreeMap<PathBuf, [Vec<Edit>; 2]> = BTreeMap::new();
+        let mut shares = self.shares();
         for server in self.moved {
             let path = &server.directive.place.file;
             if server.doors.iter().any(|door| door.directive.place.file != *path) {
@@ -261,8 +271,11 @@ impl Maker<'_, '_> {
         }
         for (path, [beside, behind]) in edits {
             let file = texts.get_mut(&path)?;
+            let mut shared = shares.remove(&path).unwrap_or_default();
+            shared.extend(beside.iter().cloned());
             file.beside = edited(&file.before, beside);
             file.behind = edited(&file.before, behind);
+            file.shared = edited(&file.before, shared);
         }
         let mut listen: Vec<Listen> = Vec::new();
         for door in self.moved.iter().flat_map(|server| &server.doors) {
@@ -298,8 +311,29 @@ impl Maker<'_, '_> {
             path: path.to_owned(),
             beside: before.clone(),
             behind: before.clone(),
+            shared: before.clone(),
             before,
         })
+    }
+
+    /// What lets somebody else listen where nginx does: a word in one `listen` of each address.
+    fn shares(&self) -> BTreeMap<PathBuf, Vec<Edit>> {
+        let mut chosen: BTreeMap<SocketAddr, &Door<'_>> = BTreeMap::new();
+        for door in self.moved.iter().flat_map(|server| &server.doors) {
+            let known = chosen.entry(door.at).or_insert(door);
+            if door.has_options {
+                *known = door;
+            }
+        }
+        let mut edits: BTreeMap<PathBuf, Vec<Edit>> = BTreeMap::new();
+        let has_it = |door: &&Door<'_>| door.directive.args.iter().any(|arg| arg == "reuseport");
+        for door in chosen.into_values().filter(|door| !has_it(door)) {
+            // Before its `;`.
+            let end = door.directive.span.end - 1;
+            let of_file = edits.entry(door.directive.place.file.clone()).or_default();
+            of_file.push((end..end, " reuseport".to_owned()));
+        }
+        edits
     }
 
     fn edit(

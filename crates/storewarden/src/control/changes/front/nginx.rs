@@ -2,12 +2,14 @@
 //! valid, told to read them again. Everything here blocks.
 
 use host::{
+    HostError,
     process::{Found, Identity, Signal, Spawn, by_command, parent, run_to_end},
-    sharing::{holders, listening_on},
+    sharing::{all_listening_on, copy_of, holders},
 };
 use kernel::plan::Failed;
 use std::{
-    net::SocketAddr,
+    io,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -56,7 +58,7 @@ impl Nginx {
         }
         run_to_end(spawn, TEST_WITHIN).map(drop).map_err(|error| {
             let said = match &error {
-                host::HostError::Failed { stderr_tail, .. } => stderr_tail.trim().to_owned(),
+                HostError::Failed { stderr_tail, .. } => stderr_tail.trim().to_owned(),
                 other => other.to_string(),
             };
             Failed::new(format!("nginx does not take its configuration: {said}"))
@@ -71,12 +73,27 @@ impl Nginx {
         })
     }
 
-    /// Whether one of its processes listens there.
+    /// The sockets by which its processes listen there; what cannot be seen is none of them.
+    pub(super) fn sockets_at(&self, address: SocketAddr) -> Vec<u64> {
+        let mut inodes = all_listening_on(address).unwrap_or_default();
+        inodes.retain(|inode| {
+            let pids = holders(*inode).unwrap_or_default();
+            let master = self.identity.pid;
+            pids.iter().any(|pid| *pid == master || parent(*pid) == Some(master))
+        });
+        inodes
+    }
+
     pub(super) fn listens_on(&self, address: SocketAddr) -> bool {
-        let Ok(Some(inode)) = listening_on(address) else { return false };
-        let pids = holders(inode).unwrap_or_default();
-        let master = self.identity.pid;
-        pids.iter().any(|pid| *pid == master || parent(*pid) == Some(master))
+        !self.sockets_at(address).is_empty()
+    }
+
+    /// A copy of one of its sockets there.
+    pub(super) fn copy_at(&self, address: SocketAddr) -> Result<TcpListener, HostError> {
+        let pid = self.identity.pid;
+        let gone = || HostError::Share { pid, address, source: io::ErrorKind::NotFound.into() };
+        let inode = *self.sockets_at(address).first().ok_or_else(gone)?;
+        copy_of(pid, inode, address)
     }
 
     /// Waits until it listens there, or does not.
@@ -96,11 +113,13 @@ impl Nginx {
     }
 }
 
-/// Waits until nobody listens on an address.
-pub(super) fn await_free(addresses: &[SocketAddr], within: Duration) -> Result<(), Failed> {
-    let is_free = |at: &SocketAddr| matches!(listening_on(*at), Ok(None));
-    wait(within, || addresses.iter().all(is_free)).map_err(|()| {
-        let at = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+/// Waits until these sockets are closed by everybody.
+pub(super) fn await_closed(sockets: &[(SocketAddr, u64)], within: Duration) -> Result<(), Failed> {
+    let is_closed = |(at, inode): &(SocketAddr, u64)| {
+        all_listening_on(*at).is_ok_and(|found| !found.contains(inode))
+    };
+    wait(within, || sockets.iter().all(is_closed)).map_err(|()| {
+        let at = sockets.iter().map(|(at, _)| at.to_string()).collect::<Vec<_>>().join(", ");
         Failed::for_now(format!("somebody listens on {at} still"))
             .because("ports_not_free", [("listen", at.into())])
     })

@@ -12,7 +12,7 @@ use crate::{
     ports,
 };
 use api::Refusal;
-use host::sharing;
+use host::{sharing, steering};
 use kernel::{
     Params, ShopId,
     config::{
@@ -227,6 +227,11 @@ fn steps(
     let addresses: Vec<String> = doors.iter().map(ToString::to_string).collect();
     let seamless = ports::may_copy()
         && doors.iter().all(|door| sharing::copy(nginx.identity.pid, *door).is_ok());
+    // Who may not look into nginx may not look into the edge either; the way back is as the way there.
+    let shared = match seamless && steering::is_possible() {
+        true => texts(|file| (&file.shared, &file.behind)),
+        false => Vec::new(),
+    };
     let pages = page_look(settings, withdrawal)?;
     let (configure, facts) = configure(file, configuration, settings, withdrawal)?;
     let step = |act, undo, timeout_ms| Step { act, undo, timeout_ms };
@@ -266,6 +271,7 @@ fn steps(
                 listen,
                 main: main_text(),
                 files: back(&behind),
+                shared,
             }),
             PORTS_MS,
         ),

@@ -15,13 +15,15 @@ fn files_are_before_after_between_or_somebody_elses() {
     let check = |texts: [&str; 2], expect: Standing| {
         fs::write(&a, texts[0]).unwrap();
         fs::write(&b, texts[1]).unwrap();
-        assert_eq!(standing(&files), expect, "{texts:?}");
+        assert_eq!(standing(&files, &[]), expect, "{texts:?}");
     };
     check(["before", "before"], Standing::Before);
     check(["after", "before"], Standing::Between);
     check(["after", "after"], Standing::After);
     check(["after", "another"], Standing::Elsewhere);
-    assert_eq!(standing(&[files[0].back()]), Standing::Before, "of the way back");
+    assert_eq!(standing(&[files[0].back()], &[]), Standing::Before, "of the way back");
+    let between = files.clone().map(|file| FileChange { text: "another".to_owned(), ..file });
+    assert_eq!(standing(&files, &between), Standing::Between);
 }
 
 #[test]
@@ -62,6 +64,8 @@ fn what_the_web_server_does_not_take_back_is_the_edges_again() {
     let folder = tempfile::tempdir().unwrap();
     let yielded = Ports { number: 1, listen: vec!["http://127.0.0.1:1".to_owned()], holder: None };
     ports::want(folder.path(), &yielded).unwrap();
-    stay_in_front(folder.path(), Path::new("/nowhere/nginx.conf"), &[], &[]).unwrap();
+    let main = "/nowhere/nginx.conf".into();
+    let back = Return { main, at: Vec::new(), files: Vec::new(), shared: Vec::new() };
+    back.stay_in_front(folder.path()).unwrap();
     assert_eq!(ports::wanted(folder.path()).unwrap(), None, "nothing is left to anybody else");
 }

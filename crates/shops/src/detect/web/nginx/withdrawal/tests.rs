@@ -43,6 +43,31 @@ fn a_plain_server_listens_behind_and_nothing_else_of_its_file_changes() {
     assert_eq!(file.before, site);
     assert_eq!(file.beside, site.replace(old, &format!("{old}\n    {new}")));
     assert_eq!(file.behind, site.replace(old, new).replace("listen [::]:80;", ""));
+    let shared = file.beside.replace(old, "listen 80 default_server reuseport;");
+    assert_eq!(file.shared, shared.replace("listen [::]:80;", "listen [::]:80 reuseport;"));
+}
+
+#[test]
+fn an_address_is_shared_by_one_listen_of_all_that_say_it() {
+    let check = |listens: [&str; 2], expect: [&str; 2]| {
+        let [a, b] = listens;
+        let site = |a: &str, b: &str| {
+            format!(
+                "server {{ {a} server_name _; }}\nserver {{ {b} server_name lamps.example; }}\n"
+            )
+        };
+        let withdrawal = withdraw_from(&site(a, b)).unwrap();
+        let [file] = withdrawal.files.as_slice() else { panic!("one file") };
+        assert_eq!(file.beside.replace(a, expect[0]).replace(b, expect[1]), file.shared);
+    };
+    check(["listen 80 ;", "listen *:80;"], ["listen 80  reuseport;", "listen *:80;"]);
+    // nginx takes options of an address once, and only where the others are.
+    check(
+        ["listen 80;", "listen *:80 deferred;"],
+        ["listen 80;", "listen *:80 deferred reuseport;"],
+    );
+    check(["listen 80;", "listen *:80 reuseport;"], ["listen 80;", "listen *:80 reuseport;"]);
+    check(["listen 80;", "listen 81;"], ["listen 80;", "listen 81 reuseport;"]);
 }
 
 #[test]
