@@ -9,20 +9,21 @@ mod block;
 mod compare;
 mod files;
 mod line;
-mod load;
+pub(crate) mod load;
 mod manifest;
-mod reader;
+pub(crate) mod reader;
 mod summary;
 mod writing;
 
-mod mysql;
-mod postgres;
-mod sqlite;
+pub(crate) mod mysql;
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
 
 use crate::DatabaseError;
 use kernel::config::{DatabaseKind, DatabaseUrl};
 use std::{fmt, io::Read, time::Duration};
 
+pub(crate) use compare::compare_told;
 pub use compare::{Side, TableDifference, compare};
 pub use files::{Files, Folder};
 pub use line::Field;

@@ -58,6 +58,29 @@ pub enum DatabaseError {
     DumpFile { name: String, source: io::Error },
     #[error("trust file `{file}` of a dump: {reason}")]
     DumpDamaged { file: String, reason: String },
+    /// Something about the database makes following its changes unsafe, for it or for us.
+    #[error("follow the changes of {what}: {mend}")]
+    ChangesRefused { what: String, mend: String },
+    /// Changes between what is known and what can still be had are gone: only a new full backup
+    /// closes the gap.
+    #[error("go on with the changes after {position}: {reason}")]
+    ChangesLost { position: String, reason: String },
+    /// The stream stops rather than pass over what it does not know.
+    #[error("understand {event} in the stream of changes at {place}: {reason}")]
+    ChangesUnknown { event: String, place: String, reason: String },
+    #[error("{what} of PostgreSQL: {severity} {code}: {message}")]
+    ChangesServer { what: String, severity: String, code: String, message: String },
+    #[error("{what}")]
+    ChangesCut { what: String, source: io::Error },
+    /// A restore makes its databases itself, and takes none that somebody else made.
+    #[error("restore into `{0}`: there is something of that name already")]
+    NameTaken(String),
+    /// Nothing was put in anybody's place.
+    #[error("hold `{table}` as it was restored against the backup: {what}")]
+    Differs { table: String, what: String },
+    /// Nothing was changed.
+    #[error("put a restored database in the place of `{database}`: {why}")]
+    NotSwapped { database: String, why: String },
     #[error("name a database `{0}`: only a-z, 0-9 and _ are allowed here")]
     Name(String),
 }

@@ -10,4 +10,5 @@ mod error;
 pub mod orders;
 pub mod private;
 
+pub mod restore;
 pub use error::DatabaseError;

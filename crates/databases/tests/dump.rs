@@ -1,7 +1,7 @@
 //! Dumps of every kind of database: whole, of one moment, loaded again, and looked into.
 
 mod damage;
-mod mysql;
-mod postgres;
+pub(crate) mod mysql;
+pub(crate) mod postgres;
 mod sqlite;
-mod suite;
+pub(crate) mod suite;

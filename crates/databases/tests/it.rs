@@ -9,3 +9,5 @@ mod orders;
 mod private;
 #[cfg(test)]
 mod scratch;
+mod restore;
+#[cfg(test)]

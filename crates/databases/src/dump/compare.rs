@@ -21,6 +21,8 @@ const MAX_WAITING_BYTES: usize = 256 << 20;
 /// What a waiting key takes beside its bytes.
 const WAITING_BYTES: usize = 64;
 const MAX_KEYS: usize = 10;
+/// How many bytes are compared until somebody hears of it.
+const TELL_EVERY: u64 = 512 << 10;
 
 /// One side of a comparison.
 #[derive(Debug)]
@@ -59,6 +61,16 @@ pub fn compare<L: Files, R: Files>(
     right: &Side<'_, R>,
     only_tables: Option<&[String]>,
 ) -> Result<Vec<TableDifference>, DatabaseError> {
+    compare_told(left, right, only_tables, &|_| {})
+}
+
+/// The same; `progress` hears of bytes of the left side, as they are compared.
+pub(crate) fn compare_told<L: Files, R: Files>(
+    left: &Side<'_, L>,
+    right: &Side<'_, R>,
+    only_tables: Option<&[String]>,
+    progress: &dyn Fn(u64),
+) -> Result<Vec<TableDifference>, DatabaseError> {
     let is_asked = |table: &Table| {
         only_tables.is_none_or(|names| {
             names.iter().any(|name| *name == table.name || *name == table.label())
@@ -78,7 +90,8 @@ pub fn compare<L: Files, R: Files>(
         let table = one.as_ref().map(|rows| &rows.table);
         let table = table.or(other.as_ref().map(|rows| &rows.table));
         if let Some(label) = table.filter(|table| is_asked(table)).map(Table::label) {
-            differences.extend(table_difference(label, one.as_mut(), other.as_mut())?);
+            let found = table_difference(label, one.as_mut(), other.as_mut(), progress)?;
+            differences.extend(found);
         }
         // A database's rows must be read to their end, wanted or not.
         one.map_or(Ok(()), TableRows::leave)?;
@@ -93,6 +106,7 @@ fn table_difference<L: Files, R: Files>(
     table: String,
     left: Option<&mut TableRows<'_, L>>,
     right: Option<&mut TableRows<'_, R>>,
+    progress: &dyn Fn(u64),
 ) -> Result<Option<TableDifference>, DatabaseError> {
     let not_compared = |why: &str| {
         let not_compared = Some(why.to_owned());
@@ -112,12 +126,16 @@ fn table_difference<L: Files, R: Files>(
         return not_compared("its columns or its key are others");
     }
     let mut matching = Matching::new(&left.table);
-    let (mut line, mut has_left, mut has_right) = (Vec::new(), true, true);
+    let (mut line, mut has_left, mut has_right, mut told) = (Vec::new(), true, true, 0);
     while has_left || has_right {
         if has_left {
             has_left = left.next_line(&mut line)?;
             if has_left {
                 matching.add(&line, false);
+                told += line.len() as u64 + 1;
+                if told >= TELL_EVERY {
+                    progress(std::mem::take(&mut told));
+                }
             }
         }
         if has_right {
@@ -132,6 +150,7 @@ fn table_difference<L: Files, R: Files>(
             return Ok(Some(difference));
         }
     }
+    progress(told);
     let difference = matching.finish(table);
     let is_same = difference.missing + difference.extra + difference.different == 0;
     Ok(Some(difference).filter(|_| !is_same))

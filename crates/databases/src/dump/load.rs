@@ -1,8 +1,8 @@
 //! Puts a dump into an empty database of its kind: what makes the tables, the rows, and what comes
 //! after them.
 
-mod mysql;
-mod postgres;
+pub(crate) mod mysql;
+pub(crate) mod postgres;
 mod sqlite;
 
 use super::{Files, Kind, Reader, Table};
@@ -60,6 +60,38 @@ pub fn load<F: Files>(
         ));
     }
     let loading = Loading::new(reader, only_tables, progress)?;
+    run(loading, kind, into)
+}
+
+/// What loads a database that was made for it, and goes on where it was ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Journal {
+    /// Stands in the database itself, so that nobody takes it for another's.
+    pub(crate) mark: String,
+    /// Whom everything in it belongs to; `None`: who loads it. PostgreSQL only.
+    pub(crate) role: Option<String>,
+}
+
+/// Loads a dump into a database that carries the mark of this load: what is whole in it stays.
+///
+/// # Errors
+/// As of [`load`].
+pub(crate) fn go_on<F: Files>(
+    reader: &Reader<F>,
+    into: &DatabaseUrl,
+    only_tables: Option<&[String]>,
+    journal: Journal,
+    progress: &dyn Fn(LoadProgress),
+) -> Result<LoadReport, DatabaseError> {
+    let loading = Loading::new(reader, only_tables, progress)?;
+    run(Loading { journal: Some(journal), ..loading }, reader.manifest().kind, into)
+}
+
+fn run<F: Files>(
+    loading: Loading<'_, F>,
+    kind: Kind,
+    into: &DatabaseUrl,
+) -> Result<LoadReport, DatabaseError> {
     match kind {
         Kind::Postgres => postgres::load(&loading, into)?,
         Kind::MySql => mysql::load(&loading, into)?,
@@ -75,6 +107,7 @@ struct Loading<'a, F> {
     reader: &'a Reader<F>,
     tables: Vec<&'a Table>,
     is_partial: bool,
+    journal: Option<Journal>,
     progress: &'a dyn Fn(LoadProgress),
     stands: RefCell<LoadProgress>,
     left_out: RefCell<Vec<String>>,
@@ -107,6 +140,7 @@ impl<'a, F: Files> Loading<'a, F> {
             reader,
             tables,
             is_partial: only_tables.is_some(),
+            journal: None,
             progress,
             stands: RefCell::new(stands),
             left_out: RefCell::default(),
@@ -125,6 +159,16 @@ impl<'a, F: Files> Loading<'a, F> {
 
     fn begins(&self, table: &Table) {
         self.stands.borrow_mut().table = Some(table.label());
+        self.tell();
+    }
+
+    /// The table is whole since an attempt before.
+    fn keeps(&self, table: &Table) {
+        let mut stands = self.stands.borrow_mut();
+        stands.tables_done += 1;
+        stands.rows_done += table.row_count;
+        stands.bytes_done += table.rows.bytes;
+        drop(stands);
         self.tell();
     }
 
@@ -160,7 +204,7 @@ impl<'a, F: Files> Loading<'a, F> {
     }
 }
 
-fn refused(what: String, mend: &str) -> DatabaseError {
+pub(crate) fn refused(what: String, mend: &str) -> DatabaseError {
     DatabaseError::DumpRefused { what, mend: mend.to_owned() }
 }
 

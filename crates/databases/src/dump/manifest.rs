@@ -122,6 +122,16 @@ pub struct Sequence {
     pub is_called: bool,
 }
 
+/// What a database says that a sequence is at.
+///
+/// # Errors
+/// When it is no number: a sequence that began again would give out numbers a second time.
+pub(super) fn sequence_value(name: &str, value: Option<&str>) -> Result<i64, DatabaseError> {
+    let said = value.unwrap_or("nothing");
+    let odd = || DatabaseError::DumpCut(format!("sequence `{name}` is at {said}, no number"));
+    said.parse().map_err(|_| odd())
+}
+
 impl Manifest {
     /// # Errors
     /// [`DatabaseError::DumpDamaged`] for anything but a manifest of this format.
@@ -189,6 +199,18 @@ fn escaped(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sequence_is_at_a_number_or_the_dump_fails() {
+        let check = |value: Option<&str>, expect: Option<i64>| {
+            assert_eq!(sequence_value("orders", value).ok(), expect);
+        };
+        check(Some("-9223372036854775808"), Some(i64::MIN));
+        check(Some("17"), Some(17));
+        check(Some("9223372036854775808"), None);
+        check(Some(""), None);
+        check(None, None);
+    }
 
     #[test]
     fn folders_keep_names_and_stay_within_their_place() {

@@ -4,7 +4,7 @@
 //! stored in, whatever their character set. Tables without transactions know no snapshots: they are
 //! locked against writing for the moment in which they are read into memory.
 
-mod catalog;
+pub(crate) mod catalog;
 pub(super) mod schema;
 
 use super::{
@@ -44,7 +44,7 @@ struct Sessions {
     fingerprint: String,
 }
 
-pub(super) async fn connect(url: &DatabaseUrl) -> Result<Conn, DatabaseError> {
+pub(crate) async fn connect(url: &DatabaseUrl) -> Result<Conn, DatabaseError> {
     let place = url.to_string();
     // The client knows one scheme for both.
     let address = match url.secret.split_once("://") {
@@ -62,7 +62,7 @@ pub(super) async fn connect(url: &DatabaseUrl) -> Result<Conn, DatabaseError> {
     }
 }
 
-pub(super) async fn execute(
+pub(crate) async fn execute(
     conn: &mut Conn,
     what: &str,
     statement: &str,
@@ -71,7 +71,7 @@ pub(super) async fn execute(
 }
 
 /// The answer's rows as text; what is no text is shown as well as it can be.
-pub(super) async fn texts(
+pub(crate) async fn texts(
     conn: &mut Conn,
     what: &str,
     statement: &str,
@@ -85,15 +85,15 @@ pub(super) async fn texts(
     Ok(rows.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect())
 }
 
-pub(super) fn failed(what: &str) -> impl Fn(mysql_async::Error) -> DatabaseError {
+pub(crate) fn failed(what: &str) -> impl Fn(mysql_async::Error) -> DatabaseError {
     move |source| DatabaseError::DumpMySql { what: what.to_owned(), source }
 }
 
-pub(super) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
-pub(super) fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 

@@ -6,6 +6,7 @@
 //! then the dump fails and lets them through.
 
 mod catalog;
+mod note;
 mod schema;
 mod watch;
 
@@ -18,6 +19,7 @@ use crate::DatabaseError;
 use catalog::Catalog;
 use futures_util::StreamExt;
 use kernel::config::DatabaseUrl;
+pub(crate) use note::{Note, literal};
 use std::{collections::BTreeMap, pin::pin, sync::mpsc, thread, time::Duration};
 use tokio::{runtime::Runtime, task::JoinHandle};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
@@ -28,7 +30,7 @@ const LOCK_LIMIT: Duration = Duration::from_secs(20);
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 
 /// Whatever these are set to on the server, a value is written in one way only, and whole.
-pub(super) const MANNERS: &str = "SET client_encoding = 'UTF8'; SET DateStyle = 'ISO'; \
+pub(crate) const MANNERS: &str = "SET client_encoding = 'UTF8'; SET DateStyle = 'ISO'; \
     SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET extra_float_digits = 3; \
     SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET row_security = off; \
     SET search_path = ''; SET synchronize_seqscans = off; SET xmloption = 'content'; \
@@ -50,8 +52,8 @@ pub(super) fn begin(url: &DatabaseUrl, options: Options) -> Result<Dump, Databas
 }
 
 /// A connection, and what drives it.
-pub(super) struct Session {
-    pub(super) client: Client,
+pub(crate) struct Session {
+    pub(crate) client: Client,
     driver: JoinHandle<()>,
 }
 
@@ -61,12 +63,12 @@ impl Drop for Session {
     }
 }
 
-pub(super) fn runtime() -> Result<Runtime, DatabaseError> {
+pub(crate) fn runtime() -> Result<Runtime, DatabaseError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| DatabaseError::DumpCut(format!("no runtime for it: {error}")))
 }
 
-pub(super) fn config(url: &DatabaseUrl) -> Result<Config, DatabaseError> {
+pub(crate) fn config(url: &DatabaseUrl) -> Result<Config, DatabaseError> {
     let mut config: Config = url.secret.parse().map_err(|error: tokio_postgres::Error| {
         DatabaseError::Url { url: url.to_string(), reason: error.to_string() }
     })?;
@@ -74,7 +76,7 @@ pub(super) fn config(url: &DatabaseUrl) -> Result<Config, DatabaseError> {
     Ok(config)
 }
 
-pub(super) async fn connect(url: &DatabaseUrl, config: &Config) -> Result<Session, DatabaseError> {
+pub(crate) async fn connect(url: &DatabaseUrl, config: &Config) -> Result<Session, DatabaseError> {
     let connected = config.connect(NoTls).await;
     let (client, connection) = connected
         .map_err(|source| DatabaseError::ConnectPostgres { place: url.to_string(), source })?;
@@ -86,7 +88,7 @@ pub(super) async fn connect(url: &DatabaseUrl, config: &Config) -> Result<Sessio
     Ok(Session { client, driver })
 }
 
-pub(super) async fn execute(
+pub(crate) async fn execute(
     client: &Client,
     what: &str,
     statements: &str,
@@ -96,7 +98,7 @@ pub(super) async fn execute(
 }
 
 /// The answer's rows as text.
-pub(super) async fn texts<const N: usize>(
+pub(crate) async fn texts<const N: usize>(
     client: &Client,
     what: &str,
     statement: &str,
@@ -188,11 +190,11 @@ async fn pid(client: &Client) -> Result<String, DatabaseError> {
     pid.ok_or_else(|| DatabaseError::DumpCut("PostgreSQL does not say who serves us".to_owned()))
 }
 
-pub(super) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-pub(super) fn qualified(schema: Option<&str>, name: &str) -> String {
+pub(crate) fn qualified(schema: Option<&str>, name: &str) -> String {
     match schema {
         Some(schema) => format!("{}.{}", quoted(schema), quoted(name)),
         None => quoted(name),

@@ -6,7 +6,7 @@
 
 use super::{
     Column, Dump, KeyOrder, Kind, Manifest, Options, Reference, Sequence, line,
-    manifest::FORMAT,
+    manifest::{FORMAT, sequence_value},
     writing::{self, Draft, Jobs, Reading, Select, Shape, Sink},
 };
 use crate::DatabaseError;
@@ -28,7 +28,7 @@ pub(super) fn begin(url: &DatabaseUrl, options: Options) -> Result<Dump, Databas
     })
 }
 
-pub(super) fn path(url: &DatabaseUrl) -> Result<PathBuf, DatabaseError> {
+pub(crate) fn path(url: &DatabaseUrl) -> Result<PathBuf, DatabaseError> {
     let path = url.secret.strip_prefix("sqlite:").ok_or_else(|| DatabaseError::Url {
         url: url.to_string(),
         reason: "it does not begin with `sqlite:`".into(),
@@ -36,12 +36,12 @@ pub(super) fn path(url: &DatabaseUrl) -> Result<PathBuf, DatabaseError> {
     Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
 }
 
-pub(super) fn failed(what: impl Into<String>) -> impl Fn(rusqlite::Error) -> DatabaseError {
+pub(crate) fn failed(what: impl Into<String>) -> impl Fn(rusqlite::Error) -> DatabaseError {
     let what = what.into();
     move |source| DatabaseError::DumpSqlite { what: what.clone(), source }
 }
 
-pub(super) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
@@ -244,13 +244,11 @@ fn sequences(connection: &Connection) -> Result<Vec<Sequence>, DatabaseError> {
         return Ok(Vec::new());
     }
     let rows = texts::<2>(connection, "SELECT name, seq FROM sqlite_sequence ORDER BY name")?;
-    let sequence = |[name, value]: [String; 2]| Sequence {
-        schema: None,
-        name,
-        value: value.parse().unwrap_or_default(),
-        is_called: true,
+    let sequence = |[name, value]: [String; 2]| {
+        let value = sequence_value(&name, Some(&value))?;
+        Ok(Sequence { schema: None, name, value, is_called: true })
     };
-    Ok(rows.into_iter().map(sequence).collect())
+    rows.into_iter().map(sequence).collect()
 }
 
 fn read(source: &Source, jobs: &Jobs) -> Result<(), DatabaseError> {

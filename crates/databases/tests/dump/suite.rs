@@ -13,16 +13,16 @@ use std::{cell::RefCell, error::Error};
 use tempfile::TempDir;
 
 /// A dump in a folder that goes with it.
-pub(super) struct Taken {
-    pub(super) folder: TempDir,
-    pub(super) reader: Reader<Folder>,
+pub(crate) struct Taken {
+    pub(crate) folder: TempDir,
+    pub(crate) reader: Reader<Folder>,
 }
 
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
 }
 
-pub(super) async fn try_dump(url: &DatabaseUrl, options: Options) -> Result<Taken, DatabaseError> {
+pub(crate) async fn try_dump(url: &DatabaseUrl, options: Options) -> Result<Taken, DatabaseError> {
     let url = url.clone();
     blocking(move || {
         let folder = scratch::folder();
@@ -35,14 +35,14 @@ pub(super) async fn try_dump(url: &DatabaseUrl, options: Options) -> Result<Take
     .await
 }
 
-pub(super) async fn dump(url: &DatabaseUrl) -> Taken {
+pub(crate) async fn dump(url: &DatabaseUrl) -> Taken {
     match try_dump(url, Options::new(7)).await {
         Ok(taken) => taken,
         Err(error) => panic!("{}", story(&error)),
     }
 }
 
-pub(super) async fn loaded(
+pub(crate) async fn loaded(
     taken: Taken,
     into: &DatabaseUrl,
     only_tables: Option<&[&str]>,
@@ -66,7 +66,7 @@ pub(super) async fn loaded(
 }
 
 /// Every row of two databases.
-pub(super) async fn differences(one: &DatabaseUrl, other: &DatabaseUrl) -> Vec<TableDifference> {
+pub(crate) async fn differences(one: &DatabaseUrl, other: &DatabaseUrl) -> Vec<TableDifference> {
     let (one, other) = (one.clone(), other.clone());
     blocking(move || {
         let (one, other) = (Side::<Folder>::Live(&one), Side::<Folder>::Live(&other));
@@ -76,7 +76,7 @@ pub(super) async fn differences(one: &DatabaseUrl, other: &DatabaseUrl) -> Vec<T
 }
 
 /// Every row of a dump and a database.
-pub(super) async fn differences_to(
+pub(crate) async fn differences_to(
     taken: Taken,
     url: &DatabaseUrl,
 ) -> (Taken, Vec<TableDifference>) {
@@ -89,7 +89,7 @@ pub(super) async fn differences_to(
 }
 
 /// Dumps `from`, loads it into the empty `into`, and holds all three against each other.
-pub(super) async fn round_trip(from: &DatabaseUrl, into: &DatabaseUrl) -> Taken {
+pub(crate) async fn round_trip(from: &DatabaseUrl, into: &DatabaseUrl) -> Taken {
     let (taken, report) = loaded(dump(from).await, into, None).await;
     let report = report.unwrap_or_else(|error| panic!("{}", story(&error)));
     let rows: u64 = taken.reader.tables().iter().map(|table| table.row_count).sum();
@@ -100,7 +100,7 @@ pub(super) async fn round_trip(from: &DatabaseUrl, into: &DatabaseUrl) -> Taken 
     taken
 }
 
-pub(super) fn story(error: &DatabaseError) -> String {
+pub(crate) fn story(error: &DatabaseError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -111,7 +111,7 @@ pub(super) fn story(error: &DatabaseError) -> String {
 }
 
 /// The values of one column, in the order of the rows; NULL is `-`.
-pub(super) fn values(taken: &Taken, table: &str, column: &str) -> Vec<String> {
+pub(crate) fn values(taken: &Taken, table: &str, column: &str) -> Vec<String> {
     let table = taken.reader.table(table).unwrap();
     let at = table.column(column).unwrap();
     let text = |field: &Option<Vec<u8>>| match field {

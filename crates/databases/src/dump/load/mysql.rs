@@ -6,16 +6,21 @@ use crate::{
     dump::{
         Files, Row, Table,
         manifest::{SCHEMA_POST, SCHEMA_PRE},
-        mysql::{connect, execute, failed, quoted, schema::statements, texts},
+        mysql::{connect, execute, failed, literal, quoted, schema::statements, texts},
         postgres::runtime,
         reader::{broken, decoded, lines},
     },
 };
 use kernel::config::DatabaseUrl;
 use mysql_async::{Conn, prelude::Queryable};
+use std::collections::BTreeSet;
 
 /// A statement is sent when it is so long. Servers take 16 MiB and more as they are installed.
 const STATEMENT_BYTES: usize = 512 << 10;
+/// The table that notes how far a restore into a new database is.
+pub(crate) const JOURNAL: &str = "`storewarden_restore`";
+/// ER_TABLE_EXISTS_ERROR, ER_SP_ALREADY_EXISTS, ER_TRG_ALREADY_EXISTS (MariaDB manual, error codes).
+const THERE: [u16; 3] = [1050, 1304, 1359];
 /// A day: the server must not give a long load up.
 const PATIENCE: &str = "net_write_timeout = 86400, net_read_timeout = 86400, wait_timeout = 86400";
 
@@ -25,22 +30,32 @@ pub(super) fn load<F: Files>(
 ) -> Result<(), DatabaseError> {
     runtime()?.block_on(async {
         let mut conn = connect(into).await?;
-        let there = "SELECT TABLE_NAME FROM information_schema.TABLES \
-                     WHERE TABLE_SCHEMA = DATABASE() LIMIT 1";
-        if !texts(&mut conn, "look whether the database is empty", there).await?.is_empty() {
-            return Err(not_empty(into));
-        }
+        let mut steps = Steps::begin(&mut conn, loading, into).await?;
         execute(&mut conn, "set up the session", "SET NAMES utf8mb4").await?;
         let settings = format!(
             "SET SESSION foreign_key_checks = 0, unique_checks = 0, time_zone = '+00:00', {PATIENCE}"
         );
         execute(&mut conn, "set up the session", &settings).await?;
         mode(&mut conn, false).await?;
-        run(&mut conn, SCHEMA_PRE, &loading.schema(SCHEMA_PRE)?).await?;
+        let goes_on = steps.has("tables");
+        if !goes_on {
+            run::<F>(&mut conn, SCHEMA_PRE, &loading.schema(SCHEMA_PRE)?, None).await?;
+            steps.note(&mut conn, "tables").await?;
+        }
         for table in &loading.tables {
+            if steps.has(&table.rows.name) {
+                loading.keeps(table);
+                continue;
+            }
+            if goes_on {
+                // A table without transactions keeps what came before the end.
+                let empty = format!("TRUNCATE TABLE {}", quoted(&table.name));
+                execute(&mut conn, "empty a table that was not whole", &empty).await?;
+            }
             loading.begins(table);
             let rows = fill(&mut conn, loading, table).await?;
             loading.ends(table, rows)?;
+            steps.note(&mut conn, &table.rows.name).await?;
         }
         for sequence in &loading.reader.manifest().sequences {
             let what = format!("set sequence `{}`", sequence.name);
@@ -48,11 +63,55 @@ pub(super) fn load<F: Files>(
             let statement = format!("SELECT SETVAL({name}, {}, {})", sequence.value, sequence.is_called);
             execute(&mut conn, &what, &statement).await?;
         }
-        run(&mut conn, SCHEMA_POST, &loading.schema(SCHEMA_POST)?).await?;
+        if !steps.has("after") {
+            let beside = loading.journal.is_some().then_some(loading);
+            run(&mut conn, SCHEMA_POST, &loading.schema(SCHEMA_POST)?, beside).await?;
+            steps.note(&mut conn, "after").await?;
+        }
         // All that was asked of it is done.
         let _ = conn.disconnect().await;
         Ok(())
     })
+}
+
+/// What is whole already. It stands in a table beside the others.
+struct Steps {
+    noted: Option<BTreeSet<String>>,
+}
+
+impl Steps {
+    async fn begin<F>(
+        conn: &mut Conn,
+        loading: &Loading<'_, F>,
+        into: &DatabaseUrl,
+    ) -> Result<Self, DatabaseError> {
+        let Some(journal) = &loading.journal else {
+            let there = "SELECT TABLE_NAME FROM information_schema.TABLES \
+                         WHERE TABLE_SCHEMA = DATABASE() LIMIT 1";
+            let there = texts(conn, "look whether the database is empty", there).await?;
+            return if there.is_empty() { Ok(Self { noted: None }) } else { Err(not_empty(into)) };
+        };
+        let statement = format!("SELECT step FROM {JOURNAL}");
+        let steps = texts(conn, "read how far the restore is", &statement).await?;
+        let noted: BTreeSet<String> = steps.into_iter().flatten().flatten().collect();
+        if noted.contains(&marked(&journal.mark)) {
+            Ok(Self { noted: Some(noted) })
+        } else {
+            Err(not_empty(into))
+        }
+    }
+
+    fn has(&self, step: &str) -> bool {
+        self.noted.as_ref().is_some_and(|noted| noted.contains(step))
+    }
+
+    async fn note(&mut self, conn: &mut Conn, step: &str) -> Result<(), DatabaseError> {
+        let Some(noted) = &mut self.noted else { return Ok(()) };
+        let statement = format!("INSERT INTO {JOURNAL} VALUES ({})", literal(step));
+        execute(conn, "note how far the restore is", &statement).await?;
+        noted.insert(step.to_owned());
+        Ok(())
+    }
 }
 
 /// Dates of zeroes are as they are; whatever does not fit else is refused if `is_strict`.
@@ -63,15 +122,47 @@ async fn mode(conn: &mut Conn, is_strict: bool) -> Result<(), DatabaseError> {
     execute(conn, "set up the session", &statement).await
 }
 
-async fn run(conn: &mut Conn, name: &str, script: &str) -> Result<(), DatabaseError> {
+/// `beside`: what is there since an attempt before stays, and what acts by itself is left out.
+async fn run<F>(
+    conn: &mut Conn,
+    name: &str,
+    script: &str,
+    beside: Option<&Loading<'_, F>>,
+) -> Result<(), DatabaseError>
+where
+    F: Files,
+{
     let statements = statements(script);
     let statements =
         statements.ok_or_else(|| broken(name, "it is no script of ours".to_owned()))?;
     for statement in statements {
         let head: String = statement.chars().take(80).collect();
-        execute(conn, &format!("run `{}`", head.replace('\n', " ")), statement).await?;
+        let what = format!("run `{}`", head.replace('\n', " "));
+        let Some(loading) = beside else {
+            execute(conn, &what, statement).await?;
+            continue;
+        };
+        if is_event(statement) {
+            loading.leaves_out(format!("{what}: it would act beside the shop's own"));
+            continue;
+        }
+        match conn.query_drop(statement).await {
+            Err(mysql_async::Error::Server(error)) if THERE.contains(&error.code) => {}
+            done => done.map_err(failed(&what))?,
+        }
     }
     Ok(())
+}
+
+/// `CREATE DEFINER=… EVENT …`, which a server does on its own at its time.
+fn is_event(statement: &str) -> bool {
+    let head = statement.split_once(" ON SCHEDULE ").map(|(head, _)| head);
+    head.is_some_and(|head| head.starts_with("CREATE ") && head.contains(" EVENT "))
+}
+
+/// What the journal has of a mark.
+pub(crate) fn marked(mark: &str) -> String {
+    format!("mark {mark}")
 }
 
 /// How the values of a column are written into a statement.
@@ -173,6 +264,13 @@ fn push_row(statement: &mut Vec<u8>, row: &Row, forms: &[Form]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_acts_by_itself_is_told_apart() {
+        assert!(is_event("CREATE DEFINER=`a`@`%` EVENT `e` ON SCHEDULE EVERY 1 DAY DO SELECT 1"));
+        assert!(!is_event("CREATE TRIGGER `EVENT ` BEFORE INSERT ON t FOR EACH ROW SET @a = 1"));
+        assert!(!is_event("SET sql_mode = ''"));
+    }
 
     #[test]
     fn rows_become_literals() {

@@ -6,13 +6,15 @@ use crate::{
     dump::{
         Files, Table,
         manifest::{SCHEMA_POST, SCHEMA_PRE},
-        postgres::{MANNERS, Session, config, connect, execute, qualified, quoted, runtime, texts},
+        postgres::{
+            MANNERS, Note, Session, config, connect, execute, qualified, quoted, runtime, texts,
+        },
     },
 };
 use bytes::Bytes;
 use futures_util::SinkExt;
 use kernel::config::DatabaseUrl;
-use std::pin::pin;
+use std::{cell::RefCell, pin::pin};
 use tokio_postgres::Client;
 
 pub(super) fn load<F: Files>(
@@ -21,28 +23,28 @@ pub(super) fn load<F: Files>(
 ) -> Result<(), DatabaseError> {
     runtime()?.block_on(async {
         let Session { client, .. } = &connect(into, &config(into)?).await?;
-        if !is_empty(client).await? {
-            return Err(not_empty(into));
-        }
+        let steps = Steps::begin(client, loading, into).await?;
         let pre = loading.schema(SCHEMA_PRE)?;
-        execute(client, "make the tables", without_commands(&pre)).await?;
+        steps
+            .once("tables", async || {
+                execute(client, "make the tables", without_commands(&pre)).await
+            })
+            .await?;
         execute(client, "set up the session", MANNERS).await?;
         for table in &loading.tables {
+            if steps.has(&table.rows.name) {
+                loading.keeps(table);
+                continue;
+            }
             loading.begins(table);
-            let rows = fill(client, loading, table).await?;
-            loading.ends(table, rows)?;
+            let filled = async || {
+                let rows = fill(client, loading, table).await?;
+                loading.ends(table, rows)
+            };
+            steps.once(&table.rows.name, filled).await?;
         }
         sequences(client, loading).await?;
-        let post = loading.schema(SCHEMA_POST)?;
-        for part in parts(without_commands(&post)) {
-            let what =
-                part.name.map_or("set up the session".to_owned(), |name| format!("make {name}"));
-            if loading.is_partial && part.is_foreign_key {
-                loading.leaves_out(format!("{what}: its tables are not all filled"));
-            } else {
-                execute(client, &what, part.text).await?;
-            }
-        }
+        after_the_rows(client, loading, &steps).await?;
         if !loading.is_partial {
             refresh(client).await?;
         }
@@ -50,7 +52,80 @@ pub(super) fn load<F: Files>(
     })
 }
 
-async fn is_empty(client: &Client) -> Result<bool, DatabaseError> {
+async fn after_the_rows<F: Files>(
+    client: &Client,
+    loading: &Loading<'_, F>,
+    steps: &Steps<'_>,
+) -> Result<(), DatabaseError> {
+    let post = loading.schema(SCHEMA_POST)?;
+    for (number, part) in parts(without_commands(&post)).into_iter().enumerate() {
+        let what = part.name.map_or("set up the session".to_owned(), |name| format!("make {name}"));
+        if loading.is_partial && part.is_foreign_key {
+            loading.leaves_out(format!("{what}: its tables are not all filled"));
+        } else if part.is_object {
+            let made = async || execute(client, &what, part.text).await;
+            steps.once(&format!("after {number}"), made).await?;
+        } else {
+            execute(client, &what, part.text).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What is whole already. It stands in the database's own comment, which is written in the
+/// transaction of what it says.
+struct Steps<'a> {
+    client: &'a Client,
+    noted: Option<RefCell<Note>>,
+}
+
+impl<'a> Steps<'a> {
+    async fn begin<F>(
+        client: &'a Client,
+        loading: &Loading<'_, F>,
+        into: &DatabaseUrl,
+    ) -> Result<Self, DatabaseError> {
+        let Some(journal) = &loading.journal else {
+            if !is_empty(client).await? {
+                return Err(not_empty(into));
+            }
+            return Ok(Self { client, noted: None });
+        };
+        if let Some(role) = &journal.role {
+            let become_it = format!("SET ROLE {}", quoted(role));
+            execute(client, "make things the owner's", &become_it).await?;
+        }
+        let note = Note::read(client, None).await?;
+        let note = note.filter(|note| note.mark == journal.mark);
+        let note = note.ok_or_else(|| not_empty(into))?;
+        Ok(Self { client, noted: Some(RefCell::new(note)) })
+    }
+
+    fn has(&self, step: &str) -> bool {
+        self.noted.as_ref().is_some_and(|note| note.borrow().done.contains(step))
+    }
+
+    /// Does it, unless it is done; all of it or nothing.
+    async fn once(
+        &self,
+        step: &str,
+        work: impl AsyncFnOnce() -> Result<(), DatabaseError>,
+    ) -> Result<(), DatabaseError> {
+        let Some(note) = &self.noted else { return work().await };
+        if self.has(step) {
+            return Ok(());
+        }
+        execute(self.client, "begin a step", "BEGIN").await?;
+        work().await?;
+        note.borrow_mut().done.insert(step.to_owned());
+        let noted = note.borrow().clone();
+        noted.write(self.client, None).await?;
+        execute(self.client, "end a step", "COMMIT").await
+    }
+}
+
+/// Whether there is nothing in it but what every database has.
+pub(crate) async fn is_empty(client: &Client) -> Result<bool, DatabaseError> {
     let statement = "SELECT c.relname FROM pg_catalog.pg_class c \
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
         WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' AND \
@@ -134,6 +209,8 @@ struct Part<'a> {
     /// As `pg_dump` heads it: `orders orders_pkey CONSTRAINT`.
     name: Option<String>,
     is_foreign_key: bool,
+    /// Else it only sets the session up.
+    is_object: bool,
     text: &'a str,
 }
 
@@ -150,6 +227,7 @@ fn parts(script: &str) -> Vec<Part<'_>> {
         let head = text.strip_prefix(HEAD).and_then(|text| text.split_once("; Schema: "));
         let head = head.and_then(|(head, _)| head.split_once("; Type: "));
         parts.push(Part {
+            is_object: head.is_some(),
             name: head.map(|(name, kind)| format!("{name} ({kind})")),
             is_foreign_key: head.is_some_and(|(_, kind)| kind == "FK CONSTRAINT"),
             text,

@@ -225,7 +225,8 @@ async fn rights(conn: &mut Conn, database: &str) -> Result<Vec<String>, Database
     })
 }
 
-fn may(grants: &[String], right: &str, database: &str) -> bool {
+/// Whether one of these gives a right on all of a database.
+pub(crate) fn may(grants: &[String], right: &str, database: &str) -> bool {
     grants.iter().any(|grant| {
         let Some((rights, rest)) = grant.strip_prefix("GRANT ").and_then(|g| g.split_once(" ON "))
         else {

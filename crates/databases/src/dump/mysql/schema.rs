@@ -1,7 +1,10 @@
 //! The schema as the server itself writes it, as statements that `mariadb < FILE` understands.
 
 use super::{catalog::Catalog, literal, quoted, texts};
-use crate::{DatabaseError, dump::Sequence};
+use crate::{
+    DatabaseError,
+    dump::{Sequence, manifest::sequence_value},
+};
 use mysql_async::Conn;
 
 /// What is made before the rows (sequences, tables), and what after them, so that no trigger fires
@@ -42,7 +45,7 @@ pub(super) async fn sequences(
         let statement = format!("SELECT next_not_cached_value FROM {}", quoted(name));
         let value = texts(conn, "read sequences", &statement).await?;
         let value = value.into_iter().flatten().flatten().next();
-        let value = value.and_then(|value| value.parse().ok()).unwrap_or_default();
+        let value = sequence_value(name, value.as_deref())?;
         sequences.push(Sequence { schema: None, name: name.clone(), value, is_called: false });
     }
     Ok(sequences)

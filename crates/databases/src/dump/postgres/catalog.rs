@@ -4,7 +4,7 @@
 use super::{execute, qualified, texts};
 use crate::{
     DatabaseError,
-    dump::{Column, KeyOrder, Reference, Sequence, writing::Shape},
+    dump::{Column, KeyOrder, Reference, Sequence, manifest::sequence_value, writing::Shape},
 };
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
@@ -103,7 +103,7 @@ impl Catalog {
                 sequences.push(Sequence {
                     schema: Some(schema.clone()),
                     name: name.clone(),
-                    value: value.and_then(|value| value.parse().ok()).unwrap_or_default(),
+                    value: sequence_value(name, value.as_deref())?,
                     is_called: is_called.as_deref() == Some("t"),
                 });
             }
