@@ -21,8 +21,9 @@ pub use graph::{Child, EmailPath, OrderGraph, Through};
 const FORMAT: u32 = 1;
 
 const EVERY: &str = include_str!("../platforms/every.toml");
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("generic", include_str!("../platforms/generic.toml")),
+    ("oscar", include_str!("../platforms/oscar.toml")),
     ("sample", include_str!("../platforms/sample.toml")),
     ("vendure", include_str!("../platforms/vendure.toml")),
 ];

@@ -252,7 +252,7 @@ fn each_platform_is_known_by_its_files() {
     check("/srv/sy/public", &[("/srv/sy/composer.json", "\"sylius/sylius\"")], "sylius", "");
     check("/srv/me", &[("/srv/me/package.json", "\"@medusajs/medusa\"")], "medusa", "");
     check("/srv/sa", &[("/srv/sa/saleor/settings.py", "")], "saleor", "");
-    check("/srv/os", &[("/srv/os/requirements.txt", "django-oscar==4.2")], "django-oscar", "");
+    check("/srv/os", &[("/srv/os/requirements.txt", "django-oscar==4.2")], "oscar", "");
 }
 
 #[test]

@@ -74,6 +74,39 @@ fn requests_of_vendure_have_the_class_of_their_mutation() {
 }
 
 #[test]
+fn requests_of_oscar_have_their_class_with_a_language_and_without() {
+    let oscar = of("oscar");
+    for (request, expect) in [
+        ("GET /", RouteClass::Home),
+        ("GET /catalogue/", RouteClass::Category),
+        ("GET /catalogue/category/cups/small_12/", RouteClass::Category),
+        ("GET /catalogue/basket-of-oak_7/", RouteClass::Product),
+        ("GET /catalogue/cup-moss_16/reviews/add/", RouteClass::Product),
+        ("GET /offers/checkout-week/", RouteClass::Category),
+        ("POST /basket/add/16/", RouteClass::Cart),
+        ("POST /checkout/preview/", RouteClass::Checkout),
+        ("GET /checkout/thank-you/", RouteClass::Confirmation),
+        ("GET /accounts/order-status/100001/100001:x/", RouteClass::Account),
+        ("GET /search/?q=cup", RouteClass::Search),
+        ("GET /dashboard/orders/", RouteClass::Admin),
+    ] {
+        check_class(&oscar, request, expect);
+        if request != "GET /" {
+            check_class(&oscar, &request.replacen(" /", " /en-gb/", 1), expect);
+        }
+    }
+    for (request, expect) in [
+        ("GET /static/oscar/css/styles.css", RouteClass::Asset),
+        ("GET /static/basket.js", RouteClass::Asset),
+        ("GET /media/cache/4a/1f/4a1f.jpg", RouteClass::Asset),
+        ("GET /about/", RouteClass::Other),
+    ] {
+        check_class(&oscar, request, expect);
+    }
+    assert!(!oscar.needs_body("POST", "/en-gb/checkout/preview/"));
+}
+
+#[test]
 fn requests_of_any_shop_have_a_plain_guess() {
     let generic = of("generic");
     for (request, expect) in [
@@ -182,6 +215,10 @@ fn only_requests_that_are_the_same_for_everybody_meet_the_cache() {
     let sample = of("sample");
     let keeps = |path| sample.cacheable_request(path, None, [""; 0], |_| [""; 0]);
     assert!(keeps("/product/x") && !keeps("/order/x") && !keeps("/__faults"));
+    let oscar = of("oscar");
+    let keeps = |path| oscar.cacheable_request(path, None, [""; 0], |_| [""; 0]);
+    assert!(keeps("/static/a.css") && keeps("/en-gb/catalogue/cup_1/"));
+    assert!(!keeps("/en-gb/basket/") && !keeps("/checkout/") && !keeps("/DE/Accounts/login/"));
     let vendure = of("vendure");
     let keeps = |path| vendure.cacheable_request(path, None, [""; 0], |_| [""; 0]);
     assert!(keeps("/assets/x.jpg") && !keeps("/shop-api") && !keeps("/"));

@@ -21,7 +21,7 @@ fn every_file_is_valid() {
 
 #[test]
 fn platforms_are_found_by_name() {
-    assert_eq!(names(), ["generic", "sample", "vendure"]);
+    assert_eq!(names(), ["generic", "oscar", "sample", "vendure"]);
     assert_eq!(platform("vendure").unwrap().check.path, "/health");
     assert_eq!(platform("vendure").unwrap().check.status, (200, 299));
     assert!(platform("nothing").is_none());
