@@ -6,6 +6,7 @@
 
 mod client;
 mod ledger;
+mod oscar;
 mod sample;
 mod vendure;
 
@@ -32,6 +33,8 @@ pub enum Kind {
     Sample,
     /// A Vendure with its sample products.
     Vendure,
+    /// A django-oscar that sells to guests.
+    Oscar,
 }
 
 /// How customers come.
@@ -162,11 +165,27 @@ async fn let_in(
     }
 }
 
+/// Whether a shop of this kind shows an order to whoever bought it.
+///
+/// # Errors
+/// When no whole answer came.
+pub async fn shows(kind: Kind, client: &mut Client, order: &Acknowledged) -> Result<bool, Trouble> {
+    let Some(page) = &order.page else {
+        return match kind {
+            Kind::Vendure => vendure::shows(client, order).await,
+            Kind::Sample | Kind::Oscar => Ok(false),
+        };
+    };
+    let answer = client.request("GET", page, None).await?;
+    Ok(answer.status == 200 && answer.text().contains(&order.number))
+}
+
 async fn visit(mut customer: Customer, kind: Kind, _place: OwnedSemaphorePermit) {
     customer.ledger.came_in();
     let bought = match kind {
         Kind::Sample => sample::visit(&mut customer).await,
         Kind::Vendure => vendure::visit(&mut customer).await,
+        Kind::Oscar => oscar::visit(&mut customer).await,
     };
     customer.ledger.left(bought);
 }
@@ -204,6 +223,18 @@ impl Customer {
 
     fn email(&self) -> String {
         format!("buyer-{}@example.test", self.key)
+    }
+
+    /// Notes an order that the shop says it has.
+    fn acknowledge(&self, number: &str, cart: &str, total_minor: i64, page: Option<String>) {
+        self.ledger.acknowledge(Acknowledged {
+            number: number.to_owned(),
+            email: self.email(),
+            cart: cart.to_owned(),
+            total_minor,
+            page,
+            at_ms: ledger::now_ms(),
+        });
     }
 
     fn likely(&mut self, share: f64) -> bool {

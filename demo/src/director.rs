@@ -60,10 +60,11 @@ async fn play(stage: &Arc<Stage>, began: Instant, curtain: impl Future<Output = 
         None => (None, None),
     };
     let entrance = format!("http://{}", stage.entrance());
-    let (name, pages, entrance) = match stage.shop() {
-        Kind::Sample => ("Lampenladen", Some(entrance.clone()), entrance),
-        Kind::Vendure => ("Vendure", None, format!("{entrance}/shop-api   (GraphQL: no pages)")),
+    let (pages, entrance) = match stage.shop() {
+        Kind::Sample | Kind::Oscar => (Some(entrance.clone()), entrance),
+        Kind::Vendure => (None, format!("{entrance}/shop-api   (GraphQL: no pages)")),
     };
+    let name = stage.title();
     let addresses = Addresses { shop: pages, storewarden };
     let guide = Guide::start(Arc::clone(stage), addresses).await?;
     let url = guide.url();

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinSet};
 
-use crate::stage::Stage;
+use crate::{customers::Kind, stage::Stage};
 pub(crate) use acts::Act;
 
 /// Lines of what happened that the page can show.
@@ -175,6 +175,7 @@ async fn state(State(prompter): Shared) -> Json<Value> {
     }
     Json(json!({
         "addresses": prompter.addresses,
+        "differs": differs(stage.shop()),
         "database": stage.database_name(),
         "customers": stage.customers().ledger().figures(),
         "rate": stage.customers().rate(),
@@ -185,6 +186,22 @@ async fn state(State(prompter): Shared) -> Json<Value> {
         "busy": *lock(&prompter.busy),
         "lines": *lock(&prompter.lines),
     }))
+}
+
+/// What a shop that is not ours lets nobody try, for the person at the page.
+fn differs(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Sample => None,
+        Kind::Vendure => Some(
+            "This is Vendure, as it is. It has no pages, and cannot be asked to fail: a broken \
+             checkout, slow queries, errors and a leak are to be tried with the sample shop.",
+        ),
+        Kind::Oscar => Some(
+            "This is django-oscar, as it is. It cannot be asked to fail: a broken checkout, slow \
+             queries, errors and a leak are to be tried with the sample shop. Its pages show whose \
+             basket it is, so only pictures and style sheets come from the cache.",
+        ),
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -107,7 +107,7 @@ struct RunArguments {
 enum Database {
     /// PostgreSQL; where it is not installed, SQLite for the sample shop and MariaDB for Vendure.
     Best,
-    /// For both shops.
+    /// For every shop.
     Postgres,
     /// For Vendure.
     #[value(name = "mariadb")]
@@ -133,6 +133,8 @@ enum Shop {
     Sample,
     /// Vendure 3.7 with its sample products, from npm, on PostgreSQL or MariaDB.
     Vendure,
+    /// django-oscar 4.2 with pages of its own, from PyPI, on PostgreSQL.
+    Oscar,
 }
 
 impl From<Shop> for Kind {
@@ -140,6 +142,7 @@ impl From<Shop> for Kind {
         match shop {
             Shop::Sample => Self::Sample,
             Shop::Vendure => Self::Vendure,
+            Shop::Oscar => Self::Oscar,
         }
     }
 }

@@ -6,9 +6,12 @@
 
 mod backup;
 mod database;
+mod installation;
 mod instance;
+mod oscar;
 mod play;
 mod ports;
+mod revival;
 mod storewarden;
 mod vendure;
 
@@ -23,6 +26,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use databases::private::{MariaDb, Postgres};
+use kernel::config::DatabaseUrl;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -33,6 +37,7 @@ use crate::{
 pub use instance::{Instance, Presence};
 pub use play::OrderRow;
 use play::Play;
+pub use revival::Revival;
 pub use storewarden::Storewarden;
 
 /// The shop's name in Storewarden's configuration.
@@ -43,7 +48,8 @@ const TENDING: Duration = Duration::from_millis(250);
 /// Which database the shop gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatabaseKind {
-    /// PostgreSQL when the machine has it; else SQLite for the sample shop, MariaDB for Vendure.
+    /// PostgreSQL when the machine has it; else SQLite for the sample shop, MariaDB for Vendure. For
+    /// django-oscar PostgreSQL.
     Best,
     Postgres,
     /// Vendure only.
@@ -71,8 +77,10 @@ pub struct StageOptions {
     pub edge_settings: String,
     /// Lines of TOML added to the shop's table.
     pub shop_settings: String,
-    /// Backs the shop up every few minutes, with its pictures, into the stage's own folder.
+    /// Backs the shop up, with its pictures and its code, into the stage's own folder.
     pub backs_up: bool,
+    /// How, as the keys of a table of TOML.
+    pub backup_settings: String,
     /// Tables of TOML added at the end.
     pub more_settings: String,
     /// Customers a minute; 0 for none until somebody turns them up.
@@ -99,6 +107,7 @@ impl StageOptions {
             edge_settings: String::new(),
             shop_settings: String::new(),
             backs_up: false,
+            backup_settings: "every = \"3m\", lose_at_most = \"15m\"".to_owned(),
             more_settings: String::new(),
             per_minute: 30,
             pace: 1.0,
@@ -116,6 +125,7 @@ pub struct Stage {
     storewarden: Option<Storewarden>,
     instances: Arc<[Instance]>,
     play: Play,
+    demo: PathBuf,
     directory: PathBuf,
     _temporary: Option<TempDir>,
 }
@@ -135,12 +145,15 @@ impl Stage {
         let storewarden = match &options.storewarden {
             Some(program) => {
                 let backup = match options.backs_up {
-                    true => backup::prepare(&directory)?,
+                    true => backup::prepare(&directory, play.files(), &options.backup_settings)?,
                     false => String::new(),
                 };
-                let shop_settings = format!("{}\n{backup}", options.shop_settings);
+                let check = play.check().map(|page| format!("check = {{ path = \"{page}\" }}"));
+                let check = check.unwrap_or_default();
+                let shop_settings = format!("{check}\n{}\n{backup}", options.shop_settings);
                 let configuration = storewarden::Configuration {
                     platform: play.platform(),
+                    title: play.title(),
                     probe: play.probe(),
                     database: play.url_for_reading(),
                     instances: &instances,
@@ -172,6 +185,7 @@ impl Stage {
             storewarden,
             instances,
             play,
+            demo: options.demo,
             directory,
             _temporary: temporary,
         })
@@ -185,7 +199,11 @@ impl Stage {
     /// The folder of the shop's pictures, and the one that they are restored to.
     #[must_use]
     pub fn pictures(&self) -> (PathBuf, PathBuf) {
-        (backup::media(&self.directory), backup::restored(&self.directory))
+        let media = match self.play.files() {
+            Some((_, pictures)) => pictures,
+            None => backup::media(&self.directory),
+        };
+        (media, backup::restored(&self.directory))
     }
 
     /// Turns one bit of the backups around.
@@ -241,6 +259,12 @@ impl Stage {
         self.play.kind()
     }
 
+    /// What the shop calls itself.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        self.play.title()
+    }
+
     /// In words, for people.
     #[must_use]
     pub fn database_name(&self) -> &'static str {
@@ -253,6 +277,31 @@ impl Stage {
     /// When the database can't be read.
     pub async fn rows(&self) -> Result<Vec<OrderRow>> {
         self.play.rows().await
+    }
+
+    /// The shop's database, for a user who may do everything.
+    ///
+    /// # Errors
+    /// When it is no server's.
+    pub async fn database(&self) -> Result<DatabaseUrl> {
+        self.play.address().await.context("the database is no server's")
+    }
+
+    /// Starts the shop once more, beside this one, from a backup that was restored whole into a
+    /// folder: its files from there, its database loaded into a server of its own.
+    ///
+    /// # Errors
+    /// When the backup lacks something, or the shop does not start from it.
+    pub async fn revive(&self, restored: &Path) -> Result<Revival> {
+        Revival::begin(&self.play, &self.demo, restored).await
+    }
+
+    /// The folder of the dump in a backup that was restored into `restored`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn dump_in(restored: &Path) -> Result<PathBuf> {
+        revival::dump_in(restored)
     }
 
     /// The faults that the first instance has; the others have the same but for the leak.

@@ -16,6 +16,8 @@ enum Cart {
     Sample,
     /// A GraphQL mutation, answered with the order that is the cart.
     Vendure,
+    /// A form with a token, answered with the page of the basket.
+    Oscar,
 }
 
 #[derive(Debug)]
@@ -34,6 +36,7 @@ impl Shopper {
         let cart = match kind {
             Kind::Sample => Cart::Sample,
             Kind::Vendure => Cart::Vendure,
+            Kind::Oscar => Cart::Oscar,
         };
         let (first, another) = cart.two_things(&mut client).await?;
         let mut shopper = Self { client, cart, another, items: 0 };
@@ -75,6 +78,11 @@ impl Cart {
                 let ids = items.iter().filter_map(|item| item["productVariantId"].as_str());
                 ids.map(str::to_owned).collect()
             }
+            Self::Oscar => {
+                let shelf = ask(client, "GET", "/en-gb/catalogue/", None).await?;
+                let forms = shelf.split("action=\"/en-gb/basket/add/").skip(1);
+                forms.filter_map(|rest| rest.split('/').next()).map(str::to_owned).collect()
+            }
         };
         let first = things.first().context("the storefront shows nothing to buy")?;
         let another = things.iter().find(|thing| *thing != first).context("and only one thing")?;
@@ -97,6 +105,17 @@ impl Cart {
                 let cart = graphql(client, query, &json!({ "v": thing, "q": quantity })).await?;
                 let cart = &cart["addItemToOrder"];
                 cart["totalQuantity"].as_u64().with_context(|| format!("no cart: {cart}"))
+            }
+            Self::Oscar => {
+                let token = client.cookie("csrftoken").unwrap_or_default();
+                let form =
+                    format!("csrfmiddlewaretoken={token}&quantity={quantity}&next=/en-gb/basket/");
+                let path = format!("/en-gb/basket/add/{thing}/");
+                let basket = ask(client, "POST", &path, Some(&form)).await?;
+                let lines = basket.split("-quantity\" value=\"").skip(1);
+                let quantities =
+                    lines.filter_map(|rest| rest.split('"').next()?.parse::<u64>().ok());
+                Ok(quantities.sum())
             }
         }
     }

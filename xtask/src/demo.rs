@@ -18,11 +18,14 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
         arguments.contains(&joined)
             || arguments.windows(2).any(|words| words[0] == option && words[1] == value)
     };
-    let is_real_platform = asks_for("--shop", "vendure");
+    let is_vendure = asks_for("--shop", "vendure");
+    let is_oscar = asks_for("--shop", "oscar");
     let wants_best = !arguments.iter().any(|word| word.starts_with("--database"))
         || asks_for("--database", "best");
     install::ensure_node()?;
-    if is_real_platform {
+    if is_oscar {
+        install::ensure(&[&install::POSTGRESQL, &install::PYTHON])?;
+    } else if is_vendure {
         let takes_mariadb = wants_best && !install::has_postgresql() && install::has_mariadb();
         if asks_for("--database", "mariadb") || takes_mariadb {
             install::ensure(&[&install::MARIADB])?;

@@ -31,6 +31,15 @@ pub(crate) const MARIADB: Need = Need {
     service: Some("mariadb"),
     present: has_mariadb,
 };
+pub(crate) const PYTHON: Need = Need {
+    package: "python3-venv",
+    purpose: "django-oscar, a shop in Python; its packages come from PyPI, into a cache folder",
+    service: None,
+    present: || {
+        let can = &mut process::command("python3", &["-c", "import ensurepip, venv"]);
+        find_program("python3").is_some() && process::output(can).is_ok()
+    },
+};
 pub(crate) const PEBBLE: Need = Need {
     package: "pebble",
     purpose: "a certificate authority for tests of ACME",

@@ -26,7 +26,7 @@ use workspace::Workspace;
 const HELP: &str = "\
 The workshop of Storewarden.
 
-  cargo xtask demo [--shop sample|vendure] [more]  build everything, open a shop behind Storewarden
+  cargo xtask demo [--shop sample|vendure|oscar] [more]  build everything, open a shop behind Storewarden
   cargo xtask demo customers 300                   talk to the demo that runs (same for the other things it offers)
   cargo xtask test [--list] [--only STEP]          everything that must pass, in order
   cargo xtask tidy                                 the rules of the house that no compiler knows

@@ -43,6 +43,7 @@ const STEPS: [Step; 7] = [
         needs: &[
             &install::POSTGRESQL,
             &install::MARIADB,
+            &install::PYTHON,
             &install::PEBBLE,
             &install::DEBOOTSTRAP,
             &install::NSPAWN,

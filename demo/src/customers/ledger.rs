@@ -22,6 +22,9 @@ pub struct Acknowledged {
     pub email: String,
     pub cart: String,
     pub total_minor: i64,
+    /// Path of the page that shows it to its buyer, and to nobody who does not know it; none where
+    /// the shop has no pages.
+    pub page: Option<String>,
     pub at_ms: i64,
 }
 
@@ -171,17 +174,11 @@ impl Ledger {
         book.failures.push_back(failure);
     }
 
-    pub(super) fn acknowledge(&self, number: &str, email: &str, cart: &str, total_minor: i64) {
+    pub(super) fn acknowledge(&self, order: Acknowledged) {
         let mut book = self.book();
         book.figures.orders += 1;
-        book.figures.revenue_minor += total_minor;
-        book.acknowledged.push(Acknowledged {
-            number: number.to_owned(),
-            email: email.to_owned(),
-            cart: cart.to_owned(),
-            total_minor,
-            at_ms: now_ms(),
-        });
+        book.figures.revenue_minor += order.total_minor;
+        book.acknowledged.push(order);
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -189,6 +186,6 @@ impl Ledger {
     }
 }
 
-fn now_ms() -> i64 {
+pub(super) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }

@@ -143,9 +143,9 @@ async fn check_out(customer: &mut Customer, cart: &str) -> Result<(), Left> {
                 customer.ledger.failed(Failure::wrong("/checkout", "unreadable answer", text));
                 return Err(Left::Annoyed);
             };
-            customer.ledger.acknowledge(&ordered.order, &email, cart, ordered.total_minor);
-            // The order stands, whatever becomes of its page; a failure is in the ledger.
             let page = format!("/order/{}?key={}", ordered.order, ordered.key);
+            customer.acknowledge(&ordered.order, cart, ordered.total_minor, Some(page.clone()));
+            // The order stands, whatever becomes of its page; a failure is in the ledger.
             return customer.page(&page).await.map(|_| ()).or(Ok(()));
         }
         customer.think().await;

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Customer, Failure, Left};
+use super::{Acknowledged, Client, Customer, Failure, Left, Trouble};
 
 const API: &str = "/shop-api";
 const WORDS: [&str; 5] = ["camera", "laptop", "plant", "shoe", "chair"];
@@ -140,14 +140,23 @@ async fn pay(customer: &mut Customer, code: &str, method: &Value) -> Result<(), 
             && matches!(order["state"].as_str(), Some("PaymentAuthorized" | "PaymentSettled"))
         {
             let (id, total) = (order["id"].as_str(), order["totalWithTax"].as_i64());
-            let email = customer.email();
             let (cart, total_minor) = (id.unwrap_or_default(), total.unwrap_or_default());
-            customer.ledger.acknowledge(code, &email, cart, total_minor);
+            customer.acknowledge(code, cart, total_minor, None);
             return Ok(());
         }
         customer.think().await;
     }
     Err(Left::Annoyed)
+}
+
+/// Whether the shop has an order as it was acknowledged: it answers to whoever knows its code, for two
+/// hours (`DefaultOrderByCodeAccessStrategy`).
+pub(super) async fn shows(client: &mut Client, order: &Acknowledged) -> Result<bool, Trouble> {
+    let query = "query($c: String!) { orderByCode(code: $c) { totalWithTax } }";
+    let body = json!({ "query": query, "variables": { "c": order.number } }).to_string();
+    let answer = client.request("POST", API, Some(&body)).await?;
+    let whole: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    Ok(whole["data"]["orderByCode"]["totalWithTax"].as_i64() == Some(order.total_minor))
 }
 
 fn mutation(name: &str, arguments: &str, variables: &str) -> String {

@@ -21,16 +21,30 @@ pub(super) fn restored(directory: &Path) -> PathBuf {
     directory.join("pictures-restored")
 }
 
-/// Writes the shop's pictures as files, and gives what the configuration says of them.
-pub(super) fn prepare(directory: &Path) -> Result<String> {
-    let (media, repository) = (media(directory), repository(directory));
+/// Gives what the configuration says of backups. `files` are the shop's code and the folder of its
+/// pictures; a shop without has pictures written as files.
+pub(super) fn prepare(
+    directory: &Path,
+    files: Option<(Vec<PathBuf>, PathBuf)>,
+    settings: &str,
+) -> Result<String> {
+    let repository = repository(directory);
+    let (code, media) = match files {
+        Some(files) => files,
+        None => (Vec::new(), write_pictures(directory)?),
+    };
+    Ok(format!(
+        "media = {media:?}\ncode = {code:?}\nbackup = {{ to = {repository:?}, {settings} }}\n"
+    ))
+}
+
+fn write_pictures(directory: &Path) -> Result<PathBuf> {
+    let media = media(directory);
     fs::create_dir_all(&media).with_context(|| format!("make {}", media.display()))?;
     for (name, picture) in pictures() {
         fs::write(media.join(format!("{name}.svg")), picture).context("write a picture")?;
     }
-    Ok(format!(
-        "media = {media:?}\nbackup = {{ to = {repository:?}, every = \"3m\", lose_at_most = \"15m\" }}\n"
-    ))
+    Ok(media)
 }
 
 /// Turns one bit around in the longest file of data, as a disk does that grows old.

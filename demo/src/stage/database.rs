@@ -15,6 +15,7 @@ use host::{
     process::{Spawn, run_to_end},
     users,
 };
+use kernel::config::DatabaseUrl;
 use mysql_async::{Conn, Opts, prelude::Queryable as _};
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
@@ -65,7 +66,10 @@ pub(super) fn choose(shop: Kind, wanted: DatabaseKind, installed: Installed) -> 
         (Kind::Vendure, DatabaseKind::Sqlite) => {
             bail!("Vendure runs on PostgreSQL or MariaDB; on SQLite, ask for the sample shop")
         }
-        (_, DatabaseKind::Postgres) => postgres,
+        (Kind::Oscar, DatabaseKind::MariaDb | DatabaseKind::Sqlite) => {
+            bail!("django-oscar runs on PostgreSQL here; on MariaDB, ask for Vendure")
+        }
+        (_, DatabaseKind::Postgres) | (Kind::Oscar, DatabaseKind::Best) => postgres,
         (Kind::Vendure, DatabaseKind::MariaDb) => mariadb,
         (Kind::Sample, DatabaseKind::Sqlite) => Engine::Sqlite,
         (_, DatabaseKind::Best) if installed.postgres => postgres,
@@ -201,6 +205,15 @@ impl Server {
         }
     }
 
+    /// The same as an address.
+    pub(super) fn address(&self) -> DatabaseUrl {
+        let kind = match self {
+            Self::Postgres(_) => kernel::config::DatabaseKind::Postgres,
+            Self::MariaDb(_) => kernel::config::DatabaseKind::MySql,
+        };
+        DatabaseUrl { kind, secret: self.url() }
+    }
+
     /// For the role that [`Server::open_for_reading`] makes.
     pub(super) fn url_for_reading(&self) -> String {
         let scheme = match self {
@@ -303,6 +316,10 @@ mod tests {
             (Kind::Vendure, Wanted::Postgres, [None, postgres, None, postgres]),
             (Kind::Vendure, Wanted::MariaDb, [None, None, mariadb, mariadb]),
             (Kind::Vendure, Wanted::Sqlite, [None; 4]),
+            (Kind::Oscar, Wanted::Best, [None, postgres, None, postgres]),
+            (Kind::Oscar, Wanted::Postgres, [None, postgres, None, postgres]),
+            (Kind::Oscar, Wanted::MariaDb, [None; 4]),
+            (Kind::Oscar, Wanted::Sqlite, [None; 4]),
         ];
         for (shop, wanted, expected) in table {
             let chosen = [NEITHER, POSTGRES, MARIADB, BOTH]
@@ -320,6 +337,8 @@ mod tests {
             (refusal(Kind::Vendure, DatabaseKind::Sqlite), "ask for the sample shop"),
             (refusal(Kind::Vendure, DatabaseKind::MariaDb), "apt install mariadb-server"),
             (refusal(Kind::Sample, DatabaseKind::Postgres), "apt install postgresql"),
+            (refusal(Kind::Oscar, DatabaseKind::Best), "apt install postgresql"),
+            (refusal(Kind::Oscar, DatabaseKind::MariaDb), "ask for Vendure"),
         ];
         for (refusal, wanted) in said {
             assert!(refusal.contains(wanted), "{refusal}");

@@ -49,6 +49,8 @@ struct State {
 pub struct Instance {
     name: String,
     address: SocketAddr,
+    /// A page that answers 200 when it is well.
+    probe: &'static str,
     settings: CommandSettings,
     driver: Driver,
     state: Mutex<State>,
@@ -59,6 +61,7 @@ impl Instance {
     pub(super) fn new(
         name: String,
         address: SocketAddr,
+        probe: &'static str,
         settings: CommandSettings,
         instances: &Path,
         keeper: &Path,
@@ -68,7 +71,7 @@ impl Instance {
         let folder = instances.join(&name);
         let driver = ProcessDriver::new(&folder, address, settings.clone(), keeper);
         let driver = Driver::Process(driver);
-        Self { name, address, settings, driver, state: Mutex::default() }
+        Self { name, address, probe, settings, driver, state: Mutex::default() }
     }
 
     #[must_use]
@@ -142,7 +145,7 @@ impl Instance {
         Ok(())
     }
 
-    /// Stops its process where it stands: it takes connections and answers nothing, as one that waits
+    /// Stops its processes where they stand: it takes connections and answers nothing, as one that waits
     /// for a lock which nobody gives back. Ending it wakes it up.
     ///
     /// # Errors
@@ -151,7 +154,11 @@ impl Instance {
         let Presence::Running { pid } = self.presence().await else {
             bail!("{} does not run", self.name);
         };
-        signal(pid, Signal::Stop).with_context(|| format!("stop {}", self.name))
+        // A master that is stopped brings no worker back.
+        for pid in [vec![pid], children(pid)].concat() {
+            signal(pid, Signal::Stop).with_context(|| format!("stop {}", self.name))?;
+        }
+        Ok(())
     }
 
     /// Starts it when it was killed so long ago. One that its keeper brought back gets its faults
@@ -228,7 +235,7 @@ impl Instance {
 
     async fn is_well(&self) -> bool {
         let mut client = Client::new(self.address, &self.address.to_string());
-        let answer = timeout(HEALTH_WAIT, client.request_once("GET", "/health", None)).await;
+        let answer = timeout(HEALTH_WAIT, client.request_once("GET", self.probe, None)).await;
         matches!(answer, Ok(Ok(answer)) if answer.status == 200)
     }
 }
@@ -246,6 +253,14 @@ impl Drop for Instance {
             });
         });
     }
+}
+
+/// The processes that `pid` started and has, as a master has workers (proc_pid_task(5), `children`);
+/// none where the kernel does not say.
+fn children(pid: u32) -> Vec<u32> {
+    let file = format!("/proc/{pid}/task/{pid}/children");
+    let children = std::fs::read_to_string(file).unwrap_or_default();
+    children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
 fn now_ms() -> i64 {

@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
-use kernel::config::CommandSettings;
+use anyhow::{Context as _, Result, bail};
+use kernel::config::{CommandSettings, DatabaseUrl};
 use tokio::sync::Mutex;
 
 use super::{
     Instance, SHOP, StageOptions,
     database::{self, Engine, Home, Installed, Server, ServerKind},
+    oscar,
     ports::free_ports,
-    storewarden,
-    vendure::{self, Installation},
+    storewarden, vendure,
 };
 use crate::{customers::Kind, shop};
 
@@ -42,18 +42,36 @@ impl<'a> Keeping<'a> {
         Self { directory, instances, keeper: &options.demo }
     }
 
-    pub(super) fn instance(&self, name: String, port: u16, settings: CommandSettings) -> Instance {
-        let address = ([127, 0, 0, 1], port).into();
-        Instance::new(name, address, settings, &self.instances, self.keeper)
+    /// Keeps instances in a folder that no Storewarden looks into.
+    pub(super) fn apart(directory: &'a Path, keeper: &'a Path) -> Self {
+        Self { directory, instances: directory.join("instances"), keeper }
     }
+
+    /// `probe` is a page that answers 200 when the instance is well.
+    pub(super) fn instance(
+        &self,
+        name: String,
+        port: u16,
+        probe: &'static str,
+        settings: CommandSettings,
+    ) -> Instance {
+        let address = ([127, 0, 0, 1], port).into();
+        Instance::new(name, address, probe, settings, &self.instances, self.keeper)
+    }
+}
+
+/// What the shop runs, and what runs beside its instances.
+#[derive(Debug)]
+enum Software {
+    Sample,
+    Vendure { vendure: vendure::Running, worker: Instance },
+    Oscar(oscar::Running),
 }
 
 /// The shop on the stage, with its database and whatever else it needs.
 #[derive(Debug)]
 pub(super) struct Play {
-    kind: Kind,
-    worker: Option<Instance>,
-    vendure: Option<vendure::Running>,
+    software: Software,
     engine: Engine,
     server: Mutex<Option<Server>>,
     /// After the server in this list: it goes when the server has ended.
@@ -73,15 +91,14 @@ impl Play {
                 let keeping = Keeping::of(options, directory);
                 Self::prepare_vendure(kind, directory, keeping).await
             }
+            (Engine::Server(kind), Kind::Oscar) => Self::prepare_oscar(kind, directory).await,
         }
     }
 
     fn on_sqlite(directory: &Path) -> Self {
         let url = format!("sqlite:{}", directory.join("shop.db").display());
         Self {
-            kind: Kind::Sample,
-            worker: None,
-            vendure: None,
+            software: Software::Sample,
             engine: Engine::Sqlite,
             server: Mutex::new(None),
             _home: None,
@@ -97,7 +114,7 @@ impl Play {
         if is_new {
             server.create_database().await?;
         }
-        Ok(Self::on_server(Kind::Sample, server, home))
+        Ok(Self::on_server(Software::Sample, server, home))
     }
 
     async fn prepare_vendure(
@@ -105,20 +122,24 @@ impl Play {
         directory: &Path,
         keeping: Keeping<'_>,
     ) -> Result<Self> {
-        let vendure = Installation::prepare().await?;
+        let vendure = vendure::Installation::prepare().await?;
         let home = Home::in_reach(&directory.join(kind.word()))?;
         let (server, vendure) = vendure.start_database(kind, &home).await?;
         let port = free_ports(1)?[0];
         let worker = vendure.instance("worker".to_owned(), "worker.js", port, &keeping)?;
-        let play = Self::on_server(Kind::Vendure, server, home);
-        Ok(Self { vendure: Some(vendure), worker: Some(worker), ..play })
+        Ok(Self::on_server(Software::Vendure { vendure, worker }, server, home))
     }
 
-    fn on_server(kind: Kind, server: Server, home: Home) -> Self {
+    async fn prepare_oscar(kind: ServerKind, directory: &Path) -> Result<Self> {
+        let oscar = oscar::Installation::prepare().await?;
+        let home = Home::in_reach(&directory.join(kind.word()))?;
+        let (server, oscar) = oscar.start_database(kind, &home, directory).await?;
+        Ok(Self::on_server(Software::Oscar(oscar), server, home))
+    }
+
+    fn on_server(software: Software, server: Server, home: Home) -> Self {
         Self {
-            kind,
-            worker: None,
-            vendure: None,
+            software,
             engine: Engine::Server(server.kind()),
             url: server.url(),
             url_for_reading: server.url_for_reading(),
@@ -136,8 +157,12 @@ impl Play {
         let ports = free_ports(options.instances.max(1))?;
         let instances = ports.into_iter().enumerate().map(|(place, port)| {
             let name = format!("app-{}", place + 1);
-            if let Some(vendure) = &self.vendure {
-                return vendure.instance(name, "server.js", port, &keeping);
+            match &self.software {
+                Software::Sample => {}
+                Software::Vendure { vendure, .. } => {
+                    return vendure.instance(name, "server.js", port, &keeping);
+                }
+                Software::Oscar(oscar) => return oscar.instance(name, port, &keeping),
             }
             let program = options.demo.to_str().context("the demo's path is text")?.to_owned();
             let command = vec![
@@ -156,22 +181,22 @@ impl Play {
                 environment_file: None,
                 stop_grace_ms: STOP_GRACE_MS,
             };
-            Ok(keeping.instance(name, port, settings))
+            Ok(keeping.instance(name, port, "/health", settings))
         });
         instances.collect()
     }
 
     /// Starts the instances and what runs beside them.
     pub(super) async fn start(&self, instances: &[Instance]) -> Result<()> {
-        if let Some(worker) = &self.worker {
-            // Node takes seconds to load it all: side by side, then. The sample shop's instances
-            // start in a moment, and one after the other they don't meet while the first one makes
-            // the tables.
-            for instance in instances.iter().chain([worker]) {
+        if !matches!(self.software, Software::Sample) {
+            // Node and Python take seconds to load it all: side by side, then. The sample shop's
+            // instances start in a moment, and one after the other they don't meet while the first
+            // one makes the tables.
+            for instance in instances.iter().chain(self.worker()) {
                 instance.begin().await?;
             }
         }
-        for instance in instances.iter().chain(&self.worker) {
+        for instance in instances.iter().chain(self.worker()) {
             instance.start().await?;
         }
         Ok(())
@@ -186,22 +211,65 @@ impl Play {
     }
 
     pub(super) fn kind(&self) -> Kind {
-        self.kind
+        match self.software {
+            Software::Sample => Kind::Sample,
+            Software::Vendure { .. } => Kind::Vendure,
+            Software::Oscar(_) => Kind::Oscar,
+        }
+    }
+
+    fn worker(&self) -> Option<&Instance> {
+        match &self.software {
+            Software::Vendure { worker, .. } => Some(worker),
+            Software::Sample | Software::Oscar(_) => None,
+        }
     }
 
     /// The platform's name in Storewarden's configuration.
     pub(super) fn platform(&self) -> &'static str {
-        match self.kind {
+        match self.kind() {
             Kind::Sample => "sample",
             Kind::Vendure => "vendure",
+            Kind::Oscar => "oscar",
+        }
+    }
+
+    /// What the shop calls itself.
+    pub(super) fn title(&self) -> &'static str {
+        match self.kind() {
+            Kind::Sample => "Lampenladen",
+            Kind::Vendure => "Vendure",
+            Kind::Oscar => "Tea & Oscar",
         }
     }
 
     /// A page that answers 200 when the shop sells.
     pub(super) fn probe(&self) -> &'static str {
-        match self.kind {
+        match self.kind() {
             Kind::Sample => "/",
-            Kind::Vendure => "/health",
+            Kind::Vendure => vendure::PROBE,
+            Kind::Oscar => oscar::PROBE,
+        }
+    }
+
+    /// The page to ask an instance whether it is well, where the platform's own would not say.
+    pub(super) fn check(&self) -> Option<&'static str> {
+        match self.kind() {
+            Kind::Sample | Kind::Vendure => None,
+            Kind::Oscar => Some(oscar::PROBE),
+        }
+    }
+
+    /// The files that the shop is made of, and the folder of its pictures, where it has them.
+    pub(super) fn files(&self) -> Option<(Vec<PathBuf>, PathBuf)> {
+        match &self.software {
+            Software::Sample => None,
+            Software::Vendure { vendure, .. } => {
+                Some((vendure.code(), vendure.pictures().to_owned()))
+            }
+            Software::Oscar(oscar) => {
+                Some((vec![oscar.code().to_owned()], oscar.pictures().to_owned()))
+            }
         }
     }
 
@@ -216,18 +284,52 @@ impl Play {
         }
     }
 
+    /// An instance of the same shop from restored files, on another database.
+    pub(super) fn revived(
+        &self,
+        restored: &Path,
+        server: &Server,
+        port: u16,
+        keeping: &Keeping<'_>,
+    ) -> Result<Instance> {
+        let name = "revived".to_owned();
+        match &self.software {
+            Software::Sample => bail!("the sample shop is one program, without files of its own"),
+            Software::Vendure { vendure, .. } => {
+                let vendure = vendure.elsewhere(restored, server)?;
+                vendure.instance(name, "server.js", port, keeping)
+            }
+            Software::Oscar(oscar) => {
+                oscar.elsewhere(restored, server).instance(name, port, keeping)
+            }
+        }
+    }
+
+    pub(super) fn server_kind(&self) -> Option<ServerKind> {
+        match self.engine {
+            Engine::Server(kind) => Some(kind),
+            Engine::Sqlite => None,
+        }
+    }
+
+    /// For a user who may do everything; none of SQLite.
+    pub(super) async fn address(&self) -> Option<DatabaseUrl> {
+        self.server.lock().await.as_ref().map(Server::address)
+    }
+
     pub(super) async fn rows(&self) -> Result<Vec<OrderRow>> {
-        match (self.kind, self.engine) {
+        match (self.kind(), self.engine) {
             (_, Engine::Server(ServerKind::MariaDb)) => {
                 database::read_mariadb(&self.url, vendure::ORDERS_MARIADB).await
             }
             (Kind::Sample, _) => shop::read_orders(&self.url, shop::ORDERS).await,
             (Kind::Vendure, _) => shop::read_orders(&self.url, vendure::ORDERS).await,
+            (Kind::Oscar, _) => shop::read_orders(&self.url, oscar::ORDERS).await,
         }
     }
 
     pub(super) async fn stop(&self) -> Result<()> {
-        let worker = match &self.worker {
+        let worker = match self.worker() {
             Some(worker) => worker.stop().await,
             None => Ok(()),
         };

@@ -27,6 +27,8 @@ const RUN_WAIT: Duration = Duration::from_secs(300);
 /// What its configuration file says of the shop.
 pub(super) struct Configuration<'a> {
     pub(super) platform: &'a str,
+    /// What the shop calls itself.
+    pub(super) title: &'a str,
     /// A page of the shop that answers 200 when all is well.
     pub(super) probe: &'static str,
     pub(super) database: &'a str,
@@ -337,16 +339,21 @@ fn write(configuration: &Configuration<'_>, edge: SocketAddr, control: SocketAdd
             format!("    {{ name = \"{name}\", address = \"{address}\", {} }},\n", launch(instance))
         })
         .collect();
-    let Configuration { platform, database, edge_settings, shop_settings, more_settings, .. } =
-        configuration;
-    // What the shop calls itself on its own pages.
-    let name = if *platform == "sample" { "Lampenladen" } else { "Vendure" };
+    let Configuration {
+        platform,
+        title,
+        database,
+        edge_settings,
+        shop_settings,
+        more_settings,
+        ..
+    } = configuration;
     format!(
         "# Written by the demonstration, which takes it away again.\n\
          version = 1\n\n\
          [edge]\nlisten = [\"http://{edge}\"]\n{edge_settings}\n\n\
          [control]\nlisten = \"{control}\"\n\n\
-         [shop.{SHOP}]\nname = \"{name}\"\nplatform = \"{platform}\"\ntime_zone = \"Europe/Berlin\"\nhosts = [\"127.0.0.1\", \"localhost\"]\n\
+         [shop.{SHOP}]\nname = \"{title}\"\nplatform = \"{platform}\"\ntime_zone = \"Europe/Berlin\"\nhosts = [\"127.0.0.1\", \"localhost\"]\n\
          app = [\n{}]\ndatabase = \"{database}\"\n{shop_settings}\n{more_settings}\n",
         apps.concat()
     )
