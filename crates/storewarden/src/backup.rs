@@ -6,14 +6,15 @@ use crate::{
     client::ask,
     completions::shops,
     moment::{Here, length},
+    recover::sheet::written,
     remote::{escape, good, print, print_bytes},
     runs,
     table::{Side, table},
     terminal::printable,
 };
 use ::watch::backups::{
-    BackupPlace, BackupState, BackupsStanding, DrillRow, RecoverySheet, SheetPlace, ShopBackups,
-    SnapshotEntry, SnapshotFolder, SnapshotRow, Snapshots,
+    BackupPlace, BackupState, BackupsStanding, DrillRow, RecoverySheet, ShopBackups, SnapshotEntry,
+    SnapshotFolder, SnapshotRow, Snapshots,
 };
 use anyhow::bail;
 use clap::Subcommand;
@@ -328,56 +329,6 @@ fn sheet(state: &Path, shop: &str, json: bool) -> anyhow::Result<Exit> {
     Ok(if is_whole { Exit::Fine } else { Exit::Wrong })
 }
 
-/// As it is printed and put into a safe.
-fn written(sheet: &RecoverySheet, here: &Here) -> String {
-    let RecoverySheet { shop, made_ms, phrase, places } = sheet;
-    let place = |one: &SheetPlace| match (&one.trouble, &one.repository, &one.key) {
-        (None, Some(repository), Some(key)) => {
-            let (repository, key) = (short(repository), short(key));
-            format!("  {}\n      repository {repository}, key {key}\n", one.place)
-        }
-        (Some(trouble), ..) => {
-            format!("  {}\n      NOT OPENED BY THIS PHRASE: {}\n", one.place, trouble.message)
-        }
-        _ => format!("  {}\n", one.place),
-    };
-    let all: String = places.iter().map(place).collect();
-    let first = places.iter().find(|one| one.key.is_some()).map_or("…", |one| one.place.as_str());
-    format!(
-        "\
-Recovery sheet of {shop}, made {}
-
-Print it, and keep it where this machine is not. Whoever has it opens every backup of this shop. It
-is kept nowhere else, and is not said again; another sheet can be made at any time.
-
-      {phrase}
-
-Where the backups are:
-{all}
-On another machine, with Storewarden installed: write the phrase into a file that nobody else reads,
-put this into its configuration, then restore.
-
-      [shop.{shop}.backup]
-      to = \"{first}\"
-      password = \"${{file:/etc/storewarden/phrase}}\"
-
-      storewarden backup list --shop {shop}
-      storewarden backup restore --shop {shop} --to /srv/restored
-
-Without Storewarden, with restic (https://restic.net):
-
-      RESTIC_PASSWORD={phrase} restic -r {first} restore latest --target /srv/restored
-
-Files come back below /srv/restored by their old paths, databases below /srv/restored/databases.
-",
-        here.moment(*made_ms)
-    )
-}
-
-fn short(id: &str) -> &str {
-    id.get(..8).unwrap_or(id)
-}
-
 fn browse(
     state: &Path,
     (shop, snapshot, path): (&str, &str, &str),
@@ -408,7 +359,7 @@ fn browse(
 }
 
 /// Bytes with a unit that keeps the number short.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let mut number = bytes as f64;

@@ -6,14 +6,17 @@
 mod drills;
 mod job;
 mod place;
+mod records;
 mod streams;
 mod trouble;
 mod work;
 
 pub(crate) use drills::Drill;
 pub(crate) use job::{
-    Database, Done, Event, Job, Keep, Limits, Listing, Place, Pruned, Sources, Trouble, Work,
+    Database, Done, Event, Job, Keep, Limits, Listing, Place, Pruned, Records, Sources, Trouble,
+    Work,
 };
+pub(crate) use records::{Notes, RECORDS};
 pub(crate) use trouble::story;
 
 use crate::cli::Exit;

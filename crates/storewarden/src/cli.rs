@@ -234,6 +234,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: BackupCommand,
     },
+    /// Make a machine that is gone anew, from its recovery sheet and where its backups are
+    ///
+    /// Configuration, people, ledger and secrets, the shop's files and its database. What would be
+    /// written is shown first, nothing that is there is touched, and cut off it goes on when it is
+    /// said once more.
+    Recover(crate::recover::Arguments),
     /// Say who may sign in, and what they may do
     User {
         #[command(subcommand)]

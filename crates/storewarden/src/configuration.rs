@@ -11,7 +11,7 @@ use kernel::config::{
 use plan::{Calendar, EngineError};
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Read as _},
     path::{Path, PathBuf},
 };
@@ -61,6 +61,17 @@ pub(crate) fn load(path: &Path) -> anyhow::Result<Loaded> {
 /// what is included lies beside it unless it is part of the text.
 pub(crate) fn understand(text: &str, path: &Path) -> Result<Configuration, Mistakes> {
     whole(text, path).meaning
+}
+
+/// The same, where `${…}` stands for something else than here.
+pub(crate) fn understand_by(
+    text: &str,
+    path: &Path,
+    reference: &dyn Fn(&str) -> Option<String>,
+) -> Result<Configuration, Mistakes> {
+    let bundle = Bundle::split(text);
+    let known = Known { time_zone: &time_zone, ..shops::known(reference) };
+    read_by(&bundle.own, path, &Around::Parts(&bundle), known).meaning
 }
 
 /// A file that is to be part of the configuration, and that no `include` names.
@@ -125,6 +136,10 @@ fn whole(text: &str, path: &Path) -> Loaded {
 }
 
 fn read(own: &str, path: &Path, around: &Around<'_>) -> Loaded {
+    read_by(own, path, around, known())
+}
+
+fn read_by(own: &str, path: &Path, around: &Around<'_>, known: Known<'_>) -> Loaded {
     let folder = path.parent().unwrap_or(Path::new(""));
     let found: RefCell<BTreeMap<PathBuf, String>> = RefCell::default();
     let matching = |pattern: &Path| {
@@ -136,7 +151,6 @@ fn read(own: &str, path: &Path, around: &Around<'_>) -> Loaded {
         Ok(files)
     };
     let name = path.file_name().map(Path::new).unwrap_or(Path::new(""));
-    let known = known();
     let parsed = parse_with(own, known, Includes { name, matching: &matching });
     let line = |error: &ConfigError| {
         let file = error.file.as_ref().map_or_else(|| path.to_owned(), |file| folder.join(file));
@@ -173,6 +187,13 @@ pub(crate) fn known() -> Known<'static> {
 fn time_zone(name: &str) -> Result<(), Vec<String>> {
     let names = || jiff::tz::db().available().map(|zone| zone.to_string()).collect();
     TimeZone::get(name).map(|_| ()).map_err(|_| names())
+}
+
+/// The names of all `${…}` in a text, each once.
+pub(crate) fn references(text: &str) -> BTreeSet<String> {
+    let ends = |rest: &str| rest.split_once('}').map(|(name, _)| name.to_owned());
+    let names = text.split("${").skip(1).filter_map(ends);
+    names.filter(|name| !name.is_empty() && !name.contains(['\n', '{'])).collect()
 }
 
 /// What `${…}` stands for; `None` for what is not there or may not be read.

@@ -18,6 +18,7 @@ mod man;
 mod moment;
 mod people;
 mod ports;
+mod recover;
 mod remote;
 mod renew;
 mod runs;
@@ -130,6 +131,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             incidents::run(command, &state, json)
         }
         Command::Backup { command } => backup::run(command),
+        Command::Recover(arguments) => recover::run(&arguments),
         Command::User { command } => people::user(command),
         Command::Token { command } => people::token(command),
         Command::Ledger { command } => ledger::run(command),

@@ -208,6 +208,10 @@ pub struct SheetPlace {
     pub place: String,
     /// `folder`, `s3` or `sftp`.
     pub kind: String,
+    /// Of a bucket, where it answers.
+    pub endpoint: Option<String>,
+    /// Of a bucket.
+    pub region: Option<String>,
     /// The repository's id.
     pub repository: Option<String>,
     /// The id of the key that the phrase opens.

@@ -4528,12 +4528,16 @@ export interface components {
         };
         /** @description A repository on a recovery sheet. */
         SheetPlace: {
+            /** @description Of a bucket, where it answers. */
+            endpoint?: string | null;
             /** @description The id of the key that the phrase opens. */
             key?: string | null;
             /** @description `folder`, `s3` or `sftp`. */
             kind: string;
             /** @description As the configuration names it, without secrets. */
             place: string;
+            /** @description Of a bucket. */
+            region?: string | null;
             /** @description The repository's id. */
             repository?: string | null;
             trouble?: components["schemas"]["Trouble"] | null;

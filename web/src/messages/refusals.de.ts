@@ -131,6 +131,7 @@ export const refusals: Refusals = {
     no_snapshot: (p) => `Es gibt kein Backup ${text(p['snapshot'])}, oder mehrere beginnen so.`,
     no_such_path: (p) => `${text(p['path'])} ist nicht im Backup.`,
     files_unreadable: (p, f) => `${f.count(num(p['count']))} Dateien ließen sich nicht lesen, die erste: ${text(p['first'])}. Es gibt kein Backup.`,
+    records_uncopied: (p) => `Unsere eigenen Aufzeichnungen ließen sich nicht kopieren: ${text(p['error'])}. Es gibt kein Backup.`,
     stream_broken: (p) => `${text(p['path'])} brach ab: ${text(p['error'])}. Es gibt kein Backup.`,
     source_missing: (p) => `${text(p['path'])} ist nicht da.`,
     no_sources: () => 'Es gibt nichts zu sichern.',

@@ -133,6 +133,7 @@ const reason: Sayings = {
   no_snapshot: (p) => `There is no backup ${text(p['snapshot'])}, or several begin like that.`,
   no_such_path: (p) => `${text(p['path'])} is not in the backup.`,
   files_unreadable: (p, f) => `${f.count(num(p['count']))} files could not be read, the first: ${text(p['first'])}. There is no backup.`,
+  records_uncopied: (p) => `Our own records could not be copied: ${text(p['error'])}. There is no backup.`,
   stream_broken: (p) => `${text(p['path'])} broke off: ${text(p['error'])}. There is no backup.`,
   source_missing: (p) => `${text(p['path'])} is not there.`,
   no_sources: () => 'There is nothing to back up.',

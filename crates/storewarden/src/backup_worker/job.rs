@@ -1,7 +1,7 @@
 //! What a worker is told, and what it says: one line of JSON each. Secrets travel here and nowhere
 //! else.
 
-use super::Drill;
+use super::{Drill, Notes};
 use ::watch::backups::{SnapshotFolder, SnapshotRow};
 use kernel::{
     Params, ShopId, Value,
@@ -111,6 +111,18 @@ pub(crate) struct Sources {
     pub(crate) where_there: Vec<PathBuf>,
     pub(crate) exclude: Vec<String>,
     pub(crate) database: Option<Database>,
+    pub(crate) records: Records,
+}
+
+/// Our own records, as every backup holds them.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Records {
+    /// The state directory.
+    pub(crate) state: PathBuf,
+    /// The file of the keys that open what is sealed in them.
+    pub(crate) keys: PathBuf,
+    /// What another machine must know of this one.
+    pub(crate) notes: Notes,
 }
 
 #[derive(Serialize, Deserialize)]

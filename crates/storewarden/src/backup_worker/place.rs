@@ -17,7 +17,7 @@ const COST_OF_PASSWORD: u8 = 15;
 impl Place {
     /// # Errors
     /// When it is not there, cannot be reached, or another one is there than was.
-    pub(super) fn open(&self, limits: Limits) -> Result<Repository, Box<Trouble>> {
+    pub(crate) fn open(&self, limits: Limits) -> Result<Repository, Box<Trouble>> {
         let storage = self.storage(limits).map_err(|error| self.trouble(error))?;
         let repository = Repository::open(storage, &Secret::new(self.password.clone()))
             .map_err(|error| self.trouble(error))?;
@@ -62,7 +62,7 @@ impl Place {
             .map_err(|error| self.trouble(error))
     }
 
-    pub(super) fn trouble(&self, error: VaultError) -> Box<Trouble> {
+    pub(crate) fn trouble(&self, error: VaultError) -> Box<Trouble> {
         Trouble::of(error, &self.name)
     }
 

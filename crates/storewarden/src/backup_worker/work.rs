@@ -4,6 +4,7 @@ use super::{
     Done, Event, Job, Keep, Listing, Place, Pruned, Sources, Trouble, Voice, Work, drills,
     job::To,
     place::COST_OF_RANDOM,
+    records::{self, RECORDS},
     streams::{self, DATABASES},
 };
 use ::watch::backups::{DatabaseRow, SnapshotEntry, SnapshotFolder, SnapshotRow};
@@ -101,7 +102,8 @@ fn row(snapshot: &Snapshot, place: &str) -> SnapshotRow {
     for path in &snapshot.paths {
         let Some(rest) = path.strip_prefix(DATABASES).and_then(|rest| rest.strip_prefix('/'))
         else {
-            paths.insert(path.clone());
+            let is_ours = Path::new(path).starts_with(RECORDS);
+            paths.insert(if is_ours { RECORDS.to_owned() } else { path.clone() });
             continue;
         };
         let (name, file) = rest.split_once('/').unwrap_or((rest, ""));
@@ -194,7 +196,8 @@ fn back_up(job: &Job, sources: &Sources, voice: &Voice) -> Result<Done, Box<Trou
         let message = format!("the clock is behind the newest backup, which is of {}", newest.time);
         return Err(Box::new(Trouble::new("clock_behind", said, message)));
     }
-    let mut streams = Vec::new();
+    // Before the database: what the records have counted of its orders is in it.
+    let mut streams = records::streams(&sources.records, &job.shop)?;
     if let Some(database) = &sources.database {
         streams.extend(streams::of_database(database, job.now_ms, voice)?);
     }

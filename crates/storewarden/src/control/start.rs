@@ -141,12 +141,15 @@ impl Start {
 /// The keys that seal secrets: systemd's credential of this name (systemd.exec(5), `LoadCredential=`),
 /// else a file of ours in the state directory.
 pub(super) fn seal_keys(state: &Path) -> Result<SealKeys, StoreError> {
+    let (path, own) = (seal_keys_file(state), state.join(KEY_FILE));
+    if path == own { SealKeys::open(&own) } else { SealKeys::read(&path) }
+}
+
+/// Where those keys lie.
+pub(super) fn seal_keys_file(state: &Path) -> PathBuf {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let given = credentials.map(|folder| folder.join(CREDENTIAL)).filter(|path| path.exists());
-    match given {
-        Some(path) => SealKeys::read(&path),
-        None => SealKeys::open(&state.join(KEY_FILE)),
-    }
+    given.unwrap_or_else(|| state.join(KEY_FILE))
 }
 
 /// Whether a change must be carried out by the supervisor too: it holds the sockets and starts the

@@ -76,6 +76,7 @@ export const ledger: typeof english = {
       second_factor_removed: () => 'entfernte einen zweiten Faktor',
       recovery_codes_made: () => 'machte neue Wiederherstellungscodes',
       recovery_sheet_made: (p) => `machte ein Wiederherstellungsblatt für die Backups bei ${text(p['places'])}`,
+      machine_recovered: (p, f, now) => `stellte diese Maschine aus dem Backup von ${f.when(num(p['of_ms']), now)} bei ${text(p['place'])} wieder her`,
       token_made: () => 'machte ein Token',
       token_revoked: () => 'widerrief ein Token',
       incident_acknowledged: (p, f, now) => `nahm einen Vorfall zur Kenntnis${has(p, 'until_ms') ? `, bis ${f.when(num(p['until_ms']), now)}` : ''}`,

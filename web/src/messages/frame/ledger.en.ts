@@ -76,6 +76,7 @@ export const ledger = {
       second_factor_removed: () => 'removed a second factor',
       recovery_codes_made: () => 'made new recovery codes',
       recovery_sheet_made: (p) => `made a recovery sheet for the backups at ${text(p['places'])}`,
+      machine_recovered: (p, f, now) => `recovered this machine from the backup of ${f.when(num(p['of_ms']), now)} at ${text(p['place'])}`,
       token_made: () => 'made a token',
       token_revoked: () => 'revoked a token',
       incident_acknowledged: (p, f, now) => `acknowledged an incident${has(p, 'until_ms') ? ` until ${f.when(num(p['until_ms']), now)}` : ''}`,

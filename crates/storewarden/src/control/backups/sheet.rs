@@ -8,7 +8,7 @@ use crate::{
 };
 use ::watch::backups::{RecoverySheet, SheetPlace};
 use api::Refusal;
-use kernel::ShopId;
+use kernel::{ShopId, config::RepositorySettings};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -39,7 +39,19 @@ impl Backups {
                     (None, None, Some((*trouble).into()))
                 }
             };
-            places.push(SheetPlace { kind: kind_of(to), place, repository, key, trouble });
+            let bucket = match to {
+                RepositorySettings::S3 { bucket, .. } => Some(bucket),
+                _ => None,
+            };
+            places.push(SheetPlace {
+                kind: kind_of(to),
+                place,
+                endpoint: bucket.map(|bucket| bucket.endpoint.clone()),
+                region: bucket.map(|bucket| bucket.region.clone()),
+                repository,
+                key,
+                trouble,
+            });
         }
         match first {
             // A sheet that opens nothing is none.

@@ -1,0 +1,711 @@
+//! `storewarden recover`: a machine with nothing but this program becomes the one that is gone, from
+//! a recovery sheet and the place where its backups are.
+//!
+//! Files come first, then the configuration, our own records, and the database last, which may need
+//! a server that is still to be installed. What is done is noted, and said once more it goes on.
+
+mod database;
+mod journal;
+mod place;
+mod progress;
+pub(crate) mod records;
+pub(crate) mod sheet;
+mod survey;
+
+use crate::{
+    backup_worker::{Limits, Notes, Place, RECORDS, Trouble},
+    cli::Exit,
+    client,
+    configuration::{self, Mistakes},
+    control::now_ms,
+    moment::Here,
+    terminal::printable,
+};
+use anyhow::{Context as _, bail};
+use database::Loading;
+use journal::Journal;
+use kernel::{
+    Params,
+    config::{Bundle, Configuration, DatabaseUrl, ShopSettings},
+};
+use progress::{Line, say};
+use sheet::{Read, ReadPlace};
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead as _, IsTerminal as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, fchown},
+    path::{Path, PathBuf},
+};
+use survey::{BESIDE, Piece, Survey, Wish};
+use vault::{Origin, Reader, Repository, Snapshot, VaultError, restore};
+
+/// What every snapshot of ours is tagged with, and what tells whose it is.
+const OURS: &str = "storewarden";
+const OF_SHOP: &str = "shop:";
+/// The owner writes, the group reads: what a service's user is a member of.
+const CONFIGURATION_MODE: u32 = 0o640;
+/// Files that are not as they were, told one by one.
+const TOLD: usize = 20;
+/// What the environment of the other machine held, for whoever starts Storewarden.
+const ENVIRONMENT: &str = "environment";
+const RECORDS_STEP: &str = "records";
+const CONFIGURATION_STEP: &str = "configuration";
+
+/// Where from, what, and where to.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Arguments {
+    /// The recovery sheet as a text file; `-` reads it from standard input. Without it the phrase is
+    /// asked for
+    #[arg(long, value_name = "FILE")]
+    sheet: Option<PathBuf>,
+    /// Where the backups are: a folder, s3://BUCKET/PREFIX or sftp://USER@HOST/PATH
+    #[arg(long, value_name = "PLACE")]
+    from: Option<String>,
+    #[command(flatten)]
+    storage: place::Storage,
+    /// Whose backup, where there are several shops
+    #[arg(long)]
+    shop: Option<String>,
+    /// The backup: its id, or how it begins
+    #[arg(long, value_name = "ID", default_value = "latest")]
+    snapshot: String,
+    /// Only say which backups there are
+    #[arg(long, conflicts_with_all = ["preview", "yes"])]
+    list: bool,
+    /// Only show what would be written, and where
+    #[arg(long, conflicts_with = "yes")]
+    preview: bool,
+    /// Begin without asking
+    #[arg(long)]
+    yes: bool,
+    /// Write also where something is: records and configuration that are there are set aside, files of
+    /// the same name are replaced
+    #[arg(long)]
+    overwrite: bool,
+    /// Put everything below this folder, and not to where it was
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// The configuration file to write [default: where it was]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The state directory to fill [default: where it was]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// The empty database to load into, with an account that may write [default: the configuration's]
+    #[arg(long, value_name = "URL", conflicts_with = "without_database")]
+    database: Option<String>,
+    /// Leave the database out
+    #[arg(long)]
+    without_database: bool,
+}
+
+/// A repository that opened.
+struct Source {
+    place: Place,
+    repository: Repository,
+    reader: Reader,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
+    let read = said(arguments)?;
+    let source = open(arguments, &read)?;
+    let shop = arguments.shop.as_ref().or(read.shop.as_ref());
+    let snapshots = ours(&source, shop.map(String::as_str))?;
+    let here = Here::now();
+    if arguments.list {
+        return list(&source, &snapshots, &here);
+    }
+    let snapshot = chosen(&snapshots, &arguments.snapshot, &source)?;
+    let notes = survey::notes(&source.reader, snapshot).map_err(|error| source.told(error))?;
+    let Some(notes) = notes else {
+        bail!(
+            "the backup {} was made before Storewarden's own records were in backups: configure a \
+             shop with this repository, and bring its files back by `storewarden backup restore`",
+            snapshot.id.short()
+        );
+    };
+    let notes = records::understand(&notes)?;
+    let wish = Wish {
+        root: arguments.root.as_deref(),
+        configuration: arguments.config.as_deref(),
+        state: arguments.state.as_deref(),
+    };
+    let survey = Survey::new(&source.reader, snapshot, &notes, &wish);
+    let survey = survey.map_err(|error| source.told(error))?;
+    let recovery =
+        Recovery { arguments, source: &source, snapshot, notes: &notes, survey: &survey };
+    say(&recovery.preview(&here));
+    if arguments.preview {
+        return Ok(Exit::Fine);
+    }
+    let Some(journal) = recovery.begin()? else { return Ok(Exit::Wrong) };
+    recovery.carry_out(journal)
+}
+
+/// What the sheet says, or the person.
+fn said(arguments: &Arguments) -> anyhow::Result<Read> {
+    let mut read = match &arguments.sheet {
+        None => Read::default(),
+        Some(path) if path == Path::new("-") => {
+            sheet::read(&io::read_to_string(io::stdin()).context("read the sheet")?)
+        }
+        Some(path) => {
+            let text = fs::read_to_string(path);
+            sheet::read(&text.with_context(|| format!("read the sheet `{}`", path.display()))?)
+        }
+    };
+    if let Some(from) = &arguments.from {
+        let known = read.places.iter().find(|known| known.place == *from).cloned();
+        let named = || ReadPlace { place: from.clone(), ..ReadPlace::default() };
+        read.places = vec![known.unwrap_or_else(named)];
+    }
+    if read.places.is_empty() {
+        if arguments.sheet.is_some() {
+            bail!("the sheet does not say where the backups are: say it by --from PLACE");
+        }
+        let place = ask("Where the backups are (a folder, s3://… or sftp://…)")
+            .context("say where the backups are, by --from PLACE or --sheet FILE")?;
+        read.places = vec![ReadPlace { place, ..ReadPlace::default() }];
+    }
+    if read.phrase.is_none() {
+        if let Some(path) = &arguments.sheet {
+            bail!("there is no phrase in the sheet `{}`", path.display());
+        }
+        let typed = ask("The phrase of the recovery sheet")
+            .context("give the phrase on standard input, or the whole sheet by --sheet FILE")?;
+        let phrase = sheet::phrase(&typed).map_err(|why| anyhow::anyhow!("the phrase: {why}"))?;
+        read.phrase = Some(phrase);
+    }
+    Ok(read)
+}
+
+/// A line from standard input; a terminal is told which.
+fn ask(what: &str) -> anyhow::Result<String> {
+    if io::stdin().is_terminal() {
+        eprint!("{what}: ");
+    }
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    let line = line.trim();
+    if line.is_empty() {
+        bail!("nothing came by standard input");
+    }
+    Ok(line.to_owned())
+}
+
+/// The first of the places that opens.
+fn open(arguments: &Arguments, read: &Read) -> anyhow::Result<Source> {
+    let phrase = read.phrase.as_deref().expect("invariant: it was asked for");
+    let mut failed: Vec<String> = Vec::new();
+    for named in &read.places {
+        match open_one(arguments, named, phrase) {
+            Ok(source) => {
+                for line in failed {
+                    say(&line);
+                }
+                return Ok(source);
+            }
+            Err(error) => failed.push(printable(&format!("{error:#}"))),
+        }
+    }
+    bail!("{}", failed.join("\n"))
+}
+
+fn open_one(arguments: &Arguments, named: &ReadPlace, phrase: &str) -> anyhow::Result<Source> {
+    let place = arguments.storage.place(named, phrase, &ask)?;
+    let limits = Limits { bandwidth: None, memory_bytes: u64::MAX, processors: None };
+    let open = || -> Result<(Repository, Reader), Box<Trouble>> {
+        let repository = place.open(limits)?;
+        let reader = repository.reader().map_err(|error| place.trouble(error))?;
+        Ok((repository, reader))
+    };
+    let (repository, reader) = open().map_err(|trouble| advice(&trouble, &named.place))?;
+    Ok(Source { place, repository, reader })
+}
+
+/// What went wrong in the words of whoever met it, and what to look at.
+fn advice(trouble: &Trouble, place: &str) -> anyhow::Error {
+    let message = &trouble.message;
+    match trouble.code.as_str() {
+        "repository_wrong_password" => anyhow::anyhow!(
+            "the phrase opens nothing at {place}: hold it against the sheet letter by letter, and \
+             see whether it is the sheet of these backups"
+        ),
+        "repository_missing" => anyhow::anyhow!(
+            "there are no backups at {place}: see whether it is spelt so, and whether its disk is \
+             there ({message})"
+        ),
+        "storage_login" => anyhow::anyhow!(
+            "{message}. Where keys are right, see whether this machine's clock is: it says {}",
+            Here::now().moment(now_ms())
+        ),
+        _ => anyhow::anyhow!("{message}"),
+    }
+}
+
+impl Source {
+    fn told(&self, error: VaultError) -> anyhow::Error {
+        advice(&self.place.trouble(error), &self.place.name)
+    }
+}
+
+/// The backups of one shop, the oldest first.
+fn ours(source: &Source, shop: Option<&str>) -> anyhow::Result<Vec<Snapshot>> {
+    let mut snapshots = source.repository.snapshots().map_err(|error| source.told(error))?;
+    snapshots.retain(|snapshot| snapshot.tags.iter().any(|tag| tag == OURS));
+    let mut shops: Vec<String> = snapshots.iter().filter_map(shop_of).collect();
+    shops.sort();
+    shops.dedup();
+    if shops.is_empty() {
+        bail!("the repository at {} opens, and no backup of ours is in it", source.place.name);
+    }
+    let all = shops.join(", ");
+    match shop {
+        Some(shop) if !shops.iter().any(|known| known == shop) => {
+            bail!("there is no backup of {shop} at {}; there are: {all}", source.place.name);
+        }
+        Some(shop) => snapshots.retain(|snapshot| shop_of(snapshot).as_deref() == Some(shop)),
+        None if shops.len() > 1 => bail!("say by --shop whose backup: there are {all}"),
+        None => {}
+    }
+    Ok(snapshots)
+}
+
+fn shop_of(snapshot: &Snapshot) -> Option<String> {
+    snapshot.tags.iter().find_map(|tag| tag.strip_prefix(OF_SHOP)).map(str::to_owned)
+}
+
+fn list(source: &Source, snapshots: &[Snapshot], here: &Here) -> anyhow::Result<Exit> {
+    say(&format!("At {}:", source.place.name));
+    for snapshot in snapshots.iter().rev() {
+        let bytes = snapshot.summary.as_ref().map(|summary| summary.total_bytes_processed);
+        let bytes = bytes.map_or_else(|| "?".to_owned(), crate::backup::size);
+        let shop = shop_of(snapshot).unwrap_or_default();
+        let when = here.moment_ago(snapshot.time.ms());
+        say(&format!("  {}  {when}  {shop}  {bytes}", snapshot.id.short()));
+    }
+    Ok(Exit::Fine)
+}
+
+fn chosen<'a>(
+    snapshots: &'a [Snapshot],
+    wanted: &str,
+    source: &Source,
+) -> anyhow::Result<&'a Snapshot> {
+    let fits = |one: &&Snapshot| !wanted.is_empty() && one.id.to_string().starts_with(wanted);
+    let mut fitting = snapshots.iter().filter(fits);
+    match (wanted, fitting.next(), fitting.next()) {
+        ("latest", ..) => Ok(snapshots.last().expect("invariant: there is one")),
+        (_, Some(found), None) => Ok(found),
+        (_, None, _) => bail!("there is no backup {wanted} at {}", source.place.name),
+        _ => bail!("several backups begin with {wanted}: say more of its id"),
+    }
+}
+
+/// All that one needs.
+struct Recovery<'a> {
+    arguments: &'a Arguments,
+    source: &'a Source,
+    snapshot: &'a Snapshot,
+    notes: &'a Notes,
+    survey: &'a Survey,
+}
+
+/// What was not as it should be, and did not end it.
+#[derive(Default)]
+struct Outcome {
+    files: u64,
+    bytes: u64,
+    damaged: Vec<String>,
+    failed: Vec<String>,
+}
+
+impl Recovery<'_> {
+    fn preview(&self, here: &Here) -> String {
+        let Self { source, snapshot, notes, survey, .. } = self;
+        let mut lines = vec![format!(
+            "{} as of {}, from {} (backup {})",
+            notes.shop,
+            here.moment_ago(snapshot.time.ms()),
+            source.place.name,
+            snapshot.id.short()
+        )];
+        let mut row = |what: &str, place: String| {
+            lines.push(format!("  {what:14}{}", printable(&place)));
+        };
+        for piece in &survey.places {
+            let name = piece.from.file_name().unwrap_or_default();
+            match piece.is_file {
+                true => row("file", piece.target.join(name).display().to_string()),
+                false => row("folder", piece.target.display().to_string()),
+            }
+        }
+        row("configuration", survey.configuration.display().to_string());
+        row(
+            "records",
+            format!(
+                "{} (people, incidents, changes, ledger, secrets, certificates)",
+                survey.state.display()
+            ),
+        );
+        for name in &survey.databases {
+            let into = self.url_of(name).map_or_else(
+                || "a database that the configuration does not name".to_owned(),
+                |url| url.to_string(),
+            );
+            row(
+                "database",
+                if self.arguments.without_database {
+                    "left out".to_owned()
+                } else {
+                    format!("{name} into {into}")
+                },
+            );
+        }
+        if !survey.beside.is_empty() {
+            let beside = survey.state.join(BESIDE);
+            let what = "how that machine was set up, to look things up";
+            row("beside", format!("{} ({what})", beside.display()));
+        }
+        lines.join("\n")
+    }
+
+    /// Sees whether it may begin, or go on. `None`: it may not, which was said.
+    fn begin(&self) -> anyhow::Result<Option<Journal>> {
+        let Self { arguments, source, snapshot, survey, .. } = self;
+        if client::ask(&survey.state, "GET", "/api/v1/health").is_ok() {
+            bail!(
+                "Storewarden runs here with the state directory `{}`: end it first (`systemctl stop \
+                 storewarden storewarden-edge`)",
+                survey.state.display()
+            );
+        }
+        let id = snapshot.id.to_string();
+        if let Some(journal) = Journal::find(&survey.state, source.repository.id(), &id)? {
+            say("It was begun before, and goes on.");
+            return Ok(Some(journal));
+        }
+        let taken = survey.taken();
+        if !taken.is_empty() && !arguments.overwrite {
+            say("Nothing was written, for these are there already:");
+            for path in &taken {
+                say(&format!("  {}", path.display()));
+            }
+            say("Move them away, put everything elsewhere by --root DIR, or say --overwrite.");
+            return Ok(None);
+        }
+        if !arguments.yes {
+            if !io::stdin().is_terminal() {
+                bail!("nobody can be asked whether to begin: say --yes");
+            }
+            if !matches!(ask("Begin? (yes or no)")?.as_str(), "y" | "yes") {
+                return Ok(None);
+            }
+        }
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&survey.state);
+        made.with_context(|| format!("make `{}`", survey.state.display()))?;
+        let journal = Journal::begin(&survey.state, source.repository.id(), &id)?;
+        // The journal stands first: what is set aside twice would be what was brought back.
+        if let Some(aside) = records::set_aside(&survey.state)? {
+            say(&format!("What was in the state directory lies in {} now.", aside.display()));
+        }
+        Ok(Some(journal))
+    }
+
+    fn carry_out(&self, mut journal: Journal) -> anyhow::Result<Exit> {
+        let mut outcome = Outcome::default();
+        for piece in self.survey.places.iter().chain(&self.survey.beside) {
+            if !journal.has(&piece.step()) {
+                self.bring(piece, &mut outcome)?;
+                journal.did(&piece.step())?;
+            }
+        }
+        if !journal.has(CONFIGURATION_STEP) {
+            self.write_configuration()?;
+            journal.did(CONFIGURATION_STEP)?;
+        }
+        if !journal.has(RECORDS_STEP) {
+            match self.bring_records(&journal, &mut outcome) {
+                Ok(()) => journal.did(RECORDS_STEP)?,
+                Err(error) => outcome.failed.push(format!("our own records: {error:#}")),
+            }
+        }
+        if !self.arguments.without_database {
+            self.bring_databases(&mut journal, &mut outcome)?;
+        }
+        let is_whole = outcome.failed.is_empty();
+        let exit = self.conclude(&outcome);
+        if is_whole {
+            journal.end()?;
+        }
+        Ok(exit)
+    }
+
+    fn bring(&self, piece: &Piece, outcome: &mut Outcome) -> anyhow::Result<()> {
+        let report = self.restore(&piece.from, &piece.target, &piece.from.display().to_string())?;
+        outcome.files += report.files;
+        outcome.bytes += report.bytes;
+        let told = report.failures.iter().map(|failure| {
+            format!("{}: {}", piece.target.join(&failure.path).display(), failure.why)
+        });
+        outcome.damaged.extend(told);
+        Ok(())
+    }
+
+    fn restore(&self, from: &Path, target: &Path, what: &str) -> anyhow::Result<restore::Report> {
+        let request = restore::Request {
+            snapshot: self.snapshot.clone(),
+            path: from.to_owned(),
+            target: target.to_owned(),
+            origin: Origin::of_this_process(),
+        };
+        let line = Line::new(what);
+        let watch = |progress: &vault::progress::Progress| {
+            line.tell(progress.bytes, progress.total_bytes);
+        };
+        let report = restore::run(&self.source.reader, &request, &watch);
+        let report = report.map_err(|error| self.source.told(error))?;
+        let size = crate::backup::size(report.bytes);
+        let damaged = match report.failures.len() {
+            0 => String::new(),
+            count => format!(", {count} NOT AS THEY WERE"),
+        };
+        let files = if report.files == 1 { "file" } else { "files" };
+        line.end(&format!("{} {files}, {size}{damaged}", report.files));
+        Ok(report)
+    }
+
+    /// As it was in force: the file on the disk of the other machine may have been of no use.
+    fn write_configuration(&self) -> anyhow::Result<()> {
+        let path = &self.survey.configuration;
+        let bundle = Bundle::split(&self.notes.configuration);
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        for (name, text) in bundle.files() {
+            let file = match name {
+                None => path.clone(),
+                // One that was named whole lies where it was, below the root.
+                Some(name) if name.is_absolute() => {
+                    survey::below(self.arguments.root.as_deref().unwrap_or(Path::new("/")), name)
+                }
+                Some(name) => folder.join(name),
+            };
+            write_file(&file, text, CONFIGURATION_MODE)?;
+        }
+        say(&format!("  configuration: {}", path.display()));
+        if !self.notes.environment.is_empty() {
+            self.write_environment()?;
+        }
+        Ok(())
+    }
+
+    fn write_environment(&self) -> anyhow::Result<()> {
+        let folder = self.survey.state.join(BESIDE);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        let line = |(name, value): (&String, &String)| format!("{name}={value}\n");
+        let text: String = self.notes.environment.iter().map(line).collect();
+        write_file(&folder.join(ENVIRONMENT), &text, 0o600)
+    }
+
+    fn bring_records(&self, journal: &Journal, outcome: &mut Outcome) -> anyhow::Result<()> {
+        let folder = journal.folder().join("records");
+        records::clear(&folder)?;
+        let report = self.restore(Path::new(RECORDS), &folder, "our own records")?;
+        if let Some(first) = report.failures.first() {
+            bail!("{}: {}", first.path.display(), first.why);
+        }
+        let origin = [
+            ("snapshot", self.snapshot.id.to_string().into()),
+            ("of_ms", self.snapshot.time.ms().into()),
+            ("place", self.source.place.name.as_str().into()),
+            ("host", self.snapshot.hostname.as_str().into()),
+        ];
+        let origin: Params =
+            origin.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let found = records::prepare(&folder, origin)?;
+        records::place(&folder, &self.survey.state)?;
+        outcome.files += report.files;
+        let records::Found { people, owners, ledger_records, left, runs } = found;
+        say(&format!(
+            "  our own records: {people} people, {owners} of them owners; {ledger_records} entries in the \
+             ledger, which holds"
+        ));
+        say(&format!(
+            "    left behind: {} sessions, {} links, {} messages, {runs} changes that were not over",
+            left.sessions, left.links, left.notices
+        ));
+        Ok(())
+    }
+
+    fn bring_databases(&self, journal: &mut Journal, outcome: &mut Outcome) -> anyhow::Result<()> {
+        for name in &self.survey.databases {
+            let (restored, loaded) = (format!("dump {name}"), format!("database {name}"));
+            if journal.has(&loaded) {
+                continue;
+            }
+            let folder = journal.folder().join("databases").join(name);
+            if !journal.has(&restored) {
+                let from = Path::new(vault::drill::DATABASES).join(name);
+                let report = self.restore(&from, &folder, &format!("dump of {name}"))?;
+                if let Some(first) = report.failures.first() {
+                    let (path, why) = (first.path.display(), &first.why);
+                    outcome.failed.push(format!("the database {name}: {path}: {why}"));
+                    continue;
+                }
+                journal.did(&restored)?;
+            }
+            let Some(into) = self.url_of(name) else {
+                outcome.failed.push(format!(
+                    "the database {name}: the configuration does not say where it is; say it by \
+                     --database URL"
+                ));
+                continue;
+            };
+            let root = self.arguments.root.as_deref().unwrap_or(Path::new("/"));
+            let overwrite = self.arguments.overwrite;
+            let loading = Loading {
+                name,
+                dump: &folder,
+                into: &into,
+                brought: &self.survey.places,
+                root,
+                overwrite,
+            };
+            match loading.run() {
+                Ok(()) => {
+                    journal.did(&loaded)?;
+                    fs::remove_dir_all(&folder).context("remove a dump that was loaded")?;
+                }
+                Err(error) => outcome.failed.push(format!("{error:#}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a dump goes: where somebody says, else where the configuration has it.
+    fn url_of(&self, _name: &str) -> Option<DatabaseUrl> {
+        if let Some(secret) = &self.arguments.database {
+            return databases_url(secret);
+        }
+        self.shop()?.database
+    }
+
+    fn shop(&self) -> Option<ShopSettings> {
+        let configuration = self.understand().ok()?;
+        configuration.shops.into_iter().find(|shop| shop.id == self.notes.shop)
+    }
+
+    fn understand(&self) -> Result<Configuration, Mistakes> {
+        let root = self.arguments.root.as_deref().unwrap_or(Path::new("/"));
+        understand(self.notes, root, &self.survey.configuration)
+    }
+
+    fn conclude(&self, outcome: &Outcome) -> Exit {
+        for told in outcome.damaged.iter().take(TOLD) {
+            say(&format!("NOT AS IT WAS: {}", printable(told)));
+        }
+        if let Some(more) = outcome.damaged.len().checked_sub(TOLD).filter(|more| *more > 0) {
+            say(&format!("and {more} more"));
+        }
+        for told in &outcome.failed {
+            say(&format!("\nNOT DONE: {told}"));
+        }
+        if !outcome.failed.is_empty() {
+            return Exit::Wrong;
+        }
+        let is_valid = match self.understand() {
+            Ok(_) => true,
+            Err(mistakes) => {
+                say("\nThe configuration is not valid on this machine:");
+                mistakes.details.iter().for_each(|line| say(&format!("  {}", printable(line))));
+                false
+            }
+        };
+        say(&self.next());
+        if outcome.damaged.is_empty() && is_valid { Exit::Fine } else { Exit::Wrong }
+    }
+
+    fn next(&self) -> String {
+        let Survey { configuration, state, beside, .. } = self.survey;
+        let (file, state) = (configuration.display(), state.display());
+        let mut text = "\nRecovered. What is left to do:\n".to_owned();
+        if !self.notes.environment.is_empty() {
+            text.push_str(&format!(
+                "  - give Storewarden the variables in {state}/{BESIDE}/{ENVIRONMENT}, as by \
+                 `EnvironmentFile=`\n"
+            ));
+        }
+        if !beside.is_empty() {
+            text.push_str(&format!(
+                "  - see {state}/{BESIDE} for what else that machine was set up by: packages, units, \
+                 cron, web server\n"
+            ));
+        }
+        text.push_str(
+            "  - make sure that the old machine stays away: take its keys of the storage back, and \
+             point names here\n",
+        );
+        text.push_str(&format!(
+            "  - start the shop's own servers, unless Storewarden does\n  - storewarden check {file}\n  \
+             - storewarden up --config {file} --state {state}"
+        ));
+        text
+    }
+}
+
+/// What the configuration of a backup means, with what it refers to below a root.
+pub(crate) fn understand(
+    notes: &Notes,
+    root: &Path,
+    path: &Path,
+) -> Result<Configuration, Mistakes> {
+    let reference = |name: &str| match name.strip_prefix("file:") {
+        Some(file) => {
+            let file = survey::below(root, Path::new(file));
+            configuration::reference(&format!("file:{}", file.display()))
+        }
+        None => configuration::reference(name).or_else(|| notes.environment.get(name).cloned()),
+    };
+    configuration::understand_by(&notes.configuration, path, &reference)
+}
+
+fn databases_url(text: &str) -> Option<DatabaseUrl> {
+    use kernel::config::DatabaseKind;
+    let kind = match text.split_once(':')?.0 {
+        "postgres" | "postgresql" => DatabaseKind::Postgres,
+        "mysql" | "mariadb" => DatabaseKind::MySql,
+        "sqlite" => DatabaseKind::Sqlite,
+        _ => return None,
+    };
+    Some(DatabaseUrl { kind, secret: text.to_owned() })
+}
+
+/// Writes a file whole, for whom its folder belongs to; another one that is there is set aside.
+fn write_file(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
+    if fs::read_to_string(path).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let write = || -> io::Result<()> {
+        fs::create_dir_all(folder)?;
+        let mut new = path.as_os_str().to_owned();
+        new.push(".new");
+        let new = PathBuf::from(new);
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&new)?;
+        file.write_all(text.as_bytes())?;
+        if host::users::is_root() {
+            let owner = fs::metadata(folder)?;
+            fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+        }
+        file.sync_all()?;
+        if path.symlink_metadata().is_ok() {
+            let mut aside = path.as_os_str().to_owned();
+            aside.push(".before-recovery");
+            let aside = records::free(Path::new(&aside)).map_err(io::Error::other)?;
+            fs::rename(path, aside)?;
+        }
+        fs::rename(&new, path)?;
+        File::open(folder)?.sync_all()
+    };
+    write().with_context(|| format!("write `{}`", path.display()))
+}
