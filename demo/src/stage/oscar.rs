@@ -110,11 +110,10 @@ impl Installation {
         let pictures = self.pictures();
         fs::create_dir_all(&pictures)?;
         let oscar = self.on(server, pictures);
-        let steps: [&[&str]; 4] = [
+        let steps: [&[&str]; 3] = [
             &["manage.py", "migrate", "--verbosity=0"],
-            &["seed.py"],
             &["manage.py", "collectstatic", "--noinput", "--verbosity=0"],
-            &["manage.py", "rebuild_index", "--noinput", "--verbosity=0"],
+            &["seed.py"],
         ];
         for step in steps {
             let step = oscar.python().args(step);
