@@ -26,12 +26,14 @@ use std::{fmt, io::Read, time::Duration};
 pub(crate) use compare::compare_told;
 pub use compare::{Side, TableDifference, compare};
 pub use files::{Files, Folder};
-pub use line::Field;
+pub use line::{Field, push_value, value};
 pub use load::{LoadProgress, LoadReport, load};
 pub use manifest::{
     Column, FileEntry, KeyOrder, Kind, Manifest, Position, Reference, Sequence, Table,
 };
 pub use reader::{Reader, Row, Rows};
+
+pub(crate) use postgres::MANNERS as POSTGRES_MANNERS;
 
 /// What to dump, and how gently.
 #[derive(Debug, Clone)]

@@ -1,14 +1,15 @@
 //! Clients of the databases that shops run on: PostgreSQL, MariaDB and MySQL, SQLite.
 //!
 //! A shop's database is a guest house: one connection, read only, a limit on every statement
-//! ([`orders`]). [`dump`] reads all of it as of one moment, as gently. Databases of our own, for the
-//! demo, tests and drills, are in [`private`]. What the rows mean is the caller's business; no
-//! platform is known here.
+//! ([`orders`]). [`dump`] reads all of it as of one moment, as gently; [`changes`] follows what is
+//! changed from then on. Databases of our own, for the demo, tests and drills, are in [`private`].
+//! What the rows mean is the caller's business; no platform is known here.
 
+pub mod changes;
 pub mod dump;
 mod error;
 pub mod orders;
 pub mod private;
-
 pub mod restore;
+
 pub use error::DatabaseError;

@@ -2,12 +2,14 @@
 
 // Clippy takes only what is under `cfg(test)` for a test's helper, which may unwrap.
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod dump;
 #[cfg(test)]
 mod orders;
 #[cfg(test)]
 mod private;
 #[cfg(test)]
-mod scratch;
 mod restore;
 #[cfg(test)]
+mod scratch;

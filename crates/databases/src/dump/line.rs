@@ -4,8 +4,8 @@
 /// A value of a row; `None` is NULL. The bytes are as the database writes the value out.
 pub type Field = Option<Vec<u8>>;
 
-/// Appends a value with its escapes.
-pub(super) fn push_value(line: &mut Vec<u8>, value: &[u8]) {
+/// Appends a value to a line, with its escapes.
+pub fn push_value(line: &mut Vec<u8>, value: &[u8]) {
     for byte in value {
         match byte {
             b'\\' => line.extend_from_slice(b"\\\\"),
@@ -36,8 +36,9 @@ pub(super) fn raw_fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b'\t')
 }
 
-/// What a field stands for; `None` when it is none of ours.
-pub(super) fn value(field: &[u8]) -> Option<Field> {
+/// What a field of a line stands for; `None` when it is none of a dump's.
+#[must_use]
+pub fn value(field: &[u8]) -> Option<Field> {
     if field == b"\\N" {
         return Some(None);
     }

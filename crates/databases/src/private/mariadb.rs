@@ -92,6 +92,15 @@ impl MariaDb {
         execute(&self.url(database), statement).await
     }
 
+    /// Sends the server a signal, for tests of what a shop lives through.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn signal(&self, signal: Signal) -> Result<(), DatabaseError> {
+        let sent = self.server.process().signal(signal);
+        sent.map_err(|source| DatabaseError::Run { what: WHAT, source })
+    }
+
     /// Ends it in order: connections are cut, what was committed is on disk.
     ///
     /// # Errors

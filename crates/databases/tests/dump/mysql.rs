@@ -39,7 +39,7 @@ async fn run(server: &MariaDb, database: &str, statements: &[&str]) {
     conn.disconnect().await.unwrap();
 }
 
-const TYPES: [&str; 5] = [
+pub(crate) const TYPES: [&str; 5] = [
     "SET sql_mode = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO'",
     "CREATE TABLE types (id bigint unsigned PRIMARY KEY AUTO_INCREMENT, ti tinyint, zf int(6) zerofill, \
      de decimal(30,10), f float, f2 float(7,2), d double, bi bit(9), t text, vc varchar(20), ch char(4), \

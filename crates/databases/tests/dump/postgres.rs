@@ -31,7 +31,7 @@ fn url(server: &Postgres, database: &str) -> DatabaseUrl {
 }
 
 /// Whatever a value may look like.
-const TYPES: &str = r#"
+pub(crate) const TYPES: &str = r#"
 CREATE TYPE mood AS ENUM ('fröhlich', 'so-so');
 CREATE DOMAIN price AS numeric(12,2) CHECK (VALUE >= 0);
 CREATE TYPE point3 AS (x float8, y float8, note text);

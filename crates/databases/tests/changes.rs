@@ -1,0 +1,5 @@
+//! Changes as servers tell them: all of them, once in effect, whoever is killed meanwhile.
+
+mod mysql;
+mod postgres;
+mod suite;
