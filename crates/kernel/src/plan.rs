@@ -111,6 +111,9 @@ pub enum OnFailure {
     Undo,
     /// What was done stays.
     Stop,
+    /// What was done stays, and the steps behind it are done all the same; the run fails in the end.
+    /// For steps that do not need one another.
+    GoOn,
 }
 
 /// The name of a sort of plan: snake_case, one to 63 of `a-z`, `0-9`, `_`, the first a letter.

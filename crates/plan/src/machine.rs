@@ -273,7 +273,7 @@ fn carry_out_step(run: &mut Run, change: Change, at_ms: i64) -> Option<usize> {
             record.ended_at_ms = Some(at_ms);
             record.message.clone_from(&cause.message);
             record.reason.clone_from(&cause.reason);
-            leave(run, cause);
+            fail(run, cause);
             Some(step)
         }
         Change::Resume { step } => {
@@ -357,8 +357,35 @@ fn finish(run: &mut Run, step: usize, evidence: Params, at_ms: i64) {
     record.message = None;
     record.reason = None;
     if step + 1 == run.steps.len() {
-        come_to_rest(run, RunState::Done, None);
+        match failed_before(run) {
+            Some(cause) => come_to_rest(run, RunState::Failed, Some(cause)),
+            None => come_to_rest(run, RunState::Done, None),
+        }
     }
+}
+
+/// Of steps that do not need one another the first that failed is why the run does, when the last has
+/// had its turn.
+fn fail(run: &mut Run, cause: Cause) {
+    let goes_on = run.plan.on_failure == OnFailure::GoOn && cause.code != CauseCode::Cancelled;
+    if !goes_on {
+        return leave(run, cause);
+    }
+    let cause = run.cause.take().unwrap_or(cause);
+    match run.steps.iter().any(|step| step.state == StepState::Planned) {
+        true => run.cause = Some(cause),
+        false => leave(run, cause),
+    }
+}
+
+/// Why a run that went on behind a step that failed has failed.
+fn failed_before(run: &Run) -> Option<Cause> {
+    let step = run.steps.iter().position(|step| step.state == StepState::Failed)?;
+    let told = || {
+        let StepRecord { message, reason, .. } = run.steps[step].clone();
+        Cause { step: Some(step), message, reason, ..Cause::bare(CauseCode::StepFailed) }
+    };
+    Some(run.cause.clone().unwrap_or_else(told))
 }
 
 /// Leaves the way forward: back, when the plan says so and there is something to take back.

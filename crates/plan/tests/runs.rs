@@ -89,6 +89,19 @@ async fn a_plan_that_says_so_leaves_what_was_done() {
 }
 
 #[tokio::test]
+async fn steps_that_do_not_need_one_another_are_all_done_and_the_run_fails_by_the_first() {
+    let check = async |names: &str, steps: &str, state, first: Option<usize>| {
+        let (run, _) = run_of(names, OnFailure::GoOn).await;
+        assert_eq!((run.state, steps_of(&run).as_str()), (state, steps), "{names}");
+        assert_eq!(run.cause.and_then(|cause| cause.step), first, "{names}");
+    };
+    check("good1 good2", "dd", RunState::Done, None).await;
+    check("good1 fails2 good3", "dfd", RunState::Failed, Some(1)).await;
+    check("fails1 good2 fails3", "fdf", RunState::Failed, Some(0)).await;
+    check("good1 fails2", "df", RunState::Failed, Some(1)).await;
+}
+
+#[tokio::test]
 async fn a_done_run_is_taken_back_once() {
     let folder = testkit::folder();
     let world = World::new(folder.path());

@@ -62,7 +62,10 @@ pub(in crate::control) fn verify(
         |at: String| adds(Act::CheckRepository { shop: shop.id.clone(), at, part, of }, CHECK_MS);
     let steps = settings.to.iter().map(|to| check(to.to_string())).collect();
     let number = |name: &str, value: u8| (name.to_owned(), u64::from(value).into());
-    Ok(plan(VERIFY, shop, Params::from([number("part", part), number("of", of)]), steps, now_ms))
+    let params = Params::from([number("part", part), number("of", of)]);
+    let plan = plan(VERIFY, shop, params, steps, now_ms);
+    // What is damaged at one place says nothing of the others.
+    Ok(Plan { on_failure: OnFailure::GoOn, ..plan })
 }
 
 /// Brings back what lies at a path of a backup, into a folder of this machine.
