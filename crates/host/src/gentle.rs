@@ -1,15 +1,20 @@
 //! What a process of ours does to itself so that others come first.
 
-use crate::HostError;
+use crate::{
+    HostError,
+    process::{Spawn, run_to_end},
+};
 use rustix::{
     process::setpriority_process,
     thread::{CpuSet, sched_getaffinity, sched_setaffinity},
 };
-use std::{fs, io};
+use std::{fs, io, time::Duration};
 
-/// Everything else comes before it (nice(2)); the kernel's choice for its reading and writing follows
-/// (ioprio_set(2)).
+/// Everything else comes before it (nice(2)).
 const NICE: i32 = 15;
+/// The class of whoever reads and writes when nobody else does (ioprio_set(2)), as ionice(1) has it.
+const IDLE: &str = "3";
+const IONICE_WITHIN: Duration = Duration::from_secs(10);
 /// A page as `/proc/self/statm` counts them, on every machine that we are built for.
 const PAGE_BYTES: u64 = 4096;
 
@@ -28,6 +33,17 @@ pub fn be_gentle(processors: Option<u32>) -> Result<(), HostError> {
     let ours = (0..CpuSet::MAX_CPU).rev().filter(|cpu| allowed.is_set(*cpu));
     ours.take(most.max(1) as usize).for_each(|cpu| chosen.set(cpu));
     sched_setaffinity(None, &chosen).map_err(failed)
+}
+
+/// Has what this process reads from disks and writes to them wait until nobody else does, where the
+/// disk's scheduler knows such an order. By util-linux' `ionice`, which every Debian has. Call it before
+/// the first thread starts.
+///
+/// # Errors
+/// When it is not there, or the kernel does not let us choose.
+pub fn read_and_write_idly() -> Result<(), HostError> {
+    let pid = std::process::id().to_string();
+    run_to_end(Spawn::new("ionice").args(["-c", IDLE, "-p", &pid]), IONICE_WITHIN).map(drop)
 }
 
 /// Bytes of memory that this process has of its own at the moment; files that it maps are not
@@ -60,5 +76,9 @@ mod tests {
             std::thread::available_parallelism().unwrap().get()
         });
         assert_eq!(threads.join().unwrap(), 1);
+        read_and_write_idly().unwrap();
+        let pid = std::process::id().to_string();
+        let told = run_to_end(Spawn::new("ionice").args(["-p", &pid]), IONICE_WITHIN).unwrap();
+        assert_eq!(told.stdout, b"idle\n");
     }
 }

@@ -73,6 +73,9 @@ pub(crate) fn run() -> anyhow::Result<Exit> {
     if let Err(error) = gentle::be_gentle(job.limits.processors) {
         tracing::warn!(error = story(&error), "others may have to wait for a backup");
     }
+    if let Err(error) = gentle::read_and_write_idly() {
+        tracing::warn!(error = story(&error), "others may have to wait for a backup's reading");
+    }
     end_with_the_listener(told)?;
     keep_within(job.limits.memory_bytes, voice.clone())?;
     let (event, exit) = match work::run(&job, &voice) {

@@ -16,6 +16,7 @@ use std::{
 use vault::{
     Repository, VaultError,
     backup::{self, NoteKind, Stream},
+    check, restore,
     storage::{Fault, FileKind, FileName, Folder, Listed, Storage, Throttle, WriteOnly},
 };
 
@@ -219,6 +220,40 @@ fn a_rate_is_kept() {
     backup::run(&repository, place.request(), &quiet).unwrap();
     // A megabyte at two a second; what comes last is paid for by nobody.
     assert!(begun.elapsed().as_millis() > 300, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn the_way_back_and_reading_again_keep_the_rate_too() {
+    let place = Place::new();
+    // A pack each: what is asked for first is paid for by what comes after it.
+    for number in 0..5 {
+        place.write(&format!("media/{number}"), noise(number, 512 << 10));
+        place.back_up().unwrap();
+    }
+    let rate = (2 << 20).try_into().unwrap();
+    let storage = Throttle::new(Arc::new(Folder::new(place.path("repository"))), rate);
+    let repository = Repository::open(Arc::new(storage), &password()).unwrap();
+    let took = |work: &dyn Fn()| {
+        let begun = std::time::Instant::now();
+        work();
+        begun.elapsed().as_millis()
+    };
+    let wanted = || restore::Request {
+        snapshot: repository.snapshot("latest").unwrap(),
+        path: "/".into(),
+        target: place.path("restored"),
+        origin: origin(),
+    };
+    let restored = took(&|| {
+        let report = restore::run(&repository.reader().unwrap(), &wanted(), &quiet).unwrap();
+        assert!(report.is_whole());
+    });
+    let read = took(&|| {
+        let report = check::run(&repository, check::Data::All, &origin(), &quiet).unwrap();
+        assert!(report.damage.is_empty());
+    });
+    // Two and a half megabytes at two a second.
+    assert!(restored > 800 && read > 800, "{restored} ms, {read} ms");
 }
 
 /// A storage whose disk is full after so many files.
