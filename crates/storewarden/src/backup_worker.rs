@@ -4,6 +4,7 @@
 //! same way. It ends as soon as nobody listens any more.
 
 mod drills;
+mod emptied;
 mod job;
 mod place;
 mod records;

@@ -1,7 +1,7 @@
 //! The things that a worker does with a repository.
 
 use super::{
-    Done, Event, Job, Keep, Listing, Place, Pruned, Sources, Trouble, Voice, Work, drills,
+    Done, Event, Job, Keep, Listing, Place, Pruned, Sources, Trouble, Voice, Work, drills, emptied,
     job::To,
     place::COST_OF_RANDOM,
     records::{self, RECORDS},
@@ -196,6 +196,7 @@ fn back_up(job: &Job, sources: &Sources, voice: &Voice) -> Result<Done, Box<Trou
         let message = format!("the clock is behind the newest backup, which is of {}", newest.time);
         return Err(Box::new(Trouble::new("clock_behind", said, message)));
     }
+    emptied::refuse(job, &repository, before.last(), &sources.paths)?;
     // Before the database: what the records have counted of its orders is in it.
     let mut streams = records::streams(&sources.records, &job.shop)?;
     if let Some(database) = &sources.database {
