@@ -29,6 +29,8 @@ export function backups(scenario, shop, now = Date.now()) {
       bad ? { check: 'files', outcome: 'failed', code: 'files_damaged', params: { count: 2, file: '/srv/lampenladen/assets/lamp-07.webp', why: 'read blob 5f3a in pack 91c2 at byte 81920: it does not open; it is damaged' } } : { check: 'files', outcome: 'passed', code: 'files_whole', params: { files: 20_412, bytes: 1_706_000_000 } },
       { check: 'database', outcome: 'passed', code: 'database_loaded', params: { tables: 62, rows: 412_233 } },
       { check: 'orders', outcome: 'passed', code: 'orders_as_live', params: { compared: 500, same: 497, changed: 3, gone: 0 } },
+      { check: 'round_trip', outcome: 'passed', code: 'order_whole', params: { order: '1000214', rows: 18, tables: 12 } },
+      { check: 'boot', outcome: 'passed', code: 'boot_answers', params: { path: '/health', status: 200, after_ms: 3_200 } },
       { check: 'restore_time', outcome: 'passed', code: 'restore_time', params: { is_ms: 44_000, agreed_ms: 3_600_000 } },
       { check: 'data_loss', outcome: 'passed', code: 'data_loss', params: { is_ms: 1_800_000, agreed_ms: DAY } },
     ],
@@ -40,7 +42,7 @@ export function backups(scenario, shop, now = Date.now()) {
       places: [place(places[0], 'folder', null), place(places[1], 's3', trouble)],
       newest: snapshots[0] ?? null, next_ms: night + DAY, running: null,
       last_run: { run: '12', state: late ? 'failed' : 'done', ended_ms: night + 12_000, trouble },
-      drills,
+      drills, drill_late_ms: null, failed_drill: null,
       history: snapshots.map(({ at_ms, bytes, added_bytes, took_ms }) => ({ at_ms, bytes, added_bytes, took_ms })).reverse(),
     }],
   }

@@ -26,7 +26,8 @@ pub use alerts::{
     RuleSettings, Secret, SmtpSecurity, SmtpSettings,
 };
 pub use backup::{
-    BackupLimits, BackupSchedule, BackupSettings, KeepSettings, RepositorySettings, SftpSettings,
+    BOOT_PLACEHOLDERS, BackupLimits, BackupSchedule, BackupSettings, BootSettings, KeepSettings,
+    RepositorySettings, SftpSettings,
 };
 pub use bundle::Bundle;
 pub use changes::changes;

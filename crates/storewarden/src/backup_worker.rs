@@ -12,7 +12,7 @@ mod streams;
 mod trouble;
 mod work;
 
-pub(crate) use drills::Drill;
+pub(crate) use drills::{Boot, Drill};
 pub(crate) use job::{
     Database, Done, Event, Job, Keep, Limits, Listing, Place, Pruned, Records, Sources, Trouble,
     Work,

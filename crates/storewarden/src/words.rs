@@ -150,6 +150,12 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
             "A backup was tried, and not everything could be looked at: see run {}",
             text("run")
         ),
+        "drill_late" => format!(
+            "No backup was tried for {}, longer than was agreed: {}",
+            says.age("tried_ms"),
+            text("error")
+        ),
+        "drill_missing" => format!("No backup was ever tried: {}", text("error")),
         "backup_failed" => format!("The last backup failed: {}", text("error")),
         "backup_late" => {
             let most = says.integer("lose_at_most_ms").map_or_else(|| "agreed".to_owned(), age);

@@ -13,16 +13,20 @@ use databases::{dump::LoadProgress, orders::OrderQuery};
 use kernel::{Value, config::DatabaseUrl, plan::Reason};
 use scratch::Scratch;
 use serde::{Deserialize, Serialize};
+use shops::OrderGraph;
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
+mod boot;
 mod database;
 mod judgement;
+mod order;
 mod orders;
 mod scratch;
 
+pub use boot::Boot;
 pub use judgement::{Check, CheckKind, Outcome, Verdict, score, verdict};
 
 /// Where the dumps of databases lie in a snapshot, a folder each.
@@ -39,6 +43,10 @@ pub struct Request {
     pub live: Option<DatabaseUrl>,
     /// How its platform's orders are read; `None`: nobody knows.
     pub orders: Option<OrderQuery>,
+    /// What belongs to an order of its; `None`: nobody knows.
+    pub graph: Option<OrderGraph>,
+    /// How the shop is started from it; `None`: nobody said.
+    pub boot: Option<Boot>,
     pub objective: Objective,
     pub origin: Origin,
     /// Unix milliseconds.
@@ -64,6 +72,9 @@ pub struct Report {
     /// What a restore would take on this machine: the files, and the databases after them.
     pub files_ms: u64,
     pub database_ms: u64,
+    /// Until the shop answered; 0 where it was not started.
+    #[serde(default)]
+    pub boot_ms: u64,
     pub files: u64,
     pub bytes: u64,
     pub tables: u64,
@@ -79,7 +90,7 @@ impl Report {
     /// How long a restore took.
     #[must_use]
     pub fn took_ms(&self) -> u64 {
-        self.files_ms + self.database_ms
+        self.files_ms + self.database_ms + self.boot_ms
     }
 
     /// What would have been lost, had the machine ended when the drill began.
@@ -98,6 +109,8 @@ pub enum Stage<'a> {
     Database(&'a LoadProgress),
     /// Orders are compared with the living shop's.
     Orders,
+    /// The shop is being started.
+    Boot,
 }
 
 /// Is told where a drill is.
@@ -111,6 +124,7 @@ pub type Watch<'a> = &'a (dyn Fn(&Stage<'_>) + Sync);
 /// stands in the report.
 pub fn run(reader: &Reader, request: &Request, watch: Watch<'_>) -> Result<Report, VaultError> {
     let snapshot = &request.snapshot;
+    boot::end_leftovers(&request.scratch);
     let scratch = Scratch::make(&request.scratch, room(snapshot))?;
     let mut report = Report {
         snapshot: snapshot.id,
@@ -118,6 +132,7 @@ pub fn run(reader: &Reader, request: &Request, watch: Watch<'_>) -> Result<Repor
         begun_ms: request.now_ms,
         files_ms: 0,
         database_ms: 0,
+        boot_ms: 0,
         files: 0,
         bytes: 0,
         tables: 0,
@@ -143,7 +158,8 @@ pub fn run(reader: &Reader, request: &Request, watch: Watch<'_>) -> Result<Repor
     let found = database::drill(&scratch, request, watch);
     report.database_ms = milliseconds(found.took);
     (report.tables, report.rows) = (found.tables, found.rows);
-    report.checks.extend([found.database, found.orders]);
+    report.boot_ms = milliseconds(found.boot.took);
+    report.checks.extend([found.database, found.orders, found.round_trip, found.boot.check]);
     report.checks.extend(of_objective(&report, request.objective));
     report.verdict = verdict(&report.checks);
     report.score = score(&report.checks);

@@ -45,6 +45,10 @@ pub struct ShopBackups {
     pub history: Vec<BackupSize>,
     /// What came of trying backups by restoring them, the newest first.
     pub drills: Vec<DrillRow>,
+    /// Since when a backup should have been tried, and none was; null: none is late.
+    pub drill_late_ms: Option<i64>,
+    /// The last drill that could not be carried out, when none has come since.
+    pub failed_drill: Option<BackupRun>,
 }
 
 /// What is known of a shop's backups now. Unknown is no kind of ok.
@@ -141,7 +145,7 @@ pub struct DrillRow {
 /// One thing that a drill looked at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DrillCheck {
-    /// `files`, `database`, `orders`, `restore_time` or `data_loss`.
+    /// `files`, `database`, `orders`, `round_trip`, `boot`, `restore_time` or `data_loss`.
     pub check: String,
     /// `passed`, `failed`, `unknown`, or `absent`: there is nothing of the kind.
     pub outcome: String,

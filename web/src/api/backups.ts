@@ -14,7 +14,7 @@ export type DrillVerdict = 'good' | 'short' | 'unknown' | 'broken'
 export type DrillOutcome = 'passed' | 'failed' | 'unknown' | 'absent'
 export type DrillCheck = But<Whole<Schemas['DrillCheck']>, { params: Params; outcome: DrillOutcome }>
 export type Drill = But<Whole<Schemas['DrillRow']>, { verdict: DrillVerdict; checks: DrillCheck[] }>
-export type ShopBackups = But<Whole<Schemas['ShopBackups']>, { drills: Drill[];  places: BackupPlace[]; newest: SnapshotRow | null; last_run: BackupRun | null; history: Whole<Schemas['BackupSize']>[] }>
+export type ShopBackups = But<Whole<Schemas['ShopBackups']>, { drills: Drill[]; failed_drill: BackupRun | null; places: BackupPlace[]; newest: SnapshotRow | null; last_run: BackupRun | null; history: Whole<Schemas['BackupSize']>[] }>
 export type Sheet = But<Whole<Schemas['RecoverySheet']>, { places: But<Whole<Schemas['SheetPlace']>, { trouble: Trouble | null }>[] }>
 export interface Standing { shops: ShopBackups[] }
 export type Snapshots = But<Whole<Schemas['Snapshots']>, { snapshots: SnapshotRow[] }>

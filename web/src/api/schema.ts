@@ -3708,7 +3708,7 @@ export interface components {
         };
         /** @description One thing that a drill looked at. */
         DrillCheck: {
-            /** @description `files`, `database`, `orders`, `restore_time` or `data_loss`. */
+            /** @description `files`, `database`, `orders`, `round_trip`, `boot`, `restore_time` or `data_loss`. */
             check: string;
             /** @description What was seen, as a code with parameters. */
             code: string;
@@ -4549,8 +4549,14 @@ export interface components {
              * @description The shop is to be back after so long at most.
              */
             back_within_ms: number;
+            /**
+             * Format: int64
+             * @description Since when a backup should have been tried, and none was; null: none is late.
+             */
+            drill_late_ms?: number | null;
             /** @description What came of trying backups by restoring them, the newest first. */
             drills: components["schemas"]["DrillRow"][];
+            failed_drill?: components["schemas"]["BackupRun"] | null;
             /** @description What the backups of the last months held, the oldest first. */
             history: components["schemas"]["BackupSize"][];
             last_run?: components["schemas"]["BackupRun"] | null;

@@ -12,6 +12,8 @@ export type Sayings = Record<string, Say>
 export const text = (value: Params[string] | undefined) => String(value ?? '?')
 export const num = (value: Params[string] | undefined) => (value === undefined ? undefined : Number(value))
 export const has = (params: Params, name: string) => params[name] !== undefined && params[name] !== ''
+/** What a program said, in its own words, behind a sentence. */
+export const itself = (params: Params, lead: string) => (has(params, 'said') ? `. ${lead}: ${text(params['said'])}` : '.')
 
 /** `another_instance_healthy`, {shop: 'lamps'} → `Another instance healthy (shop lamps)`. */
 export function readable({ code, params }: Message): string {

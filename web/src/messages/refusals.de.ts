@@ -1,6 +1,6 @@
 // Warum etwas nicht getan wurde, auf Deutsch: was Ausführende und die Änderungsmaschine als Code sagen, und die Fehler der API.
 
-import { has, num, text } from './readable'
+import { has, itself, num, text } from './readable'
 import type { Refusals } from './refusals.en'
 
 const STATES: Record<string, string> = { running: 'läuft', starting: 'startet', stopping: 'hält gerade an', stopped: 'ist angehalten', failed: 'ist gescheitert', unknown: 'ist in unbekanntem Zustand' }
@@ -129,6 +129,8 @@ export const refusals: Refusals = {
     storage_full: (p) => `${text(p['place'])} ist voll: ${text(p['error'])}`,
     storage_failed: (p) => `${text(p['place'])}: ${text(p['error'])}`,
     no_snapshot: (p) => `Es gibt kein Backup ${text(p['snapshot'])}, oder mehrere beginnen so.`,
+    drill_round_trip: (p) => `Zeilen von Bestellungen kamen nicht zurück, wie sie waren, in Tabelle ${text(p['table'])}.`,
+    drill_boot: (p) => `Der Shop startet nicht aus dem Backup${itself(p, 'Er sagt')}`,
     no_such_path: (p) => `${text(p['path'])} ist nicht im Backup.`,
     files_unreadable: (p, f) => `${f.count(num(p['count']))} Dateien ließen sich nicht lesen, die erste: ${text(p['first'])}. Es gibt kein Backup.`,
     records_uncopied: (p) => `Unsere eigenen Aufzeichnungen ließen sich nicht kopieren: ${text(p['error'])}. Es gibt kein Backup.`,

@@ -1,6 +1,6 @@
 // Why something was not done, in English: what performers and the change engine say by code, and the errors of the API.
 
-import { has, num, text, type Sayings } from './readable'
+import { has, itself, num, text, type Sayings } from './readable'
 
 const STATES: Record<string, string> = { running: 'runs', starting: 'is starting', stopping: 'is stopping', stopped: 'is stopped', failed: 'has failed', unknown: 'is in an unknown state' }
 
@@ -131,6 +131,8 @@ const reason: Sayings = {
   storage_full: (p) => `${text(p['place'])} is full: ${text(p['error'])}`,
   storage_failed: (p) => `${text(p['place'])}: ${text(p['error'])}`,
   no_snapshot: (p) => `There is no backup ${text(p['snapshot'])}, or several begin like that.`,
+  drill_round_trip: (p) => `Rows of orders did not come back as they were, in table ${text(p['table'])}.`,
+  drill_boot: (p) => `The shop does not start from the backup${itself(p, 'It says')}`,
   no_such_path: (p) => `${text(p['path'])} is not in the backup.`,
   files_unreadable: (p, f) => `${f.count(num(p['count']))} files could not be read, the first: ${text(p['first'])}. There is no backup.`,
   records_uncopied: (p) => `Our own records could not be copied: ${text(p['error'])}. There is no backup.`,

@@ -32,6 +32,44 @@ pub struct BackupSettings {
 }
 
 /// A place that holds a repository.
+    /// How the shop is started then, from what was restored; `None`: nobody said.
+    pub boot: Option<BootSettings>,
+}
+
+/// What stands in braces in a [`BootSettings`], and is known when the shop is started: a free port, the
+/// folder that everything was restored into, an empty folder of its own, and the restored database by
+/// its address and by the parts of that.
+pub const BOOT_PLACEHOLDERS: [&str; 9] = [
+    "port",
+    "files",
+    "home",
+    "database",
+    "database_host",
+    "database_port",
+    "database_user",
+    "database_password",
+    "database_name",
+];
+
+/// How a shop is started from a backup, and by what it is seen to live.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BootSettings {
+    /// The program and its arguments, placeholders in them. Never empty.
+    pub command: Vec<String>,
+    /// Where it is started, by its path in the backup; `None`: in an empty folder of its own.
+    pub directory: Option<PathBuf>,
+    /// Whom it runs as when we are root; `None`: whose the directory is, if not root's.
+    pub user: Option<String>,
+    /// Names with values, placeholders in them, each name once.
+    pub environment: Vec<(String, Secret)>,
+    /// What is asked for; `None`: what its instances are asked for.
+    pub path: Option<String>,
+    /// The lowest and the highest status of a good answer; `None`: as of its instances.
+    pub status: Option<(u16, u16)>,
+    /// What a good answer has in it.
+    pub body: Option<String>,
+    /// It must have answered well by then.
+    pub within_ms: u64,
 #[derive(Debug, Clone, PartialEq)]
 pub enum RepositorySettings {
     Folder(PathBuf),

@@ -26,8 +26,8 @@ pub use include::{Includes, include_patterns, includes_file};
 
 pub(super) use alerts::REPEAT_MS;
 pub(super) use backup::{
-    BACK_WITHIN_MS, CHECK_MS, DRILL_IN, DRILL_MS, EVERY_MS as BACKUP_EVERY_MS, LOSE_AT_MOST_MS,
-    MEMORY as BACKUP_MEMORY, WITHIN_MS,
+    BACK_WITHIN_MS, BOOT_WITHIN_MS, CHECK_MS, DRILL_IN, DRILL_MS, EVERY_MS as BACKUP_EVERY_MS,
+    LOSE_AT_MOST_MS, MEMORY as BACKUP_MEMORY, WITHIN_MS,
 };
 pub(super) use edge::{
     CONTROL, LETS_ENCRYPT, RENEW_DAYS, SECOND_FACTOR, SECOND_FACTORS,

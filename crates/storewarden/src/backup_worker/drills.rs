@@ -2,8 +2,9 @@
 
 use super::{Database, Done, Event, Job, Trouble, Voice, work};
 use databases::orders::OrderQuery;
+use kernel::config::Secret;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 use vault::{
     Origin,
     drill::{self, Objective, Request, Stage},
@@ -18,7 +19,41 @@ pub(crate) struct Drill {
     pub(crate) live: Option<Database>,
     /// How its platform's orders are read.
     pub(crate) orders: Option<String>,
+    /// Whose file says what belongs to an order.
+    pub(crate) platform: String,
+    pub(crate) boot: Option<Boot>,
     pub(crate) objective: Objective,
+}
+
+/// How the shop is started from what was restored.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Boot {
+    pub(crate) command: Vec<String>,
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) user: Option<String>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) host: String,
+    pub(crate) path: String,
+    pub(crate) status: (u16, u16),
+    pub(crate) body: Option<String>,
+    pub(crate) within_ms: u64,
+}
+
+impl Boot {
+    fn wanted(&self) -> drill::Boot {
+        let secret = |(name, value): &(String, String)| (name.clone(), Secret::new(value.clone()));
+        drill::Boot {
+            command: self.command.clone(),
+            directory: self.directory.clone(),
+            user: self.user.clone(),
+            environment: self.environment.iter().map(secret).collect(),
+            host: self.host.clone(),
+            path: self.path.clone(),
+            status: self.status,
+            body: self.body.clone(),
+            within: Duration::from_millis(self.within_ms),
+        }
+    }
 }
 
 /// # Errors
@@ -34,6 +69,8 @@ pub(super) fn run(job: &Job, wanted: &Drill, voice: &Voice) -> Result<Done, Box<
         scratch: wanted.scratch.clone(),
         live: live.map(Database::url),
         orders: orders.map_err(|error| Trouble::of_database(&error, "orders"))?,
+        graph: shops::platform(&wanted.platform).and_then(|platform| platform.graph.clone()),
+        boot: wanted.boot.as_ref().map(Boot::wanted),
         objective: wanted.objective,
         origin: Origin::of_this_process(),
         now_ms: job.now_ms,
@@ -54,5 +91,6 @@ fn tell(stage: &Stage<'_>, voice: &Voice) {
         Stage::Orders => {
             voice.line("the database is loaded; its orders are compared with the shop's");
         }
+        Stage::Boot => voice.line("the shop is started from what was restored"),
     }
 }

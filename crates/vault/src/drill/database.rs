@@ -1,7 +1,10 @@
 //! The databases of a snapshot, loaded into servers of our own.
 
 use super::{
-    Check, CheckKind, Outcome, Request, Stage, Watch, check, dumps,
+    Check, CheckKind, Outcome, Request, Stage, Watch,
+    boot::{Booted, boot},
+    check, dumps,
+    order::round_trip,
     orders::{Compared, compare},
     scratch::Scratch,
 };
@@ -30,6 +33,8 @@ pub(super) struct Found {
     pub(super) rows: u64,
     pub(super) database: Check,
     pub(super) orders: Check,
+    pub(super) round_trip: Check,
+    pub(super) boot: Booted,
 }
 
 /// A server that lives as long as this.
@@ -47,17 +52,16 @@ pub(super) fn drill(scratch: &Scratch, request: &Request, watch: Watch<'_>) -> F
         tables: 0,
         rows: 0,
         orders: unlooked(request, "database_not_loaded"),
+        round_trip: unfollowed(request, "database_not_loaded"),
+        boot: unbooted(request),
         database,
     };
     let found = match dumps(&scratch.files()) {
         Ok(found) => found,
         Err(error) => return nothing(unknown(&error.to_string())),
     };
-    if found.is_empty() {
-        return match request.live {
-            Some(_) => nothing(check(CheckKind::Database, Outcome::Failed, "database_missing", [])),
-            None => nothing(check(CheckKind::Database, Outcome::Absent, "no_database", [])),
-        };
+    if found.is_empty() && request.live.is_some() {
+        return nothing(check(CheckKind::Database, Outcome::Failed, "database_missing", []));
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
@@ -65,28 +69,49 @@ pub(super) fn drill(scratch: &Scratch, request: &Request, watch: Watch<'_>) -> F
         Ok(runtime) => runtime,
         Err(error) => return nothing(unknown(&error.to_string())),
     };
+    let start = |url: Option<&DatabaseUrl>| match &request.boot {
+        Some(wanted) => {
+            watch(&Stage::Boot);
+            runtime.block_on(boot(wanted, scratch, url))
+        }
+        None => unbooted(request),
+    };
+    if found.is_empty() {
+        let database = check(CheckKind::Database, Outcome::Absent, "no_database", []);
+        return Found { boot: start(None), ..nothing(database) };
+    }
+    let mut booted = unbooted(request);
     let mut all = LoadReport::default();
     let mut orders = unlooked(request, "orders_unknown");
+    let mut round_trip = unfollowed(request, "no_graph");
+    let mut took = Duration::ZERO;
     for (number, folder) in found.iter().enumerate() {
         let place = scratch.server().join(number.to_string());
+        let loading = Instant::now();
         let loaded = load(&runtime, folder, &place, watch);
-        let (server, report) = match loaded {
+        let (server, reader, report) = match loaded {
             Ok(loaded) => loaded,
             Err(error) => return nothing(of_error(folder, &error)),
         };
+        took += loading.elapsed();
         all.tables += report.tables;
         all.rows += report.rows;
         let url = server.url();
         if request.live.as_ref().is_some_and(|live| live.kind == url.kind) {
             watch(&Stage::Orders);
             orders = runtime.block_on(of_orders(&url, request));
+            round_trip = follow(&reader, &url, request);
+        }
+        // After all that was to be read: a shop that runs writes.
+        if number + 1 == found.len() {
+            booted = start(Some(&url));
         }
         runtime.block_on(server.stop());
     }
     let (tables, rows) = (all.tables as u64, all.rows);
     let figures = [("tables", tables.into()), ("rows", rows.into())];
     let database = check(CheckKind::Database, Outcome::Passed, "database_loaded", figures);
-    Found { took: begun.elapsed(), tables, rows, database, orders }
+    Found { took, tables, rows, database, orders, round_trip, boot: booted }
 }
 
 fn load(
@@ -94,7 +119,7 @@ fn load(
     folder: &Path,
     place: &Path,
     watch: Watch<'_>,
-) -> Result<(Server, LoadReport), DatabaseError> {
+) -> Result<(Server, dump::Reader<dump::Folder>, LoadReport), DatabaseError> {
     let reader = dump::Reader::open(dump::Folder::at(folder))?;
     watch(&Stage::Server);
     let server = runtime.block_on(Server::start(reader.manifest().kind, place))?;
@@ -102,7 +127,7 @@ fn load(
         watch(&Stage::Database(&progress));
     });
     match loaded {
-        Ok(report) => Ok((server, report)),
+        Ok(report) => Ok((server, reader, report)),
         Err(error) => {
             runtime.block_on(server.stop());
             Err(error)
@@ -195,6 +220,30 @@ fn unlooked(request: &Request, code: &str) -> Check {
     match (&request.live, &request.orders) {
         (Some(_), Some(_)) => check(CheckKind::Orders, Outcome::Unknown, code, []),
         _ => check(CheckKind::Orders, Outcome::Absent, "no_orders", []),
+    }
+}
+
+fn follow(reader: &dump::Reader<dump::Folder>, loaded: &DatabaseUrl, request: &Request) -> Check {
+    let Some(graph) = &request.graph else { return unfollowed(request, "no_graph") };
+    round_trip(reader, graph, loaded).unwrap_or_else(|error| {
+        let said = [("error", story(&error).into())];
+        check(CheckKind::RoundTrip, Outcome::Unknown, "order_unread", said)
+    })
+}
+
+/// An order that nobody followed: what belongs to one is not known, or it lacks its database.
+fn unfollowed(request: &Request, code: &str) -> Check {
+    match (&request.live, &request.graph) {
+        (Some(_), Some(_)) => check(CheckKind::RoundTrip, Outcome::Unknown, code, []),
+        _ => check(CheckKind::RoundTrip, Outcome::Absent, "no_graph", []),
+    }
+}
+
+/// A shop that was not started: nobody said how, or it lacks its database.
+fn unbooted(request: &Request) -> Booted {
+    match request.boot {
+        Some(_) => Booted::not(Outcome::Unknown, "boot_without_database"),
+        None => Booted::not(Outcome::Absent, "no_boot"),
     }
 }
 

@@ -13,6 +13,10 @@ pub enum CheckKind {
     Database,
     /// The orders in it are those of the shop until then.
     Orders,
+    /// One order with all that belongs to it came back, row by row.
+    RoundTrip,
+    /// The shop was started from it, and answered.
+    Boot,
     /// It took no longer than the shop may be away.
     RestoreTime,
     /// The restore point is no older than what may be lost.
@@ -20,8 +24,15 @@ pub enum CheckKind {
 }
 
 impl CheckKind {
-    pub const ALL: [Self; 5] =
-        [Self::Files, Self::Database, Self::Orders, Self::RestoreTime, Self::DataLoss];
+    pub const ALL: [Self; 7] = [
+        Self::Files,
+        Self::Database,
+        Self::Orders,
+        Self::RoundTrip,
+        Self::Boot,
+        Self::RestoreTime,
+        Self::DataLoss,
+    ];
 
     /// Names its message, snake_case.
     #[must_use]
@@ -30,6 +41,8 @@ impl CheckKind {
             Self::Files => "files",
             Self::Database => "database",
             Self::Orders => "orders",
+            Self::RoundTrip => "round_trip",
+            Self::Boot => "boot",
             Self::RestoreTime => "restore_time",
             Self::DataLoss => "data_loss",
         }
@@ -39,14 +52,14 @@ impl CheckKind {
     fn weight(self) -> u32 {
         match self {
             Self::Files | Self::Database => 30,
-            Self::Orders => 20,
-            Self::RestoreTime | Self::DataLoss => 10,
+            Self::Orders | Self::Boot => 20,
+            Self::RoundTrip | Self::RestoreTime | Self::DataLoss => 10,
         }
     }
 
     /// Whether a shop could not be brought back without it.
     fn is_vital(self) -> bool {
-        matches!(self, Self::Files | Self::Database | Self::Orders)
+        !matches!(self, Self::RestoreTime | Self::DataLoss)
     }
 }
 
@@ -116,7 +129,7 @@ pub fn score(checks: &[Check]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use CheckKind::{DataLoss, Database, Files, Orders, RestoreTime};
+    use CheckKind::{Boot, DataLoss, Database, Files, Orders, RestoreTime};
     use Outcome::{Absent, Failed, Passed, Unknown};
 
     #[test]
@@ -142,6 +155,8 @@ mod tests {
         check(&[(Files, Passed), (Database, Unknown)], (Verdict::Unknown, Some(50)));
         check(&[(Files, Failed), (Database, Passed)], (Verdict::Broken, Some(50)));
         check(&[(Files, Passed), (RestoreTime, Failed)], (Verdict::Short, Some(75)));
+        check(&[(Files, Passed), (Boot, Failed)], (Verdict::Broken, Some(60)));
+        check(&[(Files, Passed), (Boot, Unknown)], (Verdict::Unknown, Some(60)));
         check(&[(Files, Passed), (DataLoss, Unknown)], (Verdict::Short, Some(75)));
         check(&[(Orders, Failed), (RestoreTime, Unknown)], (Verdict::Broken, Some(0)));
     }

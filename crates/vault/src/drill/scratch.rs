@@ -34,6 +34,10 @@ impl Scratch {
         Ok(scratch)
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where the files go.
     pub(super) fn files(&self) -> PathBuf {
         self.path.join("files")
@@ -42,6 +46,16 @@ impl Scratch {
     /// Where the database server lives.
     pub(super) fn server(&self) -> PathBuf {
         self.path.join("server")
+    }
+
+    /// What the shop has to itself when it is started.
+    pub(super) fn home(&self) -> PathBuf {
+        self.path.join("home")
+    }
+
+    /// What it says then.
+    pub(super) fn boot_log(&self) -> PathBuf {
+        self.path.join("boot.log")
     }
 
     pub(super) fn remove(self) -> Result<(), VaultError> {

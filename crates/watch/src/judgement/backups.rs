@@ -6,7 +6,8 @@ use kernel::Level;
 
 pub(super) fn signs(backups: &ShopBackups) -> Vec<Sign> {
     let places = backups.places.iter();
-    let own = [state_sign(backups), failed_sign(backups), drill_sign(backups)];
+    let own =
+        [state_sign(backups), failed_sign(backups), drill_sign(backups), untried_sign(backups)];
     let of_places = places.flat_map(|place| [unknown_sign(place), damaged_sign(place)]);
     own.into_iter().chain(of_places).flatten().collect()
 }
@@ -56,6 +57,22 @@ fn drill_sign(backups: &ShopBackups) -> Option<Sign> {
     let failed = drill.checks.iter().find(|check| matches!(&*check.outcome, "failed" | "unknown"));
     let check = failed.map_or("unknown", |check| check.check.as_str());
     Some(sign.with("check", check).with("run", drill.run.as_str()).since(drill.at_ms))
+}
+
+/// No backup was tried for longer than was agreed, whatever kept it: what the last one found says less
+/// and less.
+fn untried_sign(backups: &ShopBackups) -> Option<Sign> {
+    let late_ms = backups.drill_late_ms?;
+    let sign = match backups.drills.first() {
+        Some(last) => Sign::new("drill_late", Level::Attention).with("tried_ms", last.at_ms),
+        None => Sign::new("drill_missing", Level::Attention),
+    };
+    let failed = backups.failed_drill.as_ref();
+    let trouble = failed.and_then(|run| run.trouble.as_ref());
+    let error = trouble.map_or("none has begun", |trouble| trouble.message.as_str());
+    let sign = sign.with("error", error).since(late_ms);
+    let sign = trouble.into_iter().fold(sign, |sign, trouble| sign.with("code", &*trouble.code));
+    Some(failed.into_iter().fold(sign, |sign, run| sign.with("run", run.run.as_str())))
 }
 
 fn unknown_sign(place: &BackupPlace) -> Option<Sign> {
@@ -118,6 +135,8 @@ mod tests {
             last_run: None,
             history: Vec::new(),
             drills: Vec::new(),
+            drill_late_ms: None,
+            failed_drill: None,
         }
     }
 
@@ -161,6 +180,10 @@ mod tests {
         check(&drilled("short"), &["drill_short"]);
         check(&drilled("broken"), &["drill_failed"]);
         check(&drilled("unknown"), &["drill_unknown"]);
+        let late = |of| ShopBackups { drill_late_ms: Some(60), ..of };
+        check(&late(backups(BackupState::Ok)), &["drill_missing"]);
+        check(&late(drilled("good")), &["drill_late"]);
+        check(&late(drilled("broken")), &["drill_failed", "drill_late"]);
         let mut damaged = backups(BackupState::Ok);
         damaged.places[0].damaged = Some(2);
         check(&damaged, &["backup_damaged:/b"]);

@@ -36,7 +36,7 @@ pub struct Rule {
 /// edge has seen several good answers in a row before it is not down any more.
 type Line = (&'static str, u32, u32, Source);
 
-const TABLE: [Line; 40] = [
+const TABLE: [Line; 42] = [
     ("all_down", 5, 10, Source::Edge),
     ("instance_down", 30, 10, Source::Edge),
     ("instance_hung", 30, 10, Source::Edge),
@@ -72,6 +72,9 @@ const TABLE: [Line; 40] = [
     ("drill_failed", 0, 10, Source::Own),
     ("drill_short", 0, 10, Source::Own),
     ("drill_unknown", 0, 10, Source::Own),
+    ("drill_late", 0, 60, Source::Own),
+    // A first one waits for a first backup, and takes its time.
+    ("drill_missing", 21_600, 60, Source::Own),
     // Silence has lasted for its own time before it is found.
     ("peer_silent", 0, 60, Source::Peers),
     ("peer_refuses", 30, 60, Source::Peers),

@@ -1,6 +1,6 @@
 // Backups: was zurückgeholt werden kann, von wann, von wo; auf Deutsch.
 
-import { num, text } from '../readable'
+import { has, itself, num, text } from '../readable'
 import type { backups as english } from './backups.en'
 
 const zahl = (anzahl: number, eins: string, viele: string) => (anzahl === 1 ? eins : viele)
@@ -73,6 +73,7 @@ export const backups: typeof english = {
     now: 'Jetzt proben',
     proven: (ago, took) => `Vor ${ago} geprobt: Alles kam zurück, in ${took}.`,
     short: (ago, took) => `Vor ${ago} geprobt: Alles kam zurück, in ${took}, und nicht wie vereinbart.`,
+    untried: (why) => `Die letzte Probe ließ sich nicht durchführen. ${why}`,
     untold: (ago) => `Vor ${ago} geprobt, und nicht alles konnte angesehen werden.`,
     broken: (when) => `Das Backup von ${when} kam bei der Probe nicht zurück.`,
     never: 'Geprobt wurde noch keines.',
@@ -101,6 +102,19 @@ export const backups: typeof english = {
       orders_unknown: () => 'Seine Bestellungen wurden nicht verglichen: Wie diese Plattform sie in dieser Datenbank führt, ist nicht bekannt.',
       database_not_loaded: () => 'Seine Bestellungen wurden nicht verglichen, denn die Datenbank wurde nicht geladen.',
       no_orders: () => 'Es gibt keine Bestellungen zu vergleichen.',
+      order_whole: (p, f) => `Die neueste Bestellung, ${text(p['order'])}, kam mit allem zurück, was zu ihr gehört: ${f.count(num(p['rows']))} Zeilen in ${f.count(num(p['tables']))} Tabellen. Alle Zeilen dieser Tabellen sind, wie sie gesichert wurden.`,
+      order_differs: (p, f) => (has(p, 'why') ? `Tabelle ${text(p['table'])}, aus der Bestellungen bestehen, ließ sich nicht mit dem Dump vergleichen: ${text(p['why'])}.` : `Tabelle ${text(p['table'])}, aus der Bestellungen bestehen, hat nach dem Laden ${f.count(num(p['count']))} Zeilen, die nicht sind, wie sie gesichert wurden, die erste davon ${text(p['first'])}.`),
+      order_unread: (p) => `Die neueste Bestellung ließ sich nicht verfolgen: ${text(p['error'])}.`,
+      no_graph: () => 'Es wurde keine Bestellung verfolgt: Was auf dieser Plattform zu einer gehört, ist nicht bekannt.',
+      no_order_yet: () => 'Es gab noch keine Bestellung zu verfolgen.',
+      boot_answers: (p, f) => `Der Shop wurde daraus gestartet: ${text(p['path'])} antwortet nach ${f.span(num(p['after_ms']))} mit ${text(p['status'])}.`,
+      boot_ended: (p) => `Der Shop startet daraus nicht (${text(p['how'])})${itself(p, 'Er sagt')}`,
+      boot_silent: (p, f) => `Der Shop wurde daraus gestartet und antwortete in ${f.span(num(p['within_ms']))} nicht${itself(p, 'Er sagt')}`,
+      boot_answers_wrong: (p, f) => `Der Shop wurde daraus gestartet, und ${text(p['path'])} antwortete nach ${f.span(num(p['within_ms']))} noch mit ${text(p['status'])}${itself(p, 'Er sagt')}`,
+      boot_lacks_text: (p, f) => `Der Shop wurde daraus gestartet, und ${text(p['path'])} fehlte nach ${f.span(num(p['within_ms']))} noch, was darin stehen muss${itself(p, 'Er sagt')}`,
+      boot_untried: (p) => `Ob der Shop daraus startet, ist nicht bekannt: ${text(p['error'])}.`,
+      boot_without_database: () => 'Der Shop wurde daraus nicht gestartet, denn seine Datenbank wurde nicht geladen.',
+      no_boot: () => 'Der Shop wurde daraus nicht gestartet: Die Konfiguration sagt nicht, wie ([shop.ID.backup.boot]).',
       restore_time: (p, f) => `Zurück nach ${f.span(num(p['is_ms']))}; vereinbart sind ${f.span(num(p['agreed_ms']))}.`,
       data_loss: (p, f) => `${f.span(num(p['is_ms']))} Arbeit wären verloren gewesen; vereinbart sind höchstens ${f.span(num(p['agreed_ms']))}.`,
     },

@@ -1,7 +1,7 @@
 // Backups: what can be brought back, as of when, from where; in English.
 
 import type { BackupState, DrillVerdict } from '../../api/backups'
-import { num, text, type Sayings } from '../readable'
+import { has, itself, num, text, type Sayings } from '../readable'
 
 const count = (number: number, one: string, many: string) => (number === 1 ? one : many)
 
@@ -73,6 +73,7 @@ export const backups = {
     now: 'Try it now',
     proven: (ago: string, took: string) => `Tried ${ago} ago: everything came back, in ${took}.`,
     short: (ago: string, took: string) => `Tried ${ago} ago: everything came back, in ${took}, and not as was agreed.`,
+    untried: (why: string) => `The last drill could not be carried out. ${why}`,
     untold: (ago: string) => `Tried ${ago} ago, and not everything could be looked at.`,
     broken: (when: string) => `The backup of ${when} did not come back when it was tried.`,
     never: 'No backup was tried yet.',
@@ -101,6 +102,19 @@ export const backups = {
       orders_unknown: () => 'Its orders were not compared: how this platform keeps them in that database is not known.',
       database_not_loaded: () => 'Its orders were not compared, for the database was not loaded.',
       no_orders: () => 'There are no orders to compare.',
+      order_whole: (p, f) => `The newest order, ${text(p['order'])}, came back with all that belongs to it: ${f.count(num(p['rows']))} rows in ${f.count(num(p['tables']))} tables. All rows of these tables are as they were dumped.`,
+      order_differs: (p, f) => (has(p, 'why') ? `Table ${text(p['table'])}, which orders are made of, could not be held against the dump: ${text(p['why'])}.` : `Table ${text(p['table'])}, which orders are made of, was loaded with ${f.count(num(p['count']))} rows that are not as they were dumped, the first of them ${text(p['first'])}.`),
+      order_unread: (p) => `The newest order could not be followed: ${text(p['error'])}.`,
+      no_graph: () => 'No order was followed: what belongs to one on this platform is not known.',
+      no_order_yet: () => 'There was no order yet to be followed.',
+      boot_answers: (p, f) => `The shop was started from it: ${text(p['path'])} answers ${text(p['status'])} after ${f.span(num(p['after_ms']))}.`,
+      boot_ended: (p) => `The shop does not start from it (${text(p['how'])})${itself(p, 'It says')}`,
+      boot_silent: (p, f) => `The shop was started from it and did not answer within ${f.span(num(p['within_ms']))}${itself(p, 'It says')}`,
+      boot_answers_wrong: (p, f) => `The shop was started from it, and ${text(p['path'])} still answered ${text(p['status'])} after ${f.span(num(p['within_ms']))}${itself(p, 'It says')}`,
+      boot_lacks_text: (p, f) => `The shop was started from it, and ${text(p['path'])} still lacked what it must have in it after ${f.span(num(p['within_ms']))}${itself(p, 'It says')}`,
+      boot_untried: (p) => `Whether the shop starts from it is not known: ${text(p['error'])}.`,
+      boot_without_database: () => 'The shop was not started from it, for its database was not loaded.',
+      no_boot: () => 'The shop was not started from it: the configuration does not say how ([shop.ID.backup.boot]).',
       restore_time: (p, f) => `Back after ${f.span(num(p['is_ms']))}; agreed is ${f.span(num(p['agreed_ms']))}.`,
       data_loss: (p, f) => `${f.span(num(p['is_ms']))} of work would have been lost; agreed is at most ${f.span(num(p['agreed_ms']))}.`,
     } as Sayings,

@@ -108,6 +108,8 @@ export const incidents: typeof english = {
       access_log_lossy: 'Im Zugriffsprotokoll fehlen Zeilen',
       certificate_ending: 'Ein Zertifikat endet',
       drill_failed: 'Ein Backup kam nicht zurück',
+      drill_late: 'Zu lange wurde kein Backup geprobt',
+      drill_missing: 'Noch nie wurde ein Backup geprobt',
       drill_short: 'Ein Backup kam zurück, nicht wie vereinbart',
       drill_unknown: 'Eine Probe konnte nicht alles ansehen',
       backup_damaged: 'Backups sind beschädigt',

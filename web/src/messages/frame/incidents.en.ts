@@ -107,6 +107,8 @@ export const incidents = {
       access_log_lossy: 'The access log loses lines',
       certificate_ending: 'A certificate ends',
       drill_failed: 'A backup did not come back',
+      drill_late: 'No backup was tried for too long',
+      drill_missing: 'No backup was ever tried',
       drill_short: 'A backup came back, not as agreed',
       drill_unknown: 'A drill could not look at everything',
       backup_damaged: 'Backups are damaged',

@@ -2,8 +2,8 @@
 
 use super::{Rows, Section, bytes, ms, number};
 use crate::config::{
-    BackupLimits, BackupSchedule, BackupSettings, KeepSettings, RepositorySettings, ShopSettings,
-    outer,
+    BackupLimits, BackupSchedule, BackupSettings, BootSettings, KeepSettings, RepositorySettings,
+    ShopSettings, outer,
 };
 
 /// Nothing for a shop that is not backed up: a note says so.
@@ -39,6 +39,7 @@ pub(super) fn section(shop: &ShopSettings) -> Option<Section> {
     let folder = backup.drill_in.display().to_string();
     let is_default = folder == outer::DRILL_IN;
     rows.put("drill_in", folder, is_default, "where; needs room for everything twice");
+    backup.boot.iter().for_each(|settings| boot(&mut rows, settings));
     limits(&mut rows, &backup.limits);
     Some(rows.section(&format!("[shop.{}.backup]", shop.id), ""))
 }
@@ -94,6 +95,32 @@ fn keep(rows: &mut Rows, keep: &KeepSettings) {
 fn limits(rows: &mut Rows, limits: &BackupLimits) {
     let BackupLimits { bandwidth, memory_bytes, processors } = limits;
     let shown = bandwidth.as_ref().map_or_else(|| "none".to_owned(), bytes);
+fn boot(rows: &mut Rows, boot: &BootSettings) {
+    let BootSettings { command, directory, user, environment, path, status, body, within_ms } =
+        boot;
+    rows.put("boot.command", command.join(" "), false, "and the shop is started from it");
+    if let Some(directory) = directory {
+        rows.put("boot.directory", directory.display().to_string(), false, "there, of the backup");
+    }
+    if let Some(user) = user {
+        rows.put("boot.user", user.clone(), false, "as this user");
+    }
+    // A value may be a secret, or have one in it.
+    let named = environment.iter().map(|(name, _)| (format!("{name}=•••"), String::new()));
+    rows.list("boot.environment", false, named);
+    if let Some(path) = path {
+        rows.put("boot.path", path.clone(), false, "must be answered");
+    }
+    if let Some((low, high)) = status {
+        let shown = if low == high { low.to_string() } else { format!("{low}-{high}") };
+        rows.put("boot.status", shown, false, "with such a status");
+    }
+    if let Some(body) = body {
+        rows.put("boot.body", body.clone(), false, "and with this in it");
+    }
+    rows.add("boot.within", within_ms, &outer::BOOT_WITHIN_MS, ms, "by then at the latest");
+}
+
     rows.put("bandwidth", shown, bandwidth.is_none(), "most bytes a second");
     rows.add("memory", memory_bytes, &outer::BACKUP_MEMORY, bytes, "a run that needs more ends");
     let shown = processors.as_ref().map_or_else(|| "all".to_owned(), number);

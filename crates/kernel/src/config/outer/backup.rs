@@ -14,6 +14,8 @@ use crate::config::{
 };
 use std::path::PathBuf;
 
+mod boot;
+
 pub(in crate::config) const WITHIN_MS: u64 = 30 * DAY;
 pub(in crate::config) const EVERY_MS: u64 = DAY;
 pub(in crate::config) const LOSE_AT_MOST_MS: u64 = DAY;
@@ -22,6 +24,8 @@ pub(in crate::config) const CHECK_MS: u64 = 7 * DAY;
 pub(in crate::config) const DRILL_MS: u64 = 7 * DAY;
 /// On a disk, and open to the users that database servers run as.
 pub(in crate::config) const DRILL_IN: &str = "/var/tmp";
+/// Node on a busy machine needs a minute, after everything else.
+pub(in crate::config) const BOOT_WITHIN_MS: u64 = 2 * MINUTE;
 /// A run needs a tenth of it; the rest is for indexes of many years.
 pub(in crate::config) const MEMORY: u64 = GIB;
 
@@ -72,6 +76,7 @@ pub(super) fn backup(section: Section<'_>) -> Option<BackupSettings> {
             .unwrap_or_else(|| PathBuf::from(DRILL_IN)),
         to: to.clone(),
     };
+        boot: boot::boot(section.section("boot")),
     section.finish();
     (!to.is_empty()).then_some(settings)
 }

@@ -17,6 +17,8 @@ mod app;
 mod beside;
 mod launch;
 
+pub(super) use launch::{user, words};
+
 const MS: u64 = 1;
 const SECOND: u64 = 1_000 * MS;
 const HOUR: u64 = 3_600 * SECOND;
@@ -252,7 +254,7 @@ fn check(section: Section<'_>, base: Check) -> Check {
 }
 
 /// `status = 200` or `status = "200-399"`.
-fn status(section: &Section<'_>) -> Option<(u16, u16)> {
+pub(super) fn status(section: &Section<'_>) -> Option<(u16, u16)> {
     let item = section.item("status")?;
     let range = match (item.as_integer(), item.as_str()) {
         (Some(one), _) => u16::try_from(one).ok().map(|one| (one, one)),
@@ -368,7 +370,7 @@ pub(super) fn zone_is_known(known: super::Known<'_>, text: &str) -> Result<(), W
     Err(Wrong::new(format!("is \"{text}\", which is no time zone"), mend))
 }
 
-fn path(text: &str) -> Result<String, Wrong> {
+pub(super) fn path(text: &str) -> Result<String, Wrong> {
     let visible = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
     if text.starts_with('/') && visible {
         return Ok(text.to_owned());

@@ -1,12 +1,12 @@
 //! Drills: the newest backup is tried by restoring it, and what was found is kept and shown.
 
 use super::{BackedUp, Backups, of_store, plans};
-use crate::backup_worker::{Database, Drill, Trouble, Work};
+use crate::backup_worker::{Boot, Database, Drill, Trouble, Work};
 use ::watch::backups::{DrillCheck, DrillRow};
 use api::Refusal;
 use kernel::{
     Params, ShopId,
-    config::{Configuration, ShopSettings},
+    config::{BootSettings, Configuration, ShopSettings},
     plan::{Act, Plan, RunId},
 };
 use std::path::Path;
@@ -50,6 +50,8 @@ pub(super) fn work(of: &BackedUp, snapshot: &str, scratch: &str) -> Work {
         scratch: Path::new(scratch).to_owned(),
         live: database.map(Database::new),
         orders: orders_of(shop),
+        platform: shop.platform.clone(),
+        boot: settings.boot.as_ref().map(|settings| boot(shop, settings)),
         objective: Objective {
             back_within_ms: settings.back_within_ms,
             lose_at_most_ms: settings.lose_at_most_ms,
@@ -62,6 +64,28 @@ fn orders_of(shop: &ShopSettings) -> Option<String> {
     let kind = shop.database.as_ref()?.kind;
     let orders = shops::platform(&shop.platform)?.orders.as_ref()?;
     orders.select(kind).map(str::to_owned)
+}
+
+/// What is not said of it is as for the shop's instances.
+fn boot(shop: &ShopSettings, settings: &BootSettings) -> Boot {
+    let BootSettings { command, directory, user, environment, path, status, body, within_ms } =
+        settings.clone();
+    let named = shop.hosts.iter().find(|host| !host.contains('*'));
+    let host = shop.check.host.as_ref().or(named).map_or("localhost", String::as_str);
+    Boot {
+        command,
+        directory,
+        user,
+        environment: environment
+            .into_iter()
+            .map(|(name, value)| (name, value.reveal().to_owned()))
+            .collect(),
+        host: host.to_owned(),
+        path: path.unwrap_or_else(|| shop.check.path.clone()),
+        status: status.unwrap_or(shop.check.status),
+        body,
+        within_ms,
+    }
 }
 
 /// What stands in the run's records.
@@ -97,6 +121,8 @@ pub(super) fn failure(report: &Report) -> Option<Box<Trouble>> {
     let trouble = match first.kind {
         CheckKind::Files => Trouble::new("drill_files", [], message),
         CheckKind::Database => Trouble::new("drill_database", [], message),
+        CheckKind::RoundTrip => Trouble::new("drill_round_trip", [], message),
+        CheckKind::Boot => Trouble::new("drill_boot", [], message),
         _ => Trouble::new("drill_orders", [], message),
     };
     Some(Box::new(Trouble { params: params.clone(), ..trouble }))

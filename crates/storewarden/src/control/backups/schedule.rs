@@ -12,8 +12,8 @@ use super::{
 use crate::control::now_ms;
 use ::plan::Engine;
 use ::watch::backups::{
-    BackupPlace, BackupRun, BackupSize, BackupState, BackupsStanding, ShopBackups, SnapshotRow,
-    Trouble,
+    BackupPlace, BackupRun, BackupSize, BackupState, BackupsStanding, DrillRow, ShopBackups,
+    SnapshotRow, Trouble,
 };
 use jiff::{SignedDuration, Timestamp, civil::Time, tz::TimeZone};
 use kernel::{
@@ -226,8 +226,8 @@ impl Backups {
                 None => Vec::new(),
             };
             let drills = self.drills(&shop.id).await;
-            let standing = self.standing(shop, Tries::of(runs, BACK_UP), &known, now_ms());
-            shops.push(ShopBackups { drills, ..standing });
+            let tries = [BACK_UP, DRILL].map(|kind| Tries::of(runs.clone(), kind));
+            shops.push(self.standing(shop, tries, drills, &known, now_ms()));
         }
         let standing = BackupsStanding { shops };
         let mut judged = standing.clone();
@@ -240,11 +240,12 @@ impl Backups {
     fn standing(
         &self,
         shop: &ShopSettings,
-        tries: Tries,
+        [tries, tried_drills]: [Tries; 2],
+        drills: Vec<DrillRow>,
         known: &[KnownRepository],
         now_ms: i64,
     ) -> ShopBackups {
-        let Some(settings) = &shop.backup else { return off(shop) };
+        let Some(settings) = &shop.backup else { return ShopBackups { drills, ..off(shop) } };
         let names: Vec<String> = settings.to.iter().map(ToString::to_string).collect();
         let (pages, all): (Vec<Page>, _) = {
             let book = self.book();
@@ -293,9 +294,40 @@ impl Backups {
             running: tries.running.map(|run| run.id.to_string()),
             last_run: tries.last.map(tried),
             history: all.snapshots.iter().take(HISTORY).rev().map(size).collect(),
-            drills: Vec::new(),
+            drill_late_ms: {
+                let tried_ms = drills.first().map(|drill| drill.at_ms);
+                let oldest_ms = all.snapshots.last().map(|oldest| oldest.at_ms);
+                drill_late_ms(settings.drill_every_ms, tried_ms, oldest_ms, now_ms)
+            },
+            failed_drill: failed_drill(tried_drills, drills.first()),
+            drills,
         }
     }
+}
+
+/// Since when a backup should have been tried and was not, if there is any. A drill may take a while,
+/// and one that could not begin is tried again.
+fn drill_late_ms(
+    every_ms: u64,
+    tried_ms: Option<i64>,
+    oldest_ms: Option<i64>,
+    now_ms: i64,
+) -> Option<i64> {
+    let every_ms = i64::try_from(every_ms).unwrap_or(i64::MAX);
+    let margin_ms = (every_ms / 2).clamp(HOUR_MS, DAY_MS);
+    let late_ms = match tried_ms {
+        Some(tried) => tried.saturating_add(every_ms).saturating_add(margin_ms),
+        None => oldest_ms?,
+    };
+    (oldest_ms.is_some() && late_ms < now_ms).then_some(late_ms)
+}
+
+/// The last run that failed to try a backup, when no drill has come since. One that found a backup
+/// broken has tried it.
+fn failed_drill(tries: Tries, newest: Option<&DrillRow>) -> Option<BackupRun> {
+    let run = tries.last.filter(|run| run.state == RunState::Failed)?;
+    let has_come = newest.is_some_and(|drill| drill.at_ms >= run.created_at_ms);
+    (!has_come).then(|| tried(run))
 }
 
 /// A shop that the configuration does not have backed up.
@@ -313,6 +345,8 @@ fn off(shop: &ShopSettings) -> ShopBackups {
         last_run: None,
         history: Vec::new(),
         drills: Vec::new(),
+        drill_late_ms: None,
+        failed_drill: None,
     }
 }
 
@@ -443,6 +477,23 @@ mod tests {
         let before: Timestamp = "2026-03-28T12:00:00Z".parse().unwrap();
         let expect: Timestamp = "2026-03-29T01:30:00Z".parse().unwrap();
         assert_eq!(daily(150, &vienna, before.as_millisecond()), expect.as_millisecond());
+    }
+
+    #[test]
+    fn a_drill_is_late_a_while_after_it_was_due() {
+        let check = |every_ms, tried_ms: Option<i64>, oldest_ms, expect: Option<i64>| {
+            let late_ms = drill_late_ms(every_ms, tried_ms, oldest_ms, NOON_MS);
+            assert_eq!(late_ms.map(|ms| (NOON_MS - ms) / HOUR_MS), expect, "{tried_ms:?}");
+        };
+        let week_ms = 7 * 24 * 60 * 60 * 1000;
+        let ago = |hours: i64| Some(NOON_MS - hours * HOUR_MS);
+        check(week_ms, None, None, None);
+        check(week_ms, None, ago(3), Some(3));
+        check(week_ms, ago(7 * 24 + 20), ago(900), None);
+        check(week_ms, ago(7 * 24 + 25), ago(900), Some(1));
+        check(60_000, ago(2), ago(900), Some(0));
+        // There is nothing left that could be tried.
+        check(week_ms, ago(900), None, None);
     }
 
     #[test]

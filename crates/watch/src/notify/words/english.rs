@@ -97,6 +97,12 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
             "A backup was tried, and not everything could be looked at: {}",
             drilled(&text("check"))
         ),
+        "drill_late" => format!(
+            "No backup was tried for {}, longer than was agreed: {}",
+            says.until("tried_ms"),
+            text("error")
+        ),
+        "drill_missing" => format!("No backup was ever tried: {}", text("error")),
         "backup_failed" => format!("The last backup failed: {}", text("error")),
         "backup_late" => format!(
             "The newest backup is {} old, and must not be older than {}",
@@ -163,6 +169,8 @@ fn drilled(check: &str) -> &'static str {
         "files" => "its files",
         "database" => "its database",
         "orders" => "its orders",
+        "round_trip" => "the rows of its orders",
+        "boot" => "the shop started from it",
         _ => "the time",
     }
 }

@@ -101,6 +101,12 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
             "Ein Backup wurde geprobt, und nicht alles konnte angesehen werden: {}",
             drilled(&text("check"))
         ),
+        "drill_late" => format!(
+            "Seit {} wurde kein Backup geprobt, länger als vereinbart: {}",
+            says.until("tried_ms"),
+            text("error")
+        ),
+        "drill_missing" => format!("Noch nie wurde ein Backup geprobt: {}", text("error")),
         "backup_failed" => format!("Das letzte Backup ist gescheitert: {}", text("error")),
         "backup_late" => format!(
             "Das neueste Backup ist {} alt und darf nicht älter sein als {}",
@@ -172,6 +178,8 @@ fn drilled(check: &str) -> &'static str {
         "files" => "Dateien",
         "database" => "Datenbank",
         "orders" => "Bestellungen",
+        "round_trip" => "die Zeilen der Bestellungen",
+        "boot" => "der Shop, daraus gestartet",
         _ => "die Zeit",
     }
 }

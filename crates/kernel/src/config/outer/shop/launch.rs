@@ -49,8 +49,17 @@ fn unit(text: &str) -> Result<UnitName, Wrong> {
 }
 
 fn command(section: &Section<'_>) -> Option<Vec<String>> {
-    let texts = section.texts("command", COMMAND)?;
-    section.refuse_empty_list("command", COMMAND);
+    words(section, COMMAND, |program| program.starts_with('/'))
+}
+
+/// `command`: a program and its arguments, word by word. `is_whole` says which paths are.
+pub(in crate::config::outer) fn words(
+    section: &Section<'_>,
+    example: &str,
+    is_whole: fn(&str) -> bool,
+) -> Option<Vec<String>> {
+    let texts = section.texts("command", example)?;
+    section.refuse_empty_list("command", example);
     if let [one] = texts.as_slice()
         && section.item("command").is_some_and(toml_edit::Item::is_str)
         && one.value.contains(char::is_whitespace)
@@ -64,7 +73,7 @@ fn command(section: &Section<'_>) -> Option<Vec<String>> {
     }
     let program = texts.first()?;
     section.checked("command", program, |text| {
-        if text.is_empty() || text.contains('/') && !text.starts_with('/') {
+        if text.is_empty() || text.contains('/') && !is_whole(text) {
             let mend = "write the program's whole path, or its bare name if the `PATH` finds it";
             return Err(Wrong::new(format!("begins with \"{text}\", which is no program"), mend));
         }
@@ -79,7 +88,7 @@ fn command(section: &Section<'_>) -> Option<Vec<String>> {
 }
 
 /// What useradd(8) allows, and a little more.
-fn user(text: &str) -> Result<String, Wrong> {
+pub(in crate::config::outer) fn user(text: &str) -> Result<String, Wrong> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     if (1..=32).contains(&text.len()) && !text.starts_with('-') && text.chars().all(fits) {
         return Ok(text.to_owned());

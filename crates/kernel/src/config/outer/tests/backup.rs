@@ -62,6 +62,21 @@ fn places_are_read_in_every_form() {
 }
 
 #[test]
+fn a_shop_is_started_from_a_backup_as_the_file_says() {
+    let read = backup(
+        "to = \"/b\"\n[shop.lamps.backup.boot]\ncommand = [\"{files}/srv/run\", \"{\\\"a\\\":1}\"]\n\
+         environment = [\"PORT={port}\", \"A_B=x=y\", \"KEY=${S3_SECRET}\"]\nwithin = \"5s\"",
+    );
+    let boot = read.boot.expect("a boot");
+    assert_eq!(boot.command, ["{files}/srv/run", "{\"a\":1}"]);
+    let given: Vec<(&str, &str)> =
+        boot.environment.iter().map(|(name, value)| (&**name, value.reveal())).collect();
+    assert_eq!(given, [("PORT", "{port}"), ("A_B", "x=y"), ("KEY", "p@ss word")]);
+    assert_eq!((boot.within_ms, boot.path, boot.status), (5_000, None, None));
+    assert!(backup("to = \"/b\"").boot.is_none());
+}
+
+#[test]
 fn what_is_wrong_with_a_backup_is_said() {
     let check = |text: &str, expect: &[&str]| {
         let errors = read(&format!("{HEAD}[shop.lamps.backup]\n{text}")).expect_err(text).0;
@@ -86,6 +101,14 @@ fn what_is_wrong_with_a_backup_is_said() {
     check("to = \"/b\"\nmemory = \"1MiB\"", &["but must be 256MiB to"]);
     check("to = \"/b\"\nkeep = { dayly = 3 }", &["is `daily` meant?"]);
     check("to = \"/b\"\nkeeps = \"3d\"", &["is `keep` meant?"]);
+    let boot = |text: &str| format!("to = \"/b\"\n[shop.lamps.backup.boot]\n{text}");
+    check(&boot("path = \"/\""), &["[shop.lamps.backup.boot] has no `command`"]);
+    check(&boot("command = \"srv/run\""), &["which is no program"]);
+    check(&boot("command = [\"run\", \"{prot}\"]"), &["is `{port}` meant?"]);
+    let given = |line: &str| boot(&format!("command = \"run\"\nenvironment = [{line}]"));
+    check(&given("\"s3cret\""), &["has a line that is not `NAME=value`"]);
+    check(&given("\"A=1\", \"A=2\""), &["has `A` twice"]);
+    check(&given("\"A={files_}\""), &["is `{files}` meant?"]);
     let two = "backup = { to = \"/b\" }\n[shop.socks]\nplatform = \"sample\"\n\
                hosts = \"socks.example\"\napp = \"127.0.0.1:3002\"\nbackup = { to = \"/b\" }\n";
     let errors = read(&format!("{HEAD}{two}")).expect_err("two shops").0;

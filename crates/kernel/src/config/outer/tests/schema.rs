@@ -254,7 +254,7 @@ impl Writer {
                 return either(&duration, &Value::Object(self.table("[shop.ID.backup.keep]")));
             }
             // A number, or a range of them as text.
-            ("[shop.ID.check]", "status") => {
+            ("[shop.ID.check]" | "[shop.ID.backup.boot]", "status") => {
                 return object(&json!({ "type": ["integer", "string"] }));
             }
             // Or "never".
