@@ -76,6 +76,9 @@ struct ShopArguments {
     /// Milliseconds that each dynamic page costs beside its queries.
     #[arg(long, default_value_t = 4)]
     work_ms: u64,
+    /// Show the pictures of this folder; all of them must be there.
+    #[arg(long, value_name = "FOLDER")]
+    pictures: Option<PathBuf>,
     /// Stop when this process has gone: nobody is there any more who wants a shop.
     #[arg(long, value_name = "PID")]
     stop_with: Option<u32>,
@@ -254,6 +257,7 @@ async fn serve_shop(arguments: ShopArguments) -> Result<()> {
         database: arguments.database,
         capacity: arguments.capacity,
         work: Duration::from_millis(arguments.work_ms),
+        pictures: arguments.pictures,
     };
     demo::shop::serve(listener, options, stop).await
 }

@@ -19,7 +19,10 @@ mod storefront;
 mod view;
 mod visitor;
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, future::Future, net::SocketAddr, path::PathBuf, sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use axum::{
@@ -58,6 +61,8 @@ pub struct Options {
     pub capacity: usize,
     /// What each dynamic page costs beside its queries.
     pub work: Duration,
+    /// Where its pictures lie, `NAME.svg` each; `None`: it draws them itself.
+    pub pictures: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -67,6 +72,7 @@ struct Shop {
     capacity: Semaphore,
     work: Duration,
     faults: Faults,
+    pictures: BTreeMap<&'static str, String>,
 }
 
 type Shared = State<Arc<Shop>>;
@@ -96,6 +102,7 @@ pub async fn serve(
         capacity: Semaphore::new(options.capacity.max(1)),
         work: options.work,
         faults: Faults::default(),
+        pictures: lamp::pictures_in(options.pictures.as_deref())?,
     });
     shop.database.seed().await.context("fill the shop's database")?;
 

@@ -145,7 +145,14 @@ impl Stage {
         let storewarden = match &options.storewarden {
             Some(program) => {
                 let backup = match options.backs_up {
-                    true => backup::prepare(&directory, play.files(), &options.backup_settings)?,
+                    true => {
+                        let boot = match options.shop {
+                            Kind::Sample => backup::boot(&options.demo, &directory),
+                            _ => String::new(),
+                        };
+                        let settings = format!("{}{boot}", options.backup_settings);
+                        backup::prepare(&directory, play.files(), &settings)?
+                    }
                     false => String::new(),
                 };
                 let check = play.check().map(|page| format!("check = {{ path = \"{page}\" }}"));

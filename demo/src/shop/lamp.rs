@@ -1,7 +1,9 @@
 //! The picture of a lamp: one SVG drawn from a product's palette and silhouette. Knows no request
 //! and no database; the same lamp always gives the same bytes.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+
+use anyhow::{Context as _, Result};
 
 use crate::shop::catalogue::{LAMPS, Lamp, Stand};
 
@@ -20,14 +22,20 @@ pub(crate) struct Palette {
     pub(crate) glow: &'static str,
 }
 
-/// The picture of the product `slug`, or none when there is no such lamp.
-pub(crate) fn picture(slug: &str) -> Option<String> {
-    LAMPS.iter().find(|lamp| lamp.slug == slug).map(draw)
-}
-
 /// Every picture with the name of its lamp.
 pub(crate) fn pictures() -> impl Iterator<Item = (&'static str, String)> {
     LAMPS.iter().map(|lamp| (lamp.slug, draw(lamp)))
+}
+
+/// Every picture by the name of its lamp: those of a folder, or drawn.
+pub(super) fn pictures_in(folder: Option<&Path>) -> Result<BTreeMap<&'static str, String>> {
+    let Some(folder) = folder else { return Ok(pictures().collect()) };
+    let read = |lamp: &Lamp| {
+        let path = folder.join(format!("{}.svg", lamp.slug));
+        let picture = fs::read_to_string(&path);
+        Ok((lamp.slug, picture.with_context(|| format!("read the picture {}", path.display()))?))
+    };
+    LAMPS.iter().map(read).collect()
 }
 
 /// Draws on a canvas of 400 by 480; the drawing of a lamp refers to the gradients `shade`, `metal`,
@@ -99,6 +107,7 @@ mod tests {
         pictures.sort();
         pictures.dedup();
         assert_eq!(pictures.len(), LAMPS.len());
-        assert!(picture("no-such-lamp").is_none());
+        let folder = pictures_in(Some(Path::new("/nowhere"))).unwrap_err();
+        assert!(folder.to_string().starts_with("read the picture /nowhere/"), "{folder}");
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::shop::pictures;
 use anyhow::{Context as _, Result};
+use host::users;
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -33,9 +34,20 @@ pub(super) fn prepare(
         Some(files) => files,
         None => (Vec::new(), write_pictures(directory)?),
     };
-    Ok(format!(
-        "media = {media:?}\ncode = {code:?}\nbackup = {{ to = {repository:?}, {settings} }}\n"
-    ))
+    // No list is written where nothing stands in it.
+    let code = if code.is_empty() { String::new() } else { format!("code = {code:?}\n") };
+    Ok(format!("media = {media:?}\n{code}backup = {{ to = {repository:?}, {settings} }}\n"))
+}
+
+/// How a drill starts the sample shop: on the restored database, with the restored pictures.
+pub(super) fn boot(demo: &Path, directory: &Path) -> String {
+    let pictures = format!("--pictures={{files}}{}", media(directory).display());
+    let demo = demo.display().to_string();
+    let words =
+        [&demo, "shop", "--name=drill", "--port={port}", "--database={database}", &pictures];
+    // As whom the living one runs: the program may lie where nobody else can look.
+    let user = if users::is_root() { ", user = \"root\"" } else { "" };
+    format!(", boot = {{ command = {words:?}{user} }}")
 }
 
 fn write_pictures(directory: &Path) -> Result<PathBuf> {
