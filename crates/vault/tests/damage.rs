@@ -1,34 +1,67 @@
 //! One bit of any file of a repository changed is found and named.
 
-use crate::place::{Place, files_of, noise, origin, password, quiet};
+use crate::{
+    killing::seed,
+    place::{Place, files_of, noise, origin, password, quiet},
+};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, ops::Range, path::Path, sync::Arc};
 use vault::{
     Repository, VaultError,
-    check::{self, DamageKind, Data},
+    check::{self, Damage, DamageKind, Data},
     lock::LockKind,
-    storage::{FileKind, Folder},
+    storage::{FileName, Folder},
 };
 
-const FLIPS_OF_EACH: u32 = 6;
-
-fn seed() -> u64 {
-    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(rand::random);
-    println!("SEED={seed}");
-    seed
-}
+const FLIPS_OF_EACH: u32 = 5;
+const PICTURE: &str = "media/a.jpg";
 
 /// What opening and checking say is damaged.
-fn found(root: &Path, data: Data) -> Vec<DamageKind> {
+fn found(root: &Path, data: Data) -> Vec<Damage> {
     match Repository::open(Arc::new(Folder::new(root)), &password()) {
-        Err(VaultError::Damaged { file, .. }) => vec![DamageKind::File(file)],
+        Err(error @ VaultError::Damaged { file, .. }) => {
+            let (kind, why) = (DamageKind::File(file), error.story());
+            vec![Damage { kind, why, affected: Vec::new() }]
+        }
         Err(error) => panic!("{error:?}"),
-        Ok(repository) => {
-            let report = check::run(&repository, data, &origin(), &quiet).unwrap();
-            report.damage.into_iter().map(|damage| damage.kind).collect()
+        Ok(repository) => check::run(&repository, data, &origin(), &quiet).unwrap().damage,
+    }
+}
+
+/// A part of one kind of file.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Whole,
+    /// Of a pack: what is in front of its header, the header, and the header's length at the end.
+    Blobs,
+    Header,
+    Length,
+}
+
+impl Part {
+    fn of(self, file: &[u8]) -> Range<usize> {
+        let end = file.len() - 4;
+        let header = || end - u32::from_le_bytes(file[end..].try_into().unwrap()) as usize;
+        match self {
+            Self::Whole => 0..file.len(),
+            Self::Blobs => 0..header(),
+            Self::Header => header()..end,
+            Self::Length => end..file.len(),
         }
     }
+}
+
+/// What a finding must be about, and whose loss it must call it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    /// The file of the repository.
+    File,
+    /// The file of the repository, and the picture that needs it.
+    FileAndPicture,
+    /// The place in the pack, and the picture.
+    BlobAndPicture,
+    /// The place in the pack, and the shop's folders.
+    BlobAndFolder,
 }
 
 #[test]
@@ -36,55 +69,68 @@ fn a_changed_bit_in_any_kind_of_file_is_found_and_named() {
     let mut dice = SmallRng::seed_from_u64(seed());
     let place = Place::new();
     let root = place.path("repository");
-    place.write("media/a.jpg", noise(1, 2 << 20));
-    place.write("index.html", "lamp".repeat(5000));
+    // Nothing else, so that it is known whose loss each bit is.
+    place.write(PICTURE, noise(1, 2 << 20));
     place.back_up().unwrap();
     let lock = place.repository.lock(LockKind::Shared, &origin()).unwrap();
-    let kinds = [
-        ("config", FileKind::Config),
-        ("keys", FileKind::Key),
-        ("locks", FileKind::Lock),
-        ("snapshots", FileKind::Snapshot),
-        ("index", FileKind::Index),
-        ("data", FileKind::Pack),
-    ];
     assert_eq!(found(&root, Data::All), []);
-    for (folder, kind) in kinds {
-        let files = match folder {
-            "config" => vec![root.join("config")],
-            folder => files_of(&root, folder),
-        };
-        for file in &files {
-            for flip in 0..FLIPS_OF_EACH {
-                let whole = fs::read(file).unwrap();
-                let mut bytes = whole.clone();
-                // Of a pack its header and its length as well.
-                let at = match flip {
-                    0 => bytes.len() - 1,
-                    1 => bytes.len() - 20,
-                    _ => dice.random_range(0..bytes.len()),
-                };
-                bytes[at] ^= 1 << dice.random_range(0..8);
-                fs::write(file, bytes).unwrap();
-                let found = found(&root, Data::All);
-                let is_named = found.iter().any(|found| is_of(found, kind, file));
-                assert!(is_named, "{} byte {at}: {found:?}", file.display());
-                fs::write(file, whole).unwrap();
-            }
+    let one = |folder: &str| {
+        let [file] = &files_of(&root, folder)[..] else { panic!("one of {folder}") };
+        file.clone()
+    };
+    let mut packs = files_of(&root, "data");
+    packs.sort_by_key(|pack| fs::metadata(pack).unwrap().len());
+    let [trees, data] = &packs[..] else { panic!("one pack of trees, and one of data: {packs:?}") };
+    let check = |dice: &mut SmallRng, file: &Path, part: Part, names: Names| {
+        let whole = fs::read(file).unwrap();
+        for _ in 0..FLIPS_OF_EACH {
+            let mut bytes = whole.clone();
+            let at = dice.random_range(part.of(&whole));
+            bytes[at] ^= 1 << dice.random_range(0..8);
+            fs::write(file, bytes).unwrap();
+            let found = found(&root, Data::All);
+            let is_named = found.iter().any(|damage| is_of(damage, file, names, &place));
+            assert!(is_named, "{} byte {at}, {part:?}: {found:#?}", file.display());
         }
-    }
+        fs::write(file, whole).unwrap();
+    };
+    check(&mut dice, &root.join("config"), Part::Whole, Names::File);
+    check(&mut dice, &one("keys"), Part::Whole, Names::File);
+    check(&mut dice, &one("locks"), Part::Whole, Names::File);
+    check(&mut dice, &one("snapshots"), Part::Whole, Names::File);
+    check(&mut dice, &one("index"), Part::Whole, Names::File);
+    check(&mut dice, data, Part::Blobs, Names::BlobAndPicture);
+    check(&mut dice, data, Part::Header, Names::FileAndPicture);
+    check(&mut dice, data, Part::Length, Names::FileAndPicture);
+    check(&mut dice, trees, Part::Blobs, Names::BlobAndFolder);
+    check(&mut dice, trees, Part::Header, Names::File);
+    check(&mut dice, trees, Part::Length, Names::File);
     drop(lock);
     assert_eq!(found(&root, Data::All), []);
 }
 
-fn is_of(found: &DamageKind, kind: FileKind, file: &Path) -> bool {
-    let name = file.file_name().unwrap().to_string_lossy().into_owned();
-    match found {
-        DamageKind::File(file) if kind == FileKind::Config => file.kind() == kind,
-        DamageKind::File(file) => file.kind() == kind && file.id().to_string() == name,
-        DamageKind::Blob { pack, .. } => kind == FileKind::Pack && pack.to_string() == name,
+/// By its name among the files of the repository, which people are told as well, and by what is lost.
+fn is_of(damage: &Damage, file: &Path, names: Names, place: &Place) -> bool {
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let is_named = match damage.kind {
+        DamageKind::File(_) if name == "config" => {
+            damage.kind == DamageKind::File(FileName::CONFIG)
+        }
+        DamageKind::File(file) => file.id().to_string() == name,
+        DamageKind::Blob { pack, .. } => pack.to_string() == name,
         DamageKind::MissingBlob(_) => false,
-    }
+    };
+    let is_blob = matches!(damage.kind, DamageKind::Blob { .. });
+    let wants_blob = matches!(names, Names::BlobAndPicture | Names::BlobAndFolder);
+    let is_lost = |path: &Path| damage.affected.iter().any(|(_, lost)| lost == path);
+    let whose = match names {
+        Names::File => true,
+        Names::FileAndPicture | Names::BlobAndPicture => is_lost(&place.shop().join(PICTURE)),
+        Names::BlobAndFolder => {
+            damage.affected.iter().any(|(_, lost)| place.shop().join("media").starts_with(lost))
+        }
+    };
+    is_named && is_blob == wants_blob && whose && damage.why.contains(name)
 }
 
 #[test]

@@ -10,11 +10,17 @@ mod damage;
 #[cfg(test)]
 mod drill;
 #[cfg(test)]
+mod drill_kills;
+#[cfg(test)]
 mod far_kills;
+#[cfg(test)]
+mod killing;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
 mod locks;
+#[cfg(test)]
+mod machines;
 #[cfg(test)]
 mod place;
 #[cfg(test)]
@@ -27,3 +33,5 @@ mod restore;
 mod sftp;
 #[cfg(test)]
 mod storage;
+#[cfg(test)]
+mod traps;

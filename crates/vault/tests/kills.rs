@@ -1,155 +1,204 @@
-//! Killed at any moment, again and again: the repository stays whole, and what was acknowledged stays.
+//! Killed at any moment while it backs up, prunes, copies, restores or tries a backup: every repository
+//! stays whole, what was acknowledged stays, and nothing half stands under a whole one's name.
 
 use crate::{
-    place::{NOW_MS, Place, noise, origin, password, quiet, request},
+    killing::{DAY_MS, Killing, Work, assert_kept, note, noted},
+    place::{
+        NOW_MS, Place, assert_same, drill_request, noise, origin, password, quick, quiet, request,
+    },
     restic::restic,
 };
-use host::process::{Process, Signal};
-use rand::{Rng as _, RngExt as _, SeedableRng as _, rngs::SmallRng};
+use databases::{dump, orders::OrderQuery};
+use kernel::config::{DatabaseKind, DatabaseUrl};
+use rand::RngExt as _;
 use std::{
-    collections::BTreeSet,
     fs,
-    io::Write as _,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
-use vault::{Repository, backup, check, prune, restore, storage::Folder};
+use vault::{
+    Id, InitOptions, Repository, Snapshot, backup,
+    check::Data,
+    copy,
+    drill::{self, Verdict},
+    prune, restore,
+    storage::Folder,
+};
 
-const NAME: &str = "kills::killed_two_hundred_times_nothing_acknowledged_is_lost";
 const KILLS: u32 = 200;
-/// Of all kills; what is left of it decides how many there are on a slow machine.
-const LIMIT: Duration = Duration::from_secs(30);
-const AT_LEAST: u32 = 60;
-const CALM_ROUNDS: u32 = 4;
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const AT_LEAST: u32 = 40;
+const LIMIT: Duration = Duration::from_secs(10);
+const FILES: u32 = 12;
+const FILE_BYTES: usize = 60_000;
 
-fn seed() -> u64 {
-    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(rand::random);
-    println!("SEED={seed}");
-    seed
+#[test]
+fn while_it_backs_up() {
+    play("kills::while_it_backs_up", |work| {
+        let repository = open(&work.folder, "repository");
+        work.change(FILES, FILE_BYTES);
+        work.within(|| back_up_all(work, &repository));
+        tidy_up(work, &repository, "forgotten");
+    });
 }
 
-#[tokio::test]
-async fn killed_two_hundred_times_nothing_acknowledged_is_lost() {
+#[test]
+fn while_it_prunes() {
+    play("kills::while_it_prunes", |work| {
+        let repository = open(&work.folder, "repository");
+        work.change(FILES, FILE_BYTES);
+        back_up(work, &repository);
+        work.forget(&repository, "forgotten");
+        let run = |now_ms| prune::run(&repository, &prune::Options::new(origin(), now_ms));
+        // What is marked is deleted three days later.
+        work.within(|| run(work.now_ms).and_then(|_| run(work.now_ms + 3 * DAY_MS))).unwrap();
+    });
+}
+
+#[test]
+fn while_it_copies() {
+    play("kills::while_it_copies", |work| {
+        let (from, to) = (open(&work.folder, "repository"), open(&work.folder, "copy"));
+        work.change(FILES, FILE_BYTES);
+        let snapshots = vec![back_up(work, &from).id];
+        let read_back = work.dice.random_range(0..2) == 0;
+        let asked = copy::Request { snapshots, read_back, origin: origin() };
+        work.within(|| {
+            let report = copy::run(&from, &to, &asked, &quiet).unwrap();
+            work.note("copied", report.copies[0].to);
+        });
+        tidy_up(work, &from, "forgotten");
+        tidy_up(work, &to, "uncopied");
+    });
+}
+
+#[test]
+fn while_it_restores() {
+    play("kills::while_it_restores", |work| {
+        let repository = open(&work.folder, "repository");
+        work.change(FILES, FILE_BYTES);
+        let snapshot = back_up(work, &repository);
+        let (shop, target) = (work.folder.join("shop"), work.folder.join("back"));
+        let asked = restore::Request { snapshot, path: shop.clone(), target, origin: origin() };
+        let reader = repository.reader().unwrap();
+        // Over what lives before have left there.
+        let report = work.within(|| restore::run(&reader, &asked, &quiet).unwrap());
+        assert!(report.is_whole(), "{report:?}");
+        assert_same(&shop, &asked.target);
+        tidy_up(work, &repository, "forgotten");
+    });
+}
+
+#[test]
+fn while_it_tries_a_backup() {
+    play("kills::while_it_tries_a_backup", |work| {
+        let repository = open(&work.folder, "repository");
+        work.change(FILES, FILE_BYTES);
+        let snapshot = back_up_all(work, &repository);
+        let text =
+            "select id, placed_ms, total from orders where id > :after order by id limit :limit";
+        let asked = drill::Request {
+            live: Some(live(&work.folder)),
+            orders: Some(OrderQuery::new(text).unwrap()),
+            now_ms: work.now_ms,
+            ..drill_request(snapshot, work.folder.join("scratch/drill"))
+        };
+        let reader = repository.reader().unwrap();
+        let report = work.within(|| drill::run(&reader, &asked, &|_| {}).unwrap());
+        assert_eq!(report.verdict, Verdict::Good, "{:#?}", report.checks);
+        assert!(!asked.scratch.exists(), "the drill left its folder");
+        tidy_up(work, &repository, "forgotten");
+    });
+}
+
+fn play(name: &str, round: fn(&mut Work)) {
     if let Some(folder) = testkit::role() {
-        return tokio::task::spawn_blocking(move || work(Path::new(&folder))).await.unwrap();
+        return Work::run(&folder, round);
     }
-    let seed = seed();
-    let mut dice = SmallRng::seed_from_u64(seed);
-    let place = Place::new();
-    for number in 0..20 {
-        place.write(&format!("{number}/a"), noise(number, 100_000));
+    // Drills want more room than memory has in some places.
+    let (place, scratch) = (Place::new(), testkit::folder());
+    symlink(scratch.path(), place.path("scratch")).unwrap();
+    for number in 0..FILES {
+        let content = noise(number.into(), FILE_BYTES);
+        note(place.folder.path(), "contents", Id::of(&content));
+        place.write(&format!("{number}/a"), content);
     }
-    let folder = place.folder.path().to_owned();
-    let mut calm = start(&folder, dice.next_u64(), CALM_ROUNDS).await;
-    let begun = Instant::now();
-    assert!(calm.wait().await.unwrap().success(), "{}", said(&folder));
-    // Killed within its first two rounds, whatever this machine needs for one.
-    let most = begun.elapsed().as_micros() as u64 * 2 / u64::from(CALM_ROUNDS);
-    let begun = Instant::now();
-    let mut kills = 0;
-    while kills < KILLS && (begun.elapsed() < LIMIT || kills < AT_LEAST) {
-        let mut worker = start(&folder, dice.next_u64(), 1000).await;
-        let wait = Duration::from_micros(dice.random_range(0..most));
-        let ended = tokio::time::timeout(wait, worker.wait()).await;
-        assert!(ended.is_err(), "it ended by itself: {}", said(&folder));
-        worker.signal(Signal::Kill).unwrap();
-        worker.wait().await.unwrap();
-        kills += 1;
-        let folder = folder.clone();
-        let data = if kills % 20 == 0 { check::Data::All } else { check::Data::None };
-        tokio::task::spawn_blocking(move || assert_whole(&folder, data)).await.unwrap();
-    }
-    println!("{kills} kills in {:?}", begun.elapsed());
-    let acknowledged = assert_whole(&folder, check::Data::All);
-    assert!(acknowledged > 0, "nothing was ever acknowledged");
-    if let Some((is_well, said)) = restic(&place.path("repository"), &["check", "--read-data"]) {
-        assert!(is_well, "{said}");
+    let options = InitOptions { like: Some(place.repository.clone()), ..quick() };
+    let copy = Arc::new(Folder::new(place.path("copy")));
+    Repository::init(copy, &password(), &origin(), &options, NOW_MS).unwrap();
+    rusqlite::Connection::open(place.path("live.db")).unwrap().execute_batch(ORDERS).unwrap();
+    let live = fs::read(place.path("live.db")).unwrap();
+
+    let folder = place.folder.path();
+    let killing = Killing { name, folder, kills: KILLS, at_least: AT_LEAST, limit: LIMIT };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(killing.run(assert_whole));
+    assert!(!noted(folder, "acknowledged").is_empty(), "nothing was ever acknowledged");
+    assert!(fs::read(place.path("live.db")).unwrap() == live, "the shop's database was changed");
+    for repository in ["repository", "copy"] {
+        if let Some((is_well, said)) = restic(&place.path(repository), &["check", "--read-data"]) {
+            assert!(is_well, "{said}");
+        }
     }
 }
 
-/// A worker that has begun.
-async fn start(folder: &Path, seed: u64, rounds: u32) -> Process {
-    let ready = folder.join("ready");
-    fs::remove_file(&ready).ok();
-    let worker = testkit::this_test(NAME, folder.to_str().unwrap())
-        .env("WORK_SEED", seed.to_string())
-        .env("WORK_ROUNDS", rounds.to_string())
-        .output_to(folder.join("work.log"))
-        .start()
-        .unwrap();
-    testkit::wait_until("a worker", Duration::from_secs(60), async || fs::metadata(&ready)).await;
-    worker
+const ORDERS: &str = "create table orders (id integer primary key, placed_ms integer not null, \
+                      total integer not null); \
+                      insert into orders values (1, 1795348000000, 5), (2, 1795348100000, 6);";
+
+fn live(folder: &Path) -> DatabaseUrl {
+    let secret = format!("sqlite:{}", folder.join("live.db").display());
+    DatabaseUrl { kind: DatabaseKind::Sqlite, secret }
 }
 
-fn said(folder: &Path) -> String {
-    fs::read_to_string(folder.join("work.log")).unwrap_or_default()
+fn open(folder: &Path, name: &str) -> Repository {
+    Repository::open(Arc::new(Folder::new(folder.join(name))), &password()).unwrap()
 }
 
-fn open(folder: &Path) -> Repository {
-    Repository::open(Arc::new(Folder::new(folder.join("repository"))), &password()).unwrap()
+/// Backs the files up, and says so when it is done.
+fn back_up(work: &Work, repository: &Repository) -> Snapshot {
+    back_up_with(work, repository, Vec::new())
 }
 
-/// Everything that was acknowledged and not forgotten is there; how many.
-fn assert_whole(folder: &Path, data: check::Data) -> usize {
-    let repository = open(folder);
-    let report = check::run(&repository, data, &origin(), &quiet).unwrap();
-    assert!(report.is_clean(), "{:#?}", report.damage);
-    let read = |name: &str| -> BTreeSet<String> {
-        let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
-        text.lines().filter(|line| line.len() == 64).map(str::to_owned).collect()
+/// And the database as well.
+fn back_up_all(work: &Work, repository: &Repository) -> Snapshot {
+    let dump = dump::Dump::begin(&live(&work.folder), dump::Options::new(work.now_ms)).unwrap();
+    let stream = |file: dump::DumpFile| backup::Stream {
+        path: Path::new(drill::DATABASES).join("shop").join(file.name),
+        content: file.content,
+        is_whole: file.is_whole,
     };
-    let there: BTreeSet<String> =
-        repository.snapshots().unwrap().iter().map(|snapshot| snapshot.id.to_string()).collect();
-    let kept: Vec<String> = read("acknowledged").difference(&read("forgotten")).cloned().collect();
-    for id in &kept {
-        assert!(there.contains(id), "snapshot {id} was acknowledged and is gone");
+    back_up_with(work, repository, dump.into_files().into_iter().map(stream).collect())
+}
+
+fn back_up_with(work: &Work, repository: &Repository, streams: Vec<backup::Stream>) -> Snapshot {
+    let asked =
+        backup::Request { streams, now_ms: work.now_ms, ..request(vec![work.folder.join("shop")]) };
+    let snapshot = backup::run(repository, asked, &quiet).unwrap().snapshot;
+    work.note("acknowledged", snapshot.id);
+    snapshot
+}
+
+/// So that two hundred lives find no more than the first.
+fn tidy_up(work: &mut Work, repository: &Repository, noted: &str) {
+    work.forget(repository, noted);
+    if work.dice.random_range(0..4) == 0 {
+        prune::run(repository, &prune::Options::new(origin(), work.now_ms)).unwrap();
     }
-    kept.len()
 }
 
-fn note(folder: &Path, name: &str, id: vault::Id) {
-    let mut file = fs::File::options().create(true).append(true).open(folder.join(name)).unwrap();
-    writeln!(file, "{id}").unwrap();
+fn assert_whole(folder: &Path, data: Data) {
+    assert_kept(&open(folder, "repository"), folder, ("acknowledged", "forgotten"), data);
+    assert_kept(&open(folder, "copy"), folder, ("copied", "uncopied"), data);
+    assert_no_half_file(&folder.join("back"), &noted(folder, "contents"));
 }
 
-/// Backs up, forgets, prunes and restores until it is killed.
-fn work(folder: &Path) {
-    let seed = std::env::var("WORK_SEED").unwrap().parse().unwrap();
-    let mut dice = SmallRng::seed_from_u64(seed);
-    let rounds: u32 = std::env::var("WORK_ROUNDS").unwrap().parse().unwrap();
-    let repository = open(folder);
-    fs::write(folder.join("ready"), "").unwrap();
-    let shop = folder.join("shop");
-    // Each life is ten days later, so that graces end.
-    let mut now_ms = NOW_MS + i64::try_from(seed % 1000).unwrap() * 10 * DAY_MS;
-    for _ in 0..rounds {
-        now_ms += DAY_MS;
-        let file: PathBuf = shop.join(format!("{}/a", dice.random_range(0..20)));
-        fs::write(file, noise(dice.next_u64(), 100_000)).unwrap();
-        let asked = backup::Request { now_ms, ..request(vec![shop.clone()]) };
-        let snapshot = backup::run(&repository, asked, &quiet).unwrap().snapshot;
-        note(folder, "acknowledged", snapshot.id);
-        let snapshots = repository.snapshots().unwrap();
-        if snapshots.len() > 4 {
-            let oldest = snapshots[dice.random_range(0..snapshots.len() - 1)].id;
-            note(folder, "forgotten", oldest);
-            repository.remove_snapshots(&[oldest]).unwrap();
-        }
-        if dice.random_range(0..2) == 0 {
-            prune::run(&repository, &prune::Options::new(origin(), now_ms)).unwrap();
-        }
-        if dice.random_range(0..3) == 0 {
-            let asked = restore::Request {
-                snapshot,
-                path: shop.clone(),
-                target: folder.join("back"),
-                origin: origin(),
-            };
-            let report = restore::run(&repository.reader().unwrap(), &asked, &quiet).unwrap();
-            assert!(report.is_whole(), "{report:?}");
-        }
+/// Whatever stands under a file's own name in a restore is what was in some backup.
+fn assert_no_half_file(back: &Path, contents: &std::collections::BTreeSet<String>) {
+    let files: Vec<PathBuf> = (0..FILES).map(|number| back.join(format!("{number}/a"))).collect();
+    for file in files.into_iter().filter(|file| file.exists()) {
+        let id = Id::of(&fs::read(&file).unwrap()).to_string();
+        assert!(contents.contains(&id), "{} is half", file.display());
     }
 }

@@ -9,8 +9,11 @@ use std::{
 };
 use tempfile::TempDir;
 use vault::{
-    InitOptions, Origin, Repository, Snapshot, VaultError, backup, check, progress::Progress,
-    restore, storage::Folder,
+    InitOptions, Origin, Repository, Snapshot, VaultError, backup, check,
+    drill::{self, Objective},
+    progress::Progress,
+    restore,
+    storage::Folder,
 };
 
 /// 2026-11-22 12:00 UTC.
@@ -103,6 +106,21 @@ pub(crate) fn request(paths: Vec<PathBuf>) -> backup::Request {
         streams: Vec::new(),
         excludes: Vec::new(),
         tags: Vec::new(),
+        origin: origin(),
+        now_ms: NOW_MS,
+    }
+}
+
+/// Of a snapshot without a shop beside it, held against what nobody misses.
+pub(crate) fn drill_request(snapshot: Snapshot, scratch: PathBuf) -> drill::Request {
+    drill::Request {
+        snapshot,
+        scratch,
+        live: None,
+        orders: None,
+        graph: None,
+        boot: None,
+        objective: Objective { back_within_ms: 600_000, lose_at_most_ms: 600_000 },
         origin: origin(),
         now_ms: NOW_MS,
     }
