@@ -12,6 +12,7 @@ mod oscar;
 mod play;
 mod ports;
 mod revival;
+mod second;
 mod storewarden;
 mod vendure;
 
@@ -122,6 +123,8 @@ pub struct Stage {
     // In this order: what is dropped first depends on what is dropped later.
     customers: Customers,
     tending: Mutex<JoinSet<()>>,
+    /// A shop beside this one, from a backup.
+    second: tokio::sync::Mutex<Option<Instance>>,
     storewarden: Option<Storewarden>,
     instances: Arc<[Instance]>,
     play: Play,
@@ -150,7 +153,8 @@ impl Stage {
                             Kind::Sample => backup::boot(&options.demo, &directory),
                             _ => String::new(),
                         };
-                        let settings = format!("{}{boot}", options.backup_settings);
+                        let account = play.restore_as();
+                        let settings = format!("{}{account}{boot}", options.backup_settings);
                         backup::prepare(&directory, play.files(), &settings)?
                     }
                     false => String::new(),
@@ -189,6 +193,7 @@ impl Stage {
         Ok(Self {
             customers,
             tending: Mutex::new(tending),
+            second: tokio::sync::Mutex::new(None),
             storewarden,
             instances,
             play,
@@ -211,6 +216,28 @@ impl Stage {
             None => backup::media(&self.directory),
         };
         (media, backup::restored(&self.directory))
+    }
+
+    /// The folder and the name of the database that the whole shop is restored to, for the time that
+    /// tells them apart.
+    #[must_use]
+    pub fn beside(&self, at_ms: i64) -> (PathBuf, String) {
+        let name = format!("{SHOP}_again_{at_ms}");
+        (self.directory.join(&name), self.play.name_beside(&self.directory, &name))
+    }
+
+    /// Starts a second sample shop from what was restored whole; one from before ends. Its address.
+    ///
+    /// # Errors
+    /// When it does not start from what is there.
+    pub async fn start_second(&self, restored: &Path, database: &str) -> Result<SocketAddr> {
+        let mut second = self.second.lock().await;
+        *second = None;
+        let wanted = (restored, database);
+        let shop = second::begin(&self.play, &self.demo, &self.directory, wanted).await?;
+        let address = shop.address();
+        *second = Some(shop);
+        Ok(address)
     }
 
     /// Turns one bit of the backups around.
@@ -340,6 +367,8 @@ impl Stage {
         let mut tending =
             std::mem::take(&mut *self.tending.lock().unwrap_or_else(PoisonError::into_inner));
         tending.shutdown().await;
+        // Its keeper would outlive the folder.
+        *self.second.lock().await = None;
         let mut first_error = Ok(());
         if let Some(storewarden) = &self.storewarden {
             first_error = first_error.and(storewarden.stop().await);

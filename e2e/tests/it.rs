@@ -24,6 +24,8 @@ mod renewal;
 #[cfg(test)]
 mod report;
 #[cfg(test)]
+mod restores;
+#[cfg(test)]
 mod shopper;
 #[cfg(test)]
 mod trade;

@@ -154,6 +154,8 @@ pub enum Wished {
     DrillBackup { shop: ShopId, snapshot: String },
     /// What lies at a path of a backup, in a folder of this machine.
     RestoreBackup { shop: ShopId, wanted: Restore },
+    /// The database of a backup, beside the shop's own or in its place.
+    RestoreDatabase { shop: ShopId, wanted: RestoreDatabase },
     /// Our own old records removed.
     CleanUp,
 }
@@ -168,6 +170,27 @@ pub struct Restore {
     /// A whole path of a folder.
     pub target: String,
     /// The place of the repository to take it from; `None`: the first that has it.
+    pub from: Option<String>,
+    /// The database as well, beside the shop's own.
+    pub whole: bool,
+    /// What the restored database is called; `None`: by date.
+    pub name: Option<String>,
+}
+
+/// Which database is to be restored, and as what.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RestoreDatabase {
+    /// As in a [`Restore`].
+    pub snapshot: String,
+    /// What it is called in the backup; `None`: the first that is in it.
+    pub database: Option<String>,
+    /// Only the rows of these tables; none: of all.
+    pub tables: Vec<String>,
+    /// What the new one is called, of SQLite its whole path; `None`: by date.
+    pub name: Option<String>,
+    /// Whether it takes the place of the shop's own.
+    pub in_place: bool,
+    /// As in a [`Restore`].
     pub from: Option<String>,
 }
 

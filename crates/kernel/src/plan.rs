@@ -122,7 +122,7 @@ pub enum OnFailure {
 pub struct PlanKind(Arc<str>);
 
 /// Every sort of plan that there is, for whoever names some in a configuration.
-pub const PLAN_KINDS: [&str; 11] = [
+pub const PLAN_KINDS: [&str; 12] = [
     "apply_configuration",
     "back_up",
     "clean_up",
@@ -131,6 +131,7 @@ pub const PLAN_KINDS: [&str; 11] = [
     "renew_certificate",
     "restart_instance",
     "restore_backup",
+    "restore_database",
     "rolling_redeploy",
     "rolling_restart",
     "verify_backup",

@@ -101,6 +101,9 @@ pub fn sentence(act: &Act, zone: &TimeZone) -> String {
         | Act::ForgetSnapshots { .. }
         | Act::CheckRepository { .. }
         | Act::RestoreFiles { .. }
+        | Act::RestoreDatabase { .. }
+        | Act::DropRestored { .. }
+        | Act::SwapDatabase { .. }
         | Act::DrillBackup { .. } => of_backup(act),
     }
 }
@@ -122,6 +125,26 @@ fn of_backup(act: &Act) -> String {
         Act::RestoreFiles { at, snapshot, path, target, .. } => {
             let short = snapshot.get(..8).unwrap_or(snapshot);
             format!("restore {path} of the backup {short} at {at} into {target}")
+        }
+        Act::RestoreDatabase { at, snapshot, tables, name, .. } => {
+            let short = snapshot.get(..8).unwrap_or(snapshot);
+            let what = if tables.is_empty() {
+                "the database".to_owned()
+            } else {
+                format!("{} of the database", tables.join(", "))
+            };
+            format!(
+                "restore {what} of the backup {short} at {at} as {name}, and hold every row against it"
+            )
+        }
+        Act::DropRestored { name, .. } => format!("remove {name} again"),
+        Act::SwapDatabase { shop, with, aside, kind } => {
+            let noticed = match kind.as_str() {
+                "postgres" => "; its sessions end, and the shop opens others",
+                "mysql" => "; who asks meanwhile waits a moment",
+                _ => "; no instance may have it open",
+            };
+            format!("put {with} in the place of the database of {shop}, then {aside}{noticed}")
         }
         Act::DrillBackup { at, snapshot, scratch, .. } => {
             let short = snapshot.get(..8).unwrap_or(snapshot);
@@ -149,6 +172,7 @@ pub fn title(kind: &PlanKind, shop: Option<&ShopId>, params: &Params) -> String 
         "back_up" => shop.map_or_else(|| "Back up".to_owned(), |shop| format!("Back up {shop}")),
         "verify_backup" => format!("Read the backups{of} again"),
         "drill_backup" => format!("Try the newest backup{of} by restoring it"),
+        "restore_database" => format!("Restore the database{of} as {}", says("name")),
         "restore_backup" => format!("Restore {}{of} from a backup", says("path")),
         other => {
             let mut words = other.replace('_', " ");
@@ -224,6 +248,17 @@ pub fn condition(condition: &Condition) -> String {
             says("free_bytes"),
             says("bytes")
         ),
+        "restore_account_may" if has("lacking") => format!(
+            "the account {} may make databases, but it lacks {}: name one that may in `restore_as` of \
+             the shop's backup",
+            says("account"),
+            says("lacking")
+        ),
+        "restore_account_may" if has("error") => {
+            format!("the account that restores may make databases: {}", says("error"))
+        }
+        "restore_account_may" => format!("the account {} may make databases", says("account")),
+        "name_is_free" => format!("there is nothing called {} yet", says("name")),
         "old_data_counted" if has("bytes") => {
             format!("it is known how much that is: {}, {} bytes", says("count"), says("bytes"))
         }

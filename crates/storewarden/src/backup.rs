@@ -94,7 +94,7 @@ pub(crate) enum BackupCommand {
         #[command(flatten)]
         json: Json,
     },
-    /// Bring back what a backup holds: all of it, a folder, a file
+    /// Bring back what a backup holds: all of it, a folder, a file, the database
     Restore {
         #[command(flatten)]
         shop: OneShop,
@@ -105,8 +105,25 @@ pub(crate) enum BackupCommand {
         #[arg(long, value_name = "PATH", default_value = "/")]
         path: String,
         /// The folder that it goes to, whole; what lies there under other names stays
-        #[arg(long, value_name = "DIR")]
-        to: String,
+        #[arg(long, value_name = "DIR", required_unless_present = "database")]
+        to: Option<String>,
+        /// Files and database: the files go into the folder, the database beside the shop's own
+        #[arg(long, requires = "to", conflicts_with_all = ["database", "path"])]
+        whole: bool,
+        /// The database, by its name in the backup where there are several; every row is held against
+        /// the backup
+        #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+        #[arg(conflicts_with_all = ["to", "path"])]
+        database: Option<String>,
+        /// Only the rows of this table; can be repeated
+        #[arg(long = "table", value_name = "TABLE", requires = "database")]
+        tables: Vec<String>,
+        /// What the restored database is called, of SQLite its whole path; by date unless told
+        #[arg(long = "as", value_name = "NAME")]
+        name: Option<String>,
+        /// In the place of the shop's own, which is kept under another name
+        #[arg(long, requires = "database", conflicts_with = "tables")]
+        in_place: bool,
         /// Take it from this repository, as the configuration names it
         #[arg(long, value_name = "PLACE")]
         from: Option<String>,
@@ -148,12 +165,31 @@ pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
         BackupCommand::Sheet { shop, state, json } => {
             sheet(&state.directory, &shop.find(&state.directory)?, json.json)
         }
-        BackupCommand::Restore { shop, snapshot, path, to, from, options } => {
+        BackupCommand::Restore {
+            shop,
+            snapshot,
+            path,
+            to,
+            whole,
+            database,
+            tables,
+            name,
+            in_place,
+            from,
+            options,
+        } => {
             let shop = shop.find(&options.state.directory)?;
-            let wish = json!({
-                "kind": "restore_backup", "shop": shop, "snapshot": snapshot, "path": path,
-                "target": to, "from": from,
-            });
+            let wish = match database {
+                Some(database) => json!({
+                    "kind": "restore_database", "shop": shop, "snapshot": snapshot,
+                    "database": (!database.is_empty()).then_some(database), "tables": tables, "name": name, "in_place": in_place,
+                    "from": from,
+                }),
+                None => json!({
+                    "kind": if whole { "restore_whole" } else { "restore_backup" }, "shop": shop,
+                    "snapshot": snapshot, "path": path, "target": to, "from": from, "name": name,
+                }),
+            };
             runs::change(&options.state.directory, &wish, &options)
         }
     }

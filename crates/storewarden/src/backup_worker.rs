@@ -3,6 +3,7 @@
 //! What it is to do comes by the socket that is its standard input, and what it says goes back the
 //! same way. It ends as soon as nobody listens any more.
 
+mod databases;
 mod drills;
 mod emptied;
 mod job;
@@ -12,6 +13,7 @@ mod streams;
 mod trouble;
 mod work;
 
+pub(crate) use self::databases::{Deed, Found, Restoring};
 pub(crate) use drills::{Boot, Drill};
 pub(crate) use job::{
     Database, Done, Event, Job, Keep, Limits, Listing, Place, Pruned, Records, Sources, Trouble,

@@ -12,6 +12,7 @@ mod chunker;
 pub mod copy;
 mod crypto;
 pub mod drill;
+mod dump_files;
 mod error;
 pub mod extend;
 pub mod forget;
@@ -30,6 +31,7 @@ pub mod storage;
 mod tree;
 mod walk;
 
+pub use dump_files::DumpFiles;
 pub use error::VaultError;
 pub use id::Id;
 pub use reader::Reader;

@@ -142,6 +142,16 @@ impl Reader {
         Ok(length)
     }
 
+    /// A piece of a file, whole.
+    pub(crate) fn piece(&self, id: &Id) -> Result<Vec<u8>, VaultError> {
+        self.blob(BlobKind::Data, id, &mut Codec::new(false))
+    }
+
+    /// How long a piece of a file is.
+    pub(crate) fn length(&self, id: &Id) -> Result<u64, VaultError> {
+        self.index.place(BlobKind::Data, id).map(|place| place.raw_length().into())
+    }
+
     pub(crate) fn blob(
         &self,
         kind: BlobKind,

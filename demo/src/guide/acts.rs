@@ -12,6 +12,8 @@ enum Fits {
     SampleShop,
     /// Is something that Storewarden lives through.
     WithStorewarden,
+    /// Both.
+    SampleWithStorewarden,
 }
 
 /// One thing to try.
@@ -36,6 +38,7 @@ impl Act {
             Fits::Every => true,
             Fits::SampleShop => kind == Kind::Sample,
             Fits::WithStorewarden => has_storewarden,
+            Fits::SampleWithStorewarden => kind == Kind::Sample && has_storewarden,
         }
     }
 }
@@ -50,7 +53,7 @@ const fn act(
     Act { id, title, what, look_at, button, undo: None, undo_button: None, fits: Fits::Every }
 }
 
-pub(super) const ACTS: [Act; 14] = [
+pub(super) const ACTS: [Act; 15] = [
     Act {
         undo: Some("start-instance"),
         undo_button: Some("Start it now"),
@@ -114,6 +117,16 @@ pub(super) const ACTS: [Act; 14] = [
             "Backs the shop up, its database as of one moment and its pictures, and restores the pictures into a folder beside the live ones.",
             "Backups: the newest is of now; look into it down to a single picture. Changes: both runs, with bytes, rate and time left. The button Recovery sheet there makes the one page that opens the backups when this machine is gone.",
             "Back up and restore",
+        )
+    },
+    Act {
+        fits: Fits::SampleWithStorewarden,
+        ..act(
+            "restore-beside",
+            "Restore the whole shop beside the live one",
+            "Restores the newest backup whole: its files into a folder, its database into a new one beside the live one, every row held against the backup. Then a second shop is started from them, on a port of its own.",
+            "Changes: the run, with rate and time left. What happened, below, says where the second shop is: open it, its orders are those of the backup. The first one sells on, and the orders a minute on this page do not notice.",
+            "Restore it all",
         )
     },
     Act {

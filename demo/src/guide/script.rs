@@ -56,6 +56,9 @@ pub(super) async fn perform(
         "take-backup" => {
             return begin(prompter, "take-backup", "The shop is being backed up");
         }
+        "restore-beside" => {
+            return begin(prompter, "restore-beside", "The shop is being restored beside itself");
+        }
         "damage-backup" => {
             return begin(prompter, "damage-backup", "A bit of the backups was turned around");
         }
@@ -142,6 +145,7 @@ fn begin(prompter: &Arc<Prompter>, act: &'static str, said: &str) -> Result<Stri
             "redeploy" => redeploy(&owned, false).await,
             "redeploy-and-die" => redeploy(&owned, true).await,
             "take-backup" => back_up_and_restore(&owned).await,
+            "restore-beside" => restore_beside(&owned).await,
             "damage-backup" => damage_backup(&owned).await,
             _ => stop_both(&owned).await,
         };
@@ -163,6 +167,26 @@ async fn back_up_and_restore(prompter: &Prompter) -> Result<()> {
     let run = storewarden.begin_restore(&pictures, &restored).await?;
     storewarden.run_reaches(&run, is_done).await?;
     prompter.say(&format!("The pictures are in {} as well", restored.display()));
+    Ok(())
+}
+
+/// Restores files and database beside the live shop, and starts a second one from them.
+async fn restore_beside(prompter: &Prompter) -> Result<()> {
+    let (stage, storewarden) = (&prompter.stage, storewarden(&prompter.stage)?);
+    let (folder, database) = stage.beside(jiff::Timestamp::now().as_second());
+    let run = storewarden.begin_restore_whole(&folder, &database).await?;
+    prompter.say(&format!("Run {run} restores it: see Changes"));
+    let is_over =
+        |run: &Value| !matches!(run["state"].as_str(), Some("waiting" | "running" | "undoing"));
+    let last = storewarden.run_reaches(&run, is_over).await?;
+    if last["state"] != "done" {
+        bail!("run {run} is {}: take a backup first, and see Changes", last["state"]);
+    }
+    let address = stage.start_second(&folder, &database).await?;
+    prompter.say(&format!(
+        "A second shop sells at http://{address}, from the backup: its orders are those of then, and \
+         what you buy there stays there"
+    ));
     Ok(())
 }
 

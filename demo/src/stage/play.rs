@@ -186,6 +186,33 @@ impl Play {
         instances.collect()
     }
 
+    /// The address of another database beside the shop's own; of SQLite its name is its path.
+    pub(super) fn url_of(&self, name: &str) -> String {
+        match self.engine {
+            Engine::Sqlite => format!("sqlite:{name}"),
+            Engine::Server(_) => {
+                self.url.replace(&format!("/{}", database::DATABASE), &format!("/{name}"))
+            }
+        }
+    }
+
+    /// What another database beside the shop's own is called.
+    pub(super) fn name_beside(&self, directory: &Path, name: &str) -> String {
+        match self.engine {
+            Engine::Sqlite => directory.join(format!("{name}.db")).display().to_string(),
+            Engine::Server(_) => name.to_owned(),
+        }
+    }
+
+    /// Who may make databases, as a key of the shop's backup; SQLite needs nobody.
+    pub(super) fn restore_as(&self) -> String {
+        let url = self.url.split('?').next().unwrap_or_default();
+        match self.engine {
+            Engine::Sqlite => String::new(),
+            Engine::Server(_) => format!(", restore_as = {url:?}"),
+        }
+    }
+
     /// Starts the instances and what runs beside them.
     pub(super) async fn start(&self, instances: &[Instance]) -> Result<()> {
         if !matches!(self.software, Software::Sample) {

@@ -270,6 +270,18 @@ impl Storewarden {
         .await
     }
 
+    /// Begins to restore the newest backup whole: files into a folder, the database beside the shop's
+    /// own under this name; the run's id.
+    ///
+    /// # Errors
+    /// As [`Storewarden::begin_redeploy`].
+    pub async fn begin_restore_whole(&self, target: &Path, name: &str) -> Result<String> {
+        self.begin(&json!({
+            "kind": "restore_whole", "shop": SHOP, "target": target, "name": name,
+        }))
+        .await
+    }
+
     /// Begins to read every byte of the backups again; the run's id.
     ///
     /// # Errors

@@ -4943,22 +4943,29 @@ export interface components {
         WishBody: {
             /** @description Every byte of the backups, not a share of them. */
             all?: boolean;
+            /** @description Which database of the backup; the first in it unless told. */
+            database?: string | null;
             /** @description Files of the configuration that are to say something else. */
             files?: components["schemas"]["FileBody"][];
             /** @description Also when nobody else is there to serve meanwhile. */
             forced?: boolean;
             /** @description The place of the repository that it is taken from; the first that has it unless told. */
             from?: string | null;
+            /** @description Whether it takes the place of the shop's own, which is kept under another name. */
+            in_place?: boolean;
             instance?: string | null;
             /**
              * @description `restart_instance` (`shop`, `instance`, `forced`), `rolling_restart` (`shop`),
              *     `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
              *     (`text`; without it what stands in the file), `renew_certificate` (`shop`), `front` (`shop`),
              *     `back_up` (`shop`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`),
-             *     `restore_backup` (`shop`, `snapshot`,
-             *     `path`, `target`, `from`) or `clean_up`.
+             *     `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
+             *     `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
+             *     `tables`, `name`, `in_place`, `from`) or `clean_up`.
              */
             kind: string;
+            /** @description What the restored database is called; by date unless told. */
+            name?: string | null;
             /** @description What of it, from the root; all of it unless told. */
             path?: string | null;
             /** @description What to deploy. */
@@ -4966,6 +4973,8 @@ export interface components {
             shop?: string | null;
             /** @description The backup to restore from: its id, or how it begins; the newest unless told. */
             snapshot?: string | null;
+            /** @description Only the rows of these tables of it. */
+            tables?: string[];
             /** @description The folder that it goes to, from the root. */
             target?: string | null;
             /** @description The whole new configuration, as it is told: the file, and behind it what it includes. */

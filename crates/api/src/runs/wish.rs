@@ -1,6 +1,6 @@
 //! What somebody asks a plan for, in words of the API, and what it takes to ask for it.
 
-use crate::{ApiError, ApiState, Restore, Wished, caller::Caller, names};
+use crate::{ApiError, ApiState, Restore, RestoreDatabase, Wished, caller::Caller, names};
 use kernel::{InstanceName, Permission, ShopId, WindowName, config::Bundle, plan::Reason};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -17,8 +17,9 @@ pub(crate) struct WishBody {
     /// `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
     /// (`text`; without it what stands in the file), `renew_certificate` (`shop`), `front` (`shop`),
     /// `back_up` (`shop`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`),
-    /// `restore_backup` (`shop`, `snapshot`,
-    /// `path`, `target`, `from`) or `clean_up`.
+    /// `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
+    /// `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
+    /// `tables`, `name`, `in_place`, `from`) or `clean_up`.
     kind: String,
     #[serde(default)]
     shop: Option<String>,
@@ -51,6 +52,18 @@ pub(crate) struct WishBody {
     /// The place of the repository that it is taken from; the first that has it unless told.
     #[serde(default)]
     from: Option<String>,
+    /// Which database of the backup; the first in it unless told.
+    #[serde(default)]
+    database: Option<String>,
+    /// Only the rows of these tables of it.
+    #[serde(default)]
+    tables: Vec<String>,
+    /// What the restored database is called; by date unless told.
+    #[serde(default)]
+    name: Option<String>,
+    /// Whether it takes the place of the shop's own, which is kept under another name.
+    #[serde(default)]
+    in_place: bool,
     /// The window to wait for; `now`: none, whatever the configuration says. Without it, as its rules
     /// say.
     #[serde(default)]
@@ -88,12 +101,31 @@ impl WishBody {
         }
     }
 
-    pub(crate) fn understand(self) -> Result<Wished, ApiError> {
-        let missing = |field: &'static str| ApiError::NoPlan {
-            message: format!("`{field}` is missing"),
-            details: Vec::new(),
-            reason: Some(Reason::new("field_missing", [("field", field.into())])),
+    fn restore(&self, shop: ShopId) -> Result<Wished, ApiError> {
+        let snapshot = self.snapshot.clone().unwrap_or_else(|| "latest".to_owned());
+        if self.kind == "restore_database" {
+            let wanted = RestoreDatabase {
+                snapshot,
+                database: self.database.clone(),
+                tables: self.tables.clone(),
+                name: self.name.clone(),
+                in_place: self.in_place,
+                from: self.from.clone(),
+            };
+            return Ok(Wished::RestoreDatabase { shop, wanted });
+        }
+        let wanted = Restore {
+            snapshot,
+            path: self.path.clone().unwrap_or_else(|| "/".to_owned()),
+            target: self.target.clone().ok_or_else(|| missing("target"))?,
+            from: self.from.clone(),
+            whole: self.kind == "restore_whole",
+            name: self.name.clone(),
         };
+        Ok(Wished::RestoreBackup { shop, wanted })
+    }
+
+    pub(crate) fn understand(self) -> Result<Wished, ApiError> {
         let shop = || -> Result<ShopId, ApiError> {
             let text = self.shop.clone().ok_or_else(|| missing("shop"))?;
             text.parse().map_err(|_| ApiError::NotFound { what: "shop", name: text })
@@ -120,19 +152,18 @@ impl WishBody {
                 let snapshot = self.snapshot.clone().unwrap_or_else(|| "latest".to_owned());
                 Ok(Wished::DrillBackup { shop: shop()?, snapshot })
             }
-            "restore_backup" => {
-                let target = self.target.clone().ok_or_else(|| missing("target"))?;
-                let wanted = Restore {
-                    snapshot: self.snapshot.clone().unwrap_or_else(|| "latest".to_owned()),
-                    path: self.path.clone().unwrap_or_else(|| "/".to_owned()),
-                    target,
-                    from: self.from.clone(),
-                };
-                Ok(Wished::RestoreBackup { shop: shop()?, wanted })
-            }
+            "restore_backup" | "restore_whole" | "restore_database" => self.restore(shop()?),
             "clean_up" => Ok(Wished::CleanUp),
             _ => Err(ApiError::NotFound { what: "kind of plan", name: self.kind }),
         }
+    }
+}
+
+fn missing(field: &'static str) -> ApiError {
+    ApiError::NoPlan {
+        message: format!("`{field}` is missing"),
+        details: Vec::new(),
+        reason: Some(Reason::new("field_missing", [("field", field.into())])),
     }
 }
 
@@ -157,6 +188,7 @@ pub(crate) fn names_what_is_there(
         | Wished::VerifyBackup { shop, .. }
         | Wished::DrillBackup { shop, .. }
         | Wished::RestoreBackup { shop, .. }
+        | Wished::RestoreDatabase { shop, .. }
         | Wished::RenewCertificate { shop } => names::shop(state, caller, shop),
         Wished::ApplyConfiguration { .. } | Wished::TakeOverFile | Wished::CleanUp => Ok(()),
     }
@@ -194,7 +226,7 @@ pub(crate) fn allowed(wish: &Wished, caller: &Caller) -> Result<(), ApiError> {
         | Wished::VerifyBackup { shop, .. }
         | Wished::DrillBackup { shop, .. } => caller.may(Permission::Approve, shop),
         // It writes wherever somebody says, as whom we run as.
-        Wished::RestoreBackup { shop, .. } => {
+        Wished::RestoreBackup { shop, .. } | Wished::RestoreDatabase { shop, .. } => {
             caller.may(Permission::See, shop)?;
             caller.may_everywhere(Permission::Approve)
         }

@@ -1,6 +1,6 @@
 //! What of a shop is backed up, when, to where, and how long it is kept.
 
-use super::{S3Settings, Secret};
+use super::{DatabaseUrl, S3Settings, Secret};
 use std::{fmt, path::PathBuf};
 
 /// `[shop.ID.backup]`.
@@ -18,6 +18,9 @@ pub struct BackupSettings {
     pub exclude: Vec<String>,
     /// Whether the shop's database is in it, where it has one.
     pub database: bool,
+    /// The same database by an account that may make others beside it, for restores alone; `None`: by
+    /// the account that reads it.
+    pub restore_as: Option<DatabaseUrl>,
     pub limits: BackupLimits,
     /// The newest whole backup must not be older.
     pub lose_at_most_ms: u64,
@@ -29,9 +32,6 @@ pub struct BackupSettings {
     pub drill_every_ms: u64,
     /// The folder in which that is done; needs room for everything twice.
     pub drill_in: PathBuf,
-}
-
-/// A place that holds a repository.
     /// How the shop is started then, from what was restored; `None`: nobody said.
     pub boot: Option<BootSettings>,
 }
@@ -70,6 +70,9 @@ pub struct BootSettings {
     pub body: Option<String>,
     /// It must have answered well by then.
     pub within_ms: u64,
+}
+
+/// A place that holds a repository.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RepositorySettings {
     Folder(PathBuf),

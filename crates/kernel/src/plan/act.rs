@@ -163,6 +163,36 @@ pub enum Act {
         /// A whole path. What lies there under other names stays.
         target: String,
     },
+    /// A database of a snapshot is there again, beside the shop's own, and every row of it was held
+    /// against the backup.
+    RestoreDatabase {
+        shop: ShopId,
+        at: String,
+        /// Its whole id.
+        snapshot: String,
+        /// What the database is called in the snapshot.
+        database: String,
+        /// Only the rows of these; none: of all.
+        tables: Vec<String>,
+        /// What the new one is called; of SQLite the whole path of its file.
+        name: String,
+        /// Stands in the new one: by it a run finds its own again, and takes no other away.
+        mark: String,
+    },
+    /// A restored database is gone again.
+    DropRestored {
+        shop: ShopId,
+        name: String,
+        mark: String,
+    },
+    /// A restored database is in the place of the shop's own, which has another name from then on.
+    SwapDatabase {
+        shop: ShopId,
+        with: String,
+        aside: String,
+        /// `postgres`, `mysql` or `sqlite`: what those who use it notice.
+        kind: String,
+    },
     /// A snapshot was tried by restoring it, databases and all, into a folder of its own that is gone
     /// afterwards; what was found is kept.
     DrillBackup {
@@ -254,6 +284,10 @@ pub enum Subject {
     Repository {
         place: String,
     },
+    /// The database of a shop, and what is restored beside it.
+    Database {
+        shop: ShopId,
+    },
     /// A folder of this machine that something is restored into.
     Folder {
         path: String,
@@ -305,6 +339,9 @@ impl Act {
             Self::ForgetSnapshots { .. } => "forget_snapshots",
             Self::CheckRepository { .. } => "check_repository",
             Self::RestoreFiles { .. } => "restore_files",
+            Self::RestoreDatabase { .. } => "restore_database",
+            Self::DropRestored { .. } => "drop_restored",
+            Self::SwapDatabase { .. } => "swap_database",
             Self::DrillBackup { .. } => "drill_backup",
             Self::RemoveOldData { .. } => "remove_old_data",
         }
@@ -401,6 +438,18 @@ impl Act {
                 let more = [text("snapshot", snapshot), text("target", target)];
                 place.into_iter().chain(more).collect()
             }
+            Self::RestoreDatabase { shop, at, snapshot, tables, name, .. } => {
+                let place = [text("shop", shop.as_str()), text("at", at), text("name", name)];
+                let only = (!tables.is_empty()).then(|| text("tables", &tables.join(", ")));
+                place.into_iter().chain([text("snapshot", snapshot)]).chain(only).collect()
+            }
+            Self::DropRestored { shop, name, .. } => {
+                Params::from([text("shop", shop.as_str()), text("name", name)])
+            }
+            Self::SwapDatabase { shop, with, aside, kind } => {
+                let names = [text("with", with), text("aside", aside), text("kind", kind)];
+                [text("shop", shop.as_str())].into_iter().chain(names).collect()
+            }
             Self::DrillBackup { shop, at, snapshot, scratch } => {
                 let place = [text("shop", shop.as_str()), text("at", at)];
                 let more = [text("snapshot", snapshot), text("scratch", scratch)];
@@ -437,6 +486,9 @@ impl Act {
             | Self::ForgetSnapshots { .. }
             | Self::CheckRepository { .. }
             | Self::RestoreFiles { .. }
+            | Self::RestoreDatabase { .. }
+            | Self::DropRestored { .. }
+            | Self::SwapDatabase { .. }
             | Self::DrillBackup { .. }
             | Self::RemoveOldData { .. } => None,
         }
@@ -462,6 +514,9 @@ impl Act {
             | Self::ForgetSnapshots { .. }
             | Self::CheckRepository { .. }
             | Self::RestoreFiles { .. }
+            | Self::RestoreDatabase { .. }
+            | Self::DropRestored { .. }
+            | Self::SwapDatabase { .. }
             | Self::DrillBackup { .. } => Area::Backups,
             _ => Area::Instances,
         }
@@ -484,6 +539,11 @@ impl Act {
                 vec![exclusive(Subject::Repository { place: place.clone() })]
             }
             Self::CheckRepository { .. } => Vec::new(),
+            Self::RestoreDatabase { shop, .. }
+            | Self::DropRestored { shop, .. }
+            | Self::SwapDatabase { shop, .. } => {
+                vec![exclusive(Subject::Database { shop: shop.clone() })]
+            }
             Self::RestoreFiles { target: path, .. } | Self::DrillBackup { scratch: path, .. } => {
                 vec![exclusive(Subject::Folder { path: path.clone() })]
             }

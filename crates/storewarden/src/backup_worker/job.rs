@@ -1,7 +1,10 @@
 //! What a worker is told, and what it says: one line of JSON each. Secrets travel here and nowhere
 //! else.
 
-use super::{Drill, Notes};
+use super::{
+    Drill, Notes,
+    databases::{Found, Restoring},
+};
 use ::watch::backups::{SnapshotFolder, SnapshotRow};
 use kernel::{
     Params, ShopId, Value,
@@ -95,6 +98,7 @@ pub(crate) enum Work {
         target: PathBuf,
     },
     Drill(Drill),
+    Database(Restoring),
     /// Another password for the repository.
     AddKey {
         phrase: String,
@@ -183,6 +187,21 @@ pub(crate) enum Done {
         kept_files: u64,
     },
     Drilled(Box<Report>),
+    /// What is there, and what the account lacks.
+    DatabaseFound {
+        found: Found,
+        lacking: Vec<String>,
+        account: String,
+    },
+    DatabaseRestored {
+        tables: u64,
+        rows: u64,
+        bytes: u64,
+    },
+    /// Whether the one is in the place of the other, or gone.
+    DatabaseSwapped {
+        is_done: bool,
+    },
     KeyAdded {
         key: String,
         repository: String,
@@ -295,6 +314,7 @@ impl Work {
             Self::Check { .. } => "check",
             Self::Restore { .. } => "restore",
             Self::Drill { .. } => "drill",
+            Self::Database(_) => "database",
             Self::AddKey { .. } => "add_key",
         }
     }

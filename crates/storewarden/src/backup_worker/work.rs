@@ -1,7 +1,8 @@
 //! The things that a worker does with a repository.
 
 use super::{
-    Done, Event, Job, Keep, Listing, Place, Pruned, Sources, Trouble, Voice, Work, drills, emptied,
+    Done, Event, Job, Keep, Listing, Place, Pruned, Sources, Trouble, Voice, Work, databases,
+    drills, emptied,
     job::To,
     place::COST_OF_RANDOM,
     records::{self, RECORDS},
@@ -47,6 +48,7 @@ pub(super) fn run(job: &Job, voice: &Voice) -> Result<Done, Box<Trouble>> {
             restore_files(job, wanted, voice)
         }
         Work::Drill(wanted) => drills::run(job, wanted, voice),
+        Work::Database(wanted) => databases::run(job, wanted, voice),
         Work::AddKey { phrase } => add_key(job, phrase),
     }
 }

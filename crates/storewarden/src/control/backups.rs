@@ -5,6 +5,7 @@
 //! concluded from what runs say.
 
 mod book;
+pub(super) mod databases;
 pub(super) mod drills;
 mod performer;
 pub(super) mod plans;

@@ -175,6 +175,10 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
             let known = backups.expect("invariant: given to whoever wishes");
             backups::drills::plan(configuration, known, &shop, &snapshot, now_ms)
         }
+        Wished::RestoreDatabase { shop, wanted } => {
+            let known = backups.expect("invariant: given to whoever wishes");
+            backups::databases::plan(configuration, known, &shop, &wanted, now_ms)
+        }
         Wished::RestoreBackup { shop, wanted } => {
             let known = backups.expect("invariant: given to whoever wishes");
             backups::plans::restore(configuration, known, &shop, wanted, now_ms)
@@ -242,6 +246,7 @@ pub(super) fn shop_of(wish: &Wished) -> Option<&ShopId> {
         | Wished::VerifyBackup { shop, .. }
         | Wished::DrillBackup { shop, .. }
         | Wished::RestoreBackup { shop, .. }
+        | Wished::RestoreDatabase { shop, .. }
         | Wished::RenewCertificate { shop } => Some(shop),
         _ => None,
     }

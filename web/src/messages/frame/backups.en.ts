@@ -1,6 +1,6 @@
 // Backups: what can be brought back, as of when, from where; in English.
 
-import type { BackupState, DrillVerdict } from '../../api/backups'
+import type { BackupState, DrillVerdict, RestoreKind } from '../../api/backups'
 import { has, itself, num, text, type Sayings } from '../readable'
 
 const count = (number: number, one: string, many: string) => (number === 1 ? one : many)
@@ -168,5 +168,15 @@ export const backups = {
     anyPlace: 'wherever it is',
     show: 'Show what happens',
     everything: 'Everything',
+    what: 'What',
+    kinds: { files: 'The files, into a folder', beside: 'The database, beside the live one', in_place: 'The database, in the place of the live one', whole: 'Files and database, beside the live shop' } satisfies Record<RestoreKind, string>,
+    besideHint: 'Into a new database of the same server. Every row is held against the backup; the shop notices nothing.',
+    inPlaceHint: 'It is restored beside the live one, held against the backup, and then takes its place. What the shop has now is kept under another name, and taking the change back exchanges the two again.',
+    wholeHint: 'Enough to start a second shop from, beside the live one.',
+    database: 'Which database',
+    name: 'Called',
+    nameHint: 'By date, if nothing stands here. Of SQLite the whole path of a file.',
+    tables: 'Only these tables',
+    tablesHint: 'Their names, with commas between; all of them if nothing stands here.',
   },
 }

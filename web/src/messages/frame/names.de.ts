@@ -22,6 +22,7 @@ export const TITLES: Sayings = {
   verify_backup: () => 'Die Backups nachlesen',
   drill_backup: () => 'Das neueste Backup proben, indem es zurückgeholt wird',
   restore_backup: (p) => `${text(p['path'])} aus einem Backup wiederherstellen`,
+  restore_database: (p) => `Die Datenbank als ${text(p['name'])} wiederherstellen`,
   clean_up: () => 'Unsere alten Aufzeichnungen entfernen',
 }
 export const ACTS: Sayings = {
@@ -49,5 +50,8 @@ export const ACTS: Sayings = {
   check_repository: (p, f) => (num(p['of']) === 1 ? `Jedes Byte bei ${text(p['at'])} nachlesen` : `${text(p['at'])} prüfen und Teil ${f.count(num(p['part']))} von ${f.count(num(p['of']))} der Daten nachlesen`),
   drill_backup: (p) => `Das Backup ${text(p['snapshot']).slice(0, 8)} bei ${text(p['at'])} proben: zurückholen nach ${text(p['scratch'])}, mit der Datenbank`,
   restore_files: (p) => `${text(p['path'])} aus dem Backup ${text(p['snapshot']).slice(0, 8)} nach ${text(p['target'])} wiederherstellen`,
+  restore_database: (p) => `${has(p, 'tables') ? `${text(p['tables'])} der Datenbank` : 'Die Datenbank'} aus dem Backup ${text(p['snapshot']).slice(0, 8)} als ${text(p['name'])} wiederherstellen und jede Zeile damit vergleichen`,
+  drop_restored: (p) => `${text(p['name'])} wieder entfernen`,
+  swap_database: (p) => `${text(p['with'])} an die Stelle der Datenbank des Shops setzen, die dann ${text(p['aside'])} heißt; ${text(p['kind']) === 'postgres' ? 'ihre Sitzungen enden, und der Shop öffnet andere' : text(p['kind']) === 'mysql' ? 'wer währenddessen fragt, wartet einen Augenblick' : 'keine Instanz darf sie offen haben'}`,
   remove_old_data: (p, f, now) => `${OLD_DATA[text(p['what'])] ?? text(p['what'])} entfernen${has(p, 'older_than_ms') ? `, die älter sind als ${f.moment(num(p['older_than_ms']), now)}` : ''}`,
 }

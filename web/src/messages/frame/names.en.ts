@@ -23,6 +23,7 @@ export const TITLES: Sayings = {
   verify_backup: () => 'Read the backups again',
   drill_backup: () => 'Try the newest backup by restoring it',
   restore_backup: (p) => `Restore ${text(p['path'])} from a backup`,
+  restore_database: (p) => `Restore the database as ${text(p['name'])}`,
   clean_up: () => 'Remove old records of ours',
 }
 export const ACTS: Sayings = {
@@ -50,5 +51,8 @@ export const ACTS: Sayings = {
   check_repository: (p, f) => (num(p['of']) === 1 ? `Read every byte at ${text(p['at'])} again` : `Check ${text(p['at'])}, and read part ${f.count(num(p['part']))} of ${f.count(num(p['of']))} of its data again`),
   drill_backup: (p) => `Try the backup ${text(p['snapshot']).slice(0, 8)} at ${text(p['at'])} by restoring it in ${text(p['scratch'])}, database and all`,
   restore_files: (p) => `Restore ${text(p['path'])} of the backup ${text(p['snapshot']).slice(0, 8)} into ${text(p['target'])}`,
+  restore_database: (p) => `Restore ${has(p, 'tables') ? `${text(p['tables'])} of the database` : 'the database'} of the backup ${text(p['snapshot']).slice(0, 8)} as ${text(p['name'])}, and hold every row against it`,
+  drop_restored: (p) => `Remove ${text(p['name'])} again`,
+  swap_database: (p) => `Put ${text(p['with'])} in the place of the shop’s database, then ${text(p['aside'])}; ${text(p['kind']) === 'postgres' ? 'its sessions end, and the shop opens others' : text(p['kind']) === 'mysql' ? 'who asks meanwhile waits a moment' : 'no instance may have it open'}`,
   remove_old_data: (p, f, now) => `Remove ${OLD_DATA[text(p['what'])] ?? text(p['what'])}${has(p, 'older_than_ms') ? ` from before ${f.moment(num(p['older_than_ms']), now)}` : ''}`,
 }

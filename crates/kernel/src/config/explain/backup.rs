@@ -62,6 +62,9 @@ fn contents(rows: &mut Rows, shop: &ShopSettings, backup: &BackupSettings) {
         (None, _) => "no `database` is known",
     };
     rows.add("database", &backup.database, &true, ToString::to_string, meaning);
+    if let Some(account) = &backup.restore_as {
+        rows.put("restore_as", account.to_string(), false, "by whom a database is restored");
+    }
     let also = backup.also.iter().map(|path| path.display().to_string());
     rows.list("also", false, also.map(|path| (path, "as well".to_owned())));
     let exclude = backup.exclude.iter().map(|pattern| (pattern.clone(), "left out".to_owned()));
@@ -92,9 +95,6 @@ fn keep(rows: &mut Rows, keep: &KeepSettings) {
     }
 }
 
-fn limits(rows: &mut Rows, limits: &BackupLimits) {
-    let BackupLimits { bandwidth, memory_bytes, processors } = limits;
-    let shown = bandwidth.as_ref().map_or_else(|| "none".to_owned(), bytes);
 fn boot(rows: &mut Rows, boot: &BootSettings) {
     let BootSettings { command, directory, user, environment, path, status, body, within_ms } =
         boot;
@@ -121,6 +121,9 @@ fn boot(rows: &mut Rows, boot: &BootSettings) {
     rows.add("boot.within", within_ms, &outer::BOOT_WITHIN_MS, ms, "by then at the latest");
 }
 
+fn limits(rows: &mut Rows, limits: &BackupLimits) {
+    let BackupLimits { bandwidth, memory_bytes, processors } = limits;
+    let shown = bandwidth.as_ref().map_or_else(|| "none".to_owned(), bytes);
     rows.put("bandwidth", shown, bandwidth.is_none(), "most bytes a second");
     rows.add("memory", memory_bytes, &outer::BACKUP_MEMORY, bytes, "a run that needs more ends");
     let shown = processors.as_ref().map_or_else(|| "all".to_owned(), number);

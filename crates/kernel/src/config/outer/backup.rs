@@ -66,6 +66,8 @@ pub(super) fn backup(section: Section<'_>) -> Option<BackupSettings> {
         also: paths(&section, "also"),
         exclude: exclude(&section),
         database: section.boolean("database").unwrap_or(true),
+        restore_as: section
+            .parsed("restore_as", |text| database::read(text, section.reader.known.environment)),
         limits: limits(&section),
         lose_at_most_ms: objective(&section, schedule, lose_at_most_ms),
         back_within_ms: section.duration("back_within", BACK_WITHIN_MS, MINUTE..=YEAR),
@@ -74,9 +76,9 @@ pub(super) fn backup(section: Section<'_>) -> Option<BackupSettings> {
         drill_in: section
             .parsed("drill_in", absolute_path)
             .unwrap_or_else(|| PathBuf::from(DRILL_IN)),
+        boot: boot::boot(section.section("boot")),
         to: to.clone(),
     };
-        boot: boot::boot(section.section("boot")),
     section.finish();
     (!to.is_empty()).then_some(settings)
 }

@@ -1,6 +1,6 @@
 //! Performs the acts of backups: each is a worker's job, and the repository says what became of it.
 
-use super::{BackedUp, Backups, book::is_not_there, drills};
+use super::{BackedUp, Backups, book::is_not_there, databases, drills};
 use crate::backup_worker::{Done, Event, Job, Keep, Listing, Pruned, Trouble, Work};
 use kernel::{
     Params, ShopId, Value,
@@ -50,6 +50,9 @@ impl Performer for Backups {
 
     fn verify<'a>(&'a self, act: &'a Act) -> Pending<'a, Result<Params, Failed>> {
         Box::pin(async move {
+            if of_database(act) {
+                return self.verify_database(act).await.map_err(|trouble| Failed::from(*trouble));
+            }
             let (Act::BackUp { shop, to, mark } | Act::CopySnapshot { shop, to, mark, .. }) = act
             else {
                 return Ok(Params::new());
@@ -72,6 +75,11 @@ impl Performer for Backups {
 
     fn probe<'a>(&'a self, act: &'a Act, _intent: &'a Intent) -> Pending<'a, Probe> {
         Box::pin(async move {
+            if of_database(act) {
+                let probed =
+                    async { self.probe_database(&self.backed_up(shop_of(act)?)?, act).await };
+                return probed.await.unwrap_or_else(|trouble| Failed::from(*trouble).into());
+            }
             let (Act::BackUp { shop, to, mark } | Act::CopySnapshot { shop, to, mark, .. }) = act
             else {
                 // Doing the rest of it again does no harm: what is forgotten, read or restored stays so.
@@ -128,12 +136,29 @@ impl Backups {
         }
         let evidence = self.evidence(&place, done?, progress).await;
         if !matches!(act, Act::RestoreFiles { .. } | Act::CheckRepository { .. })
+            && !of_database(act)
             && let Err(trouble) = self.look(&of, &place).await
         {
             progress.line(&trouble.message);
         }
         self.publish().await;
         Ok(evidence)
+    }
+
+    /// Sees that what was done with a database is so.
+    async fn verify_database(&self, act: &Act) -> Result<Params, Box<Trouble>> {
+        let of = self.backed_up(shop_of(act)?)?;
+        match self.probe_database(&of, act).await? {
+            Probe::Done => Ok(Params::new()),
+            _ => {
+                let message = format!("`{}` was done, and is not so", act.code());
+                Err(Box::new(Trouble::new(
+                    "database_not_restored",
+                    [("error", message.as_str().into())],
+                    message.clone(),
+                )))
+            }
+        }
     }
 
     async fn job_of(&self, of: &BackedUp, act: &Act) -> Result<(String, Job), Box<Trouble>> {
@@ -154,6 +179,14 @@ impl Backups {
             }
             Act::DrillBackup { at, snapshot, scratch, .. } => {
                 (at, drills::work(of, snapshot, scratch))
+            }
+            Act::RestoreDatabase { at, .. } => {
+                (at, databases::work(of, act).ok_or_else(|| not_ours(act))??)
+            }
+            Act::DropRestored { .. } | Act::SwapDatabase { .. } => {
+                let work = databases::work(of, act).ok_or_else(|| not_ours(act))??;
+                let place = of.settings.to[0].to_string();
+                return Ok((place.clone(), self.job(of, &place, work).await?));
             }
             other => return Err(not_ours(other)),
         };
@@ -207,6 +240,12 @@ impl Backups {
                 put("bytes", bytes.into());
                 put("kept_files", kept_files.into());
             }
+            Done::DatabaseRestored { tables, rows, bytes } => {
+                put("tables", tables.into());
+                put("rows", rows.into());
+                put("bytes", bytes.into());
+            }
+            Done::DatabaseFound { .. } | Done::DatabaseSwapped { .. } => {}
             Done::Listed(_) | Done::Folder(_) | Done::Drilled(_) | Done::KeyAdded { .. } => {}
         }
         evidence
@@ -248,6 +287,13 @@ impl Backups {
             Act::RestoreFiles { at, snapshot, path, target, .. } => {
                 self.may_restore(of, (at, snapshot), (path, target)).await
             }
+            Act::RestoreDatabase { at, snapshot, .. } => {
+                // Its server may have a disk of its own: whether there is room, nobody knows.
+                let mut holds = self.may_restore(of, (at, snapshot), ("/databases", "/")).await;
+                holds.extend(self.may_have_database(of, act).await);
+                holds
+            }
+            Act::DropRestored { .. } | Act::SwapDatabase { .. } => Vec::new(),
             Act::DrillBackup { at, snapshot, scratch, .. } => {
                 // Everything lies there twice for a while.
                 self.may_restore(of, (at, snapshot), ("/", scratch)).await
@@ -368,9 +414,16 @@ fn shop_of(act: &Act) -> Result<&ShopId, Box<Trouble>> {
         | Act::ForgetSnapshots { shop, .. }
         | Act::CheckRepository { shop, .. }
         | Act::RestoreFiles { shop, .. }
+        | Act::RestoreDatabase { shop, .. }
+        | Act::DropRestored { shop, .. }
+        | Act::SwapDatabase { shop, .. }
         | Act::DrillBackup { shop, .. } => Ok(shop),
         other => Err(not_ours(other)),
     }
+}
+
+fn of_database(act: &Act) -> bool {
+    matches!(act, Act::RestoreDatabase { .. } | Act::DropRestored { .. } | Act::SwapDatabase { .. })
 }
 
 fn not_ours(act: &Act) -> Box<Trouble> {

@@ -1,8 +1,8 @@
 //! The plans of backups: take one, read them again, restore from one.
 
-use super::Backups;
+use super::{Backups, databases};
 use crate::control::changes::{kind, refuse};
-use api::{Refusal, Restore};
+use api::{Refusal, Restore, RestoreDatabase};
 use kernel::{
     Params, ShopId,
     config::{BackupSettings, Configuration, ShopSettings},
@@ -77,7 +77,7 @@ pub(in crate::control) fn restore(
     now_ms: i64,
 ) -> Result<Plan, Refusal> {
     let (shop, settings) = backed_up(configuration, shop)?;
-    let Restore { snapshot, path, target, from } = wanted;
+    let Restore { snapshot, path, target, from, whole, name } = wanted;
     for (name, given) in [("path", &path), ("target", &target)] {
         let is_whole = given.starts_with('/') && given.split('/').all(|part| part != "..");
         if !is_whole {
@@ -86,13 +86,8 @@ pub(in crate::control) fn restore(
             return Err(refuse(message).because("path_not_whole", said));
         }
     }
-    let places: Vec<String> = settings.to.iter().map(ToString::to_string).collect();
-    if let Some(from) = from.as_ref().filter(|from| !places.contains(from)) {
-        let said = [("place", from.as_str().into()), ("known", places.join(", ").into())];
-        let message = format!("{} is not backed up to {from}", shop.id);
-        return Err(refuse(message).because("no_such_place", said));
-    }
-    let (at, id, at_ms) = named(backups, shop, &places, from.as_deref(), &snapshot)?;
+    let places = place_of(shop, settings, from.as_deref())?;
+    let (at, id, at_ms) = named(backups, shop, &places, None, &snapshot)?;
     let params = Params::from([
         ("snapshot".to_owned(), id.as_str().into()),
         ("at_ms".to_owned(), at_ms.into()),
@@ -100,11 +95,33 @@ pub(in crate::control) fn restore(
         ("target".to_owned(), target.as_str().into()),
     ]);
     let step = Step {
-        act: Act::RestoreFiles { shop: shop.id.clone(), at, snapshot: id, path, target },
+        act: Act::RestoreFiles { shop: shop.id.clone(), at, snapshot: id.clone(), path, target },
         undo: Undo::Impossible { reason: "files_were_there".to_owned() },
         timeout_ms: RESTORE_MS,
     };
-    Ok(plan(RESTORE, shop, params, vec![step], now_ms))
+    let mut steps = vec![step];
+    if whole {
+        let database = RestoreDatabase { snapshot: id, name, ..RestoreDatabase::default() };
+        let (step, _) = databases::step(backups, (shop, settings), &database, &places, now_ms)?;
+        steps.push(step);
+    }
+    Ok(plan(RESTORE, shop, params, steps, now_ms))
+}
+
+/// The repository that was named, or all of them.
+pub(super) fn place_of(
+    shop: &ShopSettings,
+    settings: &BackupSettings,
+    from: Option<&str>,
+) -> Result<Vec<String>, Refusal> {
+    let places: Vec<String> = settings.to.iter().map(ToString::to_string).collect();
+    let Some(from) = from else { return Ok(places) };
+    if places.iter().any(|place| place == from) {
+        return Ok(vec![from.to_owned()]);
+    }
+    let said = [("place", from.into()), ("known", places.join(", ").into())];
+    let message = format!("{} is not backed up to {from}", shop.id);
+    Err(refuse(message).because("no_such_place", said))
 }
 
 /// The snapshot that begins so, at the first of these places that has it or the one that is named:

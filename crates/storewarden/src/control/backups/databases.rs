@@ -1,0 +1,317 @@
+//! The plans that bring a database back, and what their steps need: beside the shop's own, or in its
+//! place.
+
+use super::{BackedUp, Backups, plans, unexpected, worker};
+use crate::{
+    backup_worker::{Database, Deed, Done, Found, Restoring, Trouble, Work},
+    control::changes::refuse,
+};
+use api::{Refusal, RestoreDatabase};
+use databases::restore::name_of;
+use jiff::Timestamp;
+use kernel::{
+    Params, ShopId,
+    config::{BackupSettings, Configuration, DatabaseKind, DatabaseUrl, ShopSettings},
+    plan::{Act, Condition, Holds, OnFailure, Plan, Probe, Step, Undo},
+};
+use std::{path::Path, time::Duration};
+use tokio::time::timeout;
+
+pub(super) const RESTORE_DATABASE: &str = "restore_database";
+/// Large databases take a day to load, and their indexes to be made.
+const RESTORE_MS: u64 = 24 * 60 * 60 * 1000;
+/// Who is at work in it is waited for some seconds.
+const SWAP_MS: u64 = 10 * 60 * 1000;
+/// How long looking may take.
+const LOOK: Duration = Duration::from_secs(20);
+/// Servers take 63 bytes and more; a date and a word stand behind it.
+const NAME_BYTES: usize = 40;
+
+/// Brings the database of a backup back: beside the shop's own, or in its place.
+pub(in crate::control) fn plan(
+    configuration: &Configuration,
+    backups: &Backups,
+    shop: &ShopId,
+    wanted: &RestoreDatabase,
+    now_ms: i64,
+) -> Result<Plan, Refusal> {
+    let (shop, settings) = plans::backed_up(configuration, shop)?;
+    let from = plans::place_of(shop, settings, wanted.from.as_deref())?;
+    let (restore, at_ms) = step(backups, (shop, settings), wanted, &from, now_ms)?;
+    let Act::RestoreDatabase { name, snapshot, .. } = &restore.act else {
+        unreachable!("`step` makes no other act")
+    };
+    let mut params = Params::from([
+        ("snapshot".to_owned(), snapshot.as_str().into()),
+        ("at_ms".to_owned(), at_ms.into()),
+        ("name".to_owned(), name.as_str().into()),
+    ]);
+    let mut steps = vec![restore.clone()];
+    if wanted.in_place {
+        let live = account(shop, settings)?;
+        params.insert("name".to_owned(), name_of(live).into());
+        steps.push(swap(shop, live, name, now_ms));
+    }
+    let plan = plans::plan(RESTORE_DATABASE, shop, params, steps, now_ms);
+    // A half restored database is taken away again, and the shop's own comes back into its place.
+    Ok(Plan { on_failure: OnFailure::Undo, ..plan })
+}
+
+/// The step that makes the database beside the shop's own, and when its backup was made.
+pub(super) fn step(
+    backups: &Backups,
+    (shop, settings): (&ShopSettings, &BackupSettings),
+    wanted: &RestoreDatabase,
+    from: &[String],
+    now_ms: i64,
+) -> Result<(Step, i64), Refusal> {
+    let live = account(shop, settings)?;
+    let (at, snapshot, at_ms) = plans::named(backups, shop, from, None, &wanted.snapshot)?;
+    let known = backups.book().snapshots(from);
+    let row = known.snapshots.iter().find(|row| row.at_ms == at_ms);
+    let names: Vec<&String> =
+        row.iter().flat_map(|row| &row.databases).map(|database| &database.name).collect();
+    let database = match &wanted.database {
+        Some(asked) => names.iter().find(|name| **name == asked),
+        None => names.first(),
+    };
+    let database = database.ok_or_else(|| {
+        let there: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        let said = [("known", there.join(", ").into())];
+        refuse("there is no such database in the backup").because("no_such_database", said)
+    })?;
+    if wanted.in_place && !wanted.tables.is_empty() {
+        let message = "single tables are restored beside the database, not in its place";
+        return Err(refuse(message).because("tables_only_beside", []));
+    }
+    let name = match &wanted.name {
+        Some(name) => well_named(live, name)?,
+        None => dated(live, "restored", now_ms),
+    };
+    let mark = format!("{}-{now_ms}", shop.id);
+    let act = Act::RestoreDatabase {
+        shop: shop.id.clone(),
+        at,
+        snapshot,
+        database: (*database).clone(),
+        tables: wanted.tables.clone(),
+        name: name.clone(),
+        mark: mark.clone(),
+    };
+    // Once it was in the place of the shop's own, there are orders in it that nobody else has.
+    let undo = match wanted.in_place {
+        true => Undo::NothingToUndo,
+        false => Undo::By(Act::DropRestored { shop: shop.id.clone(), name, mark }),
+    };
+    Ok((Step { act, undo, timeout_ms: RESTORE_MS }, at_ms))
+}
+
+fn swap(shop: &ShopSettings, live: &DatabaseUrl, with: &str, now_ms: i64) -> Step {
+    let (with, aside) = (with.to_owned(), dated(live, "before", now_ms));
+    let kind = match live.kind {
+        DatabaseKind::Postgres => "postgres",
+        DatabaseKind::MySql => "mysql",
+        DatabaseKind::Sqlite => "sqlite",
+    };
+    let swap = |with: &String, aside: &String| Act::SwapDatabase {
+        shop: shop.id.clone(),
+        with: with.clone(),
+        aside: aside.clone(),
+        kind: kind.to_owned(),
+    };
+    let (act, undo) = (swap(&with, &aside), Undo::By(swap(&aside, &with)));
+    Step { act, undo, timeout_ms: SWAP_MS }
+}
+
+/// The shop's database by the account that restores.
+fn account<'a>(
+    shop: &'a ShopSettings,
+    settings: &'a BackupSettings,
+) -> Result<&'a DatabaseUrl, Refusal> {
+    let Some(live) = &shop.database else {
+        let message = format!("the configuration names no database of {}", shop.id);
+        return Err(refuse(message).because("no_database", []));
+    };
+    let Some(account) = &settings.restore_as else { return Ok(live) };
+    if account.kind != live.kind || name_of(account) != name_of(live) {
+        let message = format!("`restore_as` is {account}, another database than {live}");
+        let said = [("account", account.to_string().into()), ("live", live.to_string().into())];
+        return Err(refuse(message).because("restore_account_elsewhere", said));
+    }
+    Ok(account)
+}
+
+/// A name that a server takes as it is, or a whole path of a file.
+fn well_named(live: &DatabaseUrl, name: &str) -> Result<String, Refusal> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let is_good = match live.kind {
+        DatabaseKind::Sqlite => name.starts_with('/') && !name.ends_with('/'),
+        _ => !name.is_empty() && name.len() <= 63 && name.chars().all(is_plain),
+    };
+    if is_good && name != name_of(live) {
+        return Ok(name.to_owned());
+    }
+    let message = format!("`{name}` is no name for a new database here");
+    Err(refuse(message).because("database_name_odd", [("name", name.into())]))
+}
+
+/// `shop_restored_20261122_101500`; `/srv/shop.restored-20261122-101500.db`.
+fn dated(live: &DatabaseUrl, word: &str, now_ms: i64) -> String {
+    let now = Timestamp::from_millisecond(now_ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    let name = name_of(live);
+    if live.kind == DatabaseKind::Sqlite {
+        let path = Path::new(&name);
+        let text = |part: Option<&std::ffi::OsStr>| {
+            part.map(|part| part.to_string_lossy().into_owned()).unwrap_or_default()
+        };
+        let ending = path.extension().map(|ending| format!(".{}", ending.to_string_lossy()));
+        let (stem, ending) = (text(path.file_stem()), ending.unwrap_or_default());
+        let name = format!("{stem}.{word}-{}{ending}", now.strftime("%Y%m%d-%H%M%S"));
+        return path.with_file_name(name).display().to_string();
+    }
+    let mut short = name.as_str();
+    while short.len() > NAME_BYTES {
+        short = &short[..short.floor_char_boundary(short.len() - 1)];
+    }
+    format!("{short}_{word}_{}", now.strftime("%Y%m%d_%H%M%S"))
+}
+
+/// What a worker is told for an act; `None`: it is another area's.
+pub(super) fn work(of: &BackedUp, act: &Act) -> Option<Result<Work, Box<Trouble>>> {
+    let deed = match act {
+        Act::RestoreDatabase { snapshot, database, tables, name, mark, .. } => Deed::Restore {
+            snapshot: snapshot.clone(),
+            database: database.clone(),
+            tables: tables.clone(),
+            name: name.clone(),
+            mark: mark.clone(),
+        },
+        Act::DropRestored { name, mark, .. } => {
+            Deed::Discard { name: name.clone(), mark: mark.clone() }
+        }
+        Act::SwapDatabase { with, aside, .. } => {
+            Deed::Swap { with: with.clone(), aside: aside.clone() }
+        }
+        _ => return None,
+    };
+    Some(told(of, deed))
+}
+
+/// What a worker is told to see what became of an act.
+fn look_for(act: &Act) -> Option<Deed> {
+    match act {
+        Act::RestoreDatabase { name, mark, .. } | Act::DropRestored { name, mark, .. } => {
+            Some(Deed::Look { name: name.clone(), mark: mark.clone() })
+        }
+        Act::SwapDatabase { with, aside, .. } => {
+            Some(Deed::LookForSwap { with: with.clone(), aside: aside.clone() })
+        }
+        _ => None,
+    }
+}
+
+fn told(of: &BackedUp, deed: Deed) -> Result<Work, Box<Trouble>> {
+    let account = account(&of.shop, &of.settings).map_err(|refusal| {
+        let code = refusal.reason.as_ref().map_or("no_database", |reason| reason.code.as_str());
+        Box::new(Trouble::new(code, [], refusal.message.clone()))
+    })?;
+    Ok(Work::Database(Restoring { live: Database::new(account), deed }))
+}
+
+impl Backups {
+    async fn look_at_database(&self, of: &BackedUp, act: &Act) -> Result<Done, Box<Trouble>> {
+        let deed = look_for(act).expect("invariant: asked for acts of databases alone");
+        // A repository is named because every job names one; this one opens none.
+        let place = of.settings.to[0].to_string();
+        let job = self.job(of, &place, told(of, deed)?).await?;
+        let looked = timeout(LOOK, self.work(job, &worker::unheard)).await;
+        looked.unwrap_or_else(|_| {
+            let message = "the database does not answer in time";
+            let said = [("error", message.into())];
+            Err(Box::new(Trouble::new("database_unreachable", said, message).for_now()))
+        })
+    }
+
+    /// Whether an account may do it, and nothing is in the way.
+    pub(super) async fn may_have_database(&self, of: &BackedUp, act: &Act) -> Vec<Condition> {
+        let Act::RestoreDatabase { name, .. } = act else { return Vec::new() };
+        let (lacking, found, account) = match self.look_at_database(of, act).await {
+            Ok(Done::DatabaseFound { lacking, found, account }) => (lacking, found, account),
+            Ok(other) => return vec![unsure(&unexpected(&other))],
+            Err(trouble) => return vec![unsure(&trouble)],
+        };
+        let mut params = Params::from([("account".to_owned(), account.into())]);
+        let holds = if lacking.is_empty() { Holds::Yes } else { Holds::No };
+        if holds == Holds::No {
+            params.insert("lacking".to_owned(), lacking.join(", ").into());
+        }
+        let may = Condition { code: "restore_account_may".to_owned(), params, holds };
+        let params = Params::from([("name".to_owned(), name.as_str().into())]);
+        let holds = if found == Found::Foreign { Holds::No } else { Holds::Yes };
+        vec![may, Condition { code: "name_is_free".to_owned(), params, holds }]
+    }
+
+    /// What became of it.
+    pub(super) async fn probe_database(
+        &self,
+        of: &BackedUp,
+        act: &Act,
+    ) -> Result<Probe, Box<Trouble>> {
+        let found = self.look_at_database(of, act).await?;
+        Ok(match (act, found) {
+            (Act::SwapDatabase { .. }, Done::DatabaseSwapped { is_done: true })
+            | (Act::DropRestored { .. }, Done::DatabaseFound { found: Found::Nothing, .. })
+            | (Act::RestoreDatabase { .. }, Done::DatabaseFound { found: Found::Whole, .. }) => {
+                Probe::Done
+            }
+            (Act::RestoreDatabase { .. }, Done::DatabaseFound { found: Found::Begun, .. }) => {
+                Probe::Partial
+            }
+            (_, Done::DatabaseSwapped { .. } | Done::DatabaseFound { .. }) => Probe::NotDone,
+            (_, other) => return Err(unexpected(&other)),
+        })
+    }
+}
+
+fn unsure(trouble: &Trouble) -> Condition {
+    let params = Params::from([("error".to_owned(), trouble.message.as_str().into())]);
+    Condition { code: "restore_account_may".to_owned(), params, holds: Holds::Unknown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(kind: DatabaseKind, secret: &str) -> DatabaseUrl {
+        DatabaseUrl { kind, secret: secret.to_owned() }
+    }
+
+    #[test]
+    fn new_databases_are_named_by_date() {
+        let check = |kind, secret: &str, expect: &str| {
+            assert_eq!(dated(&url(kind, secret), "restored", 1_795_348_800_000), expect);
+        };
+        check(DatabaseKind::Postgres, "postgres://h/shop", "shop_restored_20261122_120000");
+        let long = format!("mysql://h/{}", "ä".repeat(30).replace('ä', "%C3%A4"));
+        let expect = format!("{}_restored_20261122_120000", "ä".repeat(20));
+        check(DatabaseKind::MySql, &long, &expect);
+        check(DatabaseKind::Sqlite, "sqlite:/a/shop.db", "/a/shop.restored-20261122-120000.db");
+        check(DatabaseKind::Sqlite, "sqlite:///a/shop", "/a/shop.restored-20261122-120000");
+    }
+
+    #[test]
+    fn names_that_a_server_would_not_take_are_refused() {
+        let check = |live: &DatabaseUrl, name: &str, expect: bool| {
+            assert_eq!(well_named(live, name).is_ok(), expect, "{name}");
+        };
+        let postgres = url(DatabaseKind::Postgres, "postgres://h/shop");
+        check(&postgres, "shop-then", true);
+        check(&postgres, "shop", false);
+        check(&postgres, "", false);
+        check(&postgres, "a;b", false);
+        let sqlite = url(DatabaseKind::Sqlite, "sqlite:/a/shop.db");
+        check(&sqlite, "/a/then.db", true);
+        check(&sqlite, "then.db", false);
+        check(&sqlite, "/a/shop.db", false);
+    }
+}
