@@ -5,43 +5,42 @@
 //! a server that is still to be installed. What is done is noted, and said once more it goes on.
 
 mod database;
+mod files;
 mod journal;
 mod place;
 mod progress;
 pub(crate) mod records;
 pub(crate) mod sheet;
+mod source;
 mod survey;
 
 use crate::{
-    backup_worker::{Limits, Notes, Place, RECORDS, Trouble},
+    backup_worker::{Notes, RECORDS},
     cli::Exit,
     client,
     configuration::{self, Mistakes},
-    control::now_ms,
     moment::Here,
     terminal::printable,
 };
 use anyhow::{Context as _, bail};
 use database::Loading;
+use files::write_file;
 use journal::Journal;
 use kernel::{
     Params,
-    config::{Bundle, Configuration, DatabaseUrl, ShopSettings},
+    config::{Bundle, Configuration, DatabaseKind, DatabaseUrl, ShopSettings},
 };
 use progress::{Line, say};
-use sheet::{Read, ReadPlace};
+use source::{Source, ask};
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, BufRead as _, IsTerminal as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, fchown},
+    fs,
+    io::{self, IsTerminal as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 use survey::{BESIDE, Piece, Survey, Wish};
-use vault::{Origin, Reader, Repository, Snapshot, VaultError, restore};
+use vault::{Origin, Snapshot, restore};
 
-/// What every snapshot of ours is tagged with, and what tells whose it is.
-const OURS: &str = "storewarden";
-const OF_SHOP: &str = "shop:";
 /// The owner writes, the group reads: what a service's user is a member of.
 const CONFIGURATION_MODE: u32 = 0o640;
 /// Files that are not as they were, told one by one.
@@ -99,23 +98,16 @@ pub(crate) struct Arguments {
     without_database: bool,
 }
 
-/// A repository that opened.
-struct Source {
-    place: Place,
-    repository: Repository,
-    reader: Reader,
-}
-
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
-    let read = said(arguments)?;
-    let source = open(arguments, &read)?;
+    let read = source::said(arguments)?;
+    let source = source::open(arguments, &read)?;
     let shop = arguments.shop.as_ref().or(read.shop.as_ref());
-    let snapshots = ours(&source, shop.map(String::as_str))?;
+    let snapshots = source::ours(&source, shop.map(String::as_str))?;
     let here = Here::now();
     if arguments.list {
-        return list(&source, &snapshots, &here);
+        return source::list(&source, &snapshots, &here);
     }
-    let snapshot = chosen(&snapshots, &arguments.snapshot, &source)?;
+    let snapshot = source::chosen(&snapshots, &arguments.snapshot, &source)?;
     let notes = survey::notes(&source.reader, snapshot).map_err(|error| source.told(error))?;
     let Some(notes) = notes else {
         bail!(
@@ -140,166 +132,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     }
     let Some(journal) = recovery.begin()? else { return Ok(Exit::Wrong) };
     recovery.carry_out(journal)
-}
-
-/// What the sheet says, or the person.
-fn said(arguments: &Arguments) -> anyhow::Result<Read> {
-    let mut read = match &arguments.sheet {
-        None => Read::default(),
-        Some(path) if path == Path::new("-") => {
-            sheet::read(&io::read_to_string(io::stdin()).context("read the sheet")?)
-        }
-        Some(path) => {
-            let text = fs::read_to_string(path);
-            sheet::read(&text.with_context(|| format!("read the sheet `{}`", path.display()))?)
-        }
-    };
-    if let Some(from) = &arguments.from {
-        let known = read.places.iter().find(|known| known.place == *from).cloned();
-        let named = || ReadPlace { place: from.clone(), ..ReadPlace::default() };
-        read.places = vec![known.unwrap_or_else(named)];
-    }
-    if read.places.is_empty() {
-        if arguments.sheet.is_some() {
-            bail!("the sheet does not say where the backups are: say it by --from PLACE");
-        }
-        let place = ask("Where the backups are (a folder, s3://… or sftp://…)")
-            .context("say where the backups are, by --from PLACE or --sheet FILE")?;
-        read.places = vec![ReadPlace { place, ..ReadPlace::default() }];
-    }
-    if read.phrase.is_none() {
-        if let Some(path) = &arguments.sheet {
-            bail!("there is no phrase in the sheet `{}`", path.display());
-        }
-        let typed = ask("The phrase of the recovery sheet")
-            .context("give the phrase on standard input, or the whole sheet by --sheet FILE")?;
-        let phrase = sheet::phrase(&typed).map_err(|why| anyhow::anyhow!("the phrase: {why}"))?;
-        read.phrase = Some(phrase);
-    }
-    Ok(read)
-}
-
-/// A line from standard input; a terminal is told which.
-fn ask(what: &str) -> anyhow::Result<String> {
-    if io::stdin().is_terminal() {
-        eprint!("{what}: ");
-    }
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    let line = line.trim();
-    if line.is_empty() {
-        bail!("nothing came by standard input");
-    }
-    Ok(line.to_owned())
-}
-
-/// The first of the places that opens.
-fn open(arguments: &Arguments, read: &Read) -> anyhow::Result<Source> {
-    let phrase = read.phrase.as_deref().expect("invariant: it was asked for");
-    let mut failed: Vec<String> = Vec::new();
-    for named in &read.places {
-        match open_one(arguments, named, phrase) {
-            Ok(source) => {
-                for line in failed {
-                    say(&line);
-                }
-                return Ok(source);
-            }
-            Err(error) => failed.push(printable(&format!("{error:#}"))),
-        }
-    }
-    bail!("{}", failed.join("\n"))
-}
-
-fn open_one(arguments: &Arguments, named: &ReadPlace, phrase: &str) -> anyhow::Result<Source> {
-    let place = arguments.storage.place(named, phrase, &ask)?;
-    let limits = Limits { bandwidth: None, memory_bytes: u64::MAX, processors: None };
-    let open = || -> Result<(Repository, Reader), Box<Trouble>> {
-        let repository = place.open(limits)?;
-        let reader = repository.reader().map_err(|error| place.trouble(error))?;
-        Ok((repository, reader))
-    };
-    let (repository, reader) = open().map_err(|trouble| advice(&trouble, &named.place))?;
-    Ok(Source { place, repository, reader })
-}
-
-/// What went wrong in the words of whoever met it, and what to look at.
-fn advice(trouble: &Trouble, place: &str) -> anyhow::Error {
-    let message = &trouble.message;
-    match trouble.code.as_str() {
-        "repository_wrong_password" => anyhow::anyhow!(
-            "the phrase opens nothing at {place}: hold it against the sheet letter by letter, and \
-             see whether it is the sheet of these backups"
-        ),
-        "repository_missing" => anyhow::anyhow!(
-            "there are no backups at {place}: see whether it is spelt so, and whether its disk is \
-             there ({message})"
-        ),
-        "storage_login" => anyhow::anyhow!(
-            "{message}. Where keys are right, see whether this machine's clock is: it says {}",
-            Here::now().moment(now_ms())
-        ),
-        _ => anyhow::anyhow!("{message}"),
-    }
-}
-
-impl Source {
-    fn told(&self, error: VaultError) -> anyhow::Error {
-        advice(&self.place.trouble(error), &self.place.name)
-    }
-}
-
-/// The backups of one shop, the oldest first.
-fn ours(source: &Source, shop: Option<&str>) -> anyhow::Result<Vec<Snapshot>> {
-    let mut snapshots = source.repository.snapshots().map_err(|error| source.told(error))?;
-    snapshots.retain(|snapshot| snapshot.tags.iter().any(|tag| tag == OURS));
-    let mut shops: Vec<String> = snapshots.iter().filter_map(shop_of).collect();
-    shops.sort();
-    shops.dedup();
-    if shops.is_empty() {
-        bail!("the repository at {} opens, and no backup of ours is in it", source.place.name);
-    }
-    let all = shops.join(", ");
-    match shop {
-        Some(shop) if !shops.iter().any(|known| known == shop) => {
-            bail!("there is no backup of {shop} at {}; there are: {all}", source.place.name);
-        }
-        Some(shop) => snapshots.retain(|snapshot| shop_of(snapshot).as_deref() == Some(shop)),
-        None if shops.len() > 1 => bail!("say by --shop whose backup: there are {all}"),
-        None => {}
-    }
-    Ok(snapshots)
-}
-
-fn shop_of(snapshot: &Snapshot) -> Option<String> {
-    snapshot.tags.iter().find_map(|tag| tag.strip_prefix(OF_SHOP)).map(str::to_owned)
-}
-
-fn list(source: &Source, snapshots: &[Snapshot], here: &Here) -> anyhow::Result<Exit> {
-    say(&format!("At {}:", source.place.name));
-    for snapshot in snapshots.iter().rev() {
-        let bytes = snapshot.summary.as_ref().map(|summary| summary.total_bytes_processed);
-        let bytes = bytes.map_or_else(|| "?".to_owned(), crate::backup::size);
-        let shop = shop_of(snapshot).unwrap_or_default();
-        let when = here.moment_ago(snapshot.time.ms());
-        say(&format!("  {}  {when}  {shop}  {bytes}", snapshot.id.short()));
-    }
-    Ok(Exit::Fine)
-}
-
-fn chosen<'a>(
-    snapshots: &'a [Snapshot],
-    wanted: &str,
-    source: &Source,
-) -> anyhow::Result<&'a Snapshot> {
-    let fits = |one: &&Snapshot| !wanted.is_empty() && one.id.to_string().starts_with(wanted);
-    let mut fitting = snapshots.iter().filter(fits);
-    match (wanted, fitting.next(), fitting.next()) {
-        ("latest", ..) => Ok(snapshots.last().expect("invariant: there is one")),
-        (_, Some(found), None) => Ok(found),
-        (_, None, _) => bail!("there is no backup {wanted} at {}", source.place.name),
-        _ => bail!("several backups begin with {wanted}: say more of its id"),
-    }
 }
 
 /// All that one needs.
@@ -405,10 +237,6 @@ impl Recovery<'_> {
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&survey.state);
         made.with_context(|| format!("make `{}`", survey.state.display()))?;
         let journal = Journal::begin(&survey.state, source.repository.id(), &id)?;
-        // The journal stands first: what is set aside twice would be what was brought back.
-        if let Some(aside) = records::set_aside(&survey.state)? {
-            say(&format!("What was in the state directory lies in {} now.", aside.display()));
-        }
         Ok(Some(journal))
     }
 
@@ -522,6 +350,9 @@ impl Recovery<'_> {
         let origin: Params =
             origin.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let found = records::prepare(&folder, origin)?;
+        if let Some(aside) = records::set_aside(&self.survey.state)? {
+            say(&format!("  what was in the state directory lies in {} now", aside.display()));
+        }
         records::place(&folder, &self.survey.state)?;
         outcome.files += report.files;
         let records::Found { people, owners, ledger_records, left, runs } = found;
@@ -669,7 +500,6 @@ pub(crate) fn understand(
 }
 
 fn databases_url(text: &str) -> Option<DatabaseUrl> {
-    use kernel::config::DatabaseKind;
     let kind = match text.split_once(':')?.0 {
         "postgres" | "postgresql" => DatabaseKind::Postgres,
         "mysql" | "mariadb" => DatabaseKind::MySql,
@@ -677,35 +507,4 @@ fn databases_url(text: &str) -> Option<DatabaseUrl> {
         _ => return None,
     };
     Some(DatabaseUrl { kind, secret: text.to_owned() })
-}
-
-/// Writes a file whole, for whom its folder belongs to; another one that is there is set aside.
-fn write_file(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
-    if fs::read_to_string(path).is_ok_and(|there| there == text) {
-        return Ok(());
-    }
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let write = || -> io::Result<()> {
-        fs::create_dir_all(folder)?;
-        let mut new = path.as_os_str().to_owned();
-        new.push(".new");
-        let new = PathBuf::from(new);
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&new)?;
-        file.write_all(text.as_bytes())?;
-        if host::users::is_root() {
-            let owner = fs::metadata(folder)?;
-            fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
-        }
-        file.sync_all()?;
-        if path.symlink_metadata().is_ok() {
-            let mut aside = path.as_os_str().to_owned();
-            aside.push(".before-recovery");
-            let aside = records::free(Path::new(&aside)).map_err(io::Error::other)?;
-            fs::rename(path, aside)?;
-        }
-        fs::rename(&new, path)?;
-        File::open(folder)?.sync_all()
-    };
-    write().with_context(|| format!("write `{}`", path.display()))
 }

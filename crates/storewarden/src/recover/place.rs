@@ -86,7 +86,7 @@ impl Storage {
             format!("{:?}", whole(Path::new(place))?.display().to_string())
         };
         Ok(format!(
-            "version = 1\n[shop.recovered]\nplatform = \"generic\"\napp = \"127.0.0.1:9\"\n\
+            "version = 1\n[shop.recovered]\nplatform = \"generic\"\nhosts = [\"*\"]\napp = \"127.0.0.1:9\"\n\
              [shop.recovered.backup]\nto = [{to}]\n"
         ))
     }
