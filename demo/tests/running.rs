@@ -27,6 +27,7 @@ impl Running {
             database: database.into(),
             capacity: 64,
             work: Duration::from_millis(1),
+            pictures: None,
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async move { stopped.await.unwrap_or(()) };
