@@ -198,6 +198,47 @@ async fn a_shop_is_backed_up_killed_restored_and_damage_is_named() -> Result<()>
     play.stage.shutdown(GRACE).await
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shop_is_started_from_its_backup_or_says_what_it_lacks() -> Result<()> {
+    let options = StageOptions {
+        storewarden: Some(program(PROGRAM)?),
+        backs_up: true,
+        per_minute: 300,
+        pace: 0.05,
+        ..StageOptions::new(program("demo")?)
+    };
+    let stage = Stage::start(options).await?;
+    let (media, _) = stage.pictures();
+    let play = Play { stage, media, repository: PathBuf::new(), _folder: tempfile::tempdir()? };
+    // The first drill follows the first backup by itself.
+    let is_tried = |standing: &Value| !standing["drills"][0].is_null();
+    let standing = play.await_standing("a first drill", is_tried).await;
+    let booted = boot_of(&standing)?;
+    ensure!(booted["code"] == "boot_answers" && booted["outcome"] == "passed", "{standing}");
+    ensure!(standing["drills"][0]["verdict"] == "good", "{standing}");
+
+    // The backup lacks a picture that the shop must have.
+    let gone = fs::read_dir(&play.media)?.next().context("a picture")??;
+    fs::remove_file(gone.path())?;
+    play.backup(&["now"]).await?.map_err(anyhow::Error::msg)?;
+    let drilled = play.backup(&["drill"]).await?;
+    let said = drilled.err().context("nobody has noticed that the shop does not start")?;
+    let name = gone.file_name().to_string_lossy().into_owned();
+    ensure!(said.contains("boot ended") && said.contains(&name), "{said}");
+    let standing = play.standing().await?;
+    let booted = boot_of(&standing)?;
+    ensure!(booted["outcome"] == "failed", "{standing}");
+    ensure!(booted["params"]["said"].as_str().is_some_and(|said| said.contains(&name)), "{booted}");
+    ensure!(standing["drills"][0]["verdict"] == "broken", "{standing}");
+    play.stage.shutdown(GRACE).await
+}
+
+fn boot_of(standing: &Value) -> Result<Value> {
+    let checks = standing["drills"][0]["checks"].as_array().context("a drill has checks")?;
+    let found = checks.iter().find(|check| check["check"] == "boot");
+    found.cloned().with_context(|| format!("no boot among {checks:?}"))
+}
+
 /// The longest pack has contents of files in it.
 fn flip(repository: &Path) -> Result<()> {
     let mut packs = Vec::new();
