@@ -260,6 +260,46 @@ fn visitor(door: SocketAddr, ended: &Arc<AtomicBool>) -> JoinHandle<Met> {
     })
 }
 
+/// Several of them, until they are told to end.
+struct Visitors {
+    ended: Arc<AtomicBool>,
+    tasks: Vec<JoinHandle<Met>>,
+}
+
+impl Visitors {
+    fn begin(many: usize, door: SocketAddr) -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        let tasks = (0..many).map(|_| visitor(door, &ended)).collect();
+        Self { ended, tasks }
+    }
+
+    async fn end(self) -> Result<Vec<Met>> {
+        self.ended.store(true, Ordering::Relaxed);
+        let mut all = Vec::new();
+        for task in self.tasks {
+            all.push(task.await?);
+        }
+        Ok(all)
+    }
+
+    async fn end_with_nobody_turned_away(self, when: &str) -> Result<()> {
+        for met in self.end().await? {
+            println!("{when}: {met:?}");
+            ensure!(
+                met.broken == 0 && met.refused == 0,
+                "{when}, somebody was turned away: {met:?}"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Every moment of these steps, in their order.
+fn moments(steps: &[usize], undo: &str) -> String {
+    let moments = |step: &usize| POINTS.map(|point| format!("{step}:{point}{undo}\n"));
+    steps.iter().flat_map(moments).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shop_beside_nginx_is_seen_and_storewarden_takes_its_place_and_gives_it_back()
 -> Result<()> {
@@ -285,8 +325,7 @@ async fn a_shop_beside_nginx_is_seen_and_storewarden_takes_its_place_and_gives_i
     let preview = play.ask(&["front", SHOP, "--preview"])?;
     println!("{}", String::from_utf8_lossy(&preview));
 
-    let ended = Arc::new(AtomicBool::new(false));
-    let visitors: Vec<_> = (0..4).map(|_| visitor(play.door, &ended)).collect();
+    let visitors = Visitors::begin(4, play.door);
     play.ask(&["front", SHOP, "--yes"])?;
     play.shop_is("the edge to serve the shop", |shop| {
         let served = shop["instances"][0]["requests_per_second"].as_f64();
@@ -294,30 +333,34 @@ async fn a_shop_beside_nginx_is_seen_and_storewarden_takes_its_place_and_gives_i
     })
     .await;
     play.sell(5).await;
-    ended.store(true, Ordering::Relaxed);
-    for visitor in visitors {
-        let met = visitor.await?;
-        println!("to the front: {met:?}");
-        ensure!(met.broken == 0 && met.refused == 0, "somebody was turned away: {met:?}");
-    }
+    visitors.end_with_nobody_turned_away("to the front").await?;
     ensure!(!play.site()?.contains(&format!("listen {};", play.door)), "{}", play.site()?);
 
-    let ended = Arc::new(AtomicBool::new(false));
-    let visitors: Vec<_> = (0..4).map(|_| visitor(play.door, &ended)).collect();
-    play.ask(&["front", SHOP, "--undo", "--yes"])?;
+    let visitors = Visitors::begin(4, play.door);
+    let said = play.ask(&["front", SHOP, "--undo", "--yes"])?;
+    println!("{}", String::from_utf8_lossy(&said));
     play.shop_is("the shop to be seen by its log again", |shop| {
         shop["beside"]["lines"].as_u64().is_some_and(|lines| lines > 0)
     })
     .await;
     play.sell(5).await;
-    ended.store(true, Ordering::Relaxed);
-    for visitor in visitors {
-        let met = visitor.await?;
-        println!("and back: {met:?}");
-        ensure!(met.longest < Duration::from_secs(5), "nobody listened for long: {met:?}");
-    }
+    visitors.end_with_nobody_turned_away("and back").await?;
     ensure!(play.site()? == site, "nginx's file is not as it was: {}", play.site()?);
     ensure!(fs::read_to_string(&file)? == configuration, "the configuration is not as it was");
+
+    // Nor is anybody when control dies of it again and again.
+    let visitors = Visitors::begin(4, play.door);
+    let started = play.json(&["front", SHOP, "--yes"])?;
+    let run = started["id"].as_str().context("a run")?.to_owned();
+    play.dying(&moments(&[4], ":undo"), || {
+        // Control may die of it before it answers.
+        play.ask(&["runs", "undo", &run]).ok();
+        Ok(run.clone())
+    })
+    .await?;
+    play.ends(&run, "undone").await;
+    visitors.end_with_nobody_turned_away("there and back with a dying control").await?;
+    ensure!(play.site()? == site, "nginx's file is not as it was: {}", play.site()?);
     play.end().await
 }
 
@@ -328,15 +371,9 @@ async fn the_way_to_the_front_and_back_outlives_every_death_of_control() -> Resu
     let (site, file) = (play.site()?, play.folder.path().join("storewarden.toml"));
     let configuration = fs::read_to_string(&file)?;
 
-    // Every moment of these steps, in their order.
-    let at = |steps: &[usize], undo: &str| -> String {
-        let moments = |step: &usize| POINTS.map(|point| format!("{step}:{point}{undo}\n"));
-        steps.iter().flat_map(moments).collect()
-    };
-    let ended = Arc::new(AtomicBool::new(false));
-    let visitors: Vec<_> = (0..2).map(|_| visitor(play.door, &ended)).collect();
+    let visitors = Visitors::begin(2, play.door);
     let run = play
-        .dying(&at(&[0, 1, 2, 3, 4, 5], ""), || {
+        .dying(&moments(&[0, 1, 2, 3, 4, 5], ""), || {
             let started = play.json(&["front", SHOP, "--yes", "--detach"])?;
             Ok(started["id"].as_str().context("a run")?.to_owned())
         })
@@ -344,14 +381,12 @@ async fn the_way_to_the_front_and_back_outlives_every_death_of_control() -> Resu
     play.ends(&run, "done").await;
     play.sell(3).await;
     ensure!(play.site()? != site, "nginx was not moved");
-    ended.store(true, Ordering::Relaxed);
-    for visitor in visitors {
-        let met = visitor.await?;
+    for met in visitors.end().await? {
         println!("to the front without its sockets: {met:?}");
         ensure!(met.longest < Duration::from_secs(5), "nobody listened for long: {met:?}");
     }
 
-    play.dying(&at(&[4, 3, 2, 1], ":undo"), || {
+    play.dying(&moments(&[4, 3, 2, 1], ":undo"), || {
         // Control may die of it before it answers.
         play.ask(&["runs", "undo", &run]).ok();
         Ok(run.clone())
