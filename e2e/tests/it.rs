@@ -28,6 +28,8 @@ mod restores;
 #[cfg(test)]
 mod shopper;
 #[cfg(test)]
+mod soak;
+#[cfg(test)]
 mod trade;
 #[cfg(test)]
 mod warden;

@@ -13,6 +13,7 @@ mod demo;
 mod dist;
 mod install;
 mod process;
+mod soak;
 mod test;
 mod tidy;
 mod ui;
@@ -36,6 +37,8 @@ The workshop of Storewarden.
                                                    the metrics store beside VictoriaMetrics; writes docs/BENCHMARKS.md
   cargo xtask bench frame [--only CASE] [--as-built]
                                                    plans, incidents and memory against their goals; writes docs/BENCHMARKS.md
+  cargo xtask soak vault [--minutes 10] [--seed NUMBER]
+                                                   backups while everybody around them is killed at random
   cargo xtask dist [--out DIR] [--binary FILE] [--version VERSION] [--quick]
                                                    a Debian package, a tarball and their checksums
   cargo xtask pictures [SECONDS]                   docs/pictures anew, from a demo that has sold for a while
@@ -79,6 +82,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<()> {
         "tidy" => tidy::run(&workspace),
         "dist" => dist::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),
+        "soak" => soak::run(&workspace, rest),
         "pictures" => test::pictures(&workspace, rest),
         "ui" => ui::run(&workspace, rest),
         "help" | "--help" | "-h" => {

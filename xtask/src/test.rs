@@ -172,7 +172,7 @@ fn tests(workspace: &Workspace) -> anyhow::Result<()> {
 
 /// Builds the programs that tests start from outside. With the tests, although only the programs are wanted: asked for
 /// alone they would get other features of their dependencies, and all of those would be compiled a second time.
-fn programs(workspace: &Workspace) -> anyhow::Result<()> {
+pub(crate) fn programs(workspace: &Workspace) -> anyhow::Result<()> {
     let arguments =
         ["test", "--workspace", "--locked", "--lib", "--bins", "--tests", "--no-run", "--quiet"];
     process::run(cargo(&arguments).current_dir(&workspace.root))
