@@ -207,6 +207,10 @@ impl OneShop {
             return Ok(shop.clone());
         }
         let standing: BackupsStanding = good(ask(state, "GET", BACKUPS)?)?.json()?;
+        // Of a shop that is not backed up it says so: nothing is said by a control that has just begun.
+        if standing.shops.is_empty() {
+            bail!("which shop is backed up is not known yet: try again in a moment");
+        }
         let is_on = |of: &&ShopBackups| of.state != BackupState::Off;
         let mut on = standing.shops.iter().filter(is_on).map(|of| of.shop.to_string());
         match (on.next(), on.next()) {
