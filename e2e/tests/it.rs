@@ -18,6 +18,8 @@ mod packages;
 #[cfg(test)]
 mod peer;
 #[cfg(test)]
+mod recover;
+#[cfg(test)]
 mod remedies;
 #[cfg(test)]
 mod renewal;

@@ -39,14 +39,7 @@ impl Container {
     /// # Panics
     /// When everything is there for it and it does not come up all the same.
     pub async fn boot() -> Result<Self, String> {
-        if !is_root() {
-            return Err("containers need root".to_owned());
-        }
-        for program in ["systemd-nspawn", "debootstrap", "nsenter"] {
-            if !is_installed(program) {
-                return Err(format!("`{program}` is not installed"));
-            }
-        }
+        may_be()?;
         let root = root().await?;
         let log = root.with_extension("log");
         let nspawn = Spawn::new("systemd-nspawn")
@@ -66,6 +59,44 @@ impl Container {
                 |error| if error.contains("degraded") { Ok(()) } else { Err("not up yet") },
                 |_| Ok(()),
             )
+        })
+        .await;
+        Ok(container)
+    }
+
+    /// One with nothing in it but a Debian and these programs, each under the path that it gets there.
+    /// It has our network, and no services.
+    ///
+    /// # Errors
+    /// Why that cannot be on this machine, in words.
+    ///
+    /// # Panics
+    /// When everything is there for it and it does not come up all the same.
+    pub async fn bare(programs: &[(&Path, &str)]) -> Result<Self, String> {
+        may_be()?;
+        let root = root().await?;
+        let bind = |(from, to): &(&Path, &str)| format!("--bind-ro={}:{to}", from.display());
+        let nspawn = Spawn::new("systemd-nspawn")
+            .args(["--quiet", "--register=no", "--keep-unit", "--volatile=overlay"])
+            .args(["--console=pipe", "--as-pid2"])
+            .arg(format!("--machine=bare-{}", std::process::id()))
+            .arg(format!("--directory={}", root.display()))
+            .args(programs.iter().map(bind))
+            .args(["sleep", "infinity"])
+            .output_to(root.with_extension("bare.log"))
+            .start()
+            .map_err(|error| error.to_string())?;
+        let mut container = Self { nspawn, leader: 0 };
+        wait_until("the container", BOOT_LIMIT, async || {
+            container.leader = child_of(container.nspawn.pid()).ok_or("no process yet")?;
+            // The first one only makes the root, and leaves.
+            let space = |of: &str| fs::read_link(format!("/proc/{of}/ns/pid"));
+            match (space(&container.leader.to_string()), space("self")) {
+                (Ok(its), Ok(ours)) if its != ours => {}
+                _ => return Err("it is not inside yet"),
+            }
+            let all_there = programs.iter().map(|(_, to)| container.run(&["test", "-x", to]));
+            all_there.collect::<Result<Vec<_>, _>>().map_err(|_| "its programs are not there yet")
         })
         .await;
         Ok(container)
@@ -142,6 +173,15 @@ impl Drop for Container {
     fn drop(&mut self) {
         self.nspawn.end_now(Signal::Terminate, Duration::from_secs(20));
     }
+}
+
+fn may_be() -> Result<(), String> {
+    if !is_root() {
+        return Err("containers need root".to_owned());
+    }
+    let programs = ["systemd-nspawn", "debootstrap", "nsenter"];
+    let missing = programs.iter().find(|program| !is_installed(program));
+    missing.map_or(Ok(()), |program| Err(format!("`{program}` is not installed")))
 }
 
 /// The root, made when it is not there yet. A half-made one is never taken for a whole one.
