@@ -31,6 +31,9 @@ pub(crate) fn written(sheet: &RecoverySheet, here: &Here) -> String {
     let all: String = places.iter().map(place).collect();
     let opened = places.iter().find(|one| one.key.is_some());
     let first = opened.map_or("…", |one| one.place.as_str());
+    let at = opened.and_then(|one| one.endpoint.as_ref().zip(one.region.as_ref()));
+    let at = at.map(|(endpoint, region)| format!(" --endpoint {endpoint} --region {region}"));
+    let at = at.unwrap_or_default();
     let keys = match opened.map(|one| one.kind.as_str()) {
         Some("s3") => {
             "\nNot on this sheet, and needed beside it: the two keys of the storage. Keep them elsewhere too.\n"
@@ -53,15 +56,15 @@ be made at any time.
 {PLACES}
 
 {all}{keys}
-Try it now, while all is well; it asks for the phrase:
+Try it now, while all is well: into a folder of its own, which can go afterwards.
 
-      storewarden backup drill --shop {shop} --sheet
+      storewarden recover --from {first}{at} --root /var/tmp/try
 
 When this machine is gone: install Storewarden on another one, and give it this page as a text file,
 or the phrase and the place by hand:
 
       storewarden recover --sheet FILE
-      storewarden recover --from {first}
+      storewarden recover --from {first}{at}
 
 Without Storewarden, with restic (https://restic.net):
 
