@@ -50,6 +50,11 @@ impl Key {
         Self::new(random())
     }
 
+    /// For keys that are derived from it.
+    pub(crate) fn bytes(&self) -> [u8; 64] {
+        self.bytes
+    }
+
     /// Appends the sealed text.
     pub(crate) fn seal(&self, text: &[u8], to: &mut Vec<u8>) {
         let nonce: [u8; NONCE] = random();

@@ -69,6 +69,13 @@ pub enum VaultError {
     Malformed { what: &'static str, text: String },
     #[error("put the name `{name}` into `{parent}`: it would lead elsewhere")]
     UnsafeName { parent: PathBuf, name: String },
+    #[error("read the journal `{path}` at byte {offset}: {why}; it is damaged")]
+    DamagedJournal { path: PathBuf, offset: u64, why: String },
+    #[error("go on in the journal `{path}`: {holder} writes to it already")]
+    JournalHeld { path: PathBuf, holder: &'static str },
+    /// The stream is of a server with another history: it wants a journal of its own.
+    #[error("go on in the journal after {last}: {next} is no place in the same log")]
+    OtherHistory { last: String, next: String },
     /// A thread of the run has failed; the first failure is told instead wherever it is known.
     #[error("go on: another part of the run has failed")]
     Aborted,

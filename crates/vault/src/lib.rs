@@ -4,7 +4,8 @@
 //!
 //! Everything here blocks its thread: it runs in a child process of its own, whose limits on
 //! processor and memory are its parent's affair. It knows no shop and no schedule. A dump is a stream
-//! with an end that somebody vouches for; only a drill ([`drill`]) knows what is in one.
+//! with an end that somebody vouches for; only a drill ([`drill`]) knows what is in one. What changed
+//! since, row by row, is in a [`journal`].
 
 pub mod backup;
 pub mod check;
@@ -18,6 +19,7 @@ pub mod extend;
 pub mod forget;
 mod id;
 mod index;
+pub mod journal;
 pub mod lock;
 mod pack;
 mod packer;

@@ -16,6 +16,8 @@ mod far_kills;
 #[cfg(test)]
 mod killing;
 #[cfg(test)]
+mod journal;
+#[cfg(test)]
 mod kills;
 #[cfg(test)]
 mod locks;

@@ -1,0 +1,200 @@
+//! Segments: logs, packed and indexed, as files that never change.
+
+use super::{
+    Lookups, folder,
+    index::{self, Entry},
+    log::{Outcome, Reading},
+    part::{
+        Block, SEGMENT_END, SEGMENT_MAGIC, Summary, TableText, add_table, hashes, mark, table_of,
+    },
+    record::{Record, put_change, put_transaction},
+    seal::{self, damaged, failed},
+};
+use crate::{Id, VaultError, crypto::Key};
+use databases::changes::{Change, Position, TableShape};
+use ring::digest;
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Of zstd: of what is kept for a month, each byte counts.
+const LEVEL: i32 = 9;
+
+/// Makes a segment of a log that is not written to any more, and removes the log.
+pub(super) fn make(
+    key: &Key,
+    folder: &Path,
+    number: u64,
+    lookups: &Lookups,
+    block_bytes: usize,
+) -> Result<(), VaultError> {
+    let log = folder::log_path(folder, number);
+    let reading = Reading::open(key, &log, number)?;
+    let outcomes = reading.outcomes()?;
+    let path = folder.join(format!("{number:020}.new"));
+    let mut builder = Builder::begin(key, path, number, lookups, block_bytes)?;
+    let (mut over, mut place) = (0, 0);
+    reading.each(|offset, record| {
+        match record {
+            Record::Table { id, shape } => {
+                builder.summary.tables.push(TableText::from(&shape));
+                add_table(&mut builder.tables, id, shape, &log, offset)?;
+            }
+            Record::Row { table, change } => {
+                if let Some(Outcome::Committed { sequence, committed_ms, position }) =
+                    outcomes.get(over)
+                {
+                    let shape = Arc::clone(table_of(&builder.tables, table, &log, offset)?);
+                    let moment = (*sequence, *committed_ms, position);
+                    builder.add(moment, place, (table, &shape), &change)?;
+                }
+                place += 1;
+            }
+            Record::Emptied { .. } | Record::Redefined { .. } => {
+                if let Some(Outcome::Committed { sequence, committed_ms, .. }) = outcomes.get(over)
+                {
+                    let mark = mark(record, *sequence, *committed_ms, place);
+                    builder.summary.marks.extend(mark);
+                    // The next change is not the next of its places.
+                    builder.now = None;
+                }
+                place += 1;
+            }
+            Record::Commit { sequence, committed_ms, position } => {
+                builder.summary.note_transaction(sequence, committed_ms, &position);
+                (over, place) = (over + 1, 0);
+            }
+            Record::Abandoned => (over, place) = (over + 1, 0),
+            Record::Reached { position } => builder.summary.position = Some(position),
+            Record::Transaction { .. } => {
+                return Err(damaged(&log, offset, "there is a record of segments in it"));
+            }
+        }
+        Ok(())
+    })?;
+    builder.finish(folder)?;
+    fs::remove_file(&log).map_err(failed("remove", &log))
+}
+
+struct Builder<'a> {
+    key: &'a Key,
+    number: u64,
+    path: PathBuf,
+    file: File,
+    hash: digest::Context,
+    bytes: u64,
+    summary: Summary,
+    tables: Vec<Arc<TableShape>>,
+    entries: Vec<Entry>,
+    block_bytes: usize,
+    /// The block under way.
+    records: Vec<u8>,
+    block: Block,
+    /// Sequence and place of the change that comes next without a word about its transaction.
+    now: Option<(u64, u64)>,
+}
+
+impl<'a> Builder<'a> {
+    fn begin(
+        key: &'a Key,
+        path: PathBuf,
+        number: u64,
+        lookups: &Lookups,
+        block_bytes: usize,
+    ) -> Result<Self, VaultError> {
+        let file = File::create(&path).map_err(failed("make", &path))?;
+        let mut builder = Self {
+            key,
+            number,
+            file,
+            path,
+            hash: digest::Context::new(&digest::SHA256),
+            bytes: 0,
+            summary: Summary { lookups: lookups.clone(), ..Summary::default() },
+            tables: Vec::new(),
+            entries: Vec::new(),
+            block_bytes,
+            records: Vec::new(),
+            block: Block::default(),
+            now: None,
+        };
+        builder.write(&SEGMENT_MAGIC)?;
+        Ok(builder)
+    }
+
+    fn add(
+        &mut self,
+        (sequence, ms, position): (u64, i64, &Position),
+        place: u64,
+        (id, shape): (u64, &TableShape),
+        change: &Change,
+    ) -> Result<(), VaultError> {
+        if self.now != Some((sequence, place)) {
+            put_transaction(&mut self.records, sequence, ms, position, place);
+        }
+        self.now = Some((sequence, place + 1));
+        put_change(&mut self.records, id, change);
+        self.summary.note_change(change);
+        self.block.note(id, matches!(change, Change::Deleted(_)), ms);
+        let block = u32::try_from(self.summary.blocks.len()).expect("invariant: few blocks");
+        let hashes = hashes(shape, change, &self.summary.lookups).into_iter();
+        self.entries.extend(hashes.map(|hash| (hash, block)));
+        if self.records.len() >= self.block_bytes {
+            self.end_block()?;
+        }
+        Ok(())
+    }
+
+    fn end_block(&mut self) -> Result<(), VaultError> {
+        let records = std::mem::take(&mut self.records);
+        let (offset, bytes) = self.write_sealed(&records)?;
+        let block = std::mem::take(&mut self.block);
+        self.summary.blocks.push(Block { offset, bytes, ..block });
+        self.now = None;
+        Ok(())
+    }
+
+    fn finish(mut self, folder: &Path) -> Result<(), VaultError> {
+        if !self.records.is_empty() {
+            self.end_block()?;
+        }
+        let (bits, pieces) = index::pieces(std::mem::take(&mut self.entries));
+        self.summary.index_bits = bits;
+        for piece in pieces {
+            let place = self.write_sealed(&piece)?;
+            self.summary.pieces.push(place);
+        }
+        let directory =
+            serde_json::to_vec(&self.summary).expect("invariant: texts, numbers and lists");
+        let (_, length) = self.write_sealed(&directory)?;
+        let length = u32::try_from(length).expect("invariant: directories are small");
+        let mut trailer = length.to_le_bytes().to_vec();
+        trailer.extend_from_slice(&SEGMENT_END);
+        self.write(&trailer)?;
+        self.file.sync_all().map_err(failed("sync", &self.path))?;
+        let hash = self.hash.finish();
+        let id = Id::from_bytes(hash.as_ref().try_into().expect("invariant: SHA-256 has 32 bytes"));
+        let path = folder::segment_path(folder, self.number, &id);
+        fs::rename(&self.path, &path).map_err(failed("rename", &self.path))?;
+        folder::sync(folder)
+    }
+
+    /// Gives where it lies and how long it is.
+    fn write_sealed(&mut self, text: &[u8]) -> Result<(u64, u64), VaultError> {
+        let offset = self.bytes;
+        let mut sealed = Vec::new();
+        seal::seal(self.key, self.number, offset, text, LEVEL, &mut sealed);
+        self.write(&sealed)?;
+        Ok((offset, sealed.len() as u64))
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), VaultError> {
+        self.file.write_all(bytes).map_err(failed("write", &self.path))?;
+        self.hash.update(bytes);
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+}
