@@ -115,7 +115,7 @@ pub(super) const ACTS: [Act; 15] = [
             "take-backup",
             "Take a backup and restore from it",
             "Backs the shop up, its database as of one moment and its pictures, and restores the pictures into a folder beside the live ones.",
-            "Backups: the newest is of now; look into it down to a single picture. Changes: both runs, with bytes, rate and time left. The button Recovery sheet there makes the one page that opens the backups when this machine is gone.",
+            "Backups: the newest is of now; look into it down to a single picture. Changes: both runs, with bytes, rate and time left. The button Recovery sheet there makes the one page that opens the backups when this machine is gone. It says how to try it, into a folder of its own, and how another machine becomes this one by it.",
             "Back up and restore",
         )
     },
