@@ -78,7 +78,8 @@ pub(super) fn drill(scratch: &Scratch, request: &Request, watch: Watch<'_>) -> F
     };
     if found.is_empty() {
         let database = check(CheckKind::Database, Outcome::Absent, "no_database", []);
-        return Found { boot: start(None), ..nothing(database) };
+        let found = nothing(database);
+        return Found { boot: start(None), ..found };
     }
     let mut booted = unbooted(request);
     let mut all = LoadReport::default();
