@@ -170,14 +170,15 @@ async fn let_in(
 /// # Errors
 /// When no whole answer came.
 pub async fn shows(kind: Kind, client: &mut Client, order: &Acknowledged) -> Result<bool, Trouble> {
-    let Some(page) = &order.page else {
-        return match kind {
-            Kind::Vendure => vendure::shows(client, order).await,
-            Kind::Sample | Kind::Oscar => Ok(false),
-        };
-    };
-    let answer = client.request("GET", page, None).await?;
-    Ok(answer.status == 200 && answer.text().contains(&order.number))
+    match (kind, &order.page) {
+        (Kind::Vendure, _) => vendure::shows(client, order).await,
+        (Kind::Oscar, Some(page)) => oscar::shows(client, order, page).await,
+        (Kind::Sample, Some(page)) => {
+            let answer = client.request("GET", page, None).await?;
+            Ok(answer.status == 200 && answer.text().contains(&order.number))
+        }
+        (_, None) => Ok(false),
+    }
 }
 
 async fn visit(mut customer: Customer, kind: Kind, _place: OwnedSemaphorePermit) {

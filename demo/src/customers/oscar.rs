@@ -1,7 +1,7 @@
 //! A customer's way through a django-oscar: pages that the server renders, forms with a token
 //! against forgery, a basket in a signed cookie, and a checkout as a guest.
 
-use super::{Customer, Failure, Left};
+use super::{Acknowledged, Client, Customer, Failure, Left, Trouble};
 
 const SHELVES: [&str; 6] = ["teapots_1", "cups_2", "kettles_3", "trays_4", "tins_5", "bowls_6"];
 const WORDS: [&str; 6] = ["celadon", "cobalt", "copper", "moss", "ivory", "nothing-like-that"];
@@ -146,6 +146,25 @@ async fn place(customer: &mut Customer) -> Result<(), Left> {
         customer.think().await;
     }
     Err(Left::Annoyed)
+}
+
+/// Whether the shop has an order as it was acknowledged: it shows it to whoever knows the page and the
+/// buyer's address.
+pub(super) async fn shows(
+    client: &mut Client,
+    order: &Acknowledged,
+    page: &str,
+) -> Result<bool, Trouble> {
+    // It leads to a form that asks for the address.
+    client.request("GET", page, None).await?;
+    let token = client.cookie("csrftoken").unwrap_or_default();
+    let email = order.email.replace('@', "%40");
+    let form = format!("csrfmiddlewaretoken={token}&email={email}");
+    let path = page.replace("/order-status/", "/order-status-form/");
+    let answer = client.request("POST", &path, Some(&form)).await?;
+    let total = format!("€{}.{:02}", order.total_minor / 100, order.total_minor % 100);
+    let told = answer.text().replace(',', "");
+    Ok(answer.status == 200 && told.contains(&order.number) && told.contains(&total))
 }
 
 /// Sends a form as the page has it, with the token of the visitor's cookie; the page that came of it.
