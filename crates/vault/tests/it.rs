@@ -14,9 +14,9 @@ mod drill_kills;
 #[cfg(test)]
 mod far_kills;
 #[cfg(test)]
-mod killing;
-#[cfg(test)]
 mod journal;
+#[cfg(test)]
+mod killing;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
