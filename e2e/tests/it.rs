@@ -8,6 +8,8 @@ mod backups;
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
+mod comes_back;
+#[cfg(test)]
 mod disk_full;
 #[cfg(test)]
 mod front;
@@ -31,7 +33,7 @@ mod report;
 mod restores;
 #[cfg(test)]
 mod shopper;
-#[cfg(test)]
+#[cfg(all(test, feature = "soak"))]
 mod soak;
 #[cfg(test)]
 mod trade;
