@@ -232,7 +232,7 @@ async fn what_is_not_understood_or_gone_stops_the_stream_by_name() {
     run(&server, &["FLUSH BINARY LOGS"]).await;
     let next = begin().await;
     let Position::Binlog { file, .. } = &next else { panic!("{next}") };
-    // A file that is still sent to a stream that is gone is not removed before the server notices.
+    // The server keeps a file, without a word, until InnoDB has what is in it on disk.
     let purged = async || -> Result<(), String> {
         let purge = format!("PURGE BINARY LOGS TO '{file}'");
         run(&server, &[&purge]).await;
