@@ -31,7 +31,7 @@ mod report;
 mod restores;
 #[cfg(test)]
 mod shopper;
-#[cfg(all(test, feature = "soak"))]
+#[cfg(test)]
 mod soak;
 #[cfg(test)]
 mod trade;

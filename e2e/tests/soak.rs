@@ -1,6 +1,7 @@
 //! A shop that sells and is backed up each minute into three places, while workers, control, the
 //! database and the storages' servers are killed at random, for as long as somebody wants:
 //! `cargo xtask soak vault`. Every few minutes all must be as if nobody had been.
+#![cfg(feature = "soak")]
 
 use crate::trade::{GRACE, LONG, program, storewarden};
 use anyhow::{Context, Result, ensure};
