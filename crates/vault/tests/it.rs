@@ -14,15 +14,17 @@ mod drill_kills;
 #[cfg(test)]
 mod far_kills;
 #[cfg(test)]
-mod killing;
-#[cfg(test)]
 mod journal;
+#[cfg(test)]
+mod killing;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
 mod locks;
 #[cfg(test)]
 mod machines;
+#[cfg(test)]
+mod orders;
 #[cfg(test)]
 mod place;
 #[cfg(test)]
