@@ -8,6 +8,9 @@ pub mod guide;
 pub mod shop;
 pub mod stage;
 
+/// The database servers of stages, for plays that want one without a shop.
+pub use databases::private;
+
 /// A random token of 32 hexadecimal digits.
 fn token() -> String {
     format!("{:032x}", rand::random::<u128>())

@@ -135,7 +135,7 @@ async fn keep_the_log_there(storewarden: &Storewarden) -> Result<PathBuf> {
 }
 
 /// Fills the disk to its last byte; the file is what to remove to make room.
-fn fill(disk: &Path) -> Result<PathBuf> {
+pub(crate) fn fill(disk: &Path) -> Result<PathBuf> {
     let path = disk.join("ballast");
     let mut file = File::create(&path)?;
     for piece in [64 * 1024, 4096, 1] {

@@ -2,6 +2,8 @@
 
 // Clippy takes only what is under `cfg(test)` for a test's helper, which may unwrap and print.
 #[cfg(test)]
+mod backup_troubles;
+#[cfg(test)]
 mod backups;
 #[cfg(test)]
 mod changes;
@@ -29,7 +31,7 @@ mod report;
 mod restores;
 #[cfg(test)]
 mod shopper;
-#[cfg(test)]
+#[cfg(all(test, feature = "soak"))]
 mod soak;
 #[cfg(test)]
 mod trade;

@@ -26,7 +26,7 @@ use testkit::{
 const PASSWORD: &str = "correct horse battery";
 const PROGRAM: &str = "/usr/bin/storewarden";
 const DEMO: &str = "/usr/bin/demo";
-const SHEET: &str = "/root/sheet.txt";
+const SHEET: &str = "/srv/sheet.txt";
 const STEP_MS: u128 = 30_000;
 
 /// Ended with the test, whatever becomes of it.

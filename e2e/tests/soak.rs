@@ -54,7 +54,6 @@ fn told(name: &str) -> Option<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes as long as it is told to: cargo xtask soak vault"]
 async fn backups_outlive_whoever_is_killed() -> Result<()> {
     let limit = Duration::from_secs(60 * told("SOAK_MINUTES").unwrap_or(10));
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_micros() as u64);

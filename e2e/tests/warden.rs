@@ -26,15 +26,29 @@ pub(crate) struct Warden {
     more: String,
     /// What stands in its shop's table.
     pub(crate) shop: String,
+    setting: Setting,
     supervisor: Option<Process>,
     _instance: JoinSet<()>,
     instance: SocketAddr,
+}
+
+/// What is around it: nothing, unless somebody wants it otherwise.
+#[derive(Debug, Default)]
+pub(crate) struct Setting {
+    /// The beginning of a command line that its own is put behind.
+    pub(crate) wrapper: Vec<String>,
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Warden {
     /// Starts one whose shop has these lines more. `FOLDER` in them stands for its folder, where
     /// `chain.pem` and `key.pem` are a certificate for this machine that signs itself.
     pub(crate) async fn start(shop: &str, more: &str) -> Result<Self> {
+        Self::start_in(Setting::default(), shop, more).await
+    }
+
+    /// As [`Warden::start`], in a setting of its own.
+    pub(crate) async fn start_in(setting: Setting, shop: &str, more: &str) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let instance = listener.local_addr()?;
         let mut serving = JoinSet::new();
@@ -48,6 +62,7 @@ impl Warden {
             shop: shop.replace("FOLDER", &folder.path().display().to_string()),
             more: more.to_owned(),
             folder,
+            setting,
             supervisor: None,
             _instance: serving,
             instance,
@@ -73,10 +88,17 @@ impl Warden {
 
     /// Starts it, and waits until its control answers.
     pub(crate) async fn up(&mut self) -> Result<()> {
-        let spawn = Spawn::new(program("storewarden")?).args(["up", "--config"]);
-        let spawn = spawn.arg(self.path("storewarden.toml"));
+        let program = program("storewarden")?;
+        let spawn = match self.setting.wrapper.split_first() {
+            Some((wrapper, rest)) => Spawn::new(wrapper).args(rest).arg(program),
+            None => Spawn::new(program),
+        };
+        let spawn = spawn.args(["up", "--config"]).arg(self.path("storewarden.toml"));
         let spawn = spawn.arg("--state").arg(self.path("state"));
-        let spawn = spawn.env("STOREWARDEN_RESTART_AT_ONCE", "1");
+        let mut spawn = spawn.env("STOREWARDEN_RESTART_AT_ONCE", "1");
+        for (name, value) in &self.setting.environment {
+            spawn = spawn.env(name, value);
+        }
         self.supervisor = Some(spawn.output_to(self.path("log")).start()?);
         wait_until("control to answer", LONG, async || self.get("/status").await).await;
         Ok(())

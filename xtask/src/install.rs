@@ -233,7 +233,7 @@ struct Python {
 }
 
 /// Of moto only what S3 needs, not the hundreds of megabytes of everything.
-const PYTHON: [Python; 2] = [
+const PYTHON_SERVERS: [Python; 2] = [
     Python {
         folder: "moto",
         package: "moto[s3]==5.2.5",
@@ -251,7 +251,7 @@ const PYTHON: [Python; 2] = [
 /// The S3s that copies and backups are tested against, into the folder for tests' own things below the target folder.
 /// Where one cannot be had, the tests that need it say that they did not run; nothing else needs it.
 pub(crate) fn ensure_buckets(workspace: &Workspace) -> anyhow::Result<()> {
-    PYTHON.iter().try_for_each(|server| ensure_python(workspace, server))
+    PYTHON_SERVERS.iter().try_for_each(|server| ensure_python(workspace, server))
 }
 
 fn ensure_python(workspace: &Workspace, server: &Python) -> anyhow::Result<()> {

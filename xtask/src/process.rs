@@ -18,8 +18,14 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) 
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command =
         command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), arguments);
-    // What cargo set for this package is not meant for the ones we build.
-    command.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_PKG_NAME");
+    // What cargo says of this package is not meant for those we build: some would be built anew after each build by hand.
+    for (name, _) in std::env::vars_os() {
+        let is_of_this_package =
+            |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(is_of_this_package) {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 

@@ -27,8 +27,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
     test::programs(workspace)?;
     install::ensure_buckets(workspace)?;
     let mut play =
-        cargo(&["test", "--locked", "--quiet", "--package", "e2e", "--test", "it", "--"]);
-    play.args(["--ignored", "--exact", "--nocapture", "soak::backups_outlive_whoever_is_killed"]);
+        cargo(&["test", "--locked", "--quiet", "--package", "e2e", "--features", "soak", "--test"]);
+    play.args(["it", "--", "--exact", "--nocapture", "soak::backups_outlive_whoever_is_killed"]);
     play.env("SOAK_MINUTES", options.minutes.to_string());
     if let Some(seed) = options.seed {
         play.env("SEED", seed.to_string());

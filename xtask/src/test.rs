@@ -138,8 +138,17 @@ fn interface(workspace: &Workspace) -> anyhow::Result<()> {
 }
 
 fn clippy(workspace: &Workspace) -> anyhow::Result<()> {
-    let arguments =
-        ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
+    let arguments = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--locked",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ];
     process::run(cargo(&arguments).current_dir(&workspace.root))
 }
 

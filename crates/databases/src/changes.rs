@@ -187,7 +187,8 @@ pub enum Event {
         committed_ms: i64,
     },
     /// There is nothing for us up to here. Acknowledged once it is durable, like a commit, it lets
-    /// the server forget what lies before.
+    /// the server forget what lies before. It comes again as commits do: one that lies before what the
+    /// caller has takes nothing back.
     Reached {
         position: Position,
     },

@@ -42,6 +42,8 @@ pub struct Machine<'a> {
     pub variables: &'a dyn Fn(u32, &[&str]) -> Option<Variables>,
     /// Whether ports below 1024 may be bound.
     pub low_ports: bool,
+    /// The zone of its clock, by its name in the time zone database.
+    pub time_zone: Option<String>,
 }
 
 /// Somebody who listens.
@@ -78,6 +80,8 @@ pub struct Detected {
     /// Every port that somebody listens on.
     pub taken_ports: Vec<u16>,
     pub low_ports: bool,
+    /// The zone of the machine's clock; `None`: not seen.
+    pub time_zone: Option<String>,
 }
 
 impl Place {

@@ -427,7 +427,16 @@ impl Recovery<'_> {
 
     fn understand(&self) -> Result<Configuration, Mistakes> {
         let root = self.arguments.root.as_deref().unwrap_or(Path::new("/"));
-        understand(self.notes, root, &self.survey.configuration)
+        // Before anything was brought back, what the configuration refers to lies in the backup alone.
+        understand(self.notes, root, &self.survey.configuration, &|path| self.in_backup(path))
+    }
+
+    fn in_backup(&self, path: &Path) -> Option<String> {
+        let node = self.source.reader.node(self.snapshot, path).ok()?;
+        let mut bytes = Vec::new();
+        self.source.reader.copy_to(&node, &mut bytes).ok()?;
+        let text = String::from_utf8(bytes).ok()?;
+        Some(text.trim_end_matches(['\n', '\r']).to_owned())
     }
 
     fn conclude(&self, outcome: &Outcome) -> Exit {
@@ -483,16 +492,18 @@ impl Recovery<'_> {
     }
 }
 
-/// What the configuration of a backup means, with what it refers to below a root.
-pub(crate) fn understand(
+/// What the configuration of a backup means, with what it refers to below a root, or else elsewhere.
+fn understand(
     notes: &Notes,
     root: &Path,
     path: &Path,
+    elsewhere: &dyn Fn(&Path) -> Option<String>,
 ) -> Result<Configuration, Mistakes> {
     let reference = |name: &str| match name.strip_prefix("file:") {
         Some(file) => {
-            let file = survey::below(root, Path::new(file));
-            configuration::reference(&format!("file:{}", file.display()))
+            let here = survey::below(root, Path::new(file));
+            let here = configuration::reference(&format!("file:{}", here.display()));
+            here.or_else(|| elsewhere(Path::new(file)))
         }
         None => configuration::reference(name).or_else(|| notes.environment.get(name).cloned()),
     };

@@ -57,14 +57,21 @@ impl Key {
 
     /// Appends the sealed text.
     pub(crate) fn seal(&self, text: &[u8], to: &mut Vec<u8>) {
-        let nonce: [u8; NONCE] = random();
-        to.reserve(text.len() + OVERHEAD);
-        to.extend_from_slice(&nonce);
         let begin = to.len();
+        to.reserve(text.len() + OVERHEAD);
+        to.extend_from_slice(&[0; NONCE]);
         to.extend_from_slice(text);
-        self.apply(&nonce, &mut to[begin..]);
-        let tag = self.tag(&nonce, &to[begin..]);
-        to.extend_from_slice(&tag);
+        self.seal_in_place(to, begin);
+    }
+
+    /// Seals the text that ends `bytes`, and before which from `begin` on there is room for a nonce.
+    pub(crate) fn seal_in_place(&self, bytes: &mut Vec<u8>, begin: usize) {
+        let nonce: [u8; NONCE] = random();
+        bytes[begin..begin + NONCE].copy_from_slice(&nonce);
+        let text = &mut bytes[begin + NONCE..];
+        self.apply(&nonce, text);
+        let tag = self.tag(&nonce, text);
+        bytes.extend_from_slice(&tag);
     }
 
     pub(crate) fn sealed(&self, text: &[u8]) -> Vec<u8> {

@@ -3,11 +3,13 @@
 
 use crate::{
     Id, VaultError,
+    chunker::MAX_BYTES,
     crypto::{Key, NONCE, OVERHEAD, TAG},
     index::Place,
     storage::FileName,
 };
 use serde::{Deserialize, Serialize};
+use std::io;
 
 /// At the very end: the length of the sealed header.
 const LENGTH_FIELD: usize = 4;
@@ -167,6 +169,8 @@ pub(crate) struct Encoded<'a> {
     pub(crate) uncompressed_length: u32,
 }
 
+/// Of most codecs: for the longest piece, and what zstd may add.
+const ROOM: usize = MAX_BYTES + (64 << 10);
 /// Of zstd: a tenth more bytes on dumps than restic's default would be level 1, none is level 3.
 const LEVEL: i32 = 3;
 
@@ -182,22 +186,32 @@ impl Codec {
 
     /// Compresses where that saves something, and seals.
     pub(crate) fn encode(&mut self, key: &Key, blob: &[u8]) -> Encoded<'_> {
-        let packed = match &mut self.compressor {
-            Some(compressor) if !blob.is_empty() => {
-                let room = zstd::zstd_safe::compress_bound(blob.len());
-                self.packed.clear();
-                self.packed.reserve(room);
-                compressor.compress_to_buffer(blob, &mut self.packed).ok()
-            }
-            _ => None,
-        };
-        let packed = packed.filter(|length| *length < blob.len());
-        let text = packed.map_or(blob, |length| &self.packed[..length]);
         self.sealed.clear();
-        key.seal(text, &mut self.sealed);
+        self.sealed.resize(NONCE, 0);
+        let is_compressed = !blob.is_empty() && self.compress(blob);
+        if !is_compressed {
+            self.sealed.truncate(NONCE);
+            self.sealed.extend_from_slice(blob);
+        }
+        key.seal_in_place(&mut self.sealed, 0);
         let raw_length = u32::try_from(blob.len()).expect("invariant: blobs are below 4 GB");
-        let uncompressed_length = if packed.is_some() { raw_length } else { 0 };
+        let uncompressed_length = if is_compressed { raw_length } else { 0 };
         Encoded { sealed: &self.sealed, uncompressed_length }
+    }
+
+    /// Appends it compressed, and tells whether that is shorter.
+    fn compress(&mut self, blob: &[u8]) -> bool {
+        let Some(compressor) = &mut self.compressor else { return false };
+        let room = zstd::zstd_safe::compress_bound(blob.len()) + OVERHEAD;
+        if self.sealed.capacity() < room {
+            // At once as much as most will ever need: what is not written to takes no memory.
+            self.sealed = Vec::with_capacity(room.max(ROOM));
+            self.sealed.resize(NONCE, 0);
+        }
+        let mut behind_nonce = io::Cursor::new(&mut self.sealed);
+        behind_nonce.set_position(NONCE as u64);
+        let length = compressor.compress_to_buffer(blob, &mut behind_nonce);
+        length.is_ok_and(|length| length < blob.len())
     }
 
     /// Seals a stored blob with another key, as it is, after all that [`Codec::decode`] looks at.

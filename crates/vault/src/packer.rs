@@ -14,10 +14,10 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// As restic's own packs.
+/// As restic's own packs. Their blobs are no longer, so that a run's memory is known beforehand.
 const PACK_BYTES: usize = 16 << 20;
-/// Of most packs with their last blob.
-const ROOM: usize = PACK_BYTES + (4 << 20);
+/// Of most packs with their header.
+const ROOM: usize = PACK_BYTES + (1 << 20);
 /// Packs that wait for an index file, at most: what a killed run need not send again.
 const UNLISTED_PACKS: usize = 64;
 const UNLISTED_BLOBS: usize = 20_000;
@@ -128,12 +128,14 @@ impl Packer {
         self.counts.added_packed_bytes.fetch_add(sealed.len() as u64, Relaxed);
         let full = {
             let mut open = locked(&self.open[kind as usize]);
-            if open.is_empty() {
+            let fits = open.is_empty() || open.len() + sealed.len() <= PACK_BYTES;
+            let full = (!fits).then(|| std::mem::take(&mut *open));
+            if open.is_empty() && kind == BlobKind::Data {
                 let memory = locked(&self.spare).pop();
                 *open = PackBuilder::within(memory.unwrap_or_else(|| Vec::with_capacity(ROOM)));
             }
             open.add(kind, id, sealed, uncompressed_length);
-            (open.len() >= PACK_BYTES).then(|| std::mem::take(&mut *open))
+            full
         };
         full.map_or(Ok(()), |pack| self.save(pack))
     }
@@ -146,8 +148,11 @@ impl Packer {
         let id = Id::of(&bytes);
         let bytes = Bytes::from(bytes);
         self.repository.storage().write(FileName::new(FileKind::Pack, id), bytes.clone())?;
-        // Fresh memory for every pack costs more than hashing it does.
-        locked(&self.spare).push(bytes.into());
+        // Fresh memory for every pack costs more than hashing it does. Packs of folders are few, and most
+        // of them small: they grow.
+        if blobs.iter().any(|blob| blob.kind == BlobKind::Data) {
+            locked(&self.spare).push(bytes.into());
+        }
         let due = {
             let mut unlisted = locked(&self.unlisted);
             unlisted.blobs += blobs.len();
@@ -165,4 +170,31 @@ impl Packer {
 /// A thread that panicked takes the whole run with it; what it left in a set is of no matter then.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{InitOptions, Origin, storage::Folder};
+    use kernel::config::Secret;
+
+    #[test]
+    fn no_pack_is_longer_than_packs_are() {
+        let folder = testkit::folder();
+        let storage = Arc::new(Folder::new(folder.path().join("repository")));
+        let password = Secret::new("a password".into());
+        let options = InitOptions { cost_log: 4, ..InitOptions::default() };
+        let origin = Origin::of_this_process();
+        let repository = Repository::init(storage, &password, &origin, &options, 0).unwrap();
+        let packer = Packer::new(repository.clone(), Arc::default(), true);
+        let mut codec = Codec::new(false);
+        for number in 0..5_u8 {
+            let blob = vec![number; 7 << 20];
+            packer.add(BlobKind::Data, Id::of(&blob), &blob, &mut codec).unwrap();
+        }
+        packer.finish().unwrap();
+        let packs = repository.storage().list(FileKind::Pack).unwrap();
+        assert_eq!(packs.len(), 3, "two and two and one");
+        assert!(packs.iter().all(|pack| pack.size_bytes <= PACK_BYTES as u64));
+    }
 }

@@ -252,8 +252,8 @@ fn the_way_back_and_reading_again_keep_the_rate_too() {
         let report = check::run(&repository, check::Data::All, &origin(), &quiet).unwrap();
         assert!(report.damage.is_empty());
     });
-    // Two and a half megabytes at two a second.
-    assert!(restored > 800 && read > 800, "{restored} ms, {read} ms");
+    // Two and a half megabytes at two a second; what two threads ask for first is free.
+    assert!(restored > 600 && read > 600, "{restored} ms, {read} ms");
 }
 
 /// A storage whose disk is full after so many files.

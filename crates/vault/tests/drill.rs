@@ -25,7 +25,7 @@ const HOUR_MS: i64 = 60 * 60 * 1000;
 const ORDERS: &str = "create table orders (id bigint primary key, placed_ms bigint not null, \
                       total bigint not null)";
 
-const LINES: &str = "create table lines (id bigint primary key, order_id bigint not null, \
+const LINES: &str = "create table order_lines (id bigint primary key, order_id bigint not null, \
                      what varchar(20), foreign key (order_id) references orders (id))";
 
 fn graph() -> OrderGraph {
@@ -138,7 +138,9 @@ fn a_postgres_shop_is_restored_and_its_orders_are_compared() {
     execute(ORDERS);
     execute(LINES);
     execute(&rows(1, 100));
-    execute("insert into lines values (1, 99, 'a'), (2, 100, 'b'), (3, 100, 'c'), (4, 100, null)");
+    execute(
+        "insert into order_lines values (1, 99, 'a'), (2, 100, 'b'), (3, 100, 'c'), (4, 100, null)",
+    );
     let live = DatabaseUrl { kind: DatabaseKind::Postgres, secret: server.url("shop") };
     let ground = Ground::new(live);
     let passed = CheckKind::ALL.map(|kind| match kind {
@@ -216,7 +218,9 @@ fn a_mariadb_shop_is_restored_and_a_missing_dump_is_no_backup() {
     execute(ORDERS);
     execute(LINES);
     execute(&rows(1, 100));
-    execute("insert into lines values (1, 99, 'a'), (2, 100, 'b'), (3, 100, 'c'), (4, 100, null)");
+    execute(
+        "insert into order_lines values (1, 99, 'a'), (2, 100, 'b'), (3, 100, 'c'), (4, 100, null)",
+    );
     let live = DatabaseUrl { kind: DatabaseKind::MySql, secret: server.url("shop") };
     let ground = Ground::new(live);
     let report = ground.drill(&ground.request());

@@ -111,7 +111,7 @@ impl Killing<'_> {
                 "it does not begin: {}",
                 self.said()
             );
-            thread::sleep(Duration::from_micros(100));
+            thread::yield_now();
         }
     }
 

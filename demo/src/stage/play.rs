@@ -64,7 +64,7 @@ impl<'a> Keeping<'a> {
 #[derive(Debug)]
 enum Software {
     Sample,
-    Vendure { vendure: vendure::Running, worker: Instance },
+    Vendure { vendure: vendure::Running, worker: Box<Instance> },
     Oscar(oscar::Running),
 }
 
@@ -126,7 +126,8 @@ impl Play {
         let home = Home::in_reach(&directory.join(kind.word()))?;
         let (server, vendure) = vendure.start_database(kind, &home).await?;
         let port = free_ports(1)?[0];
-        let worker = vendure.instance("worker".to_owned(), "worker.js", port, &keeping)?;
+        let worker =
+            Box::new(vendure.instance("worker".to_owned(), "worker.js", port, &keeping)?);
         Ok(Self::on_server(Software::Vendure { vendure, worker }, server, home))
     }
 

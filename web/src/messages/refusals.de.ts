@@ -148,7 +148,7 @@ export const refusals: Refusals = {
     stream_broken: (p) => `${text(p['path'])} brach ab: ${text(p['error'])}. Es gibt kein Backup.`,
     source_missing: (p) => `${text(p['path'])} ist nicht da.`,
     source_empty: (p, f) =>
-      `${text(p['path'])} ist leer, und das neueste Backup hat ${f.count(num(p['count']))} Einträge davon. Ist die Platte eingehängt? Soll der Ordner leer sein, dann lass eine Datei darin oder nimm ihn aus der Konfiguration.`,
+      `${text(p['path'])} ist leer, und das neueste Backup hat ${f.count(num(p['count']))} Einträge davon. Vielleicht ist die Platte nicht eingehängt. Soll der Ordner leer sein, dann lass eine Datei darin oder nimm ihn aus der Konfiguration.`,
     no_sources: () => 'Es gibt nichts zu sichern.',
     disk_full: (p) => `Die Platte von ${text(p['path'])} ist voll.`,
     file_refused: (p) => `Wir dürfen ${text(p['path'])} nicht lesen oder schreiben.`,

@@ -150,7 +150,7 @@ const reason: Sayings = {
   stream_broken: (p) => `${text(p['path'])} broke off: ${text(p['error'])}. There is no backup.`,
   source_missing: (p) => `${text(p['path'])} is not there.`,
   source_empty: (p, f) =>
-    `${text(p['path'])} is empty, and the newest backup has ${f.count(num(p['count']))} entries of it. Is its disk mounted? If it is empty on purpose, leave a file in it, or take it out of the configuration.`,
+    `${text(p['path'])} is empty, and the newest backup has ${f.count(num(p['count']))} entries of it. Perhaps its disk is not mounted. If it is empty on purpose, leave a file in it, or take it out of the configuration.`,
   no_sources: () => 'There is nothing to back up.',
   disk_full: (p) => `The disk of ${text(p['path'])} is full.`,
   file_refused: (p) => `We may not read or write ${text(p['path'])}.`,

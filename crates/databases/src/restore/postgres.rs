@@ -305,7 +305,7 @@ pub(super) async fn swap(live: &DatabaseUrl, with: &str, aside: &str) -> Result<
         }
     };
     done.map_err(|error| {
-        let why = error.as_db_error().map_or_else(|| error.to_string(), |said| said.to_string());
+        let why = error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string);
         not_swapped(live, why)
     })
 }

@@ -160,10 +160,11 @@ async fn killed_servers_and_streams_lose_nothing_and_double_nothing() {
             &[&format!("INSERT INTO t (v) SELECT 'r{round}' FROM seq_1_to_50"), &mark("a")],
         )
         .await;
+        let before = replica.repeated;
         replica.follow(&mut stream, &format!("{round}a"), false).await;
+        assert_eq!(replica.repeated, before, "what lies before the place came again");
         drop(stream);
         let mut again = Stream::open(&url, &options(), &from).await.unwrap();
-        let before = replica.repeated;
         run(
             &server,
             &[
@@ -231,7 +232,17 @@ async fn what_is_not_understood_or_gone_stops_the_stream_by_name() {
     run(&server, &["FLUSH BINARY LOGS"]).await;
     let next = begin().await;
     let Position::Binlog { file, .. } = &next else { panic!("{next}") };
-    run(&server, &[&format!("PURGE BINARY LOGS TO '{file}'")]).await;
+    // The server keeps a file, without a word, until InnoDB has what is in it on disk.
+    let purged = async || -> Result<(), String> {
+        let purge = format!("PURGE BINARY LOGS TO '{file}'");
+        run(&server, &[&purge]).await;
+        let mut conn = Conn::from_url(server.url("one")).await.unwrap();
+        let logs: Vec<mysql_async::Row> = conn.query("SHOW BINARY LOGS").await.unwrap();
+        conn.disconnect().await.unwrap();
+        let first: Option<String> = logs.first().and_then(|row| row.get(0));
+        (first.as_ref() == Some(file)).then_some(()).ok_or_else(|| format!("{first:?} is there"))
+    };
+    testkit::wait_until("the log's removal", Duration::from_secs(60), purged).await;
     let lost = async |from: &Position| match Stream::open(&url, &options(), from).await {
         Err(DatabaseError::ChangesLost { reason, .. }) => reason,
         other => panic!("{other:?}"),

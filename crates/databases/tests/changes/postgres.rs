@@ -136,7 +136,9 @@ async fn killed_servers_and_streams_lose_nothing_and_double_nothing() {
         );
         server.execute("one", &write).await.unwrap();
         // Not acknowledged: it comes again, and is known again.
+        let before = replica.repeated;
         replica.follow(&mut stream, &round.to_string(), false).await;
+        assert_eq!(replica.repeated, before, "what lies before the place came again");
         drop(stream);
         // As if nothing of it had reached the disk.
         let mut again = Stream::open(&url, &options(), &from).await.unwrap();

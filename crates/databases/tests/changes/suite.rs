@@ -81,15 +81,17 @@ impl Replica {
             }
             Event::Reached { position } => {
                 assert!(self.open.is_none(), "reached {position} within a transaction");
-                self.at = Some(position.clone());
+                // A stream from an older place comes by here once more.
+                if !self.has(&position) {
+                    self.at = Some(position.clone());
+                }
                 Some(position)
             }
             Event::Commit { position, committed_ms } => {
                 assert!(committed_ms > 1_700_000_000_000, "{committed_ms}");
                 let events = self.open.take().expect("a commit ends what was begun");
                 assert!(!events.is_empty(), "a transaction without changes");
-                let order = self.at.as_ref().map(|at| position.order(at).expect("one log"));
-                if order.is_some_and(Ordering::is_le) {
+                if self.has(&position) {
                     self.repeated += 1;
                 } else {
                     self.transactions += 1;
@@ -103,6 +105,12 @@ impl Replica {
                 None
             }
         }
+    }
+
+    /// Whether all before this place is in the tables.
+    fn has(&self, position: &Position) -> bool {
+        let order = self.at.as_ref().map(|at| position.order(at).expect("one log"));
+        order.is_some_and(Ordering::is_le)
     }
 
     fn apply(&mut self, event: Event) {

@@ -18,6 +18,9 @@ const SCHEMA: &str = "/usr/share/storewarden/configuration.schema.json";
 /// The user that may only read, and the variable that holds its password.
 const USER: &str = "storewarden";
 const PASSWORD: &str = "STOREWARDEN_DATABASE_PASSWORD";
+/// Zones that are the clock's own.
+const OF_NOWHERE: [&str; 8] =
+    ["UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "Universal", "Etc/Universal"];
 const CONTROL_PORT: u16 = 7780;
 const TRIAL_PORT: u16 = 8080;
 
@@ -45,7 +48,7 @@ pub fn draft(detected: &Detected, path: &str) -> Draft {
     writer.line("version = 1");
     writer.addresses(detected);
     for shop in &detected.shops {
-        writer.shop(shop);
+        writer.shop(shop, detected);
     }
     if writer.shops.is_empty() {
         writer.example();
@@ -115,7 +118,7 @@ impl Writer {
         }
     }
 
-    fn shop(&mut self, shop: &DetectedShop) {
+    fn shop(&mut self, shop: &DetectedShop, detected: &Detected) {
         let apps: Vec<&App> =
             shop.apps.iter().filter(|app| !self.apps.contains(&app.address)).collect();
         let id = self.id(shop);
@@ -134,6 +137,7 @@ impl Writer {
         self.platform(shop, &id);
         self.hosts(shop, &id);
         self.apps(&apps);
+        self.time_zone(detected.time_zone.as_deref());
         self.database(shop, &id);
         self.front(shop, &id);
         self.folders(shop);
@@ -221,6 +225,22 @@ impl Writer {
             }
         }
         self.line("]");
+    }
+
+    /// When its days begin and its windows open. A machine on UTC is mostly one that nobody asked.
+    fn time_zone(&mut self, machine: Option<&str>) {
+        match machine {
+            Some(zone) if !OF_NOWHERE.contains(&zone) => {
+                self.comment("The machine's clock, /etc/localtime. The shop's days begin by it:");
+                self.line(&format!("time_zone = {}", quoted(zone)));
+            }
+            _ => {
+                self.comment(
+                    "Days begin and windows open by UTC. For where the shop's people are:",
+                );
+                self.comment("time_zone = \"Europe/Berlin\"");
+            }
+        }
     }
 
     fn database(&mut self, shop: &DetectedShop, id: &str) {

@@ -69,9 +69,16 @@ pub fn look(machine: &Machine<'_>) -> Detected {
         machine.listeners.iter().filter_map(|listener| Some(listener.address?.port())).collect();
     taken_ports.sort_unstable();
     taken_ports.dedup();
-    let low_ports = machine.low_ports;
-    let sites = read.sites;
-    Detected { web_servers, sites, database_servers, shops, notes, taken_ports, low_ports }
+    Detected {
+        web_servers,
+        sites: read.sites,
+        database_servers,
+        shops,
+        notes,
+        taken_ports,
+        low_ports: machine.low_ports,
+        time_zone: machine.time_zone.clone(),
+    }
 }
 
 /// Who listens and does not show; more than a few are a number.

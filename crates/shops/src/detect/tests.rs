@@ -10,12 +10,19 @@ struct Made {
     listeners: Vec<Listener>,
     variables: BTreeMap<(u32, String), String>,
     low_ports: bool,
+    time_zone: Option<&'static str>,
 }
 
 impl Made {
     fn of(files: &[(&str, &str)], listeners: Vec<Listener>) -> Self {
         let files = files.iter().map(|(path, text)| (path.into(), (*text).to_owned())).collect();
-        Self { files, listeners, variables: BTreeMap::new(), low_ports: true }
+        Self {
+            files,
+            listeners,
+            variables: BTreeMap::new(),
+            low_ports: true,
+            time_zone: Some("Europe/Berlin"),
+        }
     }
 
     fn look(&self) -> Detected {
@@ -42,6 +49,7 @@ impl Made {
             files: Files { text: &text, exists: &exists, list: &list },
             variables: &variables,
             low_ports: self.low_ports,
+            time_zone: self.time_zone.map(str::to_owned),
         })
     }
 }
@@ -267,6 +275,7 @@ fn a_process_tells_of_its_database_by_command_line_and_environment() {
     ];
     let mut made = Made::of(&[], vec![listener("127.0.0.1:4001", 7, "demo", &command, "/")]);
     made.low_ports = false;
+    made.time_zone = Some("Etc/UTC");
     let detected = made.look();
     let shop = &detected.shops[0];
     assert_eq!(shop.platform.as_ref().unwrap().name, "sample");
@@ -275,6 +284,7 @@ fn a_process_tells_of_its_database_by_command_line_and_environment() {
     let text = draft(&detected, "f").text;
     assert!(text.contains("grant select on \"shop_order\" to storewarden;"), "{text}");
     assert!(!text.contains("secret") && text.contains("CAP_NET_BIND_SERVICE"), "{text}");
+    assert!(text.contains("\n# time_zone = "), "nobody chose UTC: {text}");
 
     let files = [("/srv/m/package.json", "\"@medusajs/medusa\"")];
     let mut made = Made::of(&files, vec![listener("[::]:9000", 8, "node", &["node"], "/srv/m")]);

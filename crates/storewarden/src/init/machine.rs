@@ -32,8 +32,17 @@ pub(crate) fn with<T>(conclude: impl FnOnce(&Machine<'_>) -> T) -> anyhow::Resul
         files: Files { text: &text, exists: &|path| path.exists(), list: &list },
         variables: &environment,
         low_ports: users::is_root(),
+        time_zone: time_zone(),
     };
     Ok(conclude(&machine))
+}
+
+/// The zone of the machine's clock (localtime(5)): `/etc/localtime` leads into the time zone database.
+/// `None` where it is a copy, or of a name that we do not know.
+fn time_zone() -> Option<String> {
+    let to = fs::read_link("/etc/localtime").ok()?;
+    let (_, name) = to.to_str()?.split_once("zoneinfo/")?;
+    jiff::tz::TimeZone::get(name).is_ok().then(|| name.to_owned())
 }
 
 fn listener(listening: Listening) -> Listener {

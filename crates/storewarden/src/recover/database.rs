@@ -45,7 +45,7 @@ impl Loading<'_> {
             loaded.map_err(|error| anyhow::anyhow!(self.advice(&error, reader.manifest())))
         };
         let loaded = match self.into.kind {
-            DatabaseKind::Sqlite => self.into_file(&load)?,
+            DatabaseKind::Sqlite => self.load_file(&load)?,
             _ => load(self.into)?,
         };
         line.end(&format!("{} tables, {} rows", loaded.tables, loaded.rows));
@@ -56,7 +56,7 @@ impl Loading<'_> {
     }
 
     /// Beside its place and then into it, so that nobody finds half of one.
-    fn into_file(
+    fn load_file(
         &self,
         load: &dyn Fn(&DatabaseUrl) -> anyhow::Result<dump::LoadReport>,
     ) -> anyhow::Result<dump::LoadReport> {

@@ -86,7 +86,7 @@ mod tests {
         let check = |bytes, total, seconds, expect: &str| {
             assert_eq!(measured(bytes, total, Duration::from_secs(seconds)), expect);
         };
-        check(1_000_000, Some(3_000_000), 2, "1.0 MB of 3.0 MB, 500 kB/s, 4 s left");
+        check(1_000_000, Some(3_000_000), 2, "1.0 MB of 3.0 MB, 500 kB/s, 4.0 s left");
         check(1_000_000, None, 2, "1.0 MB, 500 kB/s");
         check(1_000_000, Some(10), 2, "1.0 MB, 500 kB/s");
         check(0, Some(10), 0, "0 B of 10 B, 0 B/s");

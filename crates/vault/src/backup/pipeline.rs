@@ -15,6 +15,9 @@ use std::{
     thread,
 };
 
+/// Pieces that no thread has taken yet: each may be of 8 MB, and the reading thread is the fastest.
+const WAITING: usize = 1;
+
 /// Where the id of a piece will stand.
 pub(super) type Slot = Arc<OnceLock<Id>>;
 
@@ -50,7 +53,7 @@ impl Pipeline<'_> {
     ) -> Result<T, VaultError> {
         let shared = Shared::default();
         let threads = repository.storage().parallel().max(1);
-        let (queue, jobs) = sync_channel(threads);
+        let (queue, jobs) = sync_channel(WAITING);
         let jobs = Mutex::new(jobs);
         let outcome = thread::scope(|scope| {
             for _ in 0..threads {
