@@ -81,6 +81,15 @@ pub enum DatabaseError {
     /// Nothing was changed.
     #[error("put a restored database in the place of `{database}`: {why}")]
     NotSwapped { database: String, why: String },
+    /// Somebody changed it, or it is gone.
+    #[error("change row {key} of `{table}`: it is another one than it was, or is there no more")]
+    RowChanged { table: String, key: String },
+    #[error("find table `{0}` in the database")]
+    NoTable(String),
+    #[error("look rows of `{table}` up: there are more than {most}")]
+    TooManyRows { table: String, most: usize },
+    #[error("write a value of `{table}`: it is none that this database has")]
+    RowValue { table: String },
     #[error("name a database `{0}`: only a-z, 0-9 and _ are allowed here")]
     Name(String),
 }

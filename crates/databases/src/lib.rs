@@ -2,12 +2,13 @@
 //!
 //! A shop's database is a guest house: one connection, read only, a limit on every statement
 //! ([`orders`]). [`dump`] reads all of it as of one moment, as gently; [`changes`] follows what is
-//! changed from then on. Databases of our own, for the demo, tests and drills, are in [`private`].
+//! changed from then on, and [`live`] looks single rows up and changes them. Databases of our own, for the demo, tests and drills, are in [`private`].
 //! What the rows mean is the caller's business; no platform is known here.
 
 pub mod changes;
 pub mod dump;
 mod error;
+pub mod live;
 pub mod orders;
 pub mod private;
 pub mod restore;

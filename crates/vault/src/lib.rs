@@ -4,8 +4,8 @@
 //!
 //! Everything here blocks its thread: it runs in a child process of its own, whose limits on
 //! processor and memory are its parent's affair. It knows no shop and no schedule. A dump is a stream
-//! with an end that somebody vouches for; only a drill ([`drill`]) knows what is in one. What changed
-//! since, row by row, is in a [`journal`].
+//! with an end that somebody vouches for; only a drill ([`drill`]) and whoever looks for one order
+//! ([`orders`]) know what is in one. What changed since, row by row, is in a [`journal`].
 
 pub mod backup;
 pub mod check;
@@ -21,6 +21,7 @@ mod id;
 mod index;
 pub mod journal;
 pub mod lock;
+pub mod orders;
 mod pack;
 mod packer;
 pub mod progress;

@@ -24,6 +24,8 @@ mod locks;
 #[cfg(test)]
 mod machines;
 #[cfg(test)]
+mod orders;
+#[cfg(test)]
 mod place;
 #[cfg(test)]
 mod prune;

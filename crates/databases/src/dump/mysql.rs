@@ -5,6 +5,7 @@
 //! locked against writing for the moment in which they are read into memory.
 
 pub(crate) mod catalog;
+pub(crate) mod literal;
 pub(super) mod schema;
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
 };
 use crate::DatabaseError;
 use catalog::Catalog;
+pub(crate) use catalog::shapes;
 use kernel::config::DatabaseUrl;
 use mysql_async::{Conn, Opts, OptsBuilder, Row, Value, prelude::Queryable};
 use std::{collections::BTreeMap, time::Duration};
@@ -221,6 +223,14 @@ async fn lock_nontransactional(
 }
 
 fn select(table: &Table) -> String {
+    let key: Vec<_> = table.key.iter().map(|name| quoted(name)).collect();
+    let order =
+        if key.is_empty() { String::new() } else { format!(" ORDER BY {}", key.join(", ")) };
+    format!("SELECT {} FROM {}{order}", projection(table), quoted(&table.name))
+}
+
+/// All columns, so that each value is written whole.
+pub(crate) fn projection(table: &Table) -> String {
     let columns: Vec<_> = table
         .columns
         .iter()
@@ -231,10 +241,7 @@ fn select(table: &Table) -> String {
             if is_float { format!("{name} * 1e0") } else { name }
         })
         .collect();
-    let key: Vec<_> = table.key.iter().map(|name| quoted(name)).collect();
-    let order =
-        if key.is_empty() { String::new() } else { format!(" ORDER BY {}", key.join(", ")) };
-    format!("SELECT {} FROM {}{order}", columns.join(", "), quoted(&table.name))
+    columns.join(", ")
 }
 
 fn read(runtime: &Runtime, sessions: Sessions, jobs: &Jobs) -> Result<(), DatabaseError> {

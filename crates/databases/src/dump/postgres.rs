@@ -17,6 +17,7 @@ use super::{
 };
 use crate::DatabaseError;
 use catalog::Catalog;
+pub(crate) use catalog::shapes;
 use futures_util::StreamExt;
 use kernel::config::DatabaseUrl;
 pub(crate) use note::{Note, literal};

@@ -5,13 +5,17 @@
 //! stand as they are, reals with a point, an exponent or `inf`, text behind `'`, bytes behind `x`.
 
 use super::{
-    Column, Dump, KeyOrder, Kind, Manifest, Options, Reference, Sequence, line,
+    Column, Dump, Field, KeyOrder, Kind, Manifest, Options, Reference, Sequence, line,
     manifest::{FORMAT, sequence_value},
     writing::{self, Draft, Jobs, Reading, Select, Shape, Sink},
 };
 use crate::DatabaseError;
 use kernel::config::DatabaseUrl;
-use rusqlite::{Connection, OpenFlags, Row, backup::Backup, types::ValueRef};
+use rusqlite::{
+    Connection, OpenFlags, Row,
+    backup::Backup,
+    types::{ToSql, ToSqlOutput, ValueRef},
+};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use tempfile::NamedTempFile;
 
@@ -85,17 +89,7 @@ fn draft(
     url: &DatabaseUrl,
     options: &Options,
 ) -> Result<Draft, DatabaseError> {
-    let mut left_out = Vec::new();
-    let mut shapes = Vec::new();
-    let list = "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND \
-                name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
-    for [name, kind] in texts(connection, list)? {
-        match kind.as_str() {
-            "table" => shapes.push(shape(connection, name)?),
-            "virtual" => left_out.push(format!("{name}: a virtual table, made by its module")),
-            _ => {}
-        }
-    }
+    let (shapes, left_out) = catalog(connection)?;
     let dumped: Vec<&str> = shapes.iter().map(|shape| shape.name.as_str()).collect();
     let (schema_pre, schema_post) = schema(connection, &dumped)?;
     let bytes = connection.query_row(
@@ -139,6 +133,26 @@ fn draft(
         draft.manifest.tables.push(table);
     }
     Ok(draft)
+}
+
+/// The tables, and what is none of them and has rows all the same.
+fn catalog(connection: &Connection) -> Result<(Vec<Shape>, Vec<String>), DatabaseError> {
+    let (mut shapes, mut left_out) = (Vec::new(), Vec::new());
+    let list = "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND \
+                name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
+    for [name, kind] in texts(connection, list)? {
+        match kind.as_str() {
+            "table" => shapes.push(shape(connection, name)?),
+            "virtual" => left_out.push(format!("{name}: a virtual table, made by its module")),
+            _ => {}
+        }
+    }
+    Ok((shapes, left_out))
+}
+
+/// The tables, in the order of their names.
+pub(crate) fn shapes(connection: &Connection) -> Result<Vec<Shape>, DatabaseError> {
+    catalog(connection).map(|(shapes, _)| shapes)
 }
 
 fn texts<const N: usize>(
@@ -269,21 +283,9 @@ fn copy(connection: &Connection, select: &Select, sink: &mut Sink) -> Result<(),
                 line.push(b'\t');
             }
             value.clear();
-            match row.get_ref(at).map_err(&failed)? {
-                ValueRef::Null => {
-                    line.extend_from_slice(b"\\N");
-                    continue;
-                }
-                ValueRef::Integer(number) => value.extend_from_slice(number.to_string().as_bytes()),
-                ValueRef::Real(number) => value.extend_from_slice(format!("{number:?}").as_bytes()),
-                ValueRef::Text(text) => {
-                    value.push(b'\'');
-                    value.extend_from_slice(text);
-                }
-                ValueRef::Blob(bytes) => {
-                    value.push(b'x');
-                    value.extend_from_slice(bytes);
-                }
+            if !push_value(&mut value, row.get_ref(at).map_err(&failed)?) {
+                line.extend_from_slice(b"\\N");
+                continue;
             }
             line::push_value(&mut line, &value);
         }
@@ -291,4 +293,48 @@ fn copy(connection: &Connection, select: &Select, sink: &mut Sink) -> Result<(),
         sink.row(&line)?;
     }
     Ok(())
+}
+
+/// A value with its type; false for NULL.
+pub(crate) fn push_value(bytes: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
+    match value {
+        ValueRef::Null => return false,
+        ValueRef::Integer(number) => bytes.extend_from_slice(number.to_string().as_bytes()),
+        ValueRef::Real(number) => bytes.extend_from_slice(format!("{number:?}").as_bytes()),
+        ValueRef::Text(text) => {
+            bytes.push(b'\'');
+            bytes.extend_from_slice(text);
+        }
+        ValueRef::Blob(blob) => {
+            bytes.push(b'x');
+            bytes.extend_from_slice(blob);
+        }
+    }
+    true
+}
+
+/// A field as the database's own types have it.
+#[derive(Debug)]
+pub(crate) struct Value<'a>(ValueRef<'a>);
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(self.0))
+    }
+}
+
+/// What a field stands for; `None` when it is nothing that a dump writes.
+pub(crate) fn value(field: &Field) -> Option<Value<'_>> {
+    let Some(bytes) = field else { return Some(Value(ValueRef::Null)) };
+    Some(Value(match bytes.split_first()? {
+        (b'\'', text) => ValueRef::Text(text),
+        (b'x', bytes) => ValueRef::Blob(bytes),
+        _ => {
+            let text = std::str::from_utf8(bytes).ok()?;
+            match text.parse() {
+                Ok(number) => ValueRef::Integer(number),
+                Err(_no_integer) => ValueRef::Real(text.parse().ok()?),
+            }
+        }
+    }))
 }

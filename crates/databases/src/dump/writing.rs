@@ -49,20 +49,20 @@ pub(super) struct Select {
 
 /// What a database tells of a table.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Shape {
-    pub(super) schema: Option<String>,
-    pub(super) name: String,
-    pub(super) columns: Vec<Column>,
-    pub(super) key: Vec<String>,
-    pub(super) key_order: KeyOrder,
+pub(crate) struct Shape {
+    pub(crate) schema: Option<String>,
+    pub(crate) name: String,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) key: Vec<String>,
+    pub(crate) key_order: KeyOrder,
     /// Columns that rows are looked for by: of foreign keys, the first of each index.
-    pub(super) looked_up: Vec<String>,
-    pub(super) references: Vec<Reference>,
+    pub(crate) looked_up: Vec<String>,
+    pub(crate) references: Vec<Reference>,
 }
 
 impl Shape {
     /// The table, as yet without rows.
-    pub(super) fn into_table(mut self, number: usize) -> Table {
+    pub(crate) fn into_table(mut self, number: usize) -> Table {
         // A generated column is not in the rows, so nothing can be found by it.
         let is_dumped = |name: &String| self.columns.iter().any(|column| column.name == *name);
         if !self.key.iter().all(is_dumped) {

@@ -6,7 +6,13 @@ use crate::{
     dump::{
         Files, Row, Table,
         manifest::{SCHEMA_POST, SCHEMA_PRE},
-        mysql::{connect, execute, failed, literal, quoted, schema::statements, texts},
+        mysql::{
+            connect, execute, failed, literal,
+            literal::{Form, form, push_literal},
+            quoted,
+            schema::statements,
+            texts,
+        },
         postgres::runtime,
         reader::{broken, decoded, lines},
     },
@@ -165,25 +171,6 @@ pub(crate) fn marked(mark: &str) -> String {
     format!("mark {mark}")
 }
 
-/// How the values of a column are written into a statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Number,
-    Text,
-    /// In the bytes that the column stores, whatever its character set.
-    Bytes,
-}
-
-fn form(type_name: &str) -> Form {
-    let word = type_name.split(['(', ' ']).next().unwrap_or_default().to_ascii_lowercase();
-    match word.as_str() {
-        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => Form::Number,
-        "decimal" | "float" | "double" | "date" | "time" | "datetime" | "timestamp" | "year"
-        | "uuid" | "inet4" | "inet6" | "json" => Form::Text,
-        _ => Form::Bytes,
-    }
-}
-
 async fn fill<F: Files>(
     conn: &mut Conn,
     loading: &Loading<'_, F>,
@@ -236,27 +223,7 @@ fn push_row(statement: &mut Vec<u8>, row: &Row, forms: &[Form]) {
         if at > 0 {
             statement.push(b',');
         }
-        match (field, form) {
-            (None, _) => statement.extend_from_slice(b"NULL"),
-            (Some(value), Form::Number)
-                if value.iter().all(|b| matches!(b, b'0'..=b'9' | b'-')) =>
-            {
-                statement.extend_from_slice(value);
-            }
-            (Some(value), form) => {
-                if *form == Form::Bytes {
-                    statement.extend_from_slice(b"_binary");
-                }
-                statement.push(b'\'');
-                for byte in value {
-                    if matches!(byte, b'\'' | b'\\') {
-                        statement.push(b'\\');
-                    }
-                    statement.push(*byte);
-                }
-                statement.push(b'\'');
-            }
-        }
+        push_literal(statement, field.as_deref(), *form);
     }
     statement.extend_from_slice(b"),");
 }

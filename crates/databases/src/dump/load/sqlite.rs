@@ -4,17 +4,14 @@ use super::{Loading, not_empty};
 use crate::{
     DatabaseError,
     dump::{
-        Field, Files, Table,
+        Files, Table,
         manifest::{SCHEMA_POST, SCHEMA_PRE},
         reader::{broken, decoded, lines},
-        sqlite::{failed, path, quoted},
+        sqlite::{Value, failed, path, quoted, value},
     },
 };
 use kernel::config::DatabaseUrl;
-use rusqlite::{
-    Connection, params_from_iter,
-    types::{ToSql, ToSqlOutput, ValueRef},
-};
+use rusqlite::{Connection, params_from_iter};
 
 pub(super) fn load<F: Files>(
     loading: &Loading<'_, F>,
@@ -84,28 +81,4 @@ fn fill<F: Files>(
     drop(prepared);
     transaction.commit().map_err(&failed)?;
     Ok(rows)
-}
-
-struct Value<'a>(ValueRef<'a>);
-
-impl ToSql for Value<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(self.0))
-    }
-}
-
-/// What a field stands for; `None` when it is nothing that a dump writes.
-fn value(field: &Field) -> Option<Value<'_>> {
-    let Some(bytes) = field else { return Some(Value(ValueRef::Null)) };
-    Some(Value(match bytes.split_first()? {
-        (b'\'', text) => ValueRef::Text(text),
-        (b'x', bytes) => ValueRef::Blob(bytes),
-        _ => {
-            let text = std::str::from_utf8(bytes).ok()?;
-            match text.parse() {
-                Ok(number) => ValueRef::Integer(number),
-                Err(_no_integer) => ValueRef::Real(text.parse().ok()?),
-            }
-        }
-    }))
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 /// What the dump's user needs. Without one of them the server would not refuse but show less.
 const NEEDED: [&str; 4] = ["SELECT", "SHOW VIEW", "TRIGGER", "EVENT"];
 
+#[derive(Default)]
 pub(super) struct Catalog {
     pub(super) database: String,
     /// In the order of their names' bytes.
@@ -41,29 +42,29 @@ impl Catalog {
             }
         })?;
         let mut catalog = Self {
-            tables: Vec::new(),
-            views: Vec::new(),
-            sequences: Vec::new(),
             settings: settings(conn).await?,
             rights: rights(conn, &database).await?,
-            left_out: Vec::new(),
-            approximate_bytes: 0,
             fingerprint: fingerprint(conn).await?,
             database,
+            ..Self::default()
         };
+        catalog.tables(conn).await?;
+        Ok(catalog)
+    }
+
+    async fn tables(&mut self, conn: &mut Conn) -> Result<(), DatabaseError> {
         let statement = "SELECT t.TABLE_NAME, t.TABLE_TYPE, COALESCE(e.TRANSACTIONS, 'NO'), \
             t.DATA_LENGTH FROM information_schema.TABLES t LEFT JOIN information_schema.ENGINES e \
             ON e.ENGINE = t.ENGINE WHERE t.TABLE_SCHEMA = DATABASE()";
-        for row in texts(conn, what, statement).await? {
-            catalog.add(row);
+        for row in texts(conn, "read the catalogue", statement).await? {
+            self.add(row);
         }
-        catalog.tables.sort_by(|a, b| a.shape.name.cmp(&b.shape.name));
-        catalog.views.sort();
-        catalog.sequences.sort();
-        catalog.columns(conn).await?;
-        catalog.keys(conn).await?;
-        catalog.references(conn).await?;
-        Ok(catalog)
+        self.tables.sort_by(|a, b| a.shape.name.cmp(&b.shape.name));
+        self.views.sort();
+        self.sequences.sort();
+        self.columns(conn).await?;
+        self.keys(conn).await?;
+        self.references(conn).await
     }
 
     fn add(&mut self, row: Vec<Option<String>>) {
@@ -166,6 +167,13 @@ impl Catalog {
         }
         Ok(())
     }
+}
+
+/// The tables that the user sees, in the order of their names' bytes.
+pub(crate) async fn shapes(conn: &mut Conn) -> Result<Vec<Shape>, DatabaseError> {
+    let mut catalog = Catalog::default();
+    catalog.tables(conn).await?;
+    Ok(catalog.tables.into_iter().map(|found| found.shape).collect())
 }
 
 fn order(type_name: &str) -> KeyOrder {

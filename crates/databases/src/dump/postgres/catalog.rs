@@ -112,6 +112,27 @@ impl Catalog {
     }
 }
 
+/// The tables that the role may read, in the order of their names, without a lock on any.
+pub(crate) async fn shapes(client: &Client) -> Result<Vec<Shape>, DatabaseError> {
+    let statement = format!(
+        "SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND \
+         c.relpersistence <> 't' AND pg_catalog.has_table_privilege(c.oid, 'SELECT') AND {OURS} \
+         ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
+    );
+    let mut shapes: BTreeMap<String, Shape> = BTreeMap::new();
+    let mut order = Vec::new();
+    for [oid, schema, name] in texts::<3>(client, "read the catalogue", &statement).await? {
+        let (oid, name) = (oid.unwrap_or_default(), name.unwrap_or_default());
+        order.push(oid.clone());
+        shapes.insert(oid, Shape { schema, name, ..Shape::default() });
+    }
+    columns(client, &mut shapes).await?;
+    keys(client, &mut shapes).await?;
+    references(client, &mut shapes).await?;
+    Ok(order.iter().filter_map(|oid| shapes.remove(oid)).collect())
+}
+
 fn unreadable(label: &str) -> DatabaseError {
     DatabaseError::DumpRefused {
         what: format!("`{label}`, which the role may not read"),

@@ -1,0 +1,227 @@
+//! Single rows of a living database: looked up by their values, and changed, all of them or none.
+//!
+//! Values are written as in a [`dump`](crate::dump), byte for byte, so that a row of a backup and one
+//! of today can be held against each other. A row that is to be changed is locked and held against
+//! what it was expected to be: whoever changed it meanwhile keeps what they wrote, and nothing
+//! happens.
+
+mod mysql;
+mod postgres;
+mod sqlite;
+
+use crate::{
+    DatabaseError,
+    dump::{Field, Kind, Row, Table},
+};
+use kernel::config::{DatabaseKind, DatabaseUrl};
+use serde::{Deserialize, Serialize};
+use std::{collections::HashSet, time::Duration};
+
+/// A statement that takes longer is ended by the database itself.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
+/// A row that somebody else holds is waited for that long.
+const LOCK_LIMIT: Duration = Duration::from_secs(5);
+/// More rows with one value are not asked for.
+pub const MOST_ROWS: usize = 10_000;
+
+/// A connection to a database, and what its schema says. Blocks its thread; use it outside of
+/// asynchronous code.
+#[derive(Debug)]
+pub struct Live {
+    tables: Vec<Table>,
+    required: Required,
+    database: Database,
+}
+
+/// Columns that may not be NULL, by their table's label.
+type Required = HashSet<(String, String)>;
+
+#[derive(Debug)]
+enum Database {
+    Postgres(postgres::Rows),
+    MySql(mysql::Rows),
+    Sqlite(sqlite::Rows),
+}
+
+/// A value with its column's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    pub column: String,
+    pub value: Field,
+}
+
+/// What becomes different in one row. The table is named as [`Table::label`] does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    /// A row that must not be there. Columns that are not named take their defaults.
+    Insert { table: String, row: Vec<Cell> },
+    /// The row with this key, whose columns must be as they `were`.
+    Update { table: String, key: Vec<Cell>, were: Vec<Cell>, become_: Vec<Cell> },
+    /// The row with this key, whose columns must be as they `were`.
+    Delete { table: String, key: Vec<Cell>, were: Vec<Cell> },
+}
+
+impl Live {
+    /// Connects and reads the schema.
+    ///
+    /// # Errors
+    /// When the address is malformed, the database does not let us in, or its schema cannot be read.
+    pub fn connect(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
+        let (tables, required, database) = match url.kind {
+            DatabaseKind::Postgres => {
+                let (tables, required, rows) = postgres::Rows::connect(url)?;
+                (tables, required, Database::Postgres(rows))
+            }
+            DatabaseKind::MySql => {
+                let (tables, required, rows) = mysql::Rows::connect(url)?;
+                (tables, required, Database::MySql(rows))
+            }
+            DatabaseKind::Sqlite => {
+                let (tables, required, rows) = sqlite::Rows::open(url)?;
+                (tables, required, Database::Sqlite(rows))
+            }
+        };
+        Ok(Self { tables, required, database })
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self.database {
+            Database::Postgres(_) => Kind::Postgres,
+            Database::MySql(_) => Kind::MySql,
+            Database::Sqlite(_) => Kind::Sqlite,
+        }
+    }
+
+    /// Those that the role may read, in the order of their names.
+    #[must_use]
+    pub fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    /// The table of this name or label; of several schemas' the first.
+    #[must_use]
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.iter().find(|table| table.name == name || table.label() == name)
+    }
+
+    /// Whether a column of a table, by its label, takes no NULL.
+    #[must_use]
+    pub fn is_required(&self, table: &str, column: &str) -> bool {
+        self.required.contains(&(table.to_owned(), column.to_owned()))
+    }
+
+    /// The rows with these values, in no order. A value is compared as the database compares it and
+    /// then byte for byte.
+    ///
+    /// # Errors
+    /// [`DatabaseError::TooManyRows`] beyond [`MOST_ROWS`]; when the database ends the statement for
+    /// its time or refuses it.
+    pub fn lookup(
+        &mut self,
+        table: &Table,
+        wanted: &[(&str, &[u8])],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let mut rows = match &mut self.database {
+            Database::Postgres(database) => database.lookup(table, wanted, false)?,
+            Database::MySql(database) => database.lookup(table, wanted, false)?,
+            Database::Sqlite(database) => database.lookup(table, wanted)?,
+        };
+        if rows.len() > MOST_ROWS {
+            return Err(DatabaseError::TooManyRows { table: table.label(), most: MOST_ROWS });
+        }
+        rows.retain(|row| has(table, row, wanted));
+        Ok(rows)
+    }
+
+    /// Makes all changes in one transaction, in their order.
+    ///
+    /// # Errors
+    /// The first one that does not fit: [`DatabaseError::RowChanged`] when the row is gone or another
+    /// than it was, [`DatabaseError::NoTable`], or what the database says. Nothing is changed then.
+    pub fn apply(&mut self, changes: &[Change]) -> Result<(), DatabaseError> {
+        let Self { tables, database, .. } = self;
+        match database {
+            Database::Postgres(database) => database.apply(tables, changes),
+            Database::MySql(database) => database.apply(tables, changes),
+            Database::Sqlite(database) => database.apply(tables, changes),
+        }
+    }
+}
+
+impl Change {
+    /// What takes it back.
+    #[must_use]
+    pub fn inverse(&self, tables: &[Table]) -> Self {
+        match self.clone() {
+            Self::Insert { table, row } => {
+                let key = key_of(tables, &table, &row);
+                Self::Delete { table, key, were: row }
+            }
+            Self::Update { table, key, were, become_ } => {
+                Self::Update { table, key, were: become_, become_: were }
+            }
+            Self::Delete { table, were, .. } => Self::Insert { table, row: were },
+        }
+    }
+
+    /// The label of the table.
+    #[must_use]
+    pub fn table(&self) -> &str {
+        let (Self::Insert { table, .. } | Self::Update { table, .. } | Self::Delete { table, .. }) =
+            self;
+        table
+    }
+}
+
+/// The cells of the table's key; all of them where it has none.
+fn key_of(tables: &[Table], label: &str, row: &[Cell]) -> Vec<Cell> {
+    let key = tables.iter().find(|table| table.label() == label).map(|table| table.key.as_slice());
+    let is_key = |cell: &&Cell| match key {
+        Some(key) if !key.is_empty() => key.contains(&cell.column),
+        _ => true,
+    };
+    row.iter().filter(is_key).cloned().collect()
+}
+
+fn has(table: &Table, row: &Row, wanted: &[(&str, &[u8])]) -> bool {
+    wanted.iter().all(|(column, value)| {
+        let at = table.column(column);
+        at.is_some_and(|at| row.fields[at].as_deref() == Some(*value))
+    })
+}
+
+fn find<'a>(tables: &'a [Table], label: &str) -> Result<&'a Table, DatabaseError> {
+    let found = tables.iter().find(|table| table.label() == label);
+    found.ok_or_else(|| DatabaseError::NoTable(label.to_owned()))
+}
+
+/// The one row of these that is as it was.
+fn expected(table: &Table, key: &[Cell], were: &[Cell], rows: &[Row]) -> Result<(), DatabaseError> {
+    let is = |row: &Row, cell: &Cell| {
+        table.column(&cell.column).is_some_and(|at| row.fields[at] == cell.value)
+    };
+    let fits = |row: &&Row| key.iter().chain(were).all(|cell| is(row, cell));
+    if rows.iter().filter(fits).count() == 1 && rows.len() == 1 {
+        return Ok(());
+    }
+    Err(DatabaseError::RowChanged { table: table.label(), key: said(key) })
+}
+
+/// A key for people: `7`, `7,de`.
+fn said(key: &[Cell]) -> String {
+    let text = |cell: &Cell| match &cell.value {
+        Some(value) => String::from_utf8_lossy(value).into_owned(),
+        None => "NULL".to_owned(),
+    };
+    key.iter().map(text).collect::<Vec<_>>().join(",")
+}
+
+/// The values of a key to look it up by.
+fn wanted<'a>(table: &Table, key: &'a [Cell]) -> Result<Vec<(&'a str, &'a [u8])>, DatabaseError> {
+    let pair = |cell: &'a Cell| Some((cell.column.as_str(), cell.value.as_deref()?));
+    let pairs: Option<Vec<_>> = key.iter().map(pair).collect();
+    let none = || DatabaseError::RowChanged { table: table.label(), key: said(key) };
+    pairs.filter(|pairs| !pairs.is_empty() && !table.key.is_empty()).ok_or_else(none)
+}

@@ -1,0 +1,232 @@
+//! Rows of MariaDB and MySQL, by the text protocol, in the bytes that their columns store.
+
+use super::{
+    Cell, Change, LOCK_LIMIT, MOST_ROWS, Required, STATEMENT_LIMIT, expected, find, wanted,
+};
+use crate::{
+    DatabaseError,
+    dump::{
+        Row, Table,
+        mysql::{
+            connect, execute, failed,
+            literal::{Form, form, push_literal},
+            projection, quoted, shapes, texts,
+        },
+        postgres::runtime,
+    },
+};
+use kernel::config::DatabaseUrl;
+use mysql_async::{Conn, Value, prelude::Queryable};
+use std::{collections::HashMap, fmt, fmt::Write};
+use tokio::runtime::Runtime;
+
+pub(super) struct Rows {
+    conn: Conn,
+    /// Of columns with text, by table and column.
+    charsets: HashMap<(String, String), String>,
+    runtime: Runtime,
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows").finish_non_exhaustive()
+    }
+}
+
+impl Rows {
+    pub(super) fn connect(
+        url: &DatabaseUrl,
+    ) -> Result<(Vec<Table>, Required, Self), DatabaseError> {
+        let runtime = runtime()?;
+        let (tables, required, charsets, conn) = runtime.block_on(async {
+            let mut conn = connect(url).await?;
+            let shapes = shapes(&mut conn).await?;
+            let charsets = charsets(&mut conn).await?;
+            let required = required(&mut conn).await?;
+            set_up(&mut conn).await?;
+            let tables = shapes.into_iter().enumerate();
+            let tables = tables.map(|(number, shape)| shape.into_table(number)).collect();
+            Ok::<_, DatabaseError>((tables, required, charsets, conn))
+        })?;
+        Ok((tables, required, Self { conn, charsets, runtime }))
+    }
+
+    pub(super) fn lookup(
+        &mut self,
+        table: &Table,
+        wanted: &[(&str, &[u8])],
+        to_change: bool,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let is = |(column, value): &(&str, &[u8])| {
+            format!("{} = {}", quoted(column), self.comparable(table, column, value))
+        };
+        let is: Vec<String> = wanted.iter().map(is).collect();
+        let lock = if to_change { " FOR UPDATE" } else { "" };
+        let statement = format!(
+            "SELECT {} FROM {} WHERE {} LIMIT {}{lock}",
+            projection(table),
+            quoted(&table.name),
+            is.join(" AND "),
+            MOST_ROWS + 1
+        );
+        let what = format!("look rows of `{}` up", table.label());
+        let asked = self.conn.query::<mysql_async::Row, _>(statement);
+        let answer = self.runtime.block_on(asked).map_err(failed(&what))?;
+        let field = |value: Value| match value {
+            Value::NULL => Ok(None),
+            Value::Bytes(bytes) => Ok(Some(bytes)),
+            _ => Err(DatabaseError::RowValue { table: table.label() }),
+        };
+        let row = |row: mysql_async::Row| {
+            let fields = row.unwrap().into_iter().map(field).collect::<Result<_, _>>()?;
+            Ok(Row { fields })
+        };
+        answer.into_iter().map(row).collect()
+    }
+
+    /// A literal that an index of the column serves: in the column's own character set.
+    fn comparable(&self, table: &Table, column: &str, value: &[u8]) -> String {
+        let found = table.columns.iter().find(|known| known.name == column);
+        let form = found.map_or(Form::Bytes, |column| form(&column.type_name));
+        if form != Form::Bytes {
+            return literal(value, form);
+        }
+        let charset = self.charsets.get(&(table.name.clone(), column.to_owned()));
+        let mut text = format!("_{} 0x", charset.map_or("binary", String::as_str));
+        if value.is_empty() {
+            return format!("_{} ''", charset.map_or("binary", String::as_str));
+        }
+        for byte in value {
+            write!(text, "{byte:02x}").expect("invariant: a String takes what is written");
+        }
+        text
+    }
+
+    pub(super) fn apply(
+        &mut self,
+        tables: &[Table],
+        changes: &[Change],
+    ) -> Result<(), DatabaseError> {
+        self.run("begin to change rows", "START TRANSACTION")?;
+        let done = changes.iter().try_for_each(|change| self.change(tables, change));
+        match done {
+            Ok(()) => self.run("keep the changes", "COMMIT"),
+            Err(error) => {
+                self.run("take the changes back", "ROLLBACK")?;
+                Err(error)
+            }
+        }
+    }
+
+    fn change(&mut self, tables: &[Table], change: &Change) -> Result<(), DatabaseError> {
+        let table = find(tables, change.table())?;
+        let name = quoted(&table.name);
+        let statement = match change {
+            Change::Insert { row, .. } => {
+                let columns: Vec<_> = row.iter().map(|cell| quoted(&cell.column)).collect();
+                let values: Vec<_> = row.iter().map(|cell| stored(table, cell)).collect();
+                format!("INSERT INTO {name} ({}) VALUES (", columns.join(", "))
+                    .into_bytes()
+                    .into_iter()
+                    .chain(values.join(&b", "[..]))
+                    .chain(*b")")
+                    .collect()
+            }
+            Change::Update { key, were, become_, .. } => {
+                let rows = self.lookup(table, &wanted(table, key)?, true)?;
+                expected(table, key, were, &rows)?;
+                let set = |cell: &Cell| {
+                    [quoted(&cell.column).as_bytes(), b" = ", &stored(table, cell)].concat()
+                };
+                let sets: Vec<Vec<u8>> = become_.iter().map(set).collect();
+                [
+                    format!("UPDATE {name} SET ").as_bytes(),
+                    &sets.join(&b", "[..]),
+                    b" WHERE ",
+                    self.is(table, key)?.as_bytes(),
+                ]
+                .concat()
+            }
+            Change::Delete { key, were, .. } => {
+                let rows = self.lookup(table, &wanted(table, key)?, true)?;
+                expected(table, key, were, &rows)?;
+                format!("DELETE FROM {name} WHERE {}", self.is(table, key)?).into_bytes()
+            }
+        };
+        let what = format!("change a row of `{}`", table.label());
+        let done = self.conn.query_drop(statement);
+        self.runtime.block_on(done).map_err(failed(&what))
+    }
+
+    fn is(&self, table: &Table, key: &[Cell]) -> Result<String, DatabaseError> {
+        let is = |(column, value): (&str, &[u8])| {
+            format!("{} = {}", quoted(column), self.comparable(table, column, value))
+        };
+        let is: Vec<String> = wanted(table, key)?.into_iter().map(is).collect();
+        Ok(is.join(" AND "))
+    }
+
+    fn run(&mut self, what: &str, statement: &str) -> Result<(), DatabaseError> {
+        self.runtime.block_on(execute(&mut self.conn, what, statement))
+    }
+}
+
+/// As [`crate::dump`] reads and loads.
+async fn set_up(conn: &mut Conn) -> Result<(), DatabaseError> {
+    let what = "set up the session";
+    let version = texts(conn, what, "SELECT VERSION()").await?;
+    let is_mariadb = version.iter().flatten().flatten().any(|name| name.contains("MariaDB"));
+    let limit = if is_mariadb {
+        format!("max_statement_time = {}", STATEMENT_LIMIT.as_secs())
+    } else {
+        format!("max_execution_time = {}", STATEMENT_LIMIT.as_millis())
+    };
+    let settings = format!(
+        "SET SESSION {limit}, lock_wait_timeout = {locks}, innodb_lock_wait_timeout = {locks}, \
+         time_zone = '+00:00', \
+         sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,STRICT_ALL_TABLES'",
+        locks = LOCK_LIMIT.as_secs()
+    );
+    execute(conn, what, "SET NAMES utf8mb4").await?;
+    execute(conn, what, &settings).await?;
+    execute(conn, what, "SET character_set_results = NULL").await
+}
+
+async fn charsets(conn: &mut Conn) -> Result<HashMap<(String, String), String>, DatabaseError> {
+    let statement = "SELECT TABLE_NAME, COLUMN_NAME, CHARACTER_SET_NAME \
+        FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND \
+        CHARACTER_SET_NAME IS NOT NULL";
+    let rows = texts(conn, "read columns", statement).await?;
+    let entry = |row: Vec<Option<String>>| {
+        let mut row = row.into_iter();
+        let (table, column, charset) = (row.next()??, row.next()??, row.next()??);
+        Some(((table, column), charset))
+    };
+    Ok(rows.into_iter().filter_map(entry).collect())
+}
+
+async fn required(conn: &mut Conn) -> Result<Required, DatabaseError> {
+    let statement = "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS \
+        WHERE TABLE_SCHEMA = DATABASE() AND IS_NULLABLE = 'NO'";
+    let rows = texts(conn, "read columns", statement).await?;
+    let pair = |row: Vec<Option<String>>| {
+        let mut row = row.into_iter();
+        Some((row.next()??, row.next()??))
+    };
+    Ok(rows.into_iter().filter_map(pair).collect())
+}
+
+/// As the column stores it.
+fn stored(table: &Table, cell: &Cell) -> Vec<u8> {
+    let found = table.columns.iter().find(|known| known.name == cell.column);
+    let form = found.map_or(Form::Bytes, |column| form(&column.type_name));
+    let mut text = Vec::new();
+    push_literal(&mut text, cell.value.as_deref(), form);
+    text
+}
+
+fn literal(value: &[u8], form: Form) -> String {
+    let mut text = Vec::new();
+    push_literal(&mut text, Some(value), form);
+    String::from_utf8_lossy(&text).into_owned()
+}

@@ -1,0 +1,171 @@
+//! Rows of PostgreSQL. Whatever the type, a literal without one is read as the column's, and what the
+//! server writes is read back by it.
+
+use super::{
+    Cell, Change, LOCK_LIMIT, MOST_ROWS, Required, STATEMENT_LIMIT, expected, find, wanted,
+};
+use crate::{
+    DatabaseError,
+    dump::{
+        Row, Table,
+        postgres::{
+            MANNERS, Session, config, connect, execute, qualified, quoted, runtime, shapes, texts,
+        },
+    },
+};
+use kernel::config::DatabaseUrl;
+use std::fmt;
+use tokio::runtime::Runtime;
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+pub(super) struct Rows {
+    session: Session,
+    runtime: Runtime,
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows").finish_non_exhaustive()
+    }
+}
+
+impl Rows {
+    pub(super) fn connect(
+        url: &DatabaseUrl,
+    ) -> Result<(Vec<Table>, Required, Self), DatabaseError> {
+        let runtime = runtime()?;
+        let (tables, required, session) = runtime.block_on(async {
+            let session = connect(url, &config(url)?).await?;
+            let limits = format!(
+                "{MANNERS} SET statement_timeout = {}; SET lock_timeout = {};",
+                STATEMENT_LIMIT.as_millis(),
+                LOCK_LIMIT.as_millis()
+            );
+            execute(&session.client, "set up the session", &limits).await?;
+            let shapes = shapes(&session.client).await?;
+            let tables = shapes.into_iter().enumerate();
+            let tables = tables.map(|(number, shape)| shape.into_table(number)).collect();
+            let required = required(&session.client).await?;
+            Ok::<_, DatabaseError>((tables, required, session))
+        })?;
+        Ok((tables, required, Self { session, runtime }))
+    }
+
+    pub(super) fn lookup(
+        &mut self,
+        table: &Table,
+        wanted: &[(&str, &[u8])],
+        to_change: bool,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let columns: Vec<_> = table.columns.iter().map(|column| quoted(&column.name)).collect();
+        let name = name(table);
+        let is = |(column, value): &(&str, &[u8])| {
+            Ok(format!("{} = {}", quoted(column), literal(table, Some(value))?))
+        };
+        let is: Vec<String> = wanted.iter().map(is).collect::<Result<_, DatabaseError>>()?;
+        let lock = if to_change { " FOR UPDATE" } else { "" };
+        let statement = format!(
+            "SELECT {} FROM ONLY {name} WHERE {} LIMIT {}{lock}",
+            columns.join(", "),
+            is.join(" AND "),
+            MOST_ROWS + 1
+        );
+        let failed = failed(format!("look rows of `{}` up", table.label()));
+        let asked = self.session.client.simple_query(&statement);
+        let answer = self.runtime.block_on(asked).map_err(failed)?;
+        let field = |row: &tokio_postgres::SimpleQueryRow, at| {
+            row.get(at).map(|text: &str| text.as_bytes().to_vec())
+        };
+        let row = |message: SimpleQueryMessage| match message {
+            SimpleQueryMessage::Row(row) => {
+                let fields = (0..table.columns.len()).map(|at| field(&row, at)).collect();
+                Some(Row { fields })
+            }
+            _ => None,
+        };
+        Ok(answer.into_iter().filter_map(row).collect())
+    }
+
+    pub(super) fn apply(
+        &mut self,
+        tables: &[Table],
+        changes: &[Change],
+    ) -> Result<(), DatabaseError> {
+        self.run("begin to change rows", "BEGIN")?;
+        let done = changes.iter().try_for_each(|change| self.change(tables, change));
+        match done {
+            Ok(()) => self.run("keep the changes", "COMMIT"),
+            Err(error) => {
+                self.run("take the changes back", "ROLLBACK")?;
+                Err(error)
+            }
+        }
+    }
+
+    fn change(&mut self, tables: &[Table], change: &Change) -> Result<(), DatabaseError> {
+        let table = find(tables, change.table())?;
+        let name = name(table);
+        let statement = match change {
+            Change::Insert { row, .. } => {
+                let columns: Vec<_> = row.iter().map(|cell| quoted(&cell.column)).collect();
+                let values = literals(table, row)?.join(", ");
+                let columns = columns.join(", ");
+                format!("INSERT INTO {name} ({columns}) OVERRIDING SYSTEM VALUE VALUES ({values})")
+            }
+            Change::Update { key, were, become_, .. } => {
+                let rows = self.lookup(table, &wanted(table, key)?, true)?;
+                expected(table, key, were, &rows)?;
+                let sets = pairs(table, become_)?.join(", ");
+                format!("UPDATE ONLY {name} SET {sets} WHERE {}", pairs(table, key)?.join(" AND "))
+            }
+            Change::Delete { key, were, .. } => {
+                let rows = self.lookup(table, &wanted(table, key)?, true)?;
+                expected(table, key, were, &rows)?;
+                format!("DELETE FROM ONLY {name} WHERE {}", pairs(table, key)?.join(" AND "))
+            }
+        };
+        self.run(&format!("change a row of `{}`", table.label()), &statement)
+    }
+
+    fn run(&self, what: &str, statement: &str) -> Result<(), DatabaseError> {
+        self.runtime.block_on(execute(&self.session.client, what, statement))
+    }
+}
+
+async fn required(client: &Client) -> Result<Required, DatabaseError> {
+    let statement = "SELECT n.nspname || '.' || c.relname, a.attname \
+        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+        WHERE a.attnum > 0 AND a.attnotnull AND c.relkind = 'r'";
+    let columns = texts::<2>(client, "read columns", statement).await?;
+    Ok(columns.into_iter().filter_map(|[table, column]| Some((table?, column?))).collect())
+}
+
+fn name(table: &Table) -> String {
+    qualified(table.schema.as_deref(), &table.name)
+}
+
+fn failed(what: String) -> impl Fn(tokio_postgres::Error) -> DatabaseError {
+    move |source| DatabaseError::DumpPostgres { what: what.clone(), source }
+}
+
+fn literals(table: &Table, cells: &[Cell]) -> Result<Vec<String>, DatabaseError> {
+    cells.iter().map(|cell| literal(table, cell.value.as_deref())).collect()
+}
+
+/// `"column" = 'value'`, each.
+fn pairs(table: &Table, cells: &[Cell]) -> Result<Vec<String>, DatabaseError> {
+    let values = literals(table, cells)?;
+    let pair = |(cell, value): (&Cell, String)| format!("{} = {value}", quoted(&cell.column));
+    Ok(cells.iter().zip(values).map(pair).collect())
+}
+
+/// With doubled backslashes behind an `E`, whatever `standard_conforming_strings` says.
+fn literal(table: &Table, value: Option<&[u8]>) -> Result<String, DatabaseError> {
+    let Some(bytes) = value else { return Ok("NULL".to_owned()) };
+    let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+    let text = text.ok_or_else(|| DatabaseError::RowValue { table: table.label() })?;
+    let text = text.replace('\'', "''");
+    let is_escaped = text.contains('\\');
+    Ok(if is_escaped { format!("E'{}'", text.replace('\\', "\\\\")) } else { format!("'{text}'") })
+}

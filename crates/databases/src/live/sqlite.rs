@@ -1,0 +1,138 @@
+//! Rows of an SQLite file, in the types that they have there.
+
+use super::{Cell, Change, LOCK_LIMIT, MOST_ROWS, Required, expected, find, wanted};
+use crate::{
+    DatabaseError,
+    dump::{
+        Field, Row, Table,
+        sqlite::{failed, path, push_value, quoted, shapes, value},
+    },
+};
+use kernel::config::DatabaseUrl;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params_from_iter};
+
+#[derive(Debug)]
+pub(super) struct Rows {
+    connection: Connection,
+}
+
+impl Rows {
+    pub(super) fn open(url: &DatabaseUrl) -> Result<(Vec<Table>, Required, Self), DatabaseError> {
+        let open = |source| DatabaseError::OpenSqlite { place: url.to_string(), source };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path(url)?, flags).map_err(open)?;
+        connection.busy_timeout(LOCK_LIMIT).map_err(open)?;
+        connection.execute_batch("PRAGMA foreign_keys = ON").map_err(open)?;
+        let shapes = shapes(&connection)?.into_iter().enumerate();
+        let tables: Vec<Table> = shapes.map(|(number, shape)| shape.into_table(number)).collect();
+        let required = required(&connection, &tables)?;
+        Ok((tables, required, Self { connection }))
+    }
+
+    pub(super) fn lookup(
+        &self,
+        table: &Table,
+        wanted: &[(&str, &[u8])],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        look_up(&self.connection, table, wanted)
+    }
+
+    pub(super) fn apply(
+        &mut self,
+        tables: &[Table],
+        changes: &[Change],
+    ) -> Result<(), DatabaseError> {
+        let failed = failed("change rows");
+        let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        let transaction = begun.map_err(&failed)?;
+        // What is dropped without its commit is taken back.
+        changes.iter().try_for_each(|change| make(&transaction, tables, change))?;
+        transaction.commit().map_err(&failed)
+    }
+}
+
+fn required(connection: &Connection, tables: &[Table]) -> Result<Required, DatabaseError> {
+    let statement = "SELECT name FROM pragma_table_info(?1) WHERE \"notnull\" <> 0 OR pk <> 0";
+    let failed = failed("read columns");
+    let mut prepared = connection.prepare(statement).map_err(&failed)?;
+    let mut required = Required::new();
+    for table in tables {
+        let names = prepared.query_map([&table.name], |row| row.get::<_, String>(0));
+        for name in names.map_err(&failed)? {
+            required.insert((table.label(), name.map_err(&failed)?));
+        }
+    }
+    Ok(required)
+}
+
+fn look_up(
+    connection: &Connection,
+    table: &Table,
+    wanted: &[(&str, &[u8])],
+) -> Result<Vec<Row>, DatabaseError> {
+    let failed = failed(format!("look rows of `{}` up", table.name));
+    let columns: Vec<_> = table.columns.iter().map(|column| quoted(&column.name)).collect();
+    let is: Vec<_> = wanted.iter().map(|(column, _)| format!("{} = ?", quoted(column))).collect();
+    let statement = format!(
+        "SELECT {} FROM main.{} WHERE {} LIMIT {}",
+        columns.join(", "),
+        quoted(&table.name),
+        is.join(" AND "),
+        MOST_ROWS + 1
+    );
+    let fields: Vec<Field> = wanted.iter().map(|(_, value)| Some(value.to_vec())).collect();
+    let mut prepared = connection.prepare(&statement).map_err(&failed)?;
+    let mut rows = prepared.query(params_from_iter(values(table, &fields)?)).map_err(&failed)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(&failed)? {
+        let mut fields = Vec::with_capacity(columns.len());
+        for at in 0..columns.len() {
+            let mut bytes = Vec::new();
+            let is_there = push_value(&mut bytes, row.get_ref(at).map_err(&failed)?);
+            fields.push(Some(bytes).filter(|_| is_there));
+        }
+        found.push(Row { fields });
+    }
+    Ok(found)
+}
+
+fn make(connection: &Connection, tables: &[Table], change: &Change) -> Result<(), DatabaseError> {
+    let table = find(tables, change.table())?;
+    let name = quoted(&table.name);
+    let (statement, cells): (String, Vec<&Cell>) = match change {
+        Change::Insert { row, .. } => {
+            let columns: Vec<_> = row.iter().map(|cell| quoted(&cell.column)).collect();
+            let marks = vec!["?"; columns.len()].join(", ");
+            let columns = columns.join(", ");
+            (format!("INSERT INTO main.{name} ({columns}) VALUES ({marks})"), row.iter().collect())
+        }
+        Change::Update { key, were, become_, .. } => {
+            expected(table, key, were, &look_up(connection, table, &wanted(table, key)?)?)?;
+            let sets = pairs(become_).join(", ");
+            let is = pairs(key).join(" AND ");
+            let cells = become_.iter().chain(key).collect();
+            (format!("UPDATE main.{name} SET {sets} WHERE {is}"), cells)
+        }
+        Change::Delete { key, were, .. } => {
+            expected(table, key, were, &look_up(connection, table, &wanted(table, key)?)?)?;
+            let is = pairs(key).join(" AND ");
+            (format!("DELETE FROM main.{name} WHERE {is}"), key.iter().collect())
+        }
+    };
+    let fields: Vec<Field> = cells.into_iter().map(|cell| cell.value.clone()).collect();
+    let values = values(table, &fields)?;
+    let done = connection.execute(&statement, params_from_iter(values));
+    done.map(drop).map_err(failed(format!("change a row of `{}`", table.name)))
+}
+
+fn pairs(cells: &[Cell]) -> Vec<String> {
+    cells.iter().map(|cell| format!("{} = ?", quoted(&cell.column))).collect()
+}
+
+fn values<'a>(
+    table: &Table,
+    fields: &'a [Field],
+) -> Result<Vec<crate::dump::sqlite::Value<'a>>, DatabaseError> {
+    let values: Option<Vec<_>> = fields.iter().map(value).collect();
+    values.ok_or_else(|| DatabaseError::RowValue { table: table.label() })
+}
