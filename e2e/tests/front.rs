@@ -350,8 +350,9 @@ async fn a_shop_beside_nginx_is_seen_and_storewarden_takes_its_place_and_gives_i
 
     // Nor is anybody when control dies of it again and again.
     let visitors = Visitors::begin(4, play.door);
-    let started = play.json(&["front", SHOP, "--yes"])?;
+    let started = play.json(&["front", SHOP, "--yes", "--detach"])?;
     let run = started["id"].as_str().context("a run")?.to_owned();
+    play.ends(&run, "done").await;
     play.dying(&moments(&[4], ":undo"), || {
         // Control may die of it before it answers.
         play.ask(&["runs", "undo", &run]).ok();

@@ -225,8 +225,13 @@ fn steps(
     let doors: Vec<SocketAddr> = withdrawal.listen.iter().map(|one| one.address).collect();
     let listen: Vec<String> = withdrawal.listen.iter().map(ToString::to_string).collect();
     let addresses: Vec<String> = doors.iter().map(ToString::to_string).collect();
-    let seamless = ports::may_copy()
-        && doors.iter().all(|door| sharing::copy(nginx.identity.pid, *door).is_ok());
+    // Of several sockets of one address (`reuseport` in nginx' own files) only one would be taken
+    // over, and who waits in the others be lost.
+    let is_one =
+        |door: SocketAddr| sharing::all_listening_on(door).is_ok_and(|sockets| sockets.len() == 1);
+    let may_take =
+        |door: &SocketAddr| is_one(*door) && sharing::copy(nginx.identity.pid, *door).is_ok();
+    let seamless = ports::may_copy() && doors.iter().all(may_take);
     // Who may not look into nginx may not look into the edge either; the way back is as the way there.
     let shared = match seamless && steering::is_possible() {
         true => texts(|file| (&file.shared, &file.behind)),
