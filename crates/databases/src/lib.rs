@@ -2,7 +2,8 @@
 //!
 //! A shop's database is a guest house: one connection, read only, a limit on every statement
 //! ([`orders`]). [`dump`] reads all of it as of one moment, as gently; [`changes`] follows what is
-//! changed from then on, and [`live`] looks single rows up and changes them. Databases of our own, for the demo, tests and drills, are in [`private`].
+//! changed from then on, and [`live`] looks single rows up and changes them; [`restore`] brings a
+//! whole database back. Databases of our own, for the demo, tests and drills, are in [`private`].
 //! What the rows mean is the caller's business; no platform is known here.
 
 pub mod changes;
