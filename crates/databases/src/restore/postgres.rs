@@ -102,6 +102,10 @@ pub(super) fn restore<F: Files>(
 async fn make(beside: &Beside) -> Result<(Option<String>, bool), DatabaseError> {
     let server = to_server(&beside.live).await?;
     let client = &server.client;
+    // Where somebody was killed in the midst of it, the server goes on making the database for them,
+    // and lets go of what they hold when it is made.
+    let wait = format!("SELECT pg_advisory_lock(hashtext({}))", literal(&beside.name));
+    execute(client, "wait for whoever makes the database", &wait).await?;
     let role = owner(beside, client).await?;
     match look(client, beside).await? {
         Standing::Foreign => return Err(DatabaseError::NameTaken(beside.name.clone())),
