@@ -22,7 +22,8 @@ async fn until_orders(stage: &Stage, count: u64) {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(LONG, bought).await.expect("customers buy");
+    let figures = || stage.customers().ledger().figures();
+    assert!(timeout(LONG, bought).await.is_ok(), "customers buy: {:?}", figures());
 }
 
 /// Everything acknowledged is in the database, and no cart became two orders.
