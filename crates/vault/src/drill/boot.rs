@@ -7,7 +7,7 @@
 use super::{Check, CheckKind, Outcome, check, milliseconds, scratch::Scratch};
 use host::{
     HostError,
-    process::{Process, Signal, Spawn, with_environment},
+    process::{Identity, Process, Signal, Spawn, with_environment},
     users,
 };
 use kernel::{
@@ -41,6 +41,7 @@ const END_GRACE: Duration = Duration::from_secs(5);
 const SAID_BYTES: u64 = 600;
 /// Processes of a shop that are ended one by one.
 const LEFTOVERS: usize = 256;
+const KILLED_WITHIN: Duration = Duration::from_secs(10);
 
 /// How the shop is started, and by what it is seen to live. Placeholders are
 /// [`kernel::config::BOOT_PLACEHOLDERS`].
@@ -404,15 +405,15 @@ pub(super) fn end_leftovers(scratch: &Path) {
     let mark = scratch.display().to_string();
     for _ in 0..LEFTOVERS {
         let ended = match with_environment(MARK, &mark) {
-            Ok(Some(found)) => found.signal(Signal::Kill).map(|()| found),
+            Ok(Some(found)) => found.signal(Signal::Kill).and_then(|()| is_gone(&found)),
             Ok(None) => return,
             Err(error) => Err(error),
         };
         match ended {
-            Ok(found) => {
-                while found.is_running().unwrap_or(false) {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::warn!("what a drill has started was killed and does not end");
+                return;
             }
             Err(error) => {
                 tracing::warn!(%error, "what a drill has started may still run");
@@ -420,6 +421,19 @@ pub(super) fn end_leftovers(scratch: &Path) {
             }
         }
     }
+}
+
+/// Waits for the end of a process that was killed; whoever hangs in the kernel is not waited for. It
+/// is nobody's child here, so its end can only be looked for.
+fn is_gone(killed: &Identity) -> Result<bool, HostError> {
+    let ends = Instant::now() + KILLED_WITHIN;
+    while killed.is_running()? {
+        if Instant::now() > ends {
+            return Ok(false);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(true)
 }
 
 #[cfg(test)]
