@@ -2,6 +2,7 @@
 //! of the test's own, so that a run is as far as the test wants it to be.
 
 use crate::stand::{LIMIT, Stand, program};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -19,11 +20,12 @@ use testkit::process::{Spawn, Stdin, run_to_end};
 /// A control that knows one run.
 struct Pretender {
     state: TempDir,
+    /// When the run began, in Unix ms: a second ago. What is seen before and after its end is of one
+    /// run, whose steps never begin anew.
+    began_ms: i64,
     run: Arc<Mutex<Value>>,
     events: Arc<Mutex<Vec<TcpStream>>>,
 }
-
-const LOG: &str = "1970-01-01T00:00:01.200Z 1 one file\n1970-01-01T00:00:01.900Z 1 two \u{1b}[2J\n";
 
 impl Pretender {
     fn start() -> Self {
@@ -32,15 +34,17 @@ impl Pretender {
         let address = listener.local_addr().unwrap();
         fs::write(state.path().join("api-address"), address.to_string()).unwrap();
         fs::write(state.path().join("api-token"), "secret").unwrap();
-        let run = Arc::new(Mutex::new(running()));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let began_ms = i64::try_from(now.as_millis()).unwrap() - 1_000;
+        let run = Arc::new(Mutex::new(running(began_ms)));
         let events: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
         let (known, streams) = (Arc::clone(&run), Arc::clone(&events));
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                answer(stream, &known, &streams);
+                answer(stream, &log(began_ms), &known, &streams);
             }
         });
-        Self { state, run, events }
+        Self { state, began_ms, run, events }
     }
 
     /// Tells everybody who watches.
@@ -51,7 +55,7 @@ impl Pretender {
     }
 
     fn end(&self) {
-        let done = done();
+        let done = done(self.began_ms);
         self.run.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&done);
         self.tell("run", &done);
     }
@@ -85,7 +89,7 @@ impl Pretender {
     }
 }
 
-fn answer(stream: TcpStream, run: &Mutex<Value>, events: &Mutex<Vec<TcpStream>>) {
+fn answer(stream: TcpStream, log: &str, run: &Mutex<Value>, events: &Mutex<Vec<TcpStream>>) {
     let mut lines = BufReader::new(stream.try_clone().unwrap());
     let mut head = String::new();
     lines.read_line(&mut head).unwrap();
@@ -98,8 +102,8 @@ fn answer(stream: TcpStream, run: &Mutex<Value>, events: &Mutex<Vec<TcpStream>>)
             return;
         }
         "/api/v1/runs/7" => run.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-        "/api/v1/runs/7/log?from=0" => json!({ "text": LOG, "next": LOG.len() }),
-        _ => json!({ "text": "", "next": LOG.len() }),
+        "/api/v1/runs/7/log?from=0" => json!({ "text": log, "next": log.len() }),
+        _ => json!({ "text": "", "next": log.len() }),
     };
     // Until the request has been read, closing would reset the connection.
     while head != "\r\n" {
@@ -112,31 +116,40 @@ fn answer(stream: TcpStream, run: &Mutex<Value>, events: &Mutex<Vec<TcpStream>>)
     write!(stream, "HTTP/1.0 200 OK\r\n\r\n{body}").ok();
 }
 
-fn run(state: &str, steps: [(&str, Option<i64>, Option<i64>); 2]) -> Value {
-    let step = |(state, started_ms, ended_ms): (&str, Option<i64>, Option<i64>)| {
+/// What the first step says, 200 and 900 ms after the run began.
+fn log(began_ms: i64) -> String {
+    let line = |after_ms, text| {
+        let at = Timestamp::from_millisecond(began_ms + after_ms).unwrap();
+        format!("{at:.3} 1 {text}\n")
+    };
+    line(200, "one file") + &line(900, "two \u{1b}[2J")
+}
+
+/// A run as the API tells it, whose second step stands so and ended then.
+fn run(state: &str, began_ms: i64, second: (&str, Option<i64>)) -> Value {
+    let second_ms = began_ms + 1_000;
+    let step = |state, started_ms, ended_ms| {
         json!({
             "act": { "code": "remove_old_data", "params": {} }, "error": null,
             "sentence": "remove logs of runs that nobody will ever want to read again",
             "state": state, "started_ms": started_ms, "ended_ms": ended_ms,
         })
     };
+    let steps = [step("done", began_ms, Some(second_ms)), step(second.0, second_ms, second.1)];
     json!({
         "id": "7", "kind": "clean_up", "title": { "code": "clean_up", "params": {} }, "shop": null,
-        "state": state, "actor": "command-line", "created_ms": 0, "started_ms": 1_000,
-        "ended_ms": steps[1].2, "done_steps": 1, "all_steps": 2, "steps": steps.map(step),
+        "state": state, "actor": "command-line", "created_ms": began_ms, "started_ms": began_ms,
+        "ended_ms": second.1, "done_steps": 1, "all_steps": 2, "steps": steps,
         "cause": null, "may": [],
     })
 }
 
-/// How long it takes is shown beside it: not since the year 1970, which leaves no room for more.
-fn running() -> Value {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let now_ms = i64::try_from(now.as_millis()).unwrap();
-    run("running", [("done", Some(1_000), Some(2_000)), ("intended", Some(now_ms), None)])
+fn running(began_ms: i64) -> Value {
+    run("running", began_ms, ("intended", None))
 }
 
-fn done() -> Value {
-    run("done", [("done", Some(1_000), Some(2_000)), ("done", Some(2_000), Some(5_000))])
+fn done(began_ms: i64) -> Value {
+    run("done", began_ms, ("done", Some(began_ms + 4_000)))
 }
 
 fn progress() -> Value {
