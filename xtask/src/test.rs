@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must pass, in named and timed steps. The first that fails ends it.
 
 mod browser;
+mod unsteady;
 
 use std::time::{Duration, Instant};
 
@@ -152,6 +153,9 @@ fn clippy(workspace: &Workspace) -> anyhow::Result<()> {
     process::run(cargo(&arguments).current_dir(&workspace.root))
 }
 
+/// What nextest writes of a whole run (.config/nextest.toml), in the target folder.
+const REPORT: &str = "nextest/whole/junit.xml";
+
 /// nextest where it is installed: it runs every test in its own process and says which one hangs.
 fn tests(workspace: &Workspace) -> anyhow::Result<()> {
     // One more than there are cores: most of what whole shops do is waiting.
@@ -163,6 +167,8 @@ fn tests(workspace: &Workspace) -> anyhow::Result<()> {
         "--workspace",
         "--locked",
         "--no-fail-fast",
+        "--profile",
+        "whole",
         "--test-threads",
         threads.as_str(),
     ];
@@ -176,7 +182,8 @@ fn tests(workspace: &Workspace) -> anyhow::Result<()> {
     // Whole-program tests start what cargo built; it must be there before the first of them runs.
     programs(workspace)?;
     install::ensure_buckets(workspace)?;
-    process::run(cargo(arguments).current_dir(&workspace.root))
+    process::run(cargo(arguments).current_dir(&workspace.root))?;
+    if has_nextest { unsteady::judge(&workspace.target.join(REPORT)) } else { Ok(()) }
 }
 
 /// Builds the programs that tests start from outside. With the tests, although only the programs are wanted: asked for

@@ -54,6 +54,8 @@ pub struct Instance {
     settings: CommandSettings,
     driver: Driver,
     state: Mutex<State>,
+    /// Held while it is asked for faults: what was wanted last is what it has.
+    asking: Mutex<()>,
 }
 
 impl Instance {
@@ -71,7 +73,15 @@ impl Instance {
         let folder = instances.join(&name);
         let driver = ProcessDriver::new(&folder, address, settings.clone(), keeper);
         let driver = Driver::Process(driver);
-        Self { name, address, probe, settings, driver, state: Mutex::default() }
+        Self {
+            name,
+            address,
+            probe,
+            settings,
+            driver,
+            state: Mutex::default(),
+            asking: Mutex::default(),
+        }
     }
 
     #[must_use]
@@ -106,9 +116,7 @@ impl Instance {
             }
             sleep(Duration::from_millis(40)).await;
         }
-        let fault = self.state.lock().await.fault;
-        // What leaked is gone with the process that leaked it.
-        self.set_fault(Fault { leak_mb_per_request: 0, ..fault }).await
+        self.ask_again().await
     }
 
     /// Starts it, unless it runs, and does not wait.
@@ -166,9 +174,8 @@ impl Instance {
     pub(super) async fn tend(&self, restart_after: Option<Duration>) -> Result<()> {
         let mut state = self.state.lock().await;
         let (Some(died_at), Some(restart_after)) = (state.died_at, restart_after) else {
-            let fault = state.fault;
             drop(state);
-            return self.mend_fault(fault).await;
+            return self.mend_fault().await;
         };
         let restart_at = died_at + restart_after;
         state.restart_at = Some(restart_at);
@@ -180,16 +187,22 @@ impl Instance {
     }
 
     /// Another life than the one that was asked for faults: it has none of them.
-    async fn mend_fault(&self, fault: Fault) -> Result<()> {
-        if fault == Fault::default() {
+    async fn mend_fault(&self) -> Result<()> {
+        if self.fault().await == Fault::default() {
             return Ok(());
         }
         let life = self.driver.state(now_ms()).await.life().cloned();
         let is_new = life.is_some() && life != self.state.lock().await.faulty;
         if is_new && self.is_well().await {
-            return self.set_fault(Fault { leak_mb_per_request: 0, ..fault }).await;
+            return self.ask_again().await;
         }
         Ok(())
+    }
+
+    /// Asks a new process for what was wanted of the one before: of that as it stands by now. What
+    /// leaked is gone with the process that leaked it.
+    async fn ask_again(&self) -> Result<()> {
+        self.ask(|fault| Fault { leak_mb_per_request: 0, ..fault }).await
     }
 
     pub async fn presence(&self) -> Presence {
@@ -215,13 +228,20 @@ impl Instance {
     /// Asks for these faults, now when it runs, and again after each start. The shops that are not
     /// ours have none to give.
     pub(super) async fn set_fault(&self, fault: Fault) -> Result<()> {
+        self.ask(|_| fault).await
+    }
+
+    /// Asks it for what becomes of the faults that were wanted last.
+    async fn ask(&self, change: impl FnOnce(Fault) -> Fault) -> Result<()> {
+        let _asking = self.asking.lock().await;
         let life = self.driver.state(now_ms()).await.life().cloned();
-        let (changes, runs) = {
+        let (fault, changes, runs) = {
             let mut state = self.state.lock().await;
+            let fault = change(state.fault);
             let changes = state.fault != fault || fault != Fault::default();
             state.fault = fault;
             state.faulty.clone_from(&life);
-            (changes, life.is_some())
+            (fault, changes, life.is_some())
         };
         if !changes || !runs {
             return Ok(());
