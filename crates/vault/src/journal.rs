@@ -9,6 +9,7 @@ mod folder;
 mod index;
 mod log;
 mod part;
+mod place;
 mod reader;
 mod record;
 mod seal;
@@ -25,6 +26,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use place::Place;
 pub use reader::{Entry, Reader};
 pub use writer::{Options, Tail, Writer};
 

@@ -1,0 +1,149 @@
+//! Where the journal of a shop lies in a state directory, and the key that is kept beside it.
+//!
+//! `journal/SHOP` is the journal, `journal/SHOP.key` its key: whoever may read the state directory may
+//! read the journal, without asking control or a repository. What leaves the machine takes the journal
+//! along and the key only as it is sealed by a repository's.
+
+use super::{JournalKey, seal::failed};
+use crate::{VaultError, crypto};
+use kernel::ShopId;
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+/// The folder of all journals in a state directory.
+const FOLDER: &str = "journal";
+/// Of a key, in hexadecimal digits.
+const KEY_BYTES: usize = 64;
+
+/// The places that belong to a shop's journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    root: PathBuf,
+    shop: ShopId,
+}
+
+impl Place {
+    /// Looks at nothing yet.
+    #[must_use]
+    pub fn of(state: &Path, shop: &ShopId) -> Self {
+        Self { root: state.join(FOLDER), shop: shop.clone() }
+    }
+
+    #[must_use]
+    pub fn shop(&self) -> &ShopId {
+        &self.shop
+    }
+
+    /// What a [`super::Reader`] and a [`super::Writer`] open.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        self.root.join(self.shop.as_str())
+    }
+
+    /// A file beside the journal, which is named by the shop and this. No shop's id has a dot in it.
+    #[must_use]
+    pub fn beside(&self, extension: &str) -> PathBuf {
+        self.root.join(format!("{}.{extension}", self.shop))
+    }
+
+    /// The key; `None`: no journal was begun.
+    ///
+    /// # Errors
+    /// When its file cannot be read, or holds something else.
+    pub fn key(&self) -> Result<Option<JournalKey>, VaultError> {
+        let path = self.key_file();
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            text => text.map_err(failed("read", &path))?,
+        };
+        let odd = || failed("understand the key in", &path)(io::ErrorKind::InvalidData.into());
+        let key = JournalKey::from_hex(text.trim()).ok_or_else(odd)?;
+        Ok(Some(key))
+    }
+
+    /// The key; made and durable where there was none.
+    ///
+    /// # Errors
+    /// As of [`Place::key`]; when it cannot be written.
+    pub fn make_key(&self) -> Result<JournalKey, VaultError> {
+        if let Some(key) = self.key()? {
+            return Ok(key);
+        }
+        let mut builder = fs::DirBuilder::new();
+        let made = builder.recursive(true).mode(0o700).create(&self.root);
+        made.map_err(failed("make", &self.root))?;
+        let key = JournalKey::from_bytes(crypto::random::<KEY_BYTES>());
+        self.keep_key(&key)?;
+        Ok(key)
+    }
+
+    /// Keeps a key that came from elsewhere, in the place of the one that is there.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_key(&self, key: &JournalKey) -> Result<(), VaultError> {
+        let (path, new) = (self.key_file(), self.beside("key.new"));
+        let write = || {
+            let mut options = File::options();
+            let mut file =
+                options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+            writeln!(file, "{}", key.to_hex())?;
+            file.sync_all()?;
+            fs::rename(&new, &path)?;
+            File::open(&self.root)?.sync_all()
+        };
+        write().map_err(failed("write", &path))
+    }
+
+    fn key_file(&self) -> PathBuf {
+        self.beside("key")
+    }
+}
+
+impl JournalKey {
+    fn to_hex(&self) -> String {
+        let mut text = String::with_capacity(2 * KEY_BYTES);
+        for byte in self.0.bytes() {
+            text.extend(
+                [byte >> 4, byte & 15]
+                    .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])),
+            );
+        }
+        text
+    }
+
+    fn from_hex(text: &str) -> Option<Self> {
+        let digits: Vec<u8> = text
+            .chars()
+            .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+            .collect::<Option<_>>()?;
+        let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+        let is_whole = digits.len() == 2 * KEY_BYTES;
+        bytes.try_into().ok().filter(|_| is_whole).map(Self::from_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_key_is_made_once_and_is_its_owners_alone() {
+        let folder = testkit::folder();
+        let place = Place::of(folder.path(), &"lamps".parse().unwrap());
+        assert!(place.key().unwrap().is_none());
+        let key = place.make_key().unwrap();
+        let bytes = |key: &JournalKey| key.0.bytes();
+        assert_eq!(bytes(&place.make_key().unwrap()), bytes(&key));
+        assert_eq!(bytes(&place.key().unwrap().unwrap()), bytes(&key));
+        let mode = fs::metadata(place.key_file()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        fs::write(place.key_file(), "0a").unwrap();
+        assert!(place.key().is_err());
+    }
+}
