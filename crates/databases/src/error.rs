@@ -90,6 +90,12 @@ pub enum DatabaseError {
     TooManyRows { table: String, most: usize },
     #[error("write a value of `{table}`: it is none that this database has")]
     RowValue { table: String },
+    /// It has another form than the server's manual says.
+    #[error("understand what the database says of {what}: {reason}")]
+    Answer { what: &'static str, reason: String },
+    /// Nothing was changed, or what was half made is gone again.
+    #[error("change index `{index}`: {why}")]
+    Index { index: String, why: String },
     #[error("name a database `{0}`: only a-z, 0-9 and _ are allowed here")]
     Name(String),
 }

@@ -1,0 +1,156 @@
+//! What a PostgreSQL suffers from.
+
+use super::{examine, mend_indexes_there_and_back, mend_of, options, told};
+use crate::scratch;
+use databases::{
+    care::{self, Index, IndexState, Sight, Trouble, Why},
+    private::{self, Postgres},
+};
+use kernel::config::{DatabaseKind, DatabaseUrl};
+use tempfile::TempDir;
+use tokio_postgres::NoTls;
+
+const SHOP: &str = "
+CREATE EXTENSION pg_stat_statements;
+CREATE TABLE customer (id serial PRIMARY KEY, email text NOT NULL);
+CREATE TABLE orders (id serial PRIMARY KEY, customer_id int REFERENCES customer, state text NOT NULL,
+  note text, number text NOT NULL);
+CREATE TABLE line (order_id int REFERENCES orders, place int, PRIMARY KEY (order_id, place));
+CREATE TABLE log (at timestamptz, what text);
+CREATE TABLE counted (id serial PRIMARY KEY);
+CREATE INDEX never ON orders (note);
+CREATE INDEX twice ON orders (number);
+CREATE UNIQUE INDEX once ON orders (number);
+CREATE INDEX shorter ON line (order_id);
+INSERT INTO customer (email) SELECT 'c' || n || '@example.test' FROM generate_series(1, 5000) n;
+INSERT INTO orders (customer_id, state, note, number)
+  SELECT n, CASE n % 2 WHEN 0 THEN 'open' ELSE 'paid' END, repeat(md5(n::text), 8), 'N' || n
+  FROM generate_series(1, 5000) n;
+INSERT INTO line SELECT id, 1 FROM orders;
+INSERT INTO log SELECT now(), 'x' FROM generate_series(1, 2000);
+SELECT setval('counted_id_seq', 2000000000);
+ANALYZE;
+";
+
+async fn server(settings: &[(&str, &str)]) -> (TempDir, Postgres, DatabaseUrl) {
+    let folder = scratch::folder();
+    let settings = settings.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+    let options = private::Options { settings, ..private::Options::default() };
+    let server = Postgres::start(&folder.path().join("pg"), options).await.unwrap();
+    server.create_database("shop").await.unwrap();
+    let url = DatabaseUrl { kind: DatabaseKind::Postgres, secret: server.url("shop") };
+    (folder, server, url)
+}
+
+const COUNTS: &[(&str, &str)] = &[("shared_preload_libraries", "pg_stat_statements")];
+
+#[tokio::test]
+async fn what_a_shop_suffers_from_is_found_and_mended_and_nothing_else_is() {
+    let (_folder, server, url) = server(COUNTS).await;
+    server.execute("shop", SHOP).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(&server.url("shop"), NoTls).await.unwrap();
+    let driver = tokio::spawn(connection);
+    for number in 1..=30 {
+        let email = format!("c{number}@example.test");
+        client.query("SELECT id FROM customer WHERE email = $1", &[&email]).await.unwrap();
+        // Half of all rows: no index helps.
+        client.query("SELECT count(*) FROM orders WHERE state = 'open'", &[]).await.unwrap();
+        client.query("SELECT * FROM orders WHERE number = $1", &[&email]).await.unwrap();
+    }
+    let found = examine(&url).await;
+    let expect = [
+        "key_runs_out public.counted.id",
+        "missing_index public.customer(email)",
+        "unindexed_reference public.orders(customer_id)",
+        "duplicate_index public.line/shorter",
+        "no_key public.log",
+        "unused_index public.orders/never",
+        "duplicate_index public.orders/twice",
+    ];
+    assert_eq!(told(&found), expect);
+    assert!(found.server.starts_with("PostgreSQL 1"), "{}", found.server);
+    assert!(found.blind.is_empty(), "{:?}", found.blind);
+    assert_eq!(found.tables.iter().map(|table| table.rows).max(), Some(5000));
+    let slow = found.queries.iter().find(|query| query.text.contains("email = $1")).unwrap();
+    assert_eq!((slow.calls, slow.rows), (30, 30));
+    assert!(slow.plan.as_deref().unwrap().contains("Seq Scan on customer"), "{slow:?}");
+    assert_eq!(
+        mend_of(&found, "public.customer(email)").statement(),
+        "CREATE INDEX CONCURRENTLY \"customer_email_idx\" ON \"public\".\"customer\" (\"email\")"
+    );
+    mend_indexes_there_and_back(&url).await;
+    drop(client);
+    driver.await.unwrap().ok();
+}
+
+#[tokio::test]
+async fn what_is_not_shown_is_said_and_not_taken_for_good() {
+    let (_folder, server, url) = server(&[]).await;
+    server.execute("shop", "CREATE ROLE clerk LOGIN; CREATE TABLE a (id int)").await.unwrap();
+    let (_, place) = url.secret.split_once('@').unwrap();
+    let secret = format!("postgres://clerk@{place}");
+    let found = examine(&DatabaseUrl { kind: DatabaseKind::Postgres, secret }).await;
+    let sights: Vec<_> = found.blind.iter().map(|blind| blind.what).collect();
+    assert_eq!(sights, [Sight::Sessions, Sight::Queries]);
+    assert!(found.blind[0].mend.contains("pg_monitor"), "{:?}", found.blind);
+}
+
+#[tokio::test]
+async fn settings_are_held_against_the_machine_and_against_what_is_safe() {
+    let settings = [
+        ("fsync", "off"),
+        ("synchronous_commit", "off"),
+        ("work_mem", "64MB"),
+        ("max_connections", "100"),
+    ];
+    let (_folder, _server, url) = server(&settings).await;
+    let machine = care::Options { memory_bytes: Some(2 << 30), ..options() };
+    let found = care::examine(&url, &machine).await.unwrap();
+    let told = |name: &str| {
+        let is =
+            |trouble: &Trouble| matches!(trouble, Trouble::Setting { name: n, .. } if n == name);
+        found.findings.iter().find(|one| is(&one.trouble)).cloned()
+    };
+    for (name, why) in [
+        ("fsync", Why::DamagedByACrash),
+        ("synchronous_commit", Why::LostByACrash),
+        ("work_mem", Why::TooMuchMemory),
+    ] {
+        let finding = told(name).unwrap_or_else(|| panic!("{name} in {:#?}", found.findings));
+        assert!(
+            matches!(&finding.trouble, Trouble::Setting { why: w, .. } if *w == why),
+            "{finding:?}"
+        );
+    }
+    assert_eq!(
+        told("work_mem").unwrap().mend.unwrap().statement(),
+        "ALTER SYSTEM SET work_mem = '5MB'"
+    );
+    assert!(told("shared_buffers").is_none(), "an empty database needs no cache");
+}
+
+#[tokio::test]
+async fn an_index_that_somebody_left_half_made_is_found_and_made_whole() {
+    let (_folder, server, url) = server(&[]).await;
+    let shop = "CREATE TABLE a (n int); INSERT INTO a VALUES (1), (1), (2);";
+    server.execute("shop", shop).await.unwrap();
+    // What is there twice cannot be unique: what is left of the attempt is a broken index.
+    let unique = "CREATE UNIQUE INDEX CONCURRENTLY half ON public.a (n)";
+    server.execute("shop", unique).await.unwrap_err();
+    let found = examine(&url).await;
+    assert_eq!(told(&found), ["invalid_index public.a/half"]);
+    let index = Index {
+        table: "public.a".to_owned(),
+        name: "half".to_owned(),
+        make: unique.to_owned(),
+        drop: "DROP INDEX CONCURRENTLY public.half".to_owned(),
+    };
+    assert_eq!(care::index_state(&url, &index).await.unwrap(), IndexState::Broken);
+    let refused = care::make_index(&url, &index).await.unwrap_err().to_string();
+    assert!(refused.contains("half") && refused.contains("could not create"), "{refused}");
+    let left = care::index_state(&url, &index).await.unwrap();
+    assert_eq!(left, IndexState::Absent, "nothing of it is left");
+    server.execute("shop", "DELETE FROM a WHERE n = 1").await.unwrap();
+    care::make_index(&url, &index).await.unwrap();
+    assert_eq!(care::index_state(&url, &index).await.unwrap(), IndexState::Whole);
+}
