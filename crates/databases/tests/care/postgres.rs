@@ -93,6 +93,10 @@ async fn what_is_not_shown_is_said_and_not_taken_for_good() {
     let sights: Vec<_> = found.blind.iter().map(|blind| blind.what).collect();
     assert_eq!(sights, [Sight::Sessions, Sight::Queries]);
     assert!(found.blind[0].mend.contains("pg_monitor"), "{:?}", found.blind);
+    server.execute("shop", "CREATE EXTENSION pg_stat_statements").await.unwrap();
+    let found = examine(&url).await;
+    assert_eq!(found.blind.len(), 1);
+    assert!(found.blind[0].mend.contains("a restart"), "not loaded: {:?}", found.blind);
 }
 
 #[tokio::test]

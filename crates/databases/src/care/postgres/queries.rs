@@ -8,7 +8,7 @@ use crate::{
     dump::postgres::{execute, literal, qualified, texts},
 };
 use serde_json::Value;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::{Client, SimpleQueryMessage, error::SqlState};
 
 /// A statement with the tables that all of it reads.
 pub(super) struct Explained {
@@ -25,24 +25,16 @@ struct Scan {
 }
 
 pub(super) async fn read(client: &Client) -> Result<Result<Vec<Explained>, Blind>, DatabaseError> {
-    let statement = "SELECT n.nspname, position('pg_stat_statements' in \
-        current_setting('shared_preload_libraries')) > 0 FROM pg_extension e \
+    let statement = "SELECT n.nspname FROM pg_extension e \
         JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'";
     let blind = |mend: &str| Ok(Err(Blind { what: Sight::Queries, mend: mend.to_owned() }));
-    let rows = match texts::<2>(client, "look for statistics", statement).await {
-        Ok(rows) => rows,
-        // Who may not read the setting finds out by asking for the statistics themselves.
-        Err(_) => return blind("GRANT pg_monitor TO its_user"),
-    };
-    let Some([Some(schema), is_loaded]) = rows.first() else {
+    let rows = texts::<1>(client, "look for statistics", statement).await?;
+    let Some([Some(schema)]) = rows.first() else {
         return blind(
             "shared_preload_libraries = 'pg_stat_statements' in the server's configuration, a restart, \
              and CREATE EXTENSION pg_stat_statements",
         );
     };
-    if is_loaded.as_deref() != Some("t") {
-        return blind("shared_preload_libraries = 'pg_stat_statements', and a restart");
-    }
     let view = qualified(Some(schema), "pg_stat_statements");
     let statement = format!(
         "SELECT query, calls, total_exec_time, mean_exec_time, rows FROM {view} \
@@ -50,7 +42,13 @@ pub(super) async fn read(client: &Client) -> Result<Result<Vec<Explained>, Blind
          AND query ~* '^\\s*(select|with|update|delete|insert)' \
          ORDER BY total_exec_time DESC LIMIT {MOST_QUERIES}"
     );
-    let rows = texts::<5>(client, "read the statements' statistics", &statement).await?;
+    let rows = match texts::<5>(client, "read the statements' statistics", &statement).await {
+        Ok(rows) => rows,
+        Err(error) if is_not_loaded(&error) => {
+            return blind("shared_preload_libraries = 'pg_stat_statements', and a restart");
+        }
+        Err(error) => return Err(error),
+    };
     if rows.iter().any(|row| row[0].as_deref() == Some("<insufficient privilege>")) {
         return blind("GRANT pg_monitor TO its_user");
     }
@@ -73,6 +71,12 @@ pub(super) async fn read(client: &Client) -> Result<Result<Vec<Explained>, Blind
         queries.push(Explained { query, scans });
     }
     Ok(Ok(queries))
+}
+
+/// Whether the extension is there and its library is not.
+fn is_not_loaded(error: &DatabaseError) -> bool {
+    let DatabaseError::DumpPostgres { source, .. } = error else { return false };
+    source.code() == Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE)
 }
 
 /// How the server would go about it with values it does not know; `None` where it cannot say: not of
