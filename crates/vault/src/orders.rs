@@ -11,7 +11,7 @@ mod difference;
 mod restoration;
 mod source;
 
-pub use closure::{Closure, Found, Role, Wanted, find};
+pub use closure::{Closure, Found, Role, Wanted, find, found};
 pub use difference::{Difference, RowDifference, State};
 pub use restoration::{Options, Refusal, Restoration, restoration};
 pub use source::{Past, Source};
