@@ -235,6 +235,11 @@ pub(crate) enum Command {
         command: BackupCommand,
     },
     /// Make a machine that is gone anew, from its recovery sheet and where its backups are
+    /// Look how far the changes of shops' databases are followed
+    Stream {
+        #[command(subcommand)]
+        command: crate::stream::StreamCommand,
+    },
     ///
     /// Configuration, people, ledger and secrets, the shop's files and its database. What would be
     /// written is shown first, nothing that is there is touched, and cut off it goes on when it is

@@ -24,6 +24,7 @@ mod renew;
 mod runs;
 mod status;
 mod supervisor;
+mod stream;
 mod table;
 mod terminal;
 mod upgrade;
@@ -132,6 +133,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         }
         Command::Backup { command } => backup::run(command),
         Command::Recover(arguments) => recover::run(&arguments),
+        Command::Stream { command } => stream::run(command),
         Command::User { command } => people::user(command),
         Command::Token { command } => people::token(command),
         Command::Ledger { command } => ledger::run(command),

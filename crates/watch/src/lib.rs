@@ -22,6 +22,7 @@ pub mod peers;
 pub mod remedies;
 pub mod rules;
 pub mod state;
+pub mod streams;
 
 pub use error::WatchError;
 

@@ -13,6 +13,7 @@ mod schedule;
 mod sheet;
 mod sources;
 mod worker;
+mod streams;
 
 use crate::backup_worker::{Done, Job, Limits, Listing, Place, Trouble, Work, story};
 use ::watch::{
