@@ -31,7 +31,7 @@ pub use load::{LoadProgress, LoadReport, load};
 pub use manifest::{
     Column, FileEntry, KeyOrder, Kind, Manifest, Position, Reference, Sequence, Table,
 };
-pub use reader::{Reader, Row, Rows};
+pub use reader::{Reader, Row, Rows, Span};
 
 pub(crate) use postgres::MANNERS as POSTGRES_MANNERS;
 

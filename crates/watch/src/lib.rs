@@ -23,6 +23,7 @@ pub mod remedies;
 pub mod rules;
 pub mod state;
 pub mod streams;
+pub mod time_machine;
 
 pub use error::WatchError;
 
