@@ -16,6 +16,8 @@ mod init;
 #[cfg(test)]
 mod must_not_break;
 #[cfg(test)]
+mod orders;
+#[cfg(test)]
 mod packages;
 #[cfg(test)]
 mod peer;

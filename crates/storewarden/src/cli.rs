@@ -4,6 +4,7 @@ use crate::{
     backup::BackupCommand,
     completions::{SHELLS, instances, shops},
     incidents::{Filter, IncidentsCommand},
+    order::OrderCommand,
     people::{TokenCommand, UserCommand},
 };
 use clap::{Parser, Subcommand, builder::PossibleValuesParser};
@@ -234,12 +235,17 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: BackupCommand,
     },
-    /// Make a machine that is gone anew, from its recovery sheet and where its backups are
+    /// Look at single orders as they were, and bring one back under its own number
+    Order {
+        #[command(subcommand)]
+        command: OrderCommand,
+    },
     /// Look how far the changes of shops' databases are followed
     Stream {
         #[command(subcommand)]
         command: crate::stream::StreamCommand,
     },
+    /// Make a machine that is gone anew, from its recovery sheet and where its backups are
     ///
     /// Configuration, people, ledger and secrets, the shop's files and its database. What would be
     /// written is shown first, nothing that is there is touched, and cut off it goes on when it is

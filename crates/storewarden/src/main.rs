@@ -16,6 +16,7 @@ mod init;
 mod ledger;
 mod man;
 mod moment;
+mod order;
 mod people;
 mod ports;
 mod recover;
@@ -23,8 +24,8 @@ mod remote;
 mod renew;
 mod runs;
 mod status;
-mod supervisor;
 mod stream;
+mod supervisor;
 mod table;
 mod terminal;
 mod upgrade;
@@ -132,8 +133,9 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             incidents::run(command, &state, json)
         }
         Command::Backup { command } => backup::run(command),
-        Command::Recover(arguments) => recover::run(&arguments),
+        Command::Order { command } => order::run(command),
         Command::Stream { command } => stream::run(command),
+        Command::Recover(arguments) => recover::run(&arguments),
         Command::User { command } => people::user(command),
         Command::Token { command } => people::token(command),
         Command::Ledger { command } => ledger::run(command),

@@ -7,6 +7,7 @@
 mod book;
 pub(super) mod databases;
 pub(super) mod drills;
+pub(super) mod orders;
 mod performer;
 pub(super) mod plans;
 mod schedule;
