@@ -8,6 +8,8 @@ mod backups;
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
+mod comes_back;
+#[cfg(test)]
 mod disk_full;
 #[cfg(test)]
 mod front;
