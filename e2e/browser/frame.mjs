@@ -312,7 +312,7 @@ export async function frame(session, report, origin) {
     await page.getByLabel('Order number').fill('L-100052')
     await press(page, 'Show it')
     await sentence(page, /is another than it was/)
-    await page.getByText('quantity', { exact: true }).waitFor()
+    await page.getByRole('rowheader', { name: /quantity/ }).waitFor()
     await fits(page)
   })
 
