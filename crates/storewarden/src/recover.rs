@@ -217,13 +217,13 @@ impl Recovery<'_> {
             say("Move them away, put everything elsewhere by --root DIR, or say --overwrite.");
             return Ok(None);
         }
-        if !arguments.yes {
-            if !io::stdin().is_terminal() {
-                bail!("nobody can be asked whether to begin: say --yes");
         if let Some(into) = self.taken_database() {
             say(&format!("Nothing was written: {}", database::taken(&into)));
             return Ok(None);
         }
+        if !arguments.yes {
+            if !io::stdin().is_terminal() {
+                bail!("nobody can be asked whether to begin: say --yes");
             }
             if !matches!(ask("Begin? (yes or no)")?.as_str(), "y" | "yes") {
                 return Ok(None);
@@ -422,9 +422,6 @@ impl Recovery<'_> {
                  cron, web server\n"
             ));
         }
-        text.push_str(
-            "  - make sure that the old machine stays away: take its keys of the storage back, and \
-             point names here\n",
         let servers = self.database_url().filter(|into| into.kind != DatabaseKind::Sqlite);
         if let Some(into) = servers.filter(|_| self.loads_database()) {
             text.push_str(&format!(
@@ -432,6 +429,9 @@ impl Recovery<'_> {
                  it back, or to the owner of the database\n"
             ));
         }
+        text.push_str(
+            "  - make sure that the old machine stays away: take its keys of the storage back, and \
+             point names here\n",
         );
         text.push_str(&format!(
             "  - start the shop's own servers, unless Storewarden does\n  - storewarden check {file}\n  \
