@@ -197,3 +197,30 @@ pub(crate) async fn read_orders(url: &str, sql: &str) -> Result<Vec<OrderRow>> {
         })
         .collect()
 }
+
+/// Deletes an order of the sample shop with everything that is its own, as somebody does who means
+/// another one; the customer and their address stay.
+///
+/// # Errors
+/// When there is no such order, or the database does not let go of it.
+pub(crate) async fn delete_order(url: &str, number: &str) -> Result<()> {
+    let database = Database::at(url)?;
+    let mut lease = database.lease().await?;
+    lease.begin().await?;
+    let select = "select id, cart_id from shop_order where number = $1";
+    let found = lease.query_one(select, &[number.into()]).await?;
+    let order = found.with_context(|| format!("there is no order {number}"))?;
+    let (id, cart) = (order.int(0)?, order.text(1)?);
+    for statement in [
+        "delete from payment where order_id = $1",
+        "delete from order_line where order_id = $1",
+        "delete from shop_order where id = $1",
+    ] {
+        lease.query(statement, &[id.into()]).await?;
+    }
+    for statement in ["delete from cart_line where cart_id = $1", "delete from cart where id = $1"]
+    {
+        lease.query(statement, &[cart.as_str().into()]).await?;
+    }
+    lease.commit().await
+}

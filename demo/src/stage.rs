@@ -313,6 +313,14 @@ impl Stage {
         self.play.rows().await
     }
 
+    /// Deletes an order of the sample shop with its lines, its payment and its cart.
+    ///
+    /// # Errors
+    /// When there is no such order, or it is another shop.
+    pub async fn delete_order(&self, number: &str) -> Result<()> {
+        self.play.delete_order(number).await
+    }
+
     /// The shop's database, for a user who may do everything.
     ///
     /// # Errors

@@ -27,6 +27,12 @@ export const LOOKS = [
   ['/backups', 'nothing', /no backup of this shop/],
   ['/backups/005f49cd', 'calm', /As of/],
   ['/backups/none', 'calm', /no such backup/],
+  ['/orders', 'calm', /2 orders of the last 30 days are gone/],
+  ['/orders', 'disk', /not known for all/],
+  ['/orders', 'nothing', /No order of the last 30 days/],
+  ['/orders/41', 'calm', /is gone/],
+  ['/orders/52', 'calm', /is another than it was/],
+  ['/orders/none', 'calm', /have it/],
   ['/people', 'calm', /3 people can sign in/],
   ['/people', 'two', /to 2 shops/],
   ['/settings', 'calm', /Settings/],
@@ -293,6 +299,21 @@ export async function frame(session, report, origin) {
     await press(dialog(page), 'Cancel')
     await press(page, 'Everything')
     await page.getByRole('button', { name: 'databases/' }).waitFor()
+  })
+
+  await on('an order that is gone is found without its number, compared, and its past is looked up', 'phone', 'calm', '/orders', async (page) => {
+    await page.locator('section', { hasText: 'Deleted' }).getByRole('link', { name: 'L-100041' }).click()
+    await sentence(page, /Order L-100041 is gone/)
+    await fits(page)
+    await press(page, 'Look through the backups')
+    await page.getByText('Made', { exact: true }).waitFor()
+    await isAccessible(page)
+    await page.goBack()
+    await page.getByLabel('Order number').fill('L-100052')
+    await press(page, 'Show it')
+    await sentence(page, /is another than it was/)
+    await page.getByRole('rowheader', { name: /quantity/ }).waitFor()
+    await fits(page)
   })
 
   await on('a recovery sheet is made on asking, and shown once', 'desk', 'calm', '/backups', async (page) => {

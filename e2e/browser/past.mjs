@@ -94,7 +94,7 @@ export async function past(session, report, origin) {
 
   await on('a server that is gone is said on every page, and what was seen stays', 'desk', 'calm', '/', async (page) => {
     await page.route('**/api/v1/**', (route) => route.abort())
-    for (const path of ['/', '/shop', '/changes', '/incidents', '/backups', '/people', '/settings', '/ledger']) {
+    for (const path of ['/', '/shop', '/changes', '/incidents', '/backups', '/orders', '/people', '/settings', '/ledger']) {
       await page.goto(origin + path)
       await settled(page)
       expect(/does not answer/.test(await page.locator('h1').textContent()), `${path} says “${await page.locator('h1').textContent()}”`)

@@ -8,6 +8,8 @@ mod backups;
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
+mod comes_back;
+#[cfg(test)]
 mod disk_full;
 #[cfg(test)]
 mod front;
@@ -15,6 +17,8 @@ mod front;
 mod init;
 #[cfg(test)]
 mod must_not_break;
+#[cfg(test)]
+mod orders;
 #[cfg(test)]
 mod packages;
 #[cfg(test)]

@@ -2,11 +2,14 @@
 //! stopped, the configuration is reloaded, control is killed and the edge is replaced; and, before a
 //! shop that is not ours, during every plan.
 //!
+//! A Vendure and an oscar are also backed up meanwhile, and come back elsewhere.
+//!
 //! In all of it: every acknowledged order is in the database, no cart became two orders, carts
 //! that were filled before are intact after, and no request that may be repeated failed, unless its
 //! answer had begun.
 
 use crate::changes::{ask, begin, ends, renamed, restart};
+use crate::comes_back::{Proof, SETTINGS};
 use crate::shopper::Shopper;
 use crate::trade::{GRACE, another_edge, check_books, kill_control, program, sell, storewarden};
 use anyhow::{Context, Result};
@@ -23,6 +26,11 @@ const RELOADS: usize = 100;
 /// Visitors with a filled cart who stay through everything.
 const SHOPPERS: usize = 8;
 
+/// Whether the play ends with a backup that the shop comes back from: of shops that are not ours.
+fn comes_back(kind: Kind) -> bool {
+    kind != Kind::Sample
+}
+
 async fn open(kind: Kind, database: DatabaseKind, per_minute: u64) -> Result<Stage> {
     let options = StageOptions {
         storewarden: Some(program("storewarden")?),
@@ -31,6 +39,8 @@ async fn open(kind: Kind, database: DatabaseKind, per_minute: u64) -> Result<Sta
         per_minute,
         pace: 0.05,
         restart_after: Some(Duration::from_millis(500)),
+        backs_up: comes_back(kind),
+        backup_settings: SETTINGS.to_owned(),
         ..StageOptions::new(program("demo")?)
     };
     Stage::start(options).await
@@ -126,9 +136,29 @@ async fn survives(
             figures.orders
         );
     }
+    let proof = match comes_back(kind) {
+        true => Some(come_back(&stage).await?),
+        false => None,
+    };
+    leave(stage, proof).await
+}
+
+/// The end of every play: the books, and the backup of a shop in which nobody buys any more.
+async fn leave(stage: Stage, proof: Option<Proof>) -> Result<()> {
     stage.customers().stop(GRACE).await;
     check_books(&stage, "at the end").await?;
+    if let Some(proof) = proof {
+        proof.in_silence(&stage).await.context("backed up in silence")?;
+    }
     stage.shutdown(GRACE).await
+}
+
+async fn come_back(stage: &Stage) -> Result<Proof> {
+    let started = Instant::now();
+    let proof = Proof::under_load(stage).await.context("backed up under load")?;
+    check_books(stage, "it was backed up").await?;
+    println!("backed up, and back elsewhere: {:.1} s", started.elapsed().as_secs_f64());
+    Ok(proof)
 }
 
 /// An act of the play, as a value.
@@ -173,4 +203,16 @@ async fn vendure_on_mariadb_survives_a_kill() -> Result<()> {
         return Ok(());
     }
     survives(Kind::Vendure, DatabaseKind::MariaDb, 60, &ALL[..1]).await
+}
+
+/// Python renders a tenth of the pages a second that the others do: fewer customers are its load.
+#[tokio::test(flavor = "multi_thread")]
+async fn oscar_comes_back_from_its_backup() -> Result<()> {
+    if !has_postgres() {
+        println!("skipped: this machine has no PostgreSQL");
+        return Ok(());
+    }
+    let stage = open(Kind::Oscar, DatabaseKind::Postgres, 40).await?;
+    let proof = come_back(&stage).await?;
+    leave(stage, Some(proof)).await
 }

@@ -7,6 +7,7 @@ import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { backups, folder, sheet } from './backups.mjs'
+import { deleted, look, past } from './orders.mjs'
 import { Frame, Refused } from './frame.mjs'
 import { frameApi, noContent } from './frame_api.mjs'
 import { history } from './history.mjs'
@@ -130,6 +131,14 @@ async function invitation(request, response, path) {
   return json(response, 200, { person: 'dora' })
 }
 
+/** What somebody asks of single orders. */
+async function orders(request, response, what, scenario) {
+  let text = ''
+  for await (const part of request) text += part
+  const question = text === '' ? {} : JSON.parse(text)
+  return json(response, 200, what === 'deleted' ? deleted(scenario) : what === 'look' ? look(question) : past(question))
+}
+
 async function frameRoute(request, response, url, frame) {
   try {
     const answer = await frameApi(frame, request, url)
@@ -167,6 +176,8 @@ function api(request, response, url, cookie) {
   if (/^\/api\/v1\/shops\/[^/]+\/backups\/sheet$/.test(path)) return json(response, 200, sheet(list[0].id))
   const backup = /^\/api\/v1\/shops\/([^/]+)\/backups(?:\/[^/]+\/(files))?$/.exec(path)
   if (backup) return json(response, 200, backup[2] ? folder(url.searchParams.get('path') ?? '/') : backups(scenario, backup[1]).snapshots)
+  const ofOrders = /^\/api\/v1\/shops\/[^/]+\/orders\/(deleted|look|history)$/.exec(path)
+  if (ofOrders) return orders(request, response, ofOrders[1], scenario)
   if (!/^\/api\/v1\/shops\//.test(path)) return frameRoute(request, response, url, frameOf(scenario))
   const match = /^\/api\/v1\/shops\/([^/]+)(?:\/(events|history)|\/instances\/([^/]+)\/(drain|undrain))?$/.exec(path)
   const world = match && list.find((w) => w.id === match[1])

@@ -116,12 +116,12 @@ pub(crate) async fn files(
     answer.map(Json).map_err(refused)
 }
 
-fn known(state: &ApiState, caller: &Caller, shop: String) -> Result<ShopId, ApiError> {
+pub(crate) fn known(state: &ApiState, caller: &Caller, shop: String) -> Result<ShopId, ApiError> {
     let id = shop.parse().map_err(|_| ApiError::NotFound { what: "shop", name: shop })?;
     names::shop(state, caller, &id)?;
     Ok(id)
 }
 
-fn refused(Refusal { message, details, reason }: Refusal) -> ApiError {
+pub(crate) fn refused(Refusal { message, details, reason }: Refusal) -> ApiError {
     ApiError::NoPlan { message, details, reason }
 }

@@ -19,6 +19,7 @@ mod ledger_page;
 mod machine;
 mod me;
 mod names;
+mod orders;
 mod pages;
 mod password;
 mod peers;
@@ -51,6 +52,7 @@ use ::watch::{
     desk::Desk,
     history::History,
     peers::Peers,
+    time_machine::{DeletedOrders, OrderHistory, OrderLook, OrderQuestion},
 };
 use kernel::{
     Drain, InstanceName, ShopId, Value,
@@ -114,9 +116,22 @@ pub enum Command {
         path: String,
         answer: oneshot::Sender<Result<SnapshotFolder, Refusal>>,
     },
+    /// Look at single orders, then and now.
+    Orders { shop: ShopId, ask: OrdersAsked },
     /// Make a plan, from what is there now, for the window that the configuration's rules say. It is
     /// not started.
     Plan { wish: Wished, answer: oneshot::Sender<Result<Plan, Refusal>> },
+}
+
+/// What somebody wants to know of single orders.
+#[derive(Debug)]
+pub enum OrdersAsked {
+    /// As they were, beside what they are.
+    Look { question: OrderQuestion, answer: oneshot::Sender<Result<OrderLook, Refusal>> },
+    /// What became of one, backup by backup.
+    History { question: OrderQuestion, answer: oneshot::Sender<Result<OrderHistory, Refusal>> },
+    /// Those that backups have and the shop no longer has.
+    Deleted { answer: oneshot::Sender<Result<DeletedOrders, Refusal>> },
 }
 
 /// The configuration that is in force.
@@ -156,6 +171,8 @@ pub enum Wished {
     RestoreBackup { shop: ShopId, wanted: Restore },
     /// The database of a backup, beside the shop's own or in its place.
     RestoreDatabase { shop: ShopId, wanted: RestoreDatabase },
+    /// One order, or another row, as a backup has it; `set_back`: also what was changed since.
+    RestoreOrder { shop: ShopId, question: OrderQuestion, set_back: bool },
     /// Our own old records removed.
     CleanUp,
 }

@@ -147,10 +147,19 @@ pub(crate) async fn ask<T>(
     state: &ApiState,
     command: impl FnOnce(oneshot::Sender<T>) -> Command,
 ) -> Result<T, ApiError> {
+    ask_within(PATIENCE, state, command).await
+}
+
+/// The same for what takes longer, such as looking into backups.
+pub(crate) async fn ask_within<T>(
+    patience: Duration,
+    state: &ApiState,
+    command: impl FnOnce(oneshot::Sender<T>) -> Command,
+) -> Result<T, ApiError> {
     let (answer, answered) = oneshot::channel();
     let asked = async {
         state.commands.send(command(answer)).await.map_err(|_| ApiError::Unavailable)?;
         answered.await.map_err(|_| ApiError::Unavailable)
     };
-    timeout(PATIENCE, asked).await.map_err(|_| ApiError::Unavailable)?
+    timeout(patience, asked).await.map_err(|_| ApiError::Unavailable)?
 }

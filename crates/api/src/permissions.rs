@@ -17,7 +17,8 @@
 
 use axum::http::Method;
 use kernel::Permission::{
-    self, Acknowledge, ChangeConfiguration, ManagePeople, Operate, Peer, ReadLedger, See, SeePeople,
+    self, Acknowledge, Approve, ChangeConfiguration, ManagePeople, Operate, Peer, ReadLedger, See,
+    SeePeople,
 };
 
 /// What a route wants of whoever asks.
@@ -123,6 +124,9 @@ const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/api/v1/shops/{shop}/history", shop(See)),
     to("POST", "/api/v1/shops/{shop}/instances/{instance}/drain", shop(Operate)),
     to("POST", "/api/v1/shops/{shop}/instances/{instance}/undrain", shop(Operate)),
+    to("POST", "/api/v1/shops/{shop}/orders/deleted", shop(Approve)),
+    to("POST", "/api/v1/shops/{shop}/orders/history", shop(Approve)),
+    to("POST", "/api/v1/shops/{shop}/orders/look", shop(Approve)),
     to("POST", "/api/v1/sign-in", ANYBODY),
     to("POST", "/api/v1/sign-in-links", machine(ManagePeople)),
     to("POST", "/api/v1/sign-out", SIGNED_IN),

@@ -3,7 +3,7 @@
 
 use crate::{
     ApiError, ApiState, backups, cookies, guard, history, incidents, ledger_page, machine, me,
-    pages, peers, people, runs, sessions, shops, sign_in, tokens,
+    orders, pages, peers, people, runs, sessions, shops, sign_in, tokens,
 };
 use axum::{
     Json, Router,
@@ -35,6 +35,7 @@ const BODY_BYTES: usize = 16 * 1024;
         (name = "incidents", description = "What is wrong, who looks after it, who was told"),
         (name = "changes", description = "Plans and runs: what is to be done, and what was"),
         (name = "backups", description = "What would bring a shop back"),
+        (name = "orders", description = "Single orders then and now: personal data of whoever bought"),
         (name = "machine", description = "What the command line looks at"),
         (name = "access", description = "Coming in and going out"),
         (name = "people", description = "Who may do what"),
@@ -138,6 +139,9 @@ fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(backups::snapshots))
         .routes(routes!(backups::sheet))
         .routes(routes!(backups::files))
+        .routes(routes!(orders::look))
+        .routes(routes!(orders::history))
+        .routes(routes!(orders::deleted))
         .routes(routes!(shops::drain))
         .routes(routes!(shops::undrain))
         .routes(routes!(runs::preview))

@@ -13,7 +13,8 @@ pub(crate) use view::{LogView, Message, PreviewView, RunView, RunsView};
 pub(crate) use wish::WishBody;
 
 use crate::{
-    ApiError, ApiState, Command, Refusal, caller::Caller, error::ErrorBody, machine::ask, names,
+    ApiError, ApiState, Command, Refusal, caller::Caller, error::ErrorBody, machine::ask_within,
+    names, orders::PATIENCE,
 };
 use ::plan::Engine;
 use axum::{
@@ -52,7 +53,7 @@ pub(crate) async fn preview(
     let wish = body.understand()?;
     wish::allowed(&wish, &caller)?;
     wish::names_what_is_there(&wish, &state, &caller)?;
-    let made = ask(&state, |answer| Command::Plan { wish, answer }).await?;
+    let made = ask_within(PATIENCE, &state, |answer| Command::Plan { wish, answer }).await?;
     let refused =
         |Refusal { message, details, reason }| ApiError::NoPlan { message, details, reason };
     let mut plan = made.map_err(refused)?;

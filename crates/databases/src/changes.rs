@@ -51,6 +51,8 @@ pub enum Tables {
     All,
     /// Those with these labels: `public.orders` in PostgreSQL, else `orders`.
     Some(Vec<String>),
+    /// As `All`, but for those with these labels.
+    Except(Vec<String>),
 }
 
 impl Tables {
@@ -58,6 +60,7 @@ impl Tables {
         match self {
             Self::All => true,
             Self::Some(labels) => labels.iter().any(|one| one == label),
+            Self::Except(labels) => labels.iter().all(|one| one != label),
         }
     }
 }
@@ -361,6 +364,16 @@ impl Stream {
             Kind::Postgres(stream) => stream.acknowledge(position).await,
             // The server keeps its log by its own rules.
             Kind::MySql(_) => Ok(()),
+        }
+    }
+
+    /// How long the server has said nothing at all, not even that it is there. One that is well is never
+    /// silent for much longer than ten seconds.
+    #[must_use]
+    pub fn silent_for(&self) -> Duration {
+        match &self.0 {
+            Kind::Postgres(stream) => stream.silent_for(),
+            Kind::MySql(stream) => stream.silent_for(),
         }
     }
 

@@ -23,15 +23,15 @@ use crate::DatabaseError;
 use kernel::config::{DatabaseKind, DatabaseUrl};
 use std::{fmt, io::Read, time::Duration};
 
-pub(crate) use compare::compare_told;
 pub use compare::{Side, TableDifference, compare};
+pub(crate) use compare::{compare_of, compare_told};
 pub use files::{Files, Folder};
 pub use line::{Field, push_value, value};
 pub use load::{LoadProgress, LoadReport, load};
 pub use manifest::{
     Column, FileEntry, KeyOrder, Kind, Manifest, Position, Reference, Sequence, Table,
 };
-pub use reader::{Reader, Row, Rows};
+pub use reader::{Reader, Row, Rows, Span};
 
 pub(crate) use postgres::MANNERS as POSTGRES_MANNERS;
 
@@ -47,20 +47,29 @@ pub struct Options {
     /// Tables without transactions (MyISAM, Aria) are locked against writing while they are read
     /// into memory, when all of them together are no larger; else the dump is refused.
     pub lock_nontransactional_up_to_bytes: u64,
+    /// Only the rows of these, to look at them: what is to be restored from has all.
+    pub only_tables: Option<Vec<String>>,
     /// Unix milliseconds.
     pub now_ms: i64,
 }
 
 impl Options {
-    /// Two connections, six hours a statement, up to 64 MiB of tables without transactions.
+    /// Two connections, six hours a statement, up to 64 MiB of tables without transactions, all
+    /// tables.
     #[must_use]
     pub fn new(now_ms: i64) -> Self {
         Self {
             connections: 2,
             statement_limit: Duration::from_secs(6 * 3_600),
             lock_nontransactional_up_to_bytes: 64 << 20,
+            only_tables: None,
             now_ms,
         }
+    }
+
+    fn wants(&self, table: &Table) -> bool {
+        let is = |name: &String| *name == table.name || *name == table.label();
+        self.only_tables.as_ref().is_none_or(|only| only.iter().any(is))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can go wrong between us and a database, as one type. No message shows a password.
 
+use crate::restore::Obstacle;
 use host::HostError;
 use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 
@@ -81,6 +82,9 @@ pub enum DatabaseError {
     /// Nothing was changed.
     #[error("put a restored database in the place of `{database}`: {why}")]
     NotSwapped { database: String, why: String },
+    /// Nothing was changed.
+    #[error("put the rows of `{table}` back: {obstacle} ({what})")]
+    RowsRefused { table: String, obstacle: Obstacle, what: String },
     /// Somebody changed it, or it is gone.
     #[error("change row {key} of `{table}`: it is another one than it was, or is there no more")]
     RowChanged { table: String, key: String },

@@ -8,6 +8,9 @@
 mod mysql;
 mod postgres;
 mod sqlite;
+mod standing;
+
+pub use standing::Standing;
 
 use crate::{
     DatabaseError,
@@ -23,6 +26,8 @@ const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
 const LOCK_LIMIT: Duration = Duration::from_secs(5);
 /// More rows with one value are not asked for.
 pub const MOST_ROWS: usize = 10_000;
+/// So many values stand in one statement.
+const VALUES_AT_ONCE: usize = 500;
 
 /// A connection to a database, and what its schema says. Blocks its thread; use it outside of
 /// asynchronous code.
@@ -133,6 +138,48 @@ impl Live {
         }
         rows.retain(|row| has(table, row, wanted));
         Ok(rows)
+    }
+
+    /// How many rows have a value of this column between two whole numbers, both included. For columns
+    /// with an index that knows their order.
+    ///
+    /// # Errors
+    /// When the database ends the statement for its time or refuses it.
+    pub fn count_between(
+        &mut self,
+        table: &Table,
+        column: &str,
+        (first, last): (i64, i64),
+    ) -> Result<u64, DatabaseError> {
+        match &mut self.database {
+            Database::Postgres(database) => database.count_between(table, column, (first, last)),
+            Database::MySql(database) => database.count_between(table, column, (first, last)),
+            Database::Sqlite(database) => database.count_between(table, column, (first, last)),
+        }
+    }
+
+    /// Those of these values of a column that no row has. For columns with an index.
+    ///
+    /// # Errors
+    /// As of [`Live::lookup`].
+    pub fn lacking(
+        &mut self,
+        table: &Table,
+        column: &str,
+        values: &[Vec<u8>],
+    ) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        let mut lacking = Vec::new();
+        for some in values.chunks(VALUES_AT_ONCE) {
+            let there: HashSet<Vec<u8>> = match &mut self.database {
+                Database::Postgres(database) => database.among(table, column, some)?,
+                Database::MySql(database) => database.among(table, column, some)?,
+                Database::Sqlite(database) => database.among(table, column, some)?,
+            }
+            .into_iter()
+            .collect();
+            lacking.extend(some.iter().filter(|value| !there.contains(*value)).cloned());
+        }
+        Ok(lacking)
     }
 
     /// Makes all changes in one transaction, in their order.

@@ -1,5 +1,5 @@
 //! Brings a dump back: into a new database beside the shop's own ([`Beside`]), and from there into its
-//! place ([`swap`]).
+//! place ([`swap`]), or single tables of it into the live ones ([`RowsBack`]).
 //!
 //! All of it writes, so its account is another than the one that reads the shop's database. Whatever
 //! ends us in between, the same call again goes on, and what the shop has is never without a name.
@@ -7,6 +7,7 @@
 
 mod mysql;
 mod postgres;
+mod rows;
 mod sqlite;
 
 use crate::{
@@ -17,6 +18,8 @@ use crate::{
     },
 };
 use kernel::config::{DatabaseKind, DatabaseUrl};
+pub(crate) use rows::KEPT;
+pub use rows::{Obstacle, RowCounts, RowsBack, count, may_come_back};
 use std::cell::Cell;
 
 /// A database that a dump is restored into, beside another one.

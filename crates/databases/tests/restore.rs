@@ -3,6 +3,7 @@
 
 mod mysql;
 mod postgres;
+mod rows;
 mod sqlite;
 
 use crate::dump::suite::{Taken, blocking, differences_to, story};

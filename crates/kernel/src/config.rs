@@ -20,6 +20,7 @@ mod outer;
 mod pattern;
 mod peer;
 mod plan;
+mod stream;
 
 pub use alerts::{
     AlertSettings, ChannelSettings, Language, MuteWindow, NotifySettings, RemedySettings,
@@ -42,6 +43,7 @@ pub use outer::{
 pub use pattern::fits_pattern;
 pub use peer::{PeerAddress, PeerSettings};
 pub use plan::{PlanRule, PlanSettings};
+pub use stream::StreamSettings;
 
 /// Everything that was asked for, valid as a whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -163,6 +165,8 @@ pub struct ShopSettings {
     pub code: Vec<PathBuf>,
     /// `None`: it is not backed up.
     pub backup: Option<BackupSettings>,
+    /// `None`: the changes of its database are not followed.
+    pub stream: Option<StreamSettings>,
 }
 
 /// A shop that another web server stands in front of, which is known by its access logs.

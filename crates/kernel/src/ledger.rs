@@ -27,7 +27,7 @@ pub struct LedgerEntry {
 /// A human being as the ledger may be told of one: a text that the store replaces by a keyed id,
 /// which becomes unreadable when the being is forgotten.
 ///
-/// As text `person:anna`, `customer:4711`, `mail:anna@lamps.example`. Whatever stands in an entry
+/// As text `person:anna`, `customer:4711`, `order:10042`, `mail:anna@lamps.example`. Whatever stands in an entry
 /// in this form is taken for one, wherever it came from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -36,13 +36,15 @@ pub enum Personal {
     Person(String),
     /// Somebody who buys, by the shop's own id of them.
     Customer(String),
+    /// What somebody bought, by what the shop calls the order.
+    Order(String),
     /// An address to which mail goes.
     Mail(String),
 }
 
 /// A text that is about no human being.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected `person:ID`, `customer:ID` or `mail:ADDRESS`")]
+#[error("expected `person:ID`, `customer:ID`, `order:NUMBER` or `mail:ADDRESS`")]
 pub struct PersonalError;
 
 impl Personal {
@@ -50,16 +52,17 @@ impl Personal {
     #[must_use]
     pub fn id(&self) -> &str {
         match self {
-            Self::Person(id) | Self::Customer(id) | Self::Mail(id) => id,
+            Self::Person(id) | Self::Customer(id) | Self::Order(id) | Self::Mail(id) => id,
         }
     }
 
-    /// `person`, `customer` or `mail`.
+    /// `person`, `customer`, `order` or `mail`.
     #[must_use]
     pub fn class(&self) -> &'static str {
         match self {
             Self::Person(_) => "person",
             Self::Customer(_) => "customer",
+            Self::Order(_) => "order",
             Self::Mail(_) => "mail",
         }
     }
@@ -79,6 +82,7 @@ impl FromStr for Personal {
             Some((_, "")) => Err(PersonalError),
             Some(("person", id)) => Ok(Self::Person(id.to_owned())),
             Some(("customer", id)) => Ok(Self::Customer(id.to_owned())),
+            Some(("order", number)) => Ok(Self::Order(number.to_owned())),
             Some(("mail", address)) => Ok(Self::Mail(address.to_owned())),
             _ => Err(PersonalError),
         }
@@ -118,6 +122,7 @@ mod tests {
         };
         check(Personal::Person("anna".into()), "person:anna");
         check(Personal::Customer("a:b".into()), "customer:a:b");
+        check(Personal::Order("L-1".into()), "order:L-1");
         check(Personal::Mail("a@lamps.example".into()), "mail:a@lamps.example");
         let actor = Actor::Person("anna".into()).to_string();
         assert_eq!(actor.parse(), Ok(Personal::Person("anna".into())));

@@ -122,7 +122,7 @@ pub enum OnFailure {
 pub struct PlanKind(Arc<str>);
 
 /// Every sort of plan that there is, for whoever names some in a configuration.
-pub const PLAN_KINDS: [&str; 12] = [
+pub const PLAN_KINDS: [&str; 13] = [
     "apply_configuration",
     "back_up",
     "clean_up",
@@ -132,6 +132,7 @@ pub const PLAN_KINDS: [&str; 12] = [
     "restart_instance",
     "restore_backup",
     "restore_database",
+    "restore_order",
     "rolling_redeploy",
     "rolling_restart",
     "verify_backup",

@@ -105,6 +105,16 @@ pub fn sentence(act: &Act, zone: &TimeZone) -> String {
         | Act::DropRestored { .. }
         | Act::SwapDatabase { .. }
         | Act::DrillBackup { .. } => of_backup(act),
+        Act::RestoreOrder { shop, order, at_ms, added, changed, .. } => format!(
+            "bring order {order} of {shop} back as it was {}: {} added, {} made as they were, in one \
+             transaction",
+            instant(*at_ms, zone),
+            counted(usize::try_from(*added).unwrap_or(usize::MAX), "row"),
+            changed
+        ),
+        Act::TakeOrderBack { shop, order, .. } => {
+            format!("take order {order} out of {shop} again, row by row as it came")
+        }
     }
 }
 
@@ -174,6 +184,10 @@ pub fn title(kind: &PlanKind, shop: Option<&ShopId>, params: &Params) -> String 
         "drill_backup" => format!("Try the newest backup{of} by restoring it"),
         "restore_database" => format!("Restore the database{of} as {}", says("name")),
         "restore_backup" => format!("Restore {}{of} from a backup", says("path")),
+        "restore_order" => {
+            let order = says("order");
+            format!("Bring order {}{of} back", order.strip_prefix("order:").unwrap_or(&order))
+        }
         other => {
             let mut words = other.replace('_', " ");
             words[..1].make_ascii_uppercase();
@@ -258,6 +272,17 @@ pub fn condition(condition: &Condition) -> String {
             format!("the account that restores may make databases: {}", says("error"))
         }
         "restore_account_may" => format!("the account {} may make databases", says("account")),
+        "order_as_shown" if has("error") => {
+            format!("the order is as it was shown: {}", says("error"))
+        }
+        "order_as_shown" => {
+            "the order is as it was shown, and nobody else has its number".to_owned()
+        }
+        "order_needs_row" => format!(
+            "the row {} of {} is gone as well, and comes back with it",
+            says("key"),
+            says("table")
+        ),
         "name_is_free" => format!("there is nothing called {} yet", says("name")),
         "old_data_counted" if has("bytes") => {
             format!("it is known how much that is: {}, {} bytes", says("count"), says("bytes"))

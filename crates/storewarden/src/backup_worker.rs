@@ -7,6 +7,7 @@ mod databases;
 mod drills;
 mod emptied;
 mod job;
+mod orders;
 mod place;
 mod records;
 mod streams;
@@ -19,6 +20,7 @@ pub(crate) use job::{
     Database, Done, Event, Job, Keep, Limits, Listing, Place, Pruned, Records, Sources, Trouble,
     Work,
 };
+pub(crate) use orders::{Kept, OrderDeed, Orders, Stands, Taken, Told, refused as refused_order};
 pub(crate) use records::{Notes, RECORDS};
 pub(crate) use trouble::story;
 

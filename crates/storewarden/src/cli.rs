@@ -4,6 +4,7 @@ use crate::{
     backup::BackupCommand,
     completions::{SHELLS, instances, shops},
     incidents::{Filter, IncidentsCommand},
+    order::OrderCommand,
     people::{TokenCommand, UserCommand},
 };
 use clap::{Parser, Subcommand, builder::PossibleValuesParser};
@@ -233,6 +234,16 @@ pub(crate) enum Command {
     Backup {
         #[command(subcommand)]
         command: BackupCommand,
+    },
+    /// Look at single orders as they were, and bring one back under its own number
+    Order {
+        #[command(subcommand)]
+        command: OrderCommand,
+    },
+    /// Look how far the changes of shops' databases are followed
+    Stream {
+        #[command(subcommand)]
+        command: crate::stream::StreamCommand,
     },
     /// Make a machine that is gone anew, from its recovery sheet and where its backups are
     ///

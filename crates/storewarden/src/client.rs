@@ -27,6 +27,10 @@ pub(crate) struct Patience {
     pub(crate) answer: Duration,
 }
 
+/// For answers that are looked for in backups, which may be far away.
+pub(crate) const LONG: Patience =
+    Patience { connect: Duration::from_secs(2), answer: Duration::from_secs(60) };
+
 impl Default for Patience {
     fn default() -> Self {
         Self { connect: Duration::from_secs(2), answer: Duration::from_secs(15) }
@@ -118,6 +122,21 @@ pub(crate) fn ask_with(
 ) -> Result<Answer, ClientError> {
     let body = serde_json::to_vec(body).map_err(|_| ClientError::Answer)?;
     send(state, method, path, &body, Patience::default())
+}
+
+/// The same for whoever has more patience.
+///
+/// # Errors
+/// When no control answers there in time.
+pub(crate) fn ask_patiently(
+    state: &Path,
+    method: &str,
+    path: &str,
+    body: &impl Serialize,
+    patience: Patience,
+) -> Result<Answer, ClientError> {
+    let body = serde_json::to_vec(body).map_err(|_| ClientError::Answer)?;
+    send(state, method, path, &body, patience)
 }
 
 /// The same without a body, for whoever has less patience.

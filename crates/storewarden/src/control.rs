@@ -336,6 +336,10 @@ impl Control {
                     answer.send(backups.folder(&shop, snapshot, path).await).ok();
                 });
             }
+            Command::Orders { shop, ask } => {
+                let backups = Arc::clone(&self.backups);
+                self.aside(async move { backups.answer(&shop, ask).await });
+            }
             Command::Plan { wish, answer } => {
                 self.make_plan(wish, answer);
             }
@@ -363,6 +367,13 @@ impl Control {
                 Wished::Front { shop } => Some(front(&file, &configuration, shop).await),
                 _ => None,
             };
+            let order = match &wish {
+                Wished::RestoreOrder { shop, question, set_back } => {
+                    let question = question.clone();
+                    Some(backups.restore_order(shop, question, *set_back, now_ms()).await)
+                }
+                _ => None,
+            };
             let situation = Situation {
                 file: &file,
                 text: &text,
@@ -370,6 +381,7 @@ impl Control {
                 pool: pool.as_ref(),
                 serial,
                 front,
+                order,
                 backups: Some(&backups),
                 now_ms: now_ms(),
             };
@@ -411,6 +423,7 @@ impl Control {
             pool: None,
             serial: None,
             front: None,
+            order: None,
             backups: None,
             now_ms: now_ms(),
         };

@@ -16,6 +16,7 @@ mod init;
 mod ledger;
 mod man;
 mod moment;
+mod order;
 mod people;
 mod ports;
 mod recover;
@@ -23,6 +24,7 @@ mod remote;
 mod renew;
 mod runs;
 mod status;
+mod stream;
 mod supervisor;
 mod table;
 mod terminal;
@@ -131,6 +133,8 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             incidents::run(command, &state, json)
         }
         Command::Backup { command } => backup::run(command),
+        Command::Order { command } => order::run(command),
+        Command::Stream { command } => stream::run(command),
         Command::Recover(arguments) => recover::run(&arguments),
         Command::User { command } => people::user(command),
         Command::Token { command } => people::token(command),

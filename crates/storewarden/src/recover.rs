@@ -5,6 +5,7 @@
 //! a server that is still to be installed. What is done is noted, and said once more it goes on.
 
 mod database;
+mod databases;
 mod files;
 mod journal;
 mod place;
@@ -19,16 +20,16 @@ use crate::{
     cli::Exit,
     client,
     configuration::{self, Mistakes},
+    control::now_ms,
     moment::Here,
     terminal::printable,
 };
 use anyhow::{Context as _, bail};
-use database::Loading;
 use files::write_file;
 use journal::Journal;
 use kernel::{
     Params,
-    config::{Bundle, Configuration, DatabaseKind, DatabaseUrl, ShopSettings},
+    config::{Bundle, Configuration, DatabaseKind, ShopSettings},
 };
 use progress::{Line, say};
 use source::{Source, ask};
@@ -90,7 +91,8 @@ pub(crate) struct Arguments {
     /// The state directory to fill [default: where it was]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
-    /// The empty database to load into, with an account that may write [default: the configuration's]
+    /// The database to load into, empty or still to be made, with an account that may write
+    /// [default: the configuration's]
     #[arg(long, value_name = "URL", conflicts_with = "without_database")]
     database: Option<String>,
     /// Leave the database out
@@ -181,18 +183,7 @@ impl Recovery<'_> {
             ),
         );
         for name in &survey.databases {
-            let into = self.url_of(name).map_or_else(
-                || "a database that the configuration does not name".to_owned(),
-                |url| url.to_string(),
-            );
-            row(
-                "database",
-                if self.arguments.without_database {
-                    "left out".to_owned()
-                } else {
-                    format!("{name} into {into}")
-                },
-            );
+            row("database", self.preview_database(name));
         }
         if !survey.beside.is_empty() {
             let beside = survey.state.join(BESIDE);
@@ -226,6 +217,10 @@ impl Recovery<'_> {
             say("Move them away, put everything elsewhere by --root DIR, or say --overwrite.");
             return Ok(None);
         }
+        if let Some(into) = self.taken_database() {
+            say(&format!("Nothing was written: {}", database::taken(&into)));
+            return Ok(None);
+        }
         if !arguments.yes {
             if !io::stdin().is_terminal() {
                 bail!("nobody can be asked whether to begin: say --yes");
@@ -236,7 +231,7 @@ impl Recovery<'_> {
         }
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&survey.state);
         made.with_context(|| format!("make `{}`", survey.state.display()))?;
-        let journal = Journal::begin(&survey.state, source.repository.id(), &id)?;
+        let journal = Journal::begin(&survey.state, source.repository.id(), &id, now_ms())?;
         Ok(Some(journal))
     }
 
@@ -367,59 +362,6 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    fn bring_databases(&self, journal: &mut Journal, outcome: &mut Outcome) -> anyhow::Result<()> {
-        for name in &self.survey.databases {
-            let (restored, loaded) = (format!("dump {name}"), format!("database {name}"));
-            if journal.has(&loaded) {
-                continue;
-            }
-            let folder = journal.folder().join("databases").join(name);
-            if !journal.has(&restored) {
-                let from = Path::new(vault::drill::DATABASES).join(name);
-                let report = self.restore(&from, &folder, &format!("dump of {name}"))?;
-                if let Some(first) = report.failures.first() {
-                    let (path, why) = (first.path.display(), &first.why);
-                    outcome.failed.push(format!("the database {name}: {path}: {why}"));
-                    continue;
-                }
-                journal.did(&restored)?;
-            }
-            let Some(into) = self.url_of(name) else {
-                outcome.failed.push(format!(
-                    "the database {name}: the configuration does not say where it is; say it by \
-                     --database URL"
-                ));
-                continue;
-            };
-            let root = self.arguments.root.as_deref().unwrap_or(Path::new("/"));
-            let overwrite = self.arguments.overwrite;
-            let loading = Loading {
-                name,
-                dump: &folder,
-                into: &into,
-                brought: &self.survey.places,
-                root,
-                overwrite,
-            };
-            match loading.run() {
-                Ok(()) => {
-                    journal.did(&loaded)?;
-                    fs::remove_dir_all(&folder).context("remove a dump that was loaded")?;
-                }
-                Err(error) => outcome.failed.push(format!("{error:#}")),
-            }
-        }
-        Ok(())
-    }
-
-    /// Where a dump goes: where somebody says, else where the configuration has it.
-    fn url_of(&self, _name: &str) -> Option<DatabaseUrl> {
-        if let Some(secret) = &self.arguments.database {
-            return databases_url(secret);
-        }
-        self.shop()?.database
-    }
-
     fn shop(&self) -> Option<ShopSettings> {
         let configuration = self.understand().ok()?;
         configuration.shops.into_iter().find(|shop| shop.id == self.notes.shop)
@@ -480,6 +422,13 @@ impl Recovery<'_> {
                  cron, web server\n"
             ));
         }
+        let servers = self.database_url().filter(|into| into.kind != DatabaseKind::Sqlite);
+        if let Some(into) = servers.filter(|_| self.loads_database()) {
+            text.push_str(&format!(
+                "  - let the shop's accounts into the database: what is in {into} belongs to who brought \
+                 it back, or to the owner of the database\n"
+            ));
+        }
         text.push_str(
             "  - make sure that the old machine stays away: take its keys of the storage back, and \
              point names here\n",
@@ -508,14 +457,4 @@ fn understand(
         None => configuration::reference(name).or_else(|| notes.environment.get(name).cloned()),
     };
     configuration::understand_by(&notes.configuration, path, &reference)
-}
-
-fn databases_url(text: &str) -> Option<DatabaseUrl> {
-    let kind = match text.split_once(':')?.0 {
-        "postgres" | "postgresql" => DatabaseKind::Postgres,
-        "mysql" | "mariadb" => DatabaseKind::MySql,
-        "sqlite" => DatabaseKind::Sqlite,
-        _ => return None,
-    };
-    Some(DatabaseUrl { kind, secret: text.to_owned() })
 }

@@ -12,7 +12,7 @@ pub(crate) use view::{Run, Runs};
 
 use crate::{
     cli::{ChangeOptions, Exit, RunsCommand},
-    client::{ask, ask_with},
+    client::{LONG, ask, ask_patiently, ask_with},
     moment::Here,
     remote::{escape, good, print, print_bytes},
 };
@@ -36,7 +36,8 @@ pub(crate) fn change(state: &Path, wish: &Value, options: &ChangeOptions) -> any
         (None, true) => "now".into(),
         (None, false) => Value::Null,
     };
-    let shown = good(ask_with(state, "POST", "/api/v1/plans", &wish)?)?;
+    // What is to come back is looked for in backups.
+    let shown = good(ask_patiently(state, "POST", "/api/v1/plans", &wish, LONG)?)?;
     let preview: Preview = shown.json()?;
     if options.preview {
         if options.json.json {

@@ -1,5 +1,5 @@
-//! The supervisor: binds the listening sockets, keeps an edge and a control running, and passes on
-//! what it is asked by signals. Small on purpose: it knows no request, no shop and no store, so
+//! The supervisor: binds the listening sockets, keeps an edge, a control and, where a shop asks for it, a
+//! stream of changes running, and passes on what it is asked by signals. Small on purpose: it knows no request, no shop and no store, so
 //! that there is little in it that could fail.
 
 mod child;
@@ -9,6 +9,7 @@ mod ports;
 mod restarts;
 mod safe;
 mod sockets;
+mod streaming;
 
 use crate::{cli::Exit, configuration, handover};
 use anyhow::Context;
@@ -34,6 +35,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use streaming::Streaming;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -49,9 +51,11 @@ const CONTROL_GRACE: Duration = Duration::from_secs(5);
 enum Event {
     Edge(ChildId, Word),
     Control(ChildId, Word),
+    Stream(ChildId, Word),
     /// The pause before the next start is over.
     StartEdge,
     StartControl,
+    StartStream,
     /// An edge that is to replace another had all the time it gets to become ready.
     EdgeIsLate(ChildId),
     /// Addresses became free that were waited for.
@@ -72,6 +76,7 @@ struct Supervisor {
     control_restarts: Restarts,
     /// It was asked to end, by us, to be started anew.
     control_is_replaced: bool,
+    streaming: Streaming,
     last_id: ChildId,
     is_stopping: bool,
     /// It is to go and leave the edge to whoever is started next.
@@ -120,6 +125,7 @@ async fn supervise(
     listen_to_signals(&events)?;
     supervisor.start_control();
     supervisor.start_edge();
+    supervisor.apply_stream(configuration);
     // Addresses that are being taken over from another program may be missing so far.
     supervisor.apply_edge(&configuration.edge);
     while let Some(event) = happened.recv().await {
@@ -157,6 +163,7 @@ impl Supervisor {
             control_place,
             control_restarts: Restarts::default(),
             control_is_replaced: false,
+            streaming: Streaming::default(),
             last_id: 0,
             is_stopping: false,
             is_leaving: false,
@@ -187,8 +194,11 @@ impl Supervisor {
             Event::PortsAreFree(sockets) => self.take_freed(sockets),
             Event::Control(id, Word::Ready) => tracing::debug!(id, "control is ready"),
             Event::Control(id, Word::Ended(status)) => self.control_has_ended(id, &status),
+            Event::Stream(id, Word::Ready) => tracing::debug!(id, "the stream is ready"),
+            Event::Stream(id, Word::Ended(status)) => self.stream_has_ended(id, &status),
             Event::StartEdge => self.start_edge(),
             Event::StartControl => self.start_control(),
+            Event::StartStream => self.start_stream(),
             Event::Reload => self.reload(),
             Event::ReplaceEdge => self.replace_edge(self.edges.settings().clone()),
             // While all is ending there is no edge to be left.
@@ -205,7 +215,8 @@ impl Supervisor {
     }
 
     fn is_over(&self) -> bool {
-        self.is_stopping && self.control.is_none() && self.edges.is_empty()
+        let is_left = self.control.is_some() || !self.streaming.is_over();
+        self.is_stopping && !is_left && self.edges.is_empty()
     }
 
     fn start_control(&mut self) {
@@ -311,6 +322,7 @@ impl Supervisor {
 
     fn apply(&mut self, configuration: &Configuration) {
         self.apply_edge(&configuration.edge);
+        self.apply_stream(configuration);
         let address = configuration.control.listen;
         let Some(place) = self.control_place.as_mut().filter(|place| place.address != address)
         else {
@@ -330,13 +342,14 @@ impl Supervisor {
         }
     }
 
-    /// The edges first, which let running requests end, then control. Asked twice, all at once.
+    /// The edges first, which let running requests end, and the stream beside them, then control. Asked twice, all at once.
     fn stop(&mut self) {
         let is_urgent = std::mem::replace(&mut self.is_stopping, true);
         tracing::info!(is_urgent, "stopping");
         tell_manager(&Announcement::Stopping);
         self.safe = Safe::default();
         self.edges.stop(is_urgent);
+        self.streaming.stop();
         if is_urgent && let Some(control) = &self.control {
             control.stop(Duration::ZERO);
         }

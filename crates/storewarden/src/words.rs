@@ -168,6 +168,25 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
         "backup_unknown" => {
             format!("What backups there are at {} is unknown: {}", text("place"), text("error"))
         }
+        "stream_behind" => {
+            format!("The journal of the database's changes is {} behind", says.age("current_ms"))
+        }
+        "stream_stopped" => {
+            format!("The database's changes are followed no longer: {}", text("error"))
+        }
+        "stream_refused" => {
+            format!("The database's changes cannot be followed: {}", text("error"))
+        }
+        "stream_unknown" => "Whether the database's changes are followed is unknown".to_owned(),
+        "stream_gap" => format!(
+            "Changes of the database are missing in the journal, a backup is due: {}",
+            text("error")
+        ),
+        "stream_uncopied" => format!(
+            "The journal of the database's changes does not come to {}: {}",
+            text("place"),
+            text("error")
+        ),
         "peer_silent" => {
             let age = says.age("since_ms");
             format!("Storewarden {} has been silent for {age}: {}", text("peer"), text("error"))

@@ -12,6 +12,7 @@ mod part;
 mod place;
 mod reader;
 mod record;
+mod retention;
 mod seal;
 mod segment;
 mod writer;
@@ -28,6 +29,7 @@ use std::{
 
 pub use place::Place;
 pub use reader::{Entry, Reader};
+pub use retention::forget;
 pub use writer::{Options, Tail, Writer};
 
 /// What a journal is sealed with.
@@ -47,6 +49,17 @@ impl JournalKey {
         let secret = hmac::Key::new(hmac::HMAC_SHA512, &repository.key().bytes());
         let tag = hmac::sign(&secret, b"storewarden journal 1");
         Self(Key::new(tag.as_ref().try_into().expect("invariant: SHA-512 has 64 bytes")))
+    }
+}
+
+impl JournalKey {
+    /// A number that says which journal is meant, and nothing about the key.
+    #[must_use]
+    pub(crate) fn mark(&self) -> u32 {
+        let secret = hmac::Key::new(hmac::HMAC_SHA512, &self.0.bytes());
+        let tag = hmac::sign(&secret, b"storewarden journal's mark");
+        let (first, _) = tag.as_ref().split_first_chunk().expect("invariant: SHA-512 has 64 bytes");
+        u32::from_le_bytes(*first)
     }
 }
 

@@ -5,7 +5,8 @@
 //! Everything here blocks its thread: it runs in a child process of its own, whose limits on
 //! processor and memory are its parent's affair. It knows no shop and no schedule. A dump is a stream
 //! with an end that somebody vouches for; only a drill ([`drill`]) and whoever looks for one order
-//! ([`orders`]) know what is in one. What changed since, row by row, is in a [`journal`].
+//! ([`orders`]) know what is in one. What changed since, row by row, is in a [`journal`]:
+//! [`stream`] fills it, in a process of its own.
 
 pub mod backup;
 pub mod check;
@@ -31,6 +32,7 @@ mod repository;
 pub mod restore;
 mod snapshot;
 pub mod storage;
+pub mod stream;
 mod tree;
 mod walk;
 

@@ -7,11 +7,13 @@
 //! through the platform: a restored order sends no mail and takes nothing from stock.
 
 mod closure;
+mod deleted;
 mod difference;
 mod restoration;
 mod source;
 
-pub use closure::{Closure, Found, Role, Wanted, find};
+pub use closure::{Closure, Found, Role, Wanted, find, found};
+pub use deleted::Deleted;
 pub use difference::{Difference, RowDifference, State};
 pub use restoration::{Options, Refusal, Restoration, restoration};
 pub use source::{Past, Source};

@@ -39,3 +39,5 @@ mod sftp;
 mod storage;
 #[cfg(test)]
 mod traps;
+mod stream;
+#[cfg(test)]

@@ -2,7 +2,7 @@
 
 use databases::{
     dump::{Dump, Folder, Options as DumpOptions, Reader, Side, TableDifference, compare},
-    live::{Change, Live},
+    live::{Change, Live, Standing},
     private::{MariaDb, Options as ServerOptions, Postgres},
 };
 use kernel::config::{DatabaseKind, DatabaseUrl};
@@ -10,7 +10,8 @@ use shops::{Child, EmailPath, OrderGraph, Through};
 use std::{fs, os::unix::fs::PermissionsExt as _};
 use tempfile::TempDir;
 use vault::orders::{
-    Closure, Difference, Options, Past, Restoration, Role, State, Wanted, find, restoration,
+    Closure, Deleted, Difference, Options, Past, Restoration, Role, State, Wanted, find,
+    restoration,
 };
 
 /// A shop with what is hard: a cart above the order, a triangle of keys, a circle, a link without a
@@ -169,8 +170,21 @@ fn suite(shop: &Shop<'_>) {
     expect.push(("ticket".into(), State::Changed));
     assert_eq!(states(&gone), expect);
 
+    // Nobody needs to know its number.
+    let mut search = Deleted::default();
+    let numbers = |found: Vec<vault::orders::Found>| -> Vec<String> {
+        found.into_iter().flat_map(|found| found.numbers).collect()
+    };
+    assert_eq!(numbers(search.of(&after, &graph(), &mut live).unwrap()), [""; 0]);
+    assert_eq!(numbers(search.of(&then, &graph(), &mut live).unwrap()), ["A-2"]);
+    assert_eq!(numbers(search.of(&then, &graph(), &mut live).unwrap()), [""; 0]);
+
     let back = plan(&gone, &mut live, Options::default()).unwrap();
+    assert_eq!(live.standing(&back.changes).unwrap(), Standing::NotMade);
     live.apply(&back.changes).unwrap();
+    assert_eq!(live.standing(&back.changes).unwrap(), Standing::Made);
+    let undo = back.undo(live.tables());
+    assert_eq!(live.standing(&undo).unwrap(), Standing::NotMade);
     assert!(difference(&then, &mut live, "A-2").is_same());
     let told: Vec<_> = shop
         .differences(&then)
@@ -192,8 +206,8 @@ fn suite(shop: &Shop<'_>) {
     );
 
     // Taken back, row for row.
-    let undo = back.undo(live.tables());
     live.apply(&undo).unwrap();
+    assert_eq!(live.standing(&undo).unwrap(), Standing::Made);
     assert_eq!(shop.differences(&after), []);
 
     // Somebody else has its number, or its key, by now.

@@ -3,6 +3,7 @@
 //! Who looks into repositories tells it here; nothing is taken from runs but whether the last one
 //! failed. A list that could not be had is unknown, and no older one stands for it.
 
+use crate::streams::StreamStanding;
 use kernel::{Params, ShopId, plan::Reason};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,6 +50,8 @@ pub struct ShopBackups {
     pub drill_late_ms: Option<i64>,
     /// The last drill that could not be carried out, when none has come since.
     pub failed_drill: Option<BackupRun>,
+    /// How far the changes of its database are followed; null: they are not to be.
+    pub stream: Option<StreamStanding>,
 }
 
 /// What is known of a shop's backups now. Unknown is no kind of ok.

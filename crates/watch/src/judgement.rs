@@ -8,6 +8,7 @@ pub(crate) mod backups;
 mod evidence;
 mod machine;
 pub(crate) mod peers;
+mod streams;
 mod traffic;
 mod trends;
 mod verdict;
@@ -130,6 +131,8 @@ pub fn judge(before: &Memory, evidence: &Evidence) -> (Memory, Judgement) {
     signs.extend(trends::orders_stopped_sign(evidence));
     signs.extend(traffic::reports_sign(evidence));
     signs.extend(evidence.backups.iter().flat_map(backups::signs));
+    let streams = evidence.backups.iter().flat_map(|of| streams::signs(of, evidence.now_ms));
+    signs.extend(streams);
     memory.settle(signs, evidence.now_ms);
     let findings = memory.findings();
     let verdict = verdict::verdict(evidence, &findings, memory.checkouts_failed);

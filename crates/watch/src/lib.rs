@@ -22,6 +22,8 @@ pub mod peers;
 pub mod remedies;
 pub mod rules;
 pub mod state;
+pub mod streams;
+pub mod time_machine;
 
 pub use error::WatchError;
 

@@ -53,7 +53,7 @@ const fn act(
     Act { id, title, what, look_at, button, undo: None, undo_button: None, fits: Fits::Every }
 }
 
-pub(super) const ACTS: [Act; 15] = [
+pub(super) const ACTS: [Act; 16] = [
     Act {
         undo: Some("start-instance"),
         undo_button: Some("Start it now"),
@@ -117,6 +117,16 @@ pub(super) const ACTS: [Act; 15] = [
             "Backs the shop up, its database as of one moment and its pictures, and restores the pictures into a folder beside the live ones.",
             "Backups: the newest is of now; look into it down to a single picture. Changes: both runs, with bytes, rate and time left. The button Recovery sheet there makes the one page that opens the backups when this machine is gone. It says how to try it, into a folder of its own, and how another machine becomes this one by it.",
             "Back up and restore",
+        )
+    },
+    Act {
+        fits: Fits::SampleWithStorewarden,
+        ..act(
+            "delete-order",
+            "Delete an order, and bring it back",
+            "Backs the shop up, and then deletes its newest order: the row, its lines, its payment, its cart. Nobody has written its number down.",
+            "Orders › Deleted: there it is, with when it was last seen. Open it: every row as it was beside what is there now. Bring it back; it has its own number again, and all else stays as it is. Changes: the run, and Undo takes the order out again.",
+            "Delete the newest order",
         )
     },
     Act {

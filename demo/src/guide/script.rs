@@ -56,6 +56,9 @@ pub(super) async fn perform(
         "take-backup" => {
             return begin(prompter, "take-backup", "The shop is being backed up");
         }
+        "delete-order" => {
+            return begin(prompter, "delete-order", "The shop is being backed up before");
+        }
         "restore-beside" => {
             return begin(prompter, "restore-beside", "The shop is being restored beside itself");
         }
@@ -145,6 +148,7 @@ fn begin(prompter: &Arc<Prompter>, act: &'static str, said: &str) -> Result<Stri
             "redeploy" => redeploy(&owned, false).await,
             "redeploy-and-die" => redeploy(&owned, true).await,
             "take-backup" => back_up_and_restore(&owned).await,
+            "delete-order" => delete_order(&owned).await,
             "restore-beside" => restore_beside(&owned).await,
             "damage-backup" => damage_backup(&owned).await,
             _ => stop_both(&owned).await,
@@ -167,6 +171,20 @@ async fn back_up_and_restore(prompter: &Prompter) -> Result<()> {
     let run = storewarden.begin_restore(&pictures, &restored).await?;
     storewarden.run_reaches(&run, is_done).await?;
     prompter.say(&format!("The pictures are in {} as well", restored.display()));
+    Ok(())
+}
+
+/// Deletes the newest order that a backup has.
+async fn delete_order(prompter: &Prompter) -> Result<()> {
+    let (stage, storewarden) = (&prompter.stage, storewarden(&prompter.stage)?);
+    let newest = stage.rows().await?.pop().context("nobody has ordered anything yet")?;
+    let run = storewarden.begin_backup().await?;
+    storewarden.run_reaches(&run, |run| run["state"] == "done").await?;
+    stage.delete_order(&newest.number).await?;
+    prompter.say(&format!(
+        "Order {} was deleted with its lines, its payment and its cart: see Orders › Deleted",
+        newest.number
+    ));
     Ok(())
 }
 

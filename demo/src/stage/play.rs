@@ -356,6 +356,13 @@ impl Play {
         }
     }
 
+    pub(super) async fn delete_order(&self, number: &str) -> Result<()> {
+        match self.kind() {
+            Kind::Sample => shop::delete_order(&self.url, number).await,
+            Kind::Vendure | Kind::Oscar => bail!("only the sample shop's orders are deleted here"),
+        }
+    }
+
     pub(super) async fn stop(&self) -> Result<()> {
         let worker = match self.worker() {
             Some(worker) => worker.stop().await,

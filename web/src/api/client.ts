@@ -2,6 +2,7 @@
 
 import type { Folder, Sheet, Snapshots, Standing } from './backups'
 import type { Channel, ConfigurationView, Decision, Grant, Incident, Invitation, Ledger, Me, Message, Peers, Permission, Person, PlanWish, Preview, Run, SecondFactorOffer, SessionView, Silence, Token } from './frame'
+import type { Deleted, Look, OrderHistory, OrderQuestion } from './orders'
 import type { ApiError, History, Instance, Reloaded, ShopState, ShopSummary } from './types'
 
 const BASE = '/api/v1'
@@ -75,6 +76,10 @@ export const api = {
   signOut: () => call<undefined>('POST', '/sign-out'),
   lookAtInvitation: (token: string) => call<{ id: string; name: string }>('POST', '/invitations/look', { token }),
   acceptInvitation: (token: string, password: string) => call<unknown>('POST', '/invitations/accept', { token, password }),
+
+  lookAtOrder: (shop: string, question: OrderQuestion) => call<Look>('POST', `${shopPath(shop)}/orders/look`, question),
+  orderHistory: (shop: string, question: OrderQuestion) => call<OrderHistory>('POST', `${shopPath(shop)}/orders/history`, question),
+  deletedOrders: (shop: string) => call<Deleted>('POST', `${shopPath(shop)}/orders/deleted`),
 
   plan: (wish: PlanWish) => call<Preview>('POST', '/plans', wish),
   /** `reason`: why it can't wait, of one that begins at once past its window or a freeze. */

@@ -2883,6 +2883,231 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/shops/{shop}/orders/deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Orders that backups of the last thirty days have and the shop no longer has. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The shop's id */
+                    shop: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeletedOrders"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description It is not backed up, or cannot be looked into */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shops/{shop}/orders/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What became of one order, from backup to backup. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The shop's id */
+                    shop: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["OrderQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["OrderHistory"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description It is not backed up, or cannot be looked into */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shops/{shop}/orders/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Orders as they were in a backup, beside what they are.
+         * @description By number, by e-mail address, or any row by its table and key. Without a time, as in the newest
+         *     backup that has it.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The shop's id */
+                    shop: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["OrderQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["OrderLook"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description It is not backed up, or cannot be looked into */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sign-in": {
         parameters: {
             query?: never;
@@ -3687,6 +3912,37 @@ export interface components {
             /** Format: int64 */
             tables?: number | null;
         };
+        /** @description One that is gone. */
+        DeletedOrder: {
+            key: string;
+            /**
+             * Format: int64
+             * @description The oldest backup behind that one, which lacks it; null: none has come since.
+             */
+            missed_ms?: number | null;
+            numbers: string[];
+            /** Format: int64 */
+            seen_ms: number;
+            /** @description The newest backup that has it. */
+            snapshot: string;
+        };
+        /** @description Orders that backups have and the shop no longer has. */
+        DeletedOrders: {
+            /**
+             * Format: int64
+             * @description The oldest backup that was looked into; null: there is none.
+             */
+            back_to_ms?: number | null;
+            /** @description Whether every backup of that time was looked into. */
+            is_whole: boolean;
+            /**
+             * Format: int64
+             * @description So many more are not told.
+             */
+            more: number;
+            /** @description Those that were there last first. */
+            orders: components["schemas"]["DeletedOrder"][];
+        };
         Disk: {
             /** Format: int64 */
             free_bytes: number;
@@ -3784,6 +4040,13 @@ export interface components {
              * @description How long to wait before trying again, where that is known.
              */
             retry_after_ms?: number | null;
+        };
+        /** @description A value, then and now; null is the database's NULL, or no row at that time. */
+        FieldThenNow: {
+            column: string;
+            is_other: boolean;
+            now?: string | null;
+            then?: string | null;
         };
         /** @description A file of the configuration. */
         FileBody: {
@@ -4140,6 +4403,97 @@ export interface components {
             /** @description In the configuration's order. */
             routes: components["schemas"]["NotifyRoute"][];
         };
+        /** @description What became of one order, as far as backups tell. */
+        OrderHistory: {
+            /**
+             * Format: int64
+             * @description The oldest backup that was looked into.
+             */
+            back_to_ms?: number | null;
+            /** @description Whether that was far enough: `false` when the time was over before. */
+            is_whole: boolean;
+            /** @description The newest first. */
+            moments: components["schemas"]["OrderMoment"][];
+            order?: components["schemas"]["OrderName"] | null;
+        };
+        /** @description Orders as they were in a backup, beside what they are. */
+        OrderLook: {
+            /**
+             * Format: int64
+             * @description So many more of the buyer's are not told.
+             */
+            more: number;
+            /** @description None: neither the backup nor the shop has it. */
+            orders: components["schemas"]["OrderThenNow"][];
+            /** @description The newest backup that was looked into, and of when it is; null: there is none. */
+            snapshot?: string | null;
+            /** Format: int64 */
+            snapshot_ms?: number | null;
+        };
+        /** @description Something happened to an order between two looks at it. */
+        OrderMoment: {
+            /**
+             * Format: int64
+             * @description The backup before; null: no backup was before.
+             */
+            after_ms?: number | null;
+            /**
+             * Format: int64
+             * @description The backup behind; null: now, in the shop itself.
+             */
+            before_ms?: number | null;
+            /** @description The rows that are different. */
+            rows: components["schemas"]["RowThenNow"][];
+            /** @description `made`, `changed` or `gone`. */
+            what: string;
+        };
+        /** @description What an order is called. */
+        OrderName: {
+            key: string;
+            numbers: string[];
+            table: string;
+        };
+        /** @description Which rows are meant: an order by its number or its buyer, or any row by its table and key. */
+        OrderQuestion: {
+            /**
+             * Format: int64
+             * @description As it was then, unix milliseconds: by the newest backup that is not younger. Null: the newest in
+             *     which it is found.
+             */
+            as_of_ms?: number | null;
+            /** @description The buyer's e-mail address: all orders of it. */
+            email?: string | null;
+            /** @description The key of a row of `table`. */
+            key?: string | null;
+            /** @description The order's number as people read it, or its key. */
+            order?: string | null;
+            /** @description Another table than that of orders: `customer`. */
+            table?: string | null;
+        };
+        /** @description One order, then and now. */
+        OrderThenNow: {
+            key: string;
+            /**
+             * Format: int64
+             * @description So many more rows are not told.
+             */
+            more_rows: number;
+            /** @description As people call it; none for a row that is no order. */
+            numbers: string[];
+            /** @description Its own first, then what it needs and is gone. */
+            rows: components["schemas"]["RowThenNow"][];
+            /** @description The backup that it is told from; null: none that was looked into has it. */
+            snapshot?: string | null;
+            /** Format: int64 */
+            snapshot_ms?: number | null;
+            /**
+             * @description `same`, `changed`, `gone` (it is in the backup and no longer in the shop) or `new` (it is in the
+             *     shop and not in the backup).
+             */
+            state: string;
+            /** @description The table of its own row, and the key there. */
+            table: string;
+        };
         Orders: {
             /**
              * Format: int64
@@ -4436,6 +4790,16 @@ export interface components {
             /** Format: double */
             requests_per_second: number;
         };
+        /** @description A row that belongs to an order. */
+        RowThenNow: {
+            fields: components["schemas"]["FieldThenNow"][];
+            key: string;
+            /** @description `root`, `own`, or `needed`: others may need it as well, and it is gone. */
+            role: string;
+            /** @description As of the order. */
+            state: string;
+            table: string;
+        };
         /** @description A plan that was started. */
         RunView: {
             actor: string;
@@ -4582,6 +4946,7 @@ export interface components {
              */
             since_ms?: number | null;
             state: components["schemas"]["BackupState"];
+            stream?: components["schemas"]["StreamStanding"] | null;
         };
         /** @description A shop's certificate. */
         ShopCertificate: {
@@ -4827,6 +5192,81 @@ export interface components {
             timeout_ms: number;
             undo: components["schemas"]["UndoView"];
         };
+        /** @description The journal at one place off this machine. */
+        StreamCopy: {
+            /**
+             * Format: int64
+             * @description All that was committed by then is there as well; null: not known.
+             */
+            current_ms?: number | null;
+            /** @description As the configuration names it, without secrets. */
+            place: string;
+            trouble?: components["schemas"]["Trouble"] | null;
+        };
+        /** @description Changes that are in no journal. */
+        StreamGap: {
+            /** Format: int64 */
+            from_ms?: number | null;
+            reason: string;
+            /**
+             * Format: int64
+             * @description A backup that began later makes up for it.
+             */
+            until_ms: number;
+        };
+        /** @description What stands in the way, or makes the stream tell less than it could. */
+        StreamObstacle: {
+            /** @description `setting`, `rights`, `uncapped`, `no_identity`, `keys_only`, `not_followed` or `unreadable`. */
+            code: string;
+            /** @description What to do about it, as a statement or a sentence. */
+            mend: string;
+            /** @description Whether nothing is begun before it is out of the way. */
+            refuses: boolean;
+            /** @description A table, a column or a setting. */
+            subject: string;
+        };
+        /** @description The stream of changes of one shop. */
+        StreamStanding: {
+            /**
+             * Format: int64
+             * @description Since when every change is in the journal.
+             */
+            begun_ms?: number | null;
+            /**
+             * Format: int64
+             * @description The journal must not be further behind.
+             */
+            behind_at_most_ms: number;
+            /**
+             * Format: int64
+             * @description Of the server's log, still to come; null: the server does not say.
+             */
+            behind_bytes?: number | null;
+            /** @description What lies off this machine, a line for each place of the backups. */
+            copies: components["schemas"]["StreamCopy"][];
+            /**
+             * Format: int64
+             * @description All that was committed by then is in the journal, on disk; how long ago that is, is the lag.
+             *     Null: it is not known of any time.
+             */
+            current_ms?: number | null;
+            gap?: components["schemas"]["StreamGap"] | null;
+            /**
+             * Format: int64
+             * @description What the journal takes on this machine.
+             */
+            journal_bytes: number;
+            /**
+             * Format: int64
+             * @description When the last change was committed.
+             */
+            last_ms?: number | null;
+            obstacles: components["schemas"]["StreamObstacle"][];
+            state: components["schemas"]["StreamState"];
+            trouble?: components["schemas"]["Trouble"] | null;
+        };
+        /** @enum {string} */
+        StreamState: "starting" | "following" | "away" | "refused" | "stopped" | "unknown";
         TestBody: {
             /** @description The name of a `[[notify]]`. */
             route: string;
@@ -4943,6 +5383,11 @@ export interface components {
         WishBody: {
             /** @description Every byte of the backups, not a share of them. */
             all?: boolean;
+            /**
+             * Format: int64
+             * @description As it was then, unix milliseconds; unless told by the newest backup that has it.
+             */
+            as_of_ms?: number | null;
             /** @description Which database of the backup; the first in it unless told. */
             database?: string | null;
             /** @description Files of the configuration that are to say something else. */
@@ -4954,6 +5399,7 @@ export interface components {
             /** @description Whether it takes the place of the shop's own, which is kept under another name. */
             in_place?: boolean;
             instance?: string | null;
+            key?: string | null;
             /**
              * @description `restart_instance` (`shop`, `instance`, `forced`), `rolling_restart` (`shop`),
              *     `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
@@ -4961,18 +5407,25 @@ export interface components {
              *     `back_up` (`shop`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`),
              *     `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
              *     `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
-             *     `tables`, `name`, `in_place`, `from`) or `clean_up`.
+             *     `tables`, `name`, `in_place`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
+             *     `as_of_ms`, `set_back`) or `clean_up`.
              */
             kind: string;
             /** @description What the restored database is called; by date unless told. */
             name?: string | null;
+            /** @description The order to bring back, by its number as people read it or its key. */
+            order?: string | null;
             /** @description What of it, from the root; all of it unless told. */
             path?: string | null;
             /** @description What to deploy. */
             release?: string | null;
+            /** @description Also what was changed since, and not only what is gone. */
+            set_back?: boolean;
             shop?: string | null;
             /** @description The backup to restore from: its id, or how it begins; the newest unless told. */
             snapshot?: string | null;
+            /** @description The table and the key of a row that is no order. */
+            table?: string | null;
             /** @description Only the rows of these tables of it. */
             tables?: string[];
             /** @description The folder that it goes to, from the root. */

@@ -6,6 +6,7 @@ import { changes } from './frame/changes.de'
 import { everywhere } from './frame/everywhere.de'
 import { incidents } from './frame/incidents.de'
 import { ledger } from './frame/ledger.de'
+import { orders } from './frame/orders.de'
 import { people } from './frame/people.de'
 import { settings } from './frame/settings.de'
 import { shop } from './frame/shop.de'
@@ -21,4 +22,5 @@ export const frame: FrameMessages = {
   ...settings,
   ...ledger,
   ...backups,
+  ...orders,
 }

@@ -5,6 +5,7 @@ import { changes } from './frame/changes.en'
 import { everywhere } from './frame/everywhere.en'
 import { incidents } from './frame/incidents.en'
 import { ledger } from './frame/ledger.en'
+import { orders } from './frame/orders.en'
 import { people } from './frame/people.en'
 import { settings } from './frame/settings.en'
 import { shop } from './frame/shop.en'
@@ -20,6 +21,7 @@ export const frame = {
   ...settings,
   ...ledger,
   ...backups,
+  ...orders,
 }
 
 export type FrameMessages = typeof frame

@@ -18,9 +18,13 @@ const COMPLETIONS: [(&str, &str); 3] = [
 ];
 
 /// Files of the checkout and their places.
-const COPIES: [(&str, &str); 8] = [
+const COPIES: [(&str, &str); 9] = [
     ("packaging/systemd/storewarden.service", "lib/systemd/system/storewarden.service"),
     ("packaging/systemd/storewarden-edge.service", "lib/systemd/system/storewarden-edge.service"),
+    (
+        "packaging/systemd/storewarden-stream.service",
+        "lib/systemd/system/storewarden-stream.service",
+    ),
     ("packaging/sysusers/storewarden.conf", "lib/sysusers.d/storewarden.conf"),
     (
         "packaging/examples/50-storewarden.rules",

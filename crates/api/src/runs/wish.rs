@@ -1,6 +1,7 @@
 //! What somebody asks a plan for, in words of the API, and what it takes to ask for it.
 
 use crate::{ApiError, ApiState, Restore, RestoreDatabase, Wished, caller::Caller, names};
+use ::watch::time_machine::OrderQuestion;
 use kernel::{InstanceName, Permission, ShopId, WindowName, config::Bundle, plan::Reason};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -19,7 +20,8 @@ pub(crate) struct WishBody {
     /// `back_up` (`shop`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`),
     /// `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
     /// `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
-    /// `tables`, `name`, `in_place`, `from`) or `clean_up`.
+    /// `tables`, `name`, `in_place`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
+    /// `as_of_ms`, `set_back`) or `clean_up`.
     kind: String,
     #[serde(default)]
     shop: Option<String>,
@@ -64,6 +66,20 @@ pub(crate) struct WishBody {
     /// Whether it takes the place of the shop's own, which is kept under another name.
     #[serde(default)]
     in_place: bool,
+    /// The order to bring back, by its number as people read it or its key.
+    #[serde(default)]
+    order: Option<String>,
+    /// The table and the key of a row that is no order.
+    #[serde(default)]
+    table: Option<String>,
+    #[serde(default)]
+    key: Option<String>,
+    /// As it was then, unix milliseconds; unless told by the newest backup that has it.
+    #[serde(default)]
+    as_of_ms: Option<i64>,
+    /// Also what was changed since, and not only what is gone.
+    #[serde(default)]
+    set_back: bool,
     /// The window to wait for; `now`: none, whatever the configuration says. Without it, as its rules
     /// say.
     #[serde(default)]
@@ -153,6 +169,16 @@ impl WishBody {
                 Ok(Wished::DrillBackup { shop: shop()?, snapshot })
             }
             "restore_backup" | "restore_whole" | "restore_database" => self.restore(shop()?),
+            "restore_order" => {
+                let question = OrderQuestion {
+                    order: self.order.clone(),
+                    email: None,
+                    table: self.table.clone(),
+                    key: self.key.clone(),
+                    as_of_ms: self.as_of_ms,
+                };
+                Ok(Wished::RestoreOrder { shop: shop()?, question, set_back: self.set_back })
+            }
             "clean_up" => Ok(Wished::CleanUp),
             _ => Err(ApiError::NotFound { what: "kind of plan", name: self.kind }),
         }
@@ -189,6 +215,7 @@ pub(crate) fn names_what_is_there(
         | Wished::DrillBackup { shop, .. }
         | Wished::RestoreBackup { shop, .. }
         | Wished::RestoreDatabase { shop, .. }
+        | Wished::RestoreOrder { shop, .. }
         | Wished::RenewCertificate { shop } => names::shop(state, caller, shop),
         Wished::ApplyConfiguration { .. } | Wished::TakeOverFile | Wished::CleanUp => Ok(()),
     }
@@ -224,7 +251,9 @@ pub(crate) fn allowed(wish: &Wished, caller: &Caller) -> Result<(), ApiError> {
         }
         Wished::BackUp { shop }
         | Wished::VerifyBackup { shop, .. }
-        | Wished::DrillBackup { shop, .. } => caller.may(Permission::Approve, shop),
+        | Wished::DrillBackup { shop, .. }
+        // Its preview tells of what somebody bought.
+        | Wished::RestoreOrder { shop, .. } => caller.may(Permission::Approve, shop),
         // It writes wherever somebody says, as whom we run as.
         Wished::RestoreBackup { shop, .. } | Wished::RestoreDatabase { shop, .. } => {
             caller.may(Permission::See, shop)?;

@@ -170,6 +170,7 @@ pub(super) async fn begin(url: &DatabaseUrl) -> Result<Position, DatabaseError> 
                 .to_owned(),
         });
     }
+    stream::check_length(&file, offset)?;
     let gtid = gtid(&mut conn, &file, offset).await?;
     end(conn).await;
     Ok(Position::Binlog { file, offset, gtid })

@@ -71,12 +71,18 @@ pub(crate) fn compare_told<L: Files, R: Files>(
     only_tables: Option<&[String]>,
     progress: &dyn Fn(u64),
 ) -> Result<Vec<TableDifference>, DatabaseError> {
-    let is_asked = |table: &Table| {
-        only_tables.is_none_or(|names| {
-            names.iter().any(|name| *name == table.name || *name == table.label())
-        })
-    };
-    let (mut left, mut right) = (Walk::begin(left)?, Walk::begin(right)?);
+    let only_tables = only_tables.map(<[String]>::to_vec);
+    compare_of(left, right, &Options { only_tables, ..Options::new(0) }, progress)
+}
+
+/// The same of the tables that these options name, in their manner.
+pub(crate) fn compare_of<L: Files, R: Files>(
+    left: &Side<'_, L>,
+    right: &Side<'_, R>,
+    options: &Options,
+    progress: &dyn Fn(u64),
+) -> Result<Vec<TableDifference>, DatabaseError> {
+    let (mut left, mut right) = (Walk::begin(left, options)?, Walk::begin(right, options)?);
     let mut differences = Vec::new();
     loop {
         let (on_left, on_right) = (left.next_name(), right.next_name());
@@ -89,7 +95,7 @@ pub(crate) fn compare_told<L: Files, R: Files>(
         let mut other = if on_right.as_ref() == Some(&name) { Some(right.next()?) } else { None };
         let table = one.as_ref().map(|rows| &rows.table);
         let table = table.or(other.as_ref().map(|rows| &rows.table));
-        if let Some(label) = table.filter(|table| is_asked(table)).map(Table::label) {
+        if let Some(label) = table.filter(|table| options.wants(table)).map(Table::label) {
             let found = table_difference(label, one.as_mut(), other.as_mut(), progress)?;
             differences.extend(found);
         }
@@ -252,10 +258,10 @@ enum Walk<'a, F> {
 }
 
 impl<'a, F: Files> Walk<'a, F> {
-    fn begin(side: &Side<'a, F>) -> Result<Self, DatabaseError> {
+    fn begin(side: &Side<'a, F>, options: &Options) -> Result<Self, DatabaseError> {
         match side {
             Side::Live(url) => {
-                let dump = Dump::begin(url, Options::new(0))?;
+                let dump = Dump::begin(url, options.clone())?;
                 let tables = dump.tables().to_vec().into_iter();
                 Ok(Self::Live { tables, files: dump.into_files().into_iter() })
             }

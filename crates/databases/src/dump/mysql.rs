@@ -138,6 +138,9 @@ async fn open(url: &DatabaseUrl, options: &Options) -> Result<(Draft, Sessions),
     };
     for (number, found) in catalog.tables.into_iter().enumerate() {
         let table = found.shape.into_table(number);
+        if !options.wants(&table) {
+            continue;
+        }
         let statement = select(&table);
         draft.selects.push(Select { statement, is_held: !found.is_transactional });
         draft.manifest.tables.push(table);

@@ -163,6 +163,9 @@ async fn open(
     };
     for (number, shape) in catalog.tables.into_iter().enumerate() {
         let table = shape.into_table(number);
+        if !options.wants(&table) {
+            continue;
+        }
         draft.selects.push(select(copy_out(&table)));
         draft.manifest.tables.push(table);
     }

@@ -31,6 +31,31 @@ pub struct Reader<F> {
     bytes_read: AtomicU64,
 }
 
+/// A run of rows of a table, as its index knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span(Block);
+
+impl Span {
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.0.rows
+    }
+
+    /// The first and the last value of the key's first column, where they are whole numbers.
+    #[must_use]
+    pub fn numbers(&self) -> Option<(i64, i64)> {
+        let number = |bytes: &[u8]| std::str::from_utf8(bytes).ok()?.parse().ok();
+        Some((number(&self.0.first)?, number(&self.0.last)?))
+    }
+
+    /// What two runs of the same rows have in common, and others hardly ever: length, number and
+    /// checksum.
+    #[must_use]
+    pub fn likeness(&self) -> (u64, u64, u32) {
+        (self.0.bytes, self.0.rows, self.0.checksum)
+    }
+}
+
 /// A row, its fields as [`Table::columns`] has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -119,6 +144,25 @@ impl<F: Files> Reader<F> {
             }
         }
         Ok(found)
+    }
+
+    /// The runs of rows that a table's file is made of, in their order. The same rows make the same
+    /// run in the next dump, so that who has seen one need not read it again.
+    ///
+    /// # Errors
+    /// As of [`Reader::open`].
+    pub fn spans(&self, table: &Table) -> Result<Vec<Span>, DatabaseError> {
+        let directory = self.directory(table)?;
+        Ok(directory.blocks.iter().cloned().map(Span).collect())
+    }
+
+    /// The rows of one of them.
+    ///
+    /// # Errors
+    /// As of [`Reader::open`].
+    pub fn rows_of(&self, table: &Table, span: &Span) -> Result<Vec<Row>, DatabaseError> {
+        let bytes = self.block(table, &span.0)?;
+        lines(&bytes).map(|line| decoded(table, line)).collect()
     }
 
     fn candidates(

@@ -120,6 +120,9 @@ fn draft(
     };
     for (number, shape) in shapes.into_iter().enumerate() {
         let table = shape.into_table(number);
+        if !options.wants(&table) {
+            continue;
+        }
         let list = |names: &mut dyn Iterator<Item = &String>| {
             names.map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
         };
@@ -139,7 +142,8 @@ fn draft(
 fn catalog(connection: &Connection) -> Result<(Vec<Shape>, Vec<String>), DatabaseError> {
     let (mut shapes, mut left_out) = (Vec::new(), Vec::new());
     let list = "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND \
-                name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
+                name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND \
+                name NOT LIKE 'storewarden\\_before\\_%' ESCAPE '\\' ORDER BY name";
     for [name, kind] in texts(connection, list)? {
         match kind.as_str() {
             "table" => shapes.push(shape(connection, name)?),

@@ -84,6 +84,48 @@ impl Rows {
         answer.into_iter().map(row).collect()
     }
 
+    pub(super) fn count_between(
+        &mut self,
+        table: &Table,
+        column: &str,
+        (first, last): (i64, i64),
+    ) -> Result<u64, DatabaseError> {
+        let (name, column) = (quoted(&table.name), quoted(column));
+        let statement =
+            format!("SELECT COUNT(*) FROM {name} WHERE {column} BETWEEN {first} AND {last}");
+        let what = format!("count rows of `{}`", table.label());
+        let asked = self.conn.query_first::<u64, _>(statement);
+        let count = self.runtime.block_on(asked).map_err(failed(&what))?;
+        count.ok_or_else(|| DatabaseError::RowValue { table: table.label() })
+    }
+
+    pub(super) fn among(
+        &mut self,
+        table: &Table,
+        column: &str,
+        values: &[Vec<u8>],
+    ) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        let literals: Vec<String> =
+            values.iter().map(|value| self.comparable(table, column, value)).collect();
+        // All columns, so that the value is written as in every row; `IN` takes them by the index.
+        let statement = format!(
+            "SELECT {} FROM {} WHERE {} IN ({})",
+            projection(table),
+            quoted(&table.name),
+            quoted(column),
+            literals.join(", ")
+        );
+        let what = format!("look keys of `{}` up", table.label());
+        let asked = self.conn.query::<mysql_async::Row, _>(statement);
+        let rows = self.runtime.block_on(asked).map_err(failed(&what))?;
+        let at = table.column(column);
+        let value = |row: mysql_async::Row| match row.unwrap().into_iter().nth(at?)? {
+            Value::Bytes(bytes) => Some(bytes),
+            _ => None,
+        };
+        Ok(rows.into_iter().filter_map(value).collect())
+    }
+
     /// A literal that an index of the column serves: in the column's own character set.
     fn comparable(&self, table: &Table, column: &str, value: &[u8]) -> String {
         let found = table.columns.iter().find(|known| known.name == column);

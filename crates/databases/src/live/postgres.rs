@@ -86,6 +86,39 @@ impl Rows {
         Ok(answer.into_iter().filter_map(row).collect())
     }
 
+    pub(super) fn count_between(
+        &mut self,
+        table: &Table,
+        column: &str,
+        (first, last): (i64, i64),
+    ) -> Result<u64, DatabaseError> {
+        let (name, column) = (name(table), quoted(column));
+        let statement =
+            format!("SELECT count(*) FROM ONLY {name} WHERE {column} BETWEEN {first} AND {last}");
+        let what = format!("count rows of `{}`", table.label());
+        let asked = texts::<1>(&self.session.client, &what, &statement);
+        let [count] = self.runtime.block_on(asked)?.pop().unwrap_or_default();
+        let count = count.and_then(|count| count.parse().ok());
+        count.ok_or_else(|| DatabaseError::RowValue { table: table.label() })
+    }
+
+    pub(super) fn among(
+        &mut self,
+        table: &Table,
+        column: &str,
+        values: &[Vec<u8>],
+    ) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        let literals: Vec<String> =
+            values.iter().map(|value| literal(table, Some(value))).collect::<Result<_, _>>()?;
+        let (name, column) = (name(table), quoted(column));
+        let statement =
+            format!("SELECT {column} FROM ONLY {name} WHERE {column} IN ({})", literals.join(", "));
+        let what = format!("look keys of `{}` up", table.label());
+        let asked = texts::<1>(&self.session.client, &what, &statement);
+        let found = self.runtime.block_on(asked)?;
+        Ok(found.into_iter().filter_map(|[value]| value.map(String::into_bytes)).collect())
+    }
+
     pub(super) fn apply(
         &mut self,
         tables: &[Table],

@@ -37,6 +37,43 @@ impl Rows {
         look_up(&self.connection, table, wanted)
     }
 
+    pub(super) fn count_between(
+        &self,
+        table: &Table,
+        column: &str,
+        (first, last): (i64, i64),
+    ) -> Result<u64, DatabaseError> {
+        let (name, column) = (quoted(&table.name), quoted(column));
+        let statement = format!("SELECT count(*) FROM main.{name} WHERE {column} BETWEEN ? AND ?");
+        let counted = self.connection.query_row(&statement, [first, last], |row| row.get(0));
+        let counted: i64 = counted.map_err(failed(format!("count rows of `{}`", table.name)))?;
+        Ok(counted.unsigned_abs())
+    }
+
+    pub(super) fn among(
+        &self,
+        table: &Table,
+        column: &str,
+        values: &[Vec<u8>],
+    ) -> Result<Vec<Vec<u8>>, DatabaseError> {
+        let failed = failed(format!("look keys of `{}` up", table.name));
+        let (name, column) = (quoted(&table.name), quoted(column));
+        let marks = vec!["?"; values.len()].join(", ");
+        let statement = format!("SELECT {column} FROM main.{name} WHERE {column} IN ({marks})");
+        let fields: Vec<Field> = values.iter().map(|value| Some(value.clone())).collect();
+        let mut prepared = self.connection.prepare(&statement).map_err(&failed)?;
+        let asked = params_from_iter(self::values(table, &fields)?);
+        let mut rows = prepared.query(asked).map_err(&failed)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            let mut bytes = Vec::new();
+            if push_value(&mut bytes, row.get_ref(0).map_err(&failed)?) {
+                found.push(bytes);
+            }
+        }
+        Ok(found)
+    }
+
     pub(super) fn apply(
         &mut self,
         tables: &[Table],

@@ -121,6 +121,50 @@ async fn a_database_comes_back_beside_the_live_one_and_takes_its_place() {
     server.stop().await.unwrap();
 }
 
+/// Rights go by names: on the database, on a table, on a column of one.
+#[tokio::test]
+async fn what_was_granted_holds_for_what_took_the_place() {
+    let (_folder, server, live) = server().await;
+    for statement in [
+        "CREATE USER till@'%' IDENTIFIED BY 'x'",
+        "GRANT SELECT ON shop.orders TO till@'%'",
+        "GRANT SELECT (id), UPDATE (name) ON shop.customers TO till@'%'",
+        "CREATE USER app@'%' IDENTIFIED BY 'x'",
+        "GRANT ALL ON shop.* TO app@'%'",
+    ] {
+        run(&server, "mysql", &[statement]).await;
+    }
+    let ask = async |user: &str, statement: &str| {
+        let url = server.url("shop").replace("root@", &format!("{user}:x@"));
+        let mut conn = Conn::from_url(url).await.unwrap();
+        let done = conn.query_drop(statement).await;
+        conn.disconnect().await.unwrap();
+        done.is_ok()
+    };
+    let holds = async || {
+        let check = async |user: &str, statement: &str, expect: bool| {
+            assert_eq!(ask(user, statement).await, expect, "{user}: {statement}");
+        };
+        check("till", "SELECT total FROM orders LIMIT 1", true).await;
+        check("till", "SELECT id FROM customers LIMIT 1", true).await;
+        check("till", "UPDATE customers SET name = 'new' WHERE id = 9", true).await;
+        check("till", "SELECT name FROM customers LIMIT 1", false).await;
+        check("till", "DELETE FROM orders WHERE id = 0", false).await;
+        check("till", "SELECT 1 FROM `order lines` LIMIT 1", false).await;
+        check("app", "DELETE FROM `order lines` WHERE line = 0", true).await;
+    };
+    holds().await;
+    let taken = dump(&live).await;
+    let (_taken, _) = whole(taken, &beside(&live, "shop_then")).await;
+    swapped(&live, "shop_then", "shop_before").await.unwrap();
+    holds().await;
+    // What was set aside is nobody's but an administrator's.
+    assert!(!ask("till", "SELECT 1 FROM shop_before.orders LIMIT 1").await);
+    swapped(&live, "shop_before", "shop_then").await.unwrap();
+    holds().await;
+    server.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn an_account_is_told_what_it_lacks() {
     let (_folder, server, live) = server().await;

@@ -13,6 +13,7 @@ mod notes;
 mod peer;
 mod plan;
 mod shop;
+mod stream;
 
 /// All that `storewarden check` says of a valid file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -51,7 +52,8 @@ pub fn explain(configuration: &Configuration, known: Known<'_>) -> Explanation {
     let mut sections: Vec<Section> = shops
         .flat_map(|shop| {
             let shop_itself = shop::section(shop, configuration, known);
-            [shop_itself].into_iter().chain(backup::section(shop))
+            let tables = [Some(shop_itself), backup::section(shop), stream::section(shop)];
+            tables.into_iter().flatten()
         })
         .collect();
     sections.extend(edge::sections(configuration));

@@ -18,6 +18,7 @@ mod plan;
 mod reader;
 mod section;
 mod shop;
+mod stream;
 mod syntax;
 mod values;
 mod whole;
@@ -39,6 +40,7 @@ pub(super) use plan::OPEN_MS;
 pub(super) use shop::{
     BALANCE, BALANCES, COLOUR, EJECT_AFTER, EJECT_FOR_MS, SLOW_START_MS, TIME_ZONE,
 };
+pub(super) use stream::{BEHIND_AT_MOST_MS, COPY_EVERY_MS, KEEP_MS as STREAM_KEEP_MS};
 pub use values::nearest;
 pub(super) use values::{duration_text, is_public, size_text};
 

@@ -3,7 +3,7 @@
 //! An act says what, never how: the performer of its [`Area`] knows how. A new act is a new variant
 //! here, so that one plan may mix the deeds of several areas.
 
-use crate::{InstanceName, Params, ShopId};
+use crate::{InstanceName, Params, Personal, ShopId};
 use serde::{Deserialize, Serialize};
 
 /// One deed. As JSON it is tagged by `act`: `{"act": "drain", "shop": …, "instance": …}`.
@@ -193,6 +193,39 @@ pub enum Act {
         /// `postgres`, `mysql` or `sqlite`: what those who use it notice.
         kind: String,
     },
+    /// One order, or another row, is there again as a snapshot has it, with all that belongs to it, and
+    /// nothing else is another.
+    RestoreOrder {
+        shop: ShopId,
+        at: String,
+        /// Its whole id.
+        snapshot: String,
+        /// When it was made, unix milliseconds.
+        at_ms: i64,
+        /// What the database is called in the snapshot.
+        database: String,
+        /// The table of a row that is no order; `None`: the platform's orders.
+        table: Option<String>,
+        /// Of the order's own row, or of that row.
+        key: String,
+        /// What people call it by.
+        order: String,
+        /// Whether what was changed since is set back, and not only what is gone added.
+        set_back: bool,
+        /// Rows that are added, and that become others.
+        added: u64,
+        changed: u64,
+        /// SHA-256 of the changes in lower-case hexadecimal: no other ones are made.
+        changes_sha256: String,
+        /// Names the file that the changes are kept in, to be taken back by.
+        mark: String,
+    },
+    /// What brought an order back is taken back, row by row.
+    TakeOrderBack {
+        shop: ShopId,
+        order: String,
+        mark: String,
+    },
     /// A snapshot was tried by restoring it, databases and all, into a folder of its own that is gone
     /// afterwards; what was found is kept.
     DrillBackup {
@@ -342,6 +375,8 @@ impl Act {
             Self::RestoreDatabase { .. } => "restore_database",
             Self::DropRestored { .. } => "drop_restored",
             Self::SwapDatabase { .. } => "swap_database",
+            Self::RestoreOrder { .. } => "restore_order",
+            Self::TakeOrderBack { .. } => "take_order_back",
             Self::DrillBackup { .. } => "drill_backup",
             Self::RemoveOldData { .. } => "remove_old_data",
         }
@@ -450,6 +485,17 @@ impl Act {
                 let names = [text("with", with), text("aside", aside), text("kind", kind)];
                 [text("shop", shop.as_str())].into_iter().chain(names).collect()
             }
+            Self::RestoreOrder { shop, at, snapshot, at_ms, order, added, changed, .. } => {
+                let place = [text("shop", shop.as_str()), text("at", at)];
+                let more = [text("snapshot", snapshot), of_order(order)];
+                let number = |name: &str, value: u64| (name.to_owned(), value.into());
+                let counts = [number("added", *added), number("changed", *changed)];
+                let taken = ("at_ms".to_owned(), (*at_ms).into());
+                place.into_iter().chain(more).chain(counts).chain([taken]).collect()
+            }
+            Self::TakeOrderBack { shop, order, .. } => {
+                Params::from([text("shop", shop.as_str()), of_order(order)])
+            }
             Self::DrillBackup { shop, at, snapshot, scratch } => {
                 let place = [text("shop", shop.as_str()), text("at", at)];
                 let more = [text("snapshot", snapshot), text("scratch", scratch)];
@@ -489,6 +535,8 @@ impl Act {
             | Self::RestoreDatabase { .. }
             | Self::DropRestored { .. }
             | Self::SwapDatabase { .. }
+            | Self::RestoreOrder { .. }
+            | Self::TakeOrderBack { .. }
             | Self::DrillBackup { .. }
             | Self::RemoveOldData { .. } => None,
         }
@@ -517,6 +565,8 @@ impl Act {
             | Self::RestoreDatabase { .. }
             | Self::DropRestored { .. }
             | Self::SwapDatabase { .. }
+            | Self::RestoreOrder { .. }
+            | Self::TakeOrderBack { .. }
             | Self::DrillBackup { .. } => Area::Backups,
             _ => Area::Instances,
         }
@@ -541,7 +591,9 @@ impl Act {
             Self::CheckRepository { .. } => Vec::new(),
             Self::RestoreDatabase { shop, .. }
             | Self::DropRestored { shop, .. }
-            | Self::SwapDatabase { shop, .. } => {
+            | Self::SwapDatabase { shop, .. }
+            | Self::RestoreOrder { shop, .. }
+            | Self::TakeOrderBack { shop, .. } => {
                 vec![exclusive(Subject::Database { shop: shop.clone() })]
             }
             Self::RestoreFiles { target: path, .. } | Self::DrillBackup { scratch: path, .. } => {
@@ -566,6 +618,11 @@ impl Act {
             }
         }
     }
+}
+
+/// As the ledger may be told of it.
+fn of_order(order: &str) -> (String, crate::Value) {
+    ("order".to_owned(), Personal::Order(order.to_owned()).into())
 }
 
 fn paths_of(files: &[FileChange]) -> String {

@@ -56,6 +56,7 @@ fn configuration() -> Configuration {
             media: Vec::new(),
             code: Vec::new(),
             backup: None,
+            stream: None,
         }],
     }
 }

@@ -2,7 +2,7 @@
 //! else.
 
 use super::{
-    Drill, Notes,
+    Drill, Notes, Orders, Told,
     databases::{Found, Restoring},
 };
 use ::watch::backups::{SnapshotFolder, SnapshotRow};
@@ -99,6 +99,8 @@ pub(crate) enum Work {
     },
     Drill(Drill),
     Database(Restoring),
+    /// Single orders then and now.
+    Orders(Orders),
     /// Another password for the repository.
     AddKey {
         phrase: String,
@@ -202,6 +204,7 @@ pub(crate) enum Done {
     DatabaseSwapped {
         is_done: bool,
     },
+    Orders(Told),
     KeyAdded {
         key: String,
         repository: String,
@@ -315,6 +318,7 @@ impl Work {
             Self::Restore { .. } => "restore",
             Self::Drill { .. } => "drill",
             Self::Database(_) => "database",
+            Self::Orders(_) => "orders",
             Self::AddKey { .. } => "add_key",
         }
     }

@@ -4,6 +4,7 @@ use super::{
     Done, Event, Job, Keep, Listing, Place, Pruned, Sources, Trouble, Voice, Work, databases,
     drills, emptied,
     job::To,
+    orders,
     place::COST_OF_RANDOM,
     records::{self, RECORDS},
     streams::{self, DATABASES},
@@ -49,6 +50,7 @@ pub(super) fn run(job: &Job, voice: &Voice) -> Result<Done, Box<Trouble>> {
         }
         Work::Drill(wanted) => drills::run(job, wanted, voice),
         Work::Database(wanted) => databases::run(job, wanted, voice),
+        Work::Orders(wanted) => orders::run(job, wanted),
         Work::AddKey { phrase } => add_key(job, phrase),
     }
 }
@@ -77,7 +79,11 @@ fn mark_tag(mark: &str) -> String {
 }
 
 /// The snapshots of the job's shop, the oldest first.
-fn ours(job: &Job, repository: &Repository, place: &Place) -> Result<Vec<Snapshot>, Box<Trouble>> {
+pub(super) fn ours(
+    job: &Job,
+    repository: &Repository,
+    place: &Place,
+) -> Result<Vec<Snapshot>, Box<Trouble>> {
     let tag = shop_tag(job);
     let mut snapshots = repository.snapshots().map_err(|error| place.trouble(error))?;
     snapshots.retain(|snapshot| snapshot.tags.contains(&tag));

@@ -7,12 +7,14 @@
 mod book;
 pub(super) mod databases;
 pub(super) mod drills;
+pub(super) mod orders;
 mod performer;
 pub(super) mod plans;
 mod schedule;
 mod sheet;
 mod sources;
 mod worker;
+mod streams;
 
 use crate::backup_worker::{Done, Job, Limits, Listing, Place, Trouble, Work, story};
 use ::watch::{

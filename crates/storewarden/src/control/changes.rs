@@ -57,6 +57,8 @@ pub(super) struct Situation<'a> {
     pub(super) serial: Option<String>,
     /// The plan to stand before the shop that the wish is about.
     pub(super) front: Option<Result<Plan, Refusal>>,
+    /// The plan to bring an order back that the wish is about.
+    pub(super) order: Option<Result<Plan, Refusal>>,
     /// What repositories list; `None` where the wish is about no backup.
     pub(super) backups: Option<&'a Backups>,
     pub(super) now_ms: i64,
@@ -80,7 +82,11 @@ pub(super) async fn engine(
     let logs = state.join(LOGS);
     let configurator =
         Configurator { file: start.file().to_owned(), commands, cut_off: start.cut_off() };
-    let archivist = Archivist { store: store.clone(), run_logs: logs.clone() };
+    let archivist = Archivist {
+        store: store.clone(),
+        run_logs: logs.clone(),
+        orders: state.join(backups::orders::KEPT),
+    };
     let web_servers = WebServers { state: state.to_owned(), now_ms: super::now_ms };
     let performers: Vec<Arc<dyn Performer>> = vec![
         Arc::new(configurator),
@@ -145,8 +151,17 @@ pub(super) fn plan(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
 }
 
 fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
-    let Situation { file, text: in_force, configuration, pool, serial, front, backups, now_ms } =
-        now;
+    let Situation {
+        file,
+        text: in_force,
+        configuration,
+        pool,
+        serial,
+        front,
+        order,
+        backups,
+        now_ms,
+    } = now;
     match wish {
         Wished::ApplyConfiguration { texts } => {
             let on_disk = readable(file, load(file))?.text;
@@ -165,6 +180,7 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
             certificates::plan(configuration, &shop, serial, now_ms)
         }
         Wished::Front { .. } => front.expect("invariant: made before it is asked for"),
+        Wished::RestoreOrder { .. } => order.expect("invariant: made before it is asked for"),
         Wished::CleanUp => Ok(records::plan(now_ms)),
         // Who asks for one by hand has no time to wait for what frees room.
         Wished::BackUp { shop } => backups::plans::back_up(configuration, &shop, false, now_ms),
@@ -247,6 +263,7 @@ pub(super) fn shop_of(wish: &Wished) -> Option<&ShopId> {
         | Wished::DrillBackup { shop, .. }
         | Wished::RestoreBackup { shop, .. }
         | Wished::RestoreDatabase { shop, .. }
+        | Wished::RestoreOrder { shop, .. }
         | Wished::RenewCertificate { shop } => Some(shop),
         _ => None,
     }

@@ -152,13 +152,14 @@ pub(super) fn seal_keys_file(state: &Path) -> PathBuf {
     given.unwrap_or_else(|| state.join(KEY_FILE))
 }
 
-/// Whether a change must be carried out by the supervisor too: it holds the sockets and starts the
-/// edge.
+/// Whether a change must be carried out by the supervisor too: it holds the sockets, starts the edge, and
+/// the stream of changes where a shop asks for one.
 pub(super) fn concerns_supervisor(before: &Configuration, now: &Configuration) -> bool {
     let told = |configuration: &Configuration| {
         let edge = &configuration.edge;
         let started = (edge.listen.clone(), edge.workers, edge.access_log.clone(), edge.drain_ms);
-        (started, configuration.control.listen)
+        let follows = configuration.shops.iter().any(|shop| shop.stream.is_some());
+        (started, configuration.control.listen, follows)
     };
     told(before) != told(now)
 }

@@ -24,6 +24,9 @@ pub(super) struct Journal {
 struct Kept {
     repository: String,
     snapshot: String,
+    /// Tells it from every other recovery of the same backup.
+    #[serde(default)]
+    begun_ms: i64,
     done: BTreeSet<String>,
 }
 
@@ -62,13 +65,19 @@ impl Journal {
     ///
     /// # Errors
     /// When the state directory cannot be written to.
-    pub(super) fn begin(state: &Path, repository: &str, snapshot: &str) -> anyhow::Result<Self> {
+    pub(super) fn begin(
+        state: &Path,
+        repository: &str,
+        snapshot: &str,
+        begun_ms: i64,
+    ) -> anyhow::Result<Self> {
         let folder = state.join(FOLDER);
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
         made.with_context(|| format!("make `{}`", folder.display()))?;
         let kept = Kept {
             repository: repository.to_owned(),
             snapshot: snapshot.to_owned(),
+            begun_ms,
             done: BTreeSet::new(),
         };
         let journal = Self { folder, kept };
@@ -79,6 +88,11 @@ impl Journal {
     /// Where what is half made lies.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// By what it knows again what it has made elsewhere.
+    pub(super) fn mark(&self) -> String {
+        format!("recovery-{}-{}", self.kept.snapshot, self.kept.begun_ms)
     }
 
     pub(super) fn has(&self, step: &str) -> bool {
@@ -125,10 +139,11 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let find = |snapshot| Journal::find(state.path(), "r", snapshot);
         assert!(find("one").unwrap().is_none());
-        let mut journal = Journal::begin(state.path(), "r", "one").unwrap();
+        let mut journal = Journal::begin(state.path(), "r", "one", 7).unwrap();
         journal.did("files /srv").unwrap();
         let again = find("one").unwrap().unwrap();
         assert!(again.has("files /srv") && !again.has("records"));
+        assert_eq!(again.mark(), "recovery-one-7");
         let error = find("other").map(|_| ()).unwrap_err();
         assert!(error.to_string().contains("--snapshot one"), "{error}");
         again.end().unwrap();

@@ -82,7 +82,7 @@ impl Places {
 
     /// Removes the pid files, for nothing runs any more.
     pub(super) fn release(&self) {
-        for name in ["edge", "control", "supervisor"] {
+        for name in ["edge", "control", "stream", "supervisor"] {
             match fs::remove_file(self.pid_file(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     tracing::error!(%error, name, "a pid file could not be removed");

@@ -268,9 +268,9 @@ fn unknown(error: &str) -> Check {
     check(CheckKind::Database, Outcome::Unknown, "database_untried", [("error", error.into())])
 }
 
-fn story(error: &DatabaseError) -> String {
+fn story(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut behind = std::error::Error::source(error);
+    let mut behind = error.source();
     while let Some(error) = behind {
         text = format!("{text}: {error}");
         behind = error.source();

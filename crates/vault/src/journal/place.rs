@@ -99,6 +99,30 @@ impl Place {
         write().map_err(failed("write", &path))
     }
 
+    /// Journals of before, which were put aside because changes between them and the next were lost;
+    /// with the time at which that was, in Unix ms.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn put_aside(&self) -> Result<Vec<(PathBuf, i64)>, VaultError> {
+        let entries = match fs::read_dir(&self.root) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(failed("list", &self.root))?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(failed("list", &self.root))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let at_ms = name
+                .strip_prefix(self.shop.as_str())
+                .and_then(|rest| rest.strip_prefix(".before-"))
+                .and_then(|at| at.parse().ok());
+            found.extend(at_ms.map(|at_ms| (path, at_ms)));
+        }
+        found.sort_by_key(|(_, at_ms)| *at_ms);
+        Ok(found)
+    }
+
     fn key_file(&self) -> PathBuf {
         self.beside("key")
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use databases::dump::{Field, Kind, Row, Table};
 use shops::{EmailPath, OrderGraph};
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 /// What an order is looked for by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +134,11 @@ fn fits(table: &Table, column: &str, value: &[u8]) -> bool {
     !is_number || std::str::from_utf8(value).is_ok_and(|text| text.parse::<i64>().is_ok())
 }
 
-fn found(root: &Table, graph: &OrderGraph, kind: Kind, row: Row) -> Result<Found, OrderError> {
+/// What people call the order of a row by.
+///
+/// # Errors
+/// When the table lacks what the graph names.
+pub fn found(root: &Table, graph: &OrderGraph, kind: Kind, row: Row) -> Result<Found, OrderError> {
     let text = |column: &String| {
         let value = field(root, &row, column)?;
         Ok(value.map_or_else(String::new, |value| shown(kind, &value)))
@@ -226,6 +230,14 @@ impl Closure {
     #[must_use]
     pub fn own_rows(&self) -> usize {
         self.members.iter().filter(|member| member.role < Role::Needed).count()
+    }
+
+    /// The labels of their tables, each once.
+    #[must_use]
+    pub fn own_tables(&self) -> Vec<String> {
+        let own = self.members.iter().filter(|member| member.role < Role::Needed);
+        let tables: BTreeSet<&String> = own.map(|member| &member.table).collect();
+        tables.into_iter().cloned().collect()
     }
 
     pub(super) fn table(&self, label: &str) -> &Table {

@@ -27,6 +27,7 @@ pub enum Measurement {
     Held,
     Orders,
     Revenue,
+    StreamLag,
     CpuShare,
     MemoryShare,
     DiskFree,
@@ -60,7 +61,7 @@ pub(super) struct Row {
 }
 
 impl Measurement {
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::RequestsPerSecond,
         Self::ErrorsPerSecond,
         Self::P50,
@@ -72,6 +73,7 @@ impl Measurement {
         Self::Held,
         Self::Orders,
         Self::Revenue,
+        Self::StreamLag,
         Self::CpuShare,
         Self::MemoryShare,
         Self::DiskFree,
@@ -104,6 +106,13 @@ impl Measurement {
             Self::Revenue => {
                 row("revenue_minor", Unit::Minor, "storewarden_shop_last_minute_revenue_minor")
             }
+            Self::StreamLag => Row {
+                name: "stream_lag_ms",
+                unit: Unit::Ms,
+                metric: "storewarden_shop_stream_lag_seconds",
+                quantile: "",
+                scale: 1_000.0,
+            },
             Self::CpuShare => row("cpu_share", Unit::Share, "storewarden_machine_cpu_ratio"),
             Self::MemoryShare => {
                 row("memory_share", Unit::Share, "storewarden_machine_memory_ratio")

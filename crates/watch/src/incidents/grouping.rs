@@ -22,6 +22,7 @@ pub(crate) fn cause(code: &str) -> &str {
         // A mistake in a configuration is to be told even while the peer is silent.
         "peer_refuses" | "peer_token_ending" => "peer_token",
         "backup_late" | "backup_failed" | "backup_missing" => "backup",
+        "stream_behind" | "stream_stopped" | "stream_refused" | "stream_unknown" => "stream",
         "disk_nearly_full" | "store_read_only" | "access_log_lossy" => "disk",
         other => other,
     }

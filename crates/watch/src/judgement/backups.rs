@@ -137,6 +137,7 @@ mod tests {
             drills: Vec::new(),
             drill_late_ms: None,
             failed_drill: None,
+            stream: None,
         }
     }
 

@@ -23,6 +23,7 @@ impl Live {
         for shop in &self.shops {
             measure_traffic(shop, at_ms, &mut all);
             measure_orders(shop, at_ms, &mut all);
+            all.extend(stream_lag(shop, at_ms));
         }
         let mut machine = |what, subject: &str, value: Option<f64>| {
             let of = |value| Measured { what, subject: subject.to_owned(), at_ms, value };
@@ -61,6 +62,13 @@ fn measure_traffic(shop: &ShopLive, at_ms: i64, all: &mut Vec<Measured>) {
     ];
     let known = values.into_iter().filter_map(|(what, value)| Some((what, value?)));
     all.extend(known.map(|(what, value)| Measured::of_shop(&shop.site.id, what, at_ms, value)));
+}
+
+/// Whoever follows or not: so far behind is the journal.
+fn stream_lag(shop: &ShopLive, at_ms: i64) -> Option<Measured> {
+    let current_ms = shop.backups.as_ref()?.stream.as_ref()?.current_ms?;
+    let lag_ms = (at_ms - current_ms).max(0) as f64;
+    Some(Measured::of_shop(&shop.site.id, Measurement::StreamLag, at_ms, lag_ms))
 }
 
 /// Of the last minute that is over, so that every minute stands in the history six times.

@@ -36,7 +36,7 @@ pub struct Rule {
 /// edge has seen several good answers in a row before it is not down any more.
 type Line = (&'static str, u32, u32, Source);
 
-const TABLE: [Line; 42] = [
+const TABLE: [Line; 48] = [
     ("all_down", 5, 10, Source::Edge),
     ("instance_down", 30, 10, Source::Edge),
     ("instance_hung", 30, 10, Source::Edge),
@@ -75,6 +75,14 @@ const TABLE: [Line; 42] = [
     ("drill_late", 0, 60, Source::Own),
     // A first one waits for a first backup, and takes its time.
     ("drill_missing", 21_600, 60, Source::Own),
+    // How far behind is too far says the configuration.
+    ("stream_behind", 5, 10, Source::Own),
+    ("stream_stopped", 0, 10, Source::Own),
+    ("stream_refused", 60, 10, Source::Own),
+    // A process that ends is started again.
+    ("stream_unknown", 30, 10, Source::Own),
+    ("stream_gap", 0, 10, Source::Own),
+    ("stream_uncopied", 60, 30, Source::Own),
     // Silence has lasted for its own time before it is found.
     ("peer_silent", 0, 60, Source::Peers),
     ("peer_refuses", 30, 60, Source::Peers),

@@ -41,6 +41,27 @@ export const backups: typeof english = {
     day: (date, number) => `${date}: ${number === 0 ? 'kein Backup' : `${number} ${zahl(number, 'Backup', 'Backups')}`}`,
     calendarLede: 'Ein Tag mit Backup ist gefüllt, je mehr, desto dunkler. Ein Tag, der eines haben sollte und keines hat, ist durchgestrichen.',
 
+    stream: {
+      title: 'Änderungen zwischen Backups',
+      state: {
+        starting: 'Der Datenbank zu folgen wird gerade begonnen.',
+        following: 'Jeder Änderung der Datenbank wird gefolgt.',
+        away: 'Die Datenbank antwortet nicht; es wird immer wieder versucht.',
+        refused: 'Die Datenbank lässt noch nicht zu, dass ihren Änderungen gefolgt wird.',
+        stopped: 'Es kam etwas, das nicht verstanden wird. Bis jemand nachgesehen hat, wird nichts verfolgt.',
+        unknown: 'Niemand folgt der Datenbank im Moment, oder niemand sagt es.',
+      },
+      lag: 'Rückstand',
+      none: 'keiner',
+      atMost: (span: string) => `höchstens ${span} vereinbart`,
+      last: 'Letzte Änderung',
+      since: 'Verfolgt seit',
+      size: 'Journal',
+      gap: (from: string | null, until: string) => `Änderungen ${from === null ? '' : `von ${from} `}bis ${until} stehen in keinem Journal: Nehmen Sie ein Backup.`,
+      obstacles: 'Was im Weg steht',
+      obstacle: { setting: 'eine Einstellung des Servers', rights: 'ein Recht des Kontos', uncapped: 'ein Slot könnte die Platte füllen', no_identity: 'eine Tabelle ohne Schlüssel', keys_only: 'von gelöschten Zeilen bleibt nur der Schlüssel', not_followed: 'seitdem entstanden, noch nicht verfolgt', unreadable: 'in einer Form, die nicht verstanden wird' } as Record<string, string>,
+    },
+
     places: 'Wo sie liegen',
     kind: { folder: 'Ordner', s3: 'Bucket', sftp: 'Andere Maschine (SFTP)' },
     placeHas: (number, count) => `${number} ${zahl(count, 'Backup', 'Backups')}`,

@@ -1,6 +1,6 @@
 // Backups: what can be brought back, as of when, from where; in English.
 
-import type { BackupState, DrillVerdict, RestoreKind } from '../../api/backups'
+import type { BackupState, ChangeStreamState, DrillVerdict, RestoreKind } from '../../api/backups'
 import { has, itself, num, text, type Sayings } from '../readable'
 
 const count = (number: number, one: string, many: string) => (number === 1 ? one : many)
@@ -40,6 +40,27 @@ export const backups = {
     calendar: 'The last five weeks',
     day: (date: string, number: number) => `${date}: ${number === 0 ? 'no backup' : `${number} ${count(number, 'backup', 'backups')}`}`,
     calendarLede: 'A day with a backup is filled; the more, the darker. A day that should have one and has none is crossed out.',
+
+    stream: {
+      title: 'Changes between backups',
+      state: {
+        starting: 'Following the database is being begun.',
+        following: 'Every change of the database is followed.',
+        away: 'The database does not answer; it is tried again and again.',
+        refused: 'The database does not allow its changes to be followed so far.',
+        stopped: 'Something came that is not understood. Nothing is followed until somebody has looked.',
+        unknown: 'Nobody follows the database at the moment, or nobody says so.',
+      } as Record<ChangeStreamState, string>,
+      lag: 'Behind',
+      none: 'nothing',
+      atMost: (span: string) => `at most ${span} was agreed`,
+      last: 'Last change',
+      since: 'Followed since',
+      size: 'Journal',
+      gap: (from: string | null, until: string) => `Changes ${from === null ? '' : `from ${from} `}until ${until} are in no journal: take a backup.`,
+      obstacles: 'What stands in the way',
+      obstacle: { setting: 'a setting of the server', rights: 'a right of the account', uncapped: 'a slot could fill the disk', no_identity: 'a table without a key', keys_only: 'of deleted rows only the key is kept', not_followed: 'made since, not followed yet', unreadable: 'in a form that is not understood' } as Record<string, string>,
+    },
 
     places: 'Where they are',
     kind: { folder: 'Folder', s3: 'Bucket', sftp: 'Other machine (SFTP)' } as Record<string, string>,

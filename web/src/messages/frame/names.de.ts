@@ -1,6 +1,7 @@
 // Wie Zustände, Abhilfen, Pläne und Schritte überall heißen, auf Deutsch.
 
 import type { RunState } from '../../api/frame'
+import type { Params } from '../../api/types'
 import { has, num, text, type Sayings } from '../readable'
 
 export const METHODS: Record<string, string> = { link: 'per Link', invitation: 'per Einladung', password: 'per Passwort', second_factor: 'mit zweitem Faktor', recovery_code: 'per Wiederherstellungscode' }
@@ -11,6 +12,8 @@ export const RUN_STATES: Record<RunState, string> = {
 
 export const ACTIONS: Record<string, string> = { restart_instance: 'Instanz neu starten', free_disk: 'Platz auf dem Datenträger schaffen', renew_certificate: 'Zertifikat erneuern' }
 export const OLD_DATA: Record<string, string> = { run_logs: 'Protokolle von Änderungen', minutes: 'Zahlen je Minute' }
+/** Wie Leute eine Bestellung nennen; das Ledger kennt sie nur unter einem Schlüssel. */
+const orderOf = (p: Params) => text(p['order']).replace(/^order:/, '')
 export const TITLES: Sayings = {
   front: () => 'Storewarden davorsetzen',
   restart_instance: (p) => (has(p, 'instance') ? `${text(p['instance'])} neu starten` : 'Eine Instanz neu starten'),
@@ -23,6 +26,7 @@ export const TITLES: Sayings = {
   drill_backup: () => 'Das neueste Backup proben, indem es zurückgeholt wird',
   restore_backup: (p) => `${text(p['path'])} aus einem Backup wiederherstellen`,
   restore_database: (p) => `Die Datenbank als ${text(p['name'])} wiederherstellen`,
+  restore_order: (p) => `Bestellung ${orderOf(p)} zurückholen`,
   clean_up: () => 'Unsere alten Aufzeichnungen entfernen',
 }
 export const ACTS: Sayings = {
@@ -53,5 +57,7 @@ export const ACTS: Sayings = {
   restore_database: (p) => `${has(p, 'tables') ? `${text(p['tables'])} der Datenbank` : 'Die Datenbank'} aus dem Backup ${text(p['snapshot']).slice(0, 8)} als ${text(p['name'])} wiederherstellen und jede Zeile damit vergleichen`,
   drop_restored: (p) => `${text(p['name'])} wieder entfernen`,
   swap_database: (p) => `${text(p['with'])} an die Stelle der Datenbank des Shops setzen, die dann ${text(p['aside'])} heißt; ${text(p['kind']) === 'postgres' ? 'ihre Sitzungen enden, und der Shop öffnet andere' : text(p['kind']) === 'mysql' ? 'wer währenddessen fragt, wartet einen Augenblick' : 'keine Instanz darf sie offen haben'}`,
+  restore_order: (p, f, now) => `Bestellung ${orderOf(p)} zurückholen, wie sie ${f.when(num(p['at_ms']), now)} war: ${f.count(num(p['added']))} Zeilen kommen dazu, ${f.count(num(p['changed']))} werden wieder, wie sie waren`,
+  take_order_back: (p) => `Bestellung ${orderOf(p)} wieder herausnehmen, Zeile für Zeile, wie sie kam`,
   remove_old_data: (p, f, now) => `${OLD_DATA[text(p['what'])] ?? text(p['what'])} entfernen${has(p, 'older_than_ms') ? `, die älter sind als ${f.moment(num(p['older_than_ms']), now)}` : ''}`,
 }

@@ -1,6 +1,7 @@
 // What states, remedies, plans and steps are called wherever they are named, in English.
 
 import type { RunState } from '../../api/frame'
+import type { Params } from '../../api/types'
 import { has, num, text, type Sayings } from '../readable'
 
 export const METHODS: Record<string, string> = { link: 'by link', invitation: 'by invitation', password: 'by password', second_factor: 'with second factor', recovery_code: 'by recovery code' }
@@ -9,6 +10,8 @@ export const RUN_STATES: Record<RunState, string> = {
   undoing: 'Being taken back', undone: 'Taken back', undo_failed: 'Could not be taken back', stuck: 'Needs your decision',
 }
 
+/** What people call an order; the ledger knows it by a key alone. */
+const orderOf = (p: Params) => text(p['order']).replace(/^order:/, '')
 /** What remedies and steps are called wherever they are named. */
 export const ACTIONS: Record<string, string> = { restart_instance: 'restart the instance', free_disk: 'free space on the disk', renew_certificate: 'renew the certificate' }
 export const OLD_DATA: Record<string, string> = { run_logs: 'logs of changes', minutes: 'figures by the minute' }
@@ -24,6 +27,7 @@ export const TITLES: Sayings = {
   drill_backup: () => 'Try the newest backup by restoring it',
   restore_backup: (p) => `Restore ${text(p['path'])} from a backup`,
   restore_database: (p) => `Restore the database as ${text(p['name'])}`,
+  restore_order: (p) => `Bring order ${orderOf(p)} back`,
   clean_up: () => 'Remove old records of ours',
 }
 export const ACTS: Sayings = {
@@ -54,5 +58,7 @@ export const ACTS: Sayings = {
   restore_database: (p) => `Restore ${has(p, 'tables') ? `${text(p['tables'])} of the database` : 'the database'} of the backup ${text(p['snapshot']).slice(0, 8)} as ${text(p['name'])}, and hold every row against it`,
   drop_restored: (p) => `Remove ${text(p['name'])} again`,
   swap_database: (p) => `Put ${text(p['with'])} in the place of the shop’s database, then ${text(p['aside'])}; ${text(p['kind']) === 'postgres' ? 'its sessions end, and the shop opens others' : text(p['kind']) === 'mysql' ? 'who asks meanwhile waits a moment' : 'no instance may have it open'}`,
+  restore_order: (p, f, now) => `Bring order ${orderOf(p)} back as it was ${f.when(num(p['at_ms']), now)}: ${f.count(num(p['added']))} rows added, ${f.count(num(p['changed']))} made as they were`,
+  take_order_back: (p) => `Take order ${orderOf(p)} out again, row by row as it came`,
   remove_old_data: (p, f, now) => `Remove ${OLD_DATA[text(p['what'])] ?? text(p['what'])}${has(p, 'older_than_ms') ? ` from before ${f.moment(num(p['older_than_ms']), now)}` : ''}`,
 }

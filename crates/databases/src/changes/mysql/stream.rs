@@ -25,10 +25,13 @@ use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     fmt,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 /// Set in events that the server made up for us, which lie nowhere in its log.
 const ARTIFICIAL: u16 = 0x20;
+/// Events say where they end in 32 bits.
+const LONGEST_FILE: u64 = u32::MAX as u64;
 /// Set in a GTID that is followed by one statement alone.
 const STANDALONE: u64 = 1;
 
@@ -50,6 +53,9 @@ pub(in crate::changes) struct Stream {
     gtid: Option<BTreeMap<u64, String>>,
     /// File and offset of the last event that was given.
     given: (String, u64),
+    /// Where the last event of this file that lies in it ends.
+    passed: u64,
+    heard: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +82,7 @@ impl Stream {
         let Position::Binlog { file, offset, gtid: known } = from else {
             return Err(lost(from, "it is no place of it"));
         };
+        check_length(file, *offset)?;
         let mut conn = connect(url).await?;
         if let Some(obstacle) = settings(&mut conn).await?.into_iter().next() {
             let what = format!("`{}`", obstacle.subject);
@@ -127,6 +134,8 @@ impl Stream {
             file: file.clone(),
             gtid: found.as_deref().map(domains),
             given: (file.clone(), *offset),
+            passed: *offset,
+            heard: Instant::now(),
         })
     }
 
@@ -145,8 +154,27 @@ impl Stream {
                 what: "read the binary log".to_owned(),
                 source: std::io::ErrorKind::UnexpectedEof.into(),
             })?;
+            self.heard = Instant::now();
             self.take(&event.map_err(failed("read the binary log"))?)?;
         }
+    }
+
+    pub(in crate::changes) fn silent_for(&self) -> Duration {
+        self.heard.elapsed()
+    }
+
+    /// An event that ends before the one before it has a place that was cut to 32 bits.
+    fn pass(&mut self, kind: u8, end: u64) -> Result<(), DatabaseError> {
+        if !matches!(kind, 2 | 16 | 19 | 23..=25 | 30..=32 | 162) || end == 0 {
+            return Ok(());
+        }
+        if end < self.passed {
+            let reason = "it ends before the one before it: the file is longer than 4 GiB, and places in \
+                          it cannot be told apart; make transactions and max_binlog_size smaller";
+            return Err(self.unknown(event_name(kind), reason));
+        }
+        self.passed = end;
+        Ok(())
     }
 
     /// Numbers of events: MariaDB, log_event.h, `Log_event_type`.
@@ -156,6 +184,7 @@ impl Stream {
         let end = u64::from(header.log_pos());
         let committed_ms = i64::from(header.timestamp()) * 1000;
         let kind = header.event_type_raw();
+        self.pass(kind, end)?;
         let malformed = || self.unknown(event_name(kind), "it is malformed");
         match kind {
             2 => self.take_statement(body, end, committed_ms),
@@ -165,6 +194,7 @@ impl Stream {
                 let (offset, file) = body.split_first_chunk::<8>().ok_or_else(malformed)?;
                 let file = String::from_utf8(file.to_vec()).map_err(|_odd| malformed())?;
                 self.file = file;
+                self.passed = 0;
                 // A server that was started again counts its tables anew.
                 self.mapped.clear();
                 let is_real = header.flags_raw() & ARTIFICIAL == 0 && header.timestamp() > 0;
@@ -336,6 +366,18 @@ impl Stream {
             reason: reason.to_owned(),
         }
     }
+}
+
+/// # Errors
+/// For a place that no event can name.
+pub(super) fn check_length(file: &str, offset: u64) -> Result<(), DatabaseError> {
+    if offset <= LONGEST_FILE {
+        return Ok(());
+    }
+    Err(DatabaseError::ChangesRefused {
+        what: format!("`{file}`, a file of the binary log of more than 4 GiB"),
+        mend: "FLUSH BINARY LOGS begins another; then follow anew".to_owned(),
+    })
 }
 
 /// The default database and the text of a statement.

@@ -126,6 +126,10 @@ impl Stream {
         self.tell_status(false).await
     }
 
+    pub(in crate::changes) fn silent_for(&self) -> Duration {
+        self.heard.elapsed()
+    }
+
     pub(in crate::changes) fn behind_bytes(&self) -> Option<u64> {
         (self.server_end > 0).then(|| self.server_end.saturating_sub(self.given))
     }

@@ -9,8 +9,9 @@ use crate::{
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
 
-/// Schemas of users, and what no extension made.
+/// Schemas of users, and what no extension made; and nothing that a restore keeps.
 const OURS: &str = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' \
+    AND n.nspname NOT LIKE 'storewarden\\_before\\_%' \
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid \
     AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype = 'e')";
 

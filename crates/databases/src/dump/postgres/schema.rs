@@ -1,6 +1,6 @@
 //! The schema, as `pg_dump` of this machine writes it, in the dump's own snapshot.
 
-use crate::{DatabaseError, private::Postgres};
+use crate::{DatabaseError, private::Postgres, restore::KEPT};
 use host::process::{Spawn, run_to_end};
 use std::{
     path::{Path, PathBuf},
@@ -49,6 +49,7 @@ fn section(
         .args(["--schema-only", "--no-owner", "--no-privileges", "--no-tablespaces"])
         .args(["--no-publications", "--no-subscriptions", "--no-security-labels"])
         .args(["--encoding=UTF8", "--lock-wait-timeout=20s", "--no-password"])
+        .arg(format!("--exclude-schema={KEPT}*"))
         .arg(format!("--section={section}"))
         .arg(format!("--snapshot={snapshot}"))
         .directory("/");

@@ -4,11 +4,11 @@ use super::{
     backup, database, edge,
     reader::Wrong,
     section::{Section, kind},
-    values,
+    stream, values,
 };
 use crate::{
     Currency, ShopId,
-    config::{BackupSettings, CertificateSource, DatabaseUrl, ShopSettings},
+    config::{BackupSettings, CertificateSource, DatabaseUrl, ShopSettings, StreamSettings},
     snapshot::{Balance, CacheLimits, Check, Hold, Timeouts},
 };
 use std::{net::SocketAddr, ops::Range, path::PathBuf};
@@ -83,6 +83,7 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         eject.duration("for", EJECT_FOR_MS, 100..=HOUR),
     );
     eject.finish();
+    let database = database(&section);
     let rest = Rest {
         balance: section.choice("balance", BALANCE, &BALANCES),
         check: check(section.section("check"), base_check),
@@ -90,7 +91,8 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         timeouts: timeouts(section.section("timeouts")),
         slow_start_ms: section.duration("slow_start", SLOW_START_MS, 0..=HOUR),
         cache: cache(section.section("cache")),
-        database: database(&section),
+        stream: stream::stream(section.section("stream"), database.as_ref()),
+        database,
         currency: section.parsed("currency", currency).unwrap_or(Currency::EUR),
         time_zone: time_zone(&section),
         colour: section.parsed("colour", values::colour).unwrap_or_else(|| COLOUR.to_owned()),
@@ -129,6 +131,7 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         media: rest.media,
         code: rest.code,
         backup: rest.backup,
+        stream: rest.stream,
     };
     let (certificate, force_https) = (certificate_at, force_https_at);
     Some(Shop { settings, hosts, instances: places, certificate, force_https, backup })
@@ -150,6 +153,7 @@ struct Rest {
     media: Vec<PathBuf>,
     code: Vec<PathBuf>,
     backup: Option<BackupSettings>,
+    stream: Option<StreamSettings>,
 }
 
 fn platform(section: &Section<'_>) -> Option<String> {

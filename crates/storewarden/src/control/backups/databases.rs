@@ -124,7 +124,7 @@ fn swap(shop: &ShopSettings, live: &DatabaseUrl, with: &str, now_ms: i64) -> Ste
 }
 
 /// The shop's database by the account that restores.
-fn account<'a>(
+pub(super) fn account<'a>(
     shop: &'a ShopSettings,
     settings: &'a BackupSettings,
 ) -> Result<&'a DatabaseUrl, Refusal> {

@@ -1,7 +1,7 @@
 //! Performs the acts of backups: each is a worker's job, and the repository says what became of it.
 
 use super::{BackedUp, Backups, book::is_not_there, databases, drills};
-use crate::backup_worker::{Done, Event, Job, Keep, Listing, Pruned, Trouble, Work};
+use crate::backup_worker::{Done, Event, Job, Keep, Listing, Pruned, Told, Trouble, Work};
 use kernel::{
     Params, ShopId, Value,
     plan::{
@@ -50,7 +50,7 @@ impl Performer for Backups {
 
     fn verify<'a>(&'a self, act: &'a Act) -> Pending<'a, Result<Params, Failed>> {
         Box::pin(async move {
-            if of_database(act) {
+            if of_database(act) || of_order(act) {
                 return self.verify_database(act).await.map_err(|trouble| Failed::from(*trouble));
             }
             let (Act::BackUp { shop, to, mark } | Act::CopySnapshot { shop, to, mark, .. }) = act
@@ -75,9 +75,8 @@ impl Performer for Backups {
 
     fn probe<'a>(&'a self, act: &'a Act, _intent: &'a Intent) -> Pending<'a, Probe> {
         Box::pin(async move {
-            if of_database(act) {
-                let probed =
-                    async { self.probe_database(&self.backed_up(shop_of(act)?)?, act).await };
+            if of_database(act) || of_order(act) {
+                let probed = async { self.looked_at(&self.backed_up(shop_of(act)?)?, act).await };
                 return probed.await.unwrap_or_else(|trouble| Failed::from(*trouble).into());
             }
             let (Act::BackUp { shop, to, mark } | Act::CopySnapshot { shop, to, mark, .. }) = act
@@ -137,6 +136,7 @@ impl Backups {
         let evidence = self.evidence(&place, done?, progress).await;
         if !matches!(act, Act::RestoreFiles { .. } | Act::CheckRepository { .. })
             && !of_database(act)
+            && !of_order(act)
             && let Err(trouble) = self.look(&of, &place).await
         {
             progress.line(&trouble.message);
@@ -148,8 +148,13 @@ impl Backups {
     /// Sees that what was done with a database is so.
     async fn verify_database(&self, act: &Act) -> Result<Params, Box<Trouble>> {
         let of = self.backed_up(shop_of(act)?)?;
-        match self.probe_database(&of, act).await? {
+        match self.looked_at(&of, act).await? {
             Probe::Done => Ok(Params::new()),
+            _ if of_order(act) => {
+                let message = format!("`{}` was done, and the rows are not so", act.code());
+                let said = [("error", message.as_str().into())];
+                Err(Box::new(Trouble::new("order_not_written", said, message.clone())))
+            }
             _ => {
                 let message = format!("`{}` was done, and is not so", act.code());
                 Err(Box::new(Trouble::new(
@@ -158,6 +163,15 @@ impl Backups {
                     message.clone(),
                 )))
             }
+        }
+    }
+
+    /// What became of an act in a database, told by that.
+    async fn looked_at(&self, of: &BackedUp, act: &Act) -> Result<Probe, Box<Trouble>> {
+        if of_order(act) {
+            self.probe_order(of, act).await
+        } else {
+            self.probe_database(of, act).await
         }
     }
 
@@ -182,6 +196,10 @@ impl Backups {
             }
             Act::RestoreDatabase { at, .. } => {
                 (at, databases::work(of, act).ok_or_else(|| not_ours(act))??)
+            }
+            Act::RestoreOrder { .. } | Act::TakeOrderBack { .. } => {
+                let (place, work) = self.order_work(of, act).await?;
+                return Ok((place.clone(), self.job(of, &place, work).await?));
             }
             Act::DropRestored { .. } | Act::SwapDatabase { .. } => {
                 let work = databases::work(of, act).ok_or_else(|| not_ours(act))??;
@@ -245,6 +263,8 @@ impl Backups {
                 put("rows", rows.into());
                 put("bytes", bytes.into());
             }
+            Done::Orders(Told::Changed { rows }) => put("rows", rows.into()),
+            Done::Orders(_) => {}
             Done::DatabaseFound { .. } | Done::DatabaseSwapped { .. } => {}
             Done::Listed(_) | Done::Folder(_) | Done::Drilled(_) | Done::KeyAdded { .. } => {}
         }
@@ -293,7 +313,10 @@ impl Backups {
                 holds.extend(self.may_have_database(of, act).await);
                 holds
             }
-            Act::DropRestored { .. } | Act::SwapDatabase { .. } => Vec::new(),
+            Act::RestoreOrder { .. } => self.order_as_shown(of, act).await,
+            Act::DropRestored { .. } | Act::SwapDatabase { .. } | Act::TakeOrderBack { .. } => {
+                Vec::new()
+            }
             Act::DrillBackup { at, snapshot, scratch, .. } => {
                 // Everything lies there twice for a while.
                 self.may_restore(of, (at, snapshot), ("/", scratch)).await
@@ -417,6 +440,8 @@ fn shop_of(act: &Act) -> Result<&ShopId, Box<Trouble>> {
         | Act::RestoreDatabase { shop, .. }
         | Act::DropRestored { shop, .. }
         | Act::SwapDatabase { shop, .. }
+        | Act::RestoreOrder { shop, .. }
+        | Act::TakeOrderBack { shop, .. }
         | Act::DrillBackup { shop, .. } => Ok(shop),
         other => Err(not_ours(other)),
     }
@@ -426,7 +451,11 @@ fn of_database(act: &Act) -> bool {
     matches!(act, Act::RestoreDatabase { .. } | Act::DropRestored { .. } | Act::SwapDatabase { .. })
 }
 
-fn not_ours(act: &Act) -> Box<Trouble> {
+fn of_order(act: &Act) -> bool {
+    matches!(act, Act::RestoreOrder { .. } | Act::TakeOrderBack { .. })
+}
+
+pub(super) fn not_ours(act: &Act) -> Box<Trouble> {
     let message = format!("`{}` is none of the backups'", act.code());
     Box::new(Trouble::new("backup_failed", [("error", message.as_str().into())], message.clone()))
 }

@@ -245,7 +245,10 @@ impl Backups {
         known: &[KnownRepository],
         now_ms: i64,
     ) -> ShopBackups {
-        let Some(settings) = &shop.backup else { return ShopBackups { drills, ..off(shop) } };
+        let stream = self.stream(shop, now_ms);
+        let Some(settings) = &shop.backup else {
+            return ShopBackups { drills, stream, ..off(shop) };
+        };
         let names: Vec<String> = settings.to.iter().map(ToString::to_string).collect();
         let (pages, all): (Vec<Page>, _) = {
             let book = self.book();
@@ -306,6 +309,7 @@ impl Backups {
 }
 
 /// Since when a backup should have been tried and was not, if there is any. A drill may take a while,
+            stream,
 /// and one that could not begin is tried again.
 fn drill_late_ms(
     every_ms: u64,
@@ -352,6 +356,7 @@ fn off(shop: &ShopSettings) -> ShopBackups {
 
 fn place(to: &RepositorySettings, page: &Page, known: &[KnownRepository]) -> BackupPlace {
     let name = to.to_string();
+        stream: None,
     let checked = known.iter().find(|known| known.place == name).and_then(|known| known.checked);
     let was_there = known.iter().any(|known| known.place == name);
     let listing = page.listing.as_ref();

@@ -1,4 +1,4 @@
-//! Clean-up of our own old records: log files of runs that have ended, and minutes of years ago.
+//! Clean-up of our own old records: files of runs that have ended, and minutes of years ago.
 //! What is removed is gone, and the plan says so.
 
 use super::kind;
@@ -48,6 +48,8 @@ pub(in crate::control) struct Archivist {
     pub(in crate::control) store: Store,
     /// Where the log files of runs lie.
     pub(in crate::control) run_logs: PathBuf,
+    /// Where lies what takes orders back that came back by runs.
+    pub(in crate::control) orders: PathBuf,
 }
 
 /// How much there is of something old.
@@ -69,7 +71,7 @@ impl Archivist {
     async fn amount(&self, what: OldData, older_than_ms: i64) -> Result<Amount, Failed> {
         match what {
             OldData::RunLogs => {
-                let files = old_files(&self.run_logs, older_than_ms).map_err(unread)?;
+                let files = self.old_files(older_than_ms).map_err(unread)?;
                 let bytes = files.iter().map(|file| file.bytes).sum();
                 Ok(Amount { count: files.len() as u64, bytes: Some(bytes) })
             }
@@ -81,11 +83,18 @@ impl Archivist {
         }
     }
 
+    /// Of runs that are long over.
+    fn old_files(&self, older_than_ms: i64) -> io::Result<Vec<OldFile>> {
+        let mut files = old_files(&self.run_logs, "log", older_than_ms)?;
+        files.extend(old_files(&self.orders, "sealed", older_than_ms)?);
+        Ok(files)
+    }
+
     async fn remove(&self, act: &Act, progress: &dyn Progress) -> Result<Params, Failed> {
         let (what, older_than_ms) = subject(act)?;
         let removed = match what {
             OldData::RunLogs => {
-                let files = old_files(&self.run_logs, older_than_ms).map_err(unread)?;
+                let files = self.old_files(older_than_ms).map_err(unread)?;
                 let total = files.len() as u64;
                 for (done, file) in (1..).zip(&files) {
                     if progress.is_cancelled() {
@@ -185,8 +194,8 @@ struct OldFile {
     bytes: u64,
 }
 
-/// Log files in a folder that nobody has written to since. No folder: no files.
-fn old_files(folder: &Path, older_than_ms: i64) -> io::Result<Vec<OldFile>> {
+/// Files with this ending in a folder that nobody has written to since. No folder: no files.
+fn old_files(folder: &Path, ending: &str, older_than_ms: i64) -> io::Result<Vec<OldFile>> {
     let oldest = UNIX_EPOCH + Duration::from_millis(u64::try_from(older_than_ms).unwrap_or(0));
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -197,9 +206,9 @@ fn old_files(folder: &Path, older_than_ms: i64) -> io::Result<Vec<OldFile>> {
     for entry in entries {
         let entry = entry?;
         let (path, about) = (entry.path(), entry.metadata()?);
-        let is_log = path.extension().is_some_and(|extension| extension == "log");
+        let is_ours = path.extension().is_some_and(|extension| extension == ending);
         let written: SystemTime = about.modified()?;
-        if about.is_file() && is_log && written < oldest {
+        if about.is_file() && is_ours && written < oldest {
             files.push(OldFile { path, bytes: about.len() });
         }
     }

@@ -113,6 +113,25 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
         "backup_unknown" => {
             format!("What backups there are at {} is not known: {}", text("place"), text("error"))
         }
+        "stream_behind" => {
+            format!("The journal of the database's changes is {} behind", says.until("current_ms"))
+        }
+        "stream_stopped" => {
+            format!("The database's changes are followed no longer: {}", text("error"))
+        }
+        "stream_refused" => {
+            format!("The database's changes cannot be followed: {}", text("error"))
+        }
+        "stream_unknown" => "Whether the database's changes are followed is unknown".to_owned(),
+        "stream_gap" => format!(
+            "Changes of the database are missing in the journal, a backup is due: {}",
+            text("error")
+        ),
+        "stream_uncopied" => format!(
+            "The journal of the database's changes does not come to {}: {}",
+            text("place"),
+            text("error")
+        ),
         "peer_clock_off" => format!(
             "The clocks of this machine and of {} differ by {}",
             text("peer"),

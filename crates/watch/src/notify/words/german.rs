@@ -119,6 +119,28 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
             text("place"),
             text("error")
         ),
+        "stream_behind" => format!(
+            "Das Journal der Änderungen der Datenbank ist {} zurück",
+            says.until("current_ms")
+        ),
+        "stream_stopped" => {
+            format!("Den Änderungen der Datenbank wird nicht mehr gefolgt: {}", text("error"))
+        }
+        "stream_refused" => {
+            format!("Den Änderungen der Datenbank kann nicht gefolgt werden: {}", text("error"))
+        }
+        "stream_unknown" => {
+            "Ob den Änderungen der Datenbank gefolgt wird, ist nicht bekannt".to_owned()
+        }
+        "stream_gap" => format!(
+            "Im Journal fehlen Änderungen der Datenbank, ein Backup ist fällig: {}",
+            text("error")
+        ),
+        "stream_uncopied" => format!(
+            "Das Journal der Änderungen der Datenbank kommt nicht nach {}: {}",
+            text("place"),
+            text("error")
+        ),
         "peer_clock_off" => format!(
             "Die Uhren dieses Rechners und von {} gehen um {} auseinander",
             text("peer"),

@@ -1,0 +1,118 @@
+//! Single orders, as backups and the shop have them. To bring one back, ask for a plan.
+//!
+//! What is told is personal data of whoever bought: who may decide on changes to a shop may see it, and
+//! that they looked goes into the ledger, the order under a keyed id.
+
+use crate::{
+    ApiError, ApiState, Command, OrdersAsked,
+    backups::{known, refused},
+    caller::Caller,
+    error::ErrorBody,
+    ledger,
+    machine::ask_within,
+};
+use ::watch::time_machine::{DeletedOrders, OrderHistory, OrderLook, OrderQuestion};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use kernel::{Personal, ShopId, Value};
+use std::time::Duration;
+
+/// Control gives up before.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
+
+/// Orders as they were in a backup, beside what they are.
+///
+/// By number, by e-mail address, or any row by its table and key. Without a time, as in the newest
+/// backup that has it.
+#[utoipa::path(
+    post, path = "/api/v1/shops/{shop}/orders/look", tag = "orders", request_body = OrderQuestion,
+    params(("shop" = String, Path, description = "The shop's id")),
+    responses(
+        (status = 200, body = OrderLook),
+        (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody),
+        (status = 422, body = ErrorBody, description = "It is not backed up, or cannot be looked into"),
+    )
+)]
+pub(crate) async fn look(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(shop): Path<String>,
+    Json(question): Json<OrderQuestion>,
+) -> Result<Json<OrderLook>, ApiError> {
+    let shop = known(&state, &caller, shop)?;
+    note(&state, &caller, &shop, &question).await?;
+    let wanted = |answer| Command::Orders { shop, ask: OrdersAsked::Look { question, answer } };
+    ask_within(PATIENCE, &state, wanted).await?.map(Json).map_err(refused)
+}
+
+/// What became of one order, from backup to backup.
+#[utoipa::path(
+    post, path = "/api/v1/shops/{shop}/orders/history", tag = "orders", request_body = OrderQuestion,
+    params(("shop" = String, Path, description = "The shop's id")),
+    responses(
+        (status = 200, body = OrderHistory),
+        (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody),
+        (status = 422, body = ErrorBody, description = "It is not backed up, or cannot be looked into"),
+    )
+)]
+pub(crate) async fn history(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(shop): Path<String>,
+    Json(question): Json<OrderQuestion>,
+) -> Result<Json<OrderHistory>, ApiError> {
+    let shop = known(&state, &caller, shop)?;
+    note(&state, &caller, &shop, &question).await?;
+    let wanted = |answer| Command::Orders { shop, ask: OrdersAsked::History { question, answer } };
+    ask_within(PATIENCE, &state, wanted).await?.map(Json).map_err(refused)
+}
+
+/// Orders that backups of the last thirty days have and the shop no longer has.
+#[utoipa::path(
+    post, path = "/api/v1/shops/{shop}/orders/deleted", tag = "orders",
+    params(("shop" = String, Path, description = "The shop's id")),
+    responses(
+        (status = 200, body = DeletedOrders),
+        (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody),
+        (status = 422, body = ErrorBody, description = "It is not backed up, or cannot be looked into"),
+    )
+)]
+pub(crate) async fn deleted(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(shop): Path<String>,
+) -> Result<Json<DeletedOrders>, ApiError> {
+    let shop = known(&state, &caller, shop)?;
+    ledger::note_of_shop(&state, &caller.actor, "deleted_orders_listed", &shop, []).await?;
+    let wanted = |answer| Command::Orders { shop, ask: OrdersAsked::Deleted { answer } };
+    ask_within(PATIENCE, &state, wanted).await?.map(Json).map_err(refused)
+}
+
+/// Before anything is told.
+async fn note(
+    state: &ApiState,
+    caller: &Caller,
+    shop: &ShopId,
+    question: &OrderQuestion,
+) -> Result<(), ApiError> {
+    let (name, about): (&str, Value) = match question {
+        OrderQuestion { order: Some(order), .. } => {
+            ("order", Personal::Order(order.clone()).into())
+        }
+        OrderQuestion { email: Some(email), .. } => ("email", Personal::Mail(email.clone()).into()),
+        OrderQuestion { key, .. } => {
+            ("row", Personal::Customer(key.clone().unwrap_or_default()).into())
+        }
+    };
+    let table = question.table.clone().unwrap_or_default().into();
+    let params = [(name, about), ("table", table)];
+    ledger::note_of_shop(state, &caller.actor, "order_looked_at", shop, params).await
+}

@@ -1,0 +1,33 @@
+//! `[shop.ID.stream]` in words.
+
+use super::{Rows, Section, ms};
+use crate::config::{ShopSettings, outer};
+
+/// Nothing for a shop whose changes are not followed.
+pub(super) fn section(shop: &ShopSettings) -> Option<Section> {
+    let stream = shop.stream.as_ref()?;
+    let mut rows = Rows::default();
+    match &stream.follow_as {
+        Some(account) => {
+            rows.put("follow_as", account.to_string(), false, "by whom every change is followed");
+        }
+        None => rows.put(
+            "follow_as",
+            "as `database`".to_owned(),
+            true,
+            "that account must be allowed to replicate",
+        ),
+    }
+    let left_out = stream.leave_out.iter().map(|label| (label.clone(), "not followed".to_owned()));
+    rows.list("leave_out", false, left_out);
+    let meaning = "a journal that is further behind is an incident";
+    let behind = &stream.behind_at_most_ms;
+    rows.add("behind_at_most", behind, &outer::BEHIND_AT_MOST_MS, ms, meaning);
+    rows.add("keep", &stream.keep_ms, &outer::STREAM_KEEP_MS, ms, "changes older than that go");
+    let meaning = match &shop.backup {
+        Some(_) => "so often what is new goes to where the backups lie",
+        None => "there is no backup, so it stays on this machine",
+    };
+    rows.add("copy_every", &stream.copy_every_ms, &outer::COPY_EVERY_MS, ms, meaning);
+    Some(rows.section(&format!("[shop.{}.stream]", shop.id), ""))
+}

@@ -1,0 +1,56 @@
+//! `[shop.ID.stream]`: the changes of one shop's database, followed.
+
+use super::{database, section::Section};
+use crate::config::{DatabaseKind, DatabaseUrl, StreamSettings};
+
+pub(in crate::config) const BEHIND_AT_MOST_MS: u64 = MINUTE;
+pub(in crate::config) const KEEP_MS: u64 = 30 * DAY;
+/// A bucket takes a few cents a day for a request every five seconds.
+pub(in crate::config) const COPY_EVERY_MS: u64 = 5 * SECOND;
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+const YEAR: u64 = 366 * DAY;
+
+/// `None` where there is no such table; `shop` is the shop's own database.
+pub(super) fn stream(section: Section<'_>, shop: Option<&DatabaseUrl>) -> Option<StreamSettings> {
+    if !section.is_given() {
+        section.finish();
+        return None;
+    }
+    let follow_as =
+        section.parsed("follow_as", |text| database::read(text, section.reader.known.environment));
+    let settings = StreamSettings {
+        follow_as: follow_as.clone(),
+        leave_out: leave_out(&section),
+        behind_at_most_ms: section.duration("behind_at_most", BEHIND_AT_MOST_MS, SECOND..=DAY),
+        keep_ms: section.duration("keep", KEEP_MS, HOUR..=100 * YEAR),
+        copy_every_ms: section.duration("copy_every", COPY_EVERY_MS, SECOND..=DAY),
+    };
+    let kind = follow_as.as_ref().or(shop).map(|url| url.kind);
+    if kind.is_none_or(|kind| kind == DatabaseKind::Sqlite) {
+        let message = match kind {
+            Some(_) => "SQLite has no stream of changes",
+            None => "no database is named whose changes could be followed",
+        };
+        let mend = "write `database = \"postgres://…\"` or \"mysql://…\" above, or leave this out";
+        section.wrong(section.at.clone(), message, mend);
+    }
+    section.finish();
+    Some(settings)
+}
+
+fn leave_out(section: &Section<'_>) -> Vec<String> {
+    let mut labels: Vec<String> = Vec::new();
+    for text in section.texts("leave_out", "[\"public.django_session\"]").unwrap_or_default() {
+        if labels.iter().any(|label| label == text.value) {
+            let message = format!("`leave_out` has \"{}\" twice", text.value);
+            section.wrong(text.at, message, "keep one of the two");
+            continue;
+        }
+        labels.push(text.value.to_owned());
+    }
+    labels
+}

@@ -1,0 +1,397 @@
+//! Single orders of the past: questions that a worker answers, and the plan that brings one back.
+
+use super::{
+    BackedUp, Backups, KEY_BYTES, databases::account, of_store, plans, refused, unexpected, worker,
+};
+use crate::backup_worker::{
+    Database, Done, Kept, OrderDeed, Orders, Stands, Taken, Told, Trouble, Work, refused_order,
+};
+use ::watch::{
+    backups::SnapshotRow,
+    time_machine::{DeletedOrders, OrderHistory, OrderLook, OrderQuestion, OrderReturn},
+};
+use api::{OrdersAsked, Refusal};
+use databases::restore::name_of;
+use kernel::{
+    Params, Personal, ShopId, Value,
+    config::DatabaseUrl,
+    plan::{Act, Condition, Holds, OnFailure, Plan, Probe, Purpose, Step, Undo},
+};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use std::{fmt::Write as _, time::Duration};
+use tokio::time::timeout;
+
+pub(super) const RESTORE_ORDER: &str = "restore_order";
+/// Somebody waits; the worker opens no further backup long before.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// Some thousand rows are changed in a moment; a repository may be far away.
+const RETURN_MS: u64 = 10 * 60 * 1000;
+const TAKE_BACK_MS: u64 = 2 * 60 * 1000;
+/// How far back deleted orders are looked for.
+const DELETED_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// The folder in the state directory where changes are kept to be taken back by.
+pub(in crate::control) const KEPT: &str = "orders";
+
+/// Backups of one place, the newest first.
+struct Shelf {
+    place: String,
+    taken: Vec<Taken>,
+}
+
+impl Backups {
+    /// Answers what somebody asks of single orders. Whoever asked may have left.
+    pub(in crate::control) async fn answer(&self, shop: &ShopId, ask: OrdersAsked) {
+        match ask {
+            OrdersAsked::Look { question, answer } => {
+                answer.send(self.order_look(shop, question).await).ok();
+            }
+            OrdersAsked::History { question, answer } => {
+                answer.send(self.order_history(shop, question).await).ok();
+            }
+            OrdersAsked::Deleted { answer } => {
+                answer.send(self.deleted_orders(shop, crate::control::now_ms()).await).ok();
+            }
+        }
+    }
+
+    /// Orders as they were beside what they are.
+    async fn order_look(
+        &self,
+        shop: &ShopId,
+        question: OrderQuestion,
+    ) -> Result<OrderLook, Refusal> {
+        let range = (None, question.as_of_ms);
+        match self.ask(shop, range, OrderDeed::Look(question)).await? {
+            Told::Look(look) => Ok(look),
+            other => Err(refused(*unexpected(&Done::Orders(other)))),
+        }
+    }
+
+    /// What became of an order.
+    async fn order_history(
+        &self,
+        shop: &ShopId,
+        question: OrderQuestion,
+    ) -> Result<OrderHistory, Refusal> {
+        let range = (None, question.as_of_ms);
+        match self.ask(shop, range, OrderDeed::History(question)).await? {
+            Told::History(history) => Ok(history),
+            other => Err(refused(*unexpected(&Done::Orders(other)))),
+        }
+    }
+
+    /// Orders that backups of the last month have and the shop has no longer.
+    async fn deleted_orders(&self, shop: &ShopId, now_ms: i64) -> Result<DeletedOrders, Refusal> {
+        let range = (Some(now_ms - DELETED_MS), None);
+        match self.ask(shop, range, OrderDeed::Deleted).await? {
+            Told::Deleted(deleted) => Ok(deleted),
+            other => Err(refused(*unexpected(&Done::Orders(other)))),
+        }
+    }
+
+    /// The plan that brings an order back, by what that would do now.
+    pub(in crate::control) async fn restore_order(
+        &self,
+        shop: &ShopId,
+        question: OrderQuestion,
+        set_back: bool,
+        now_ms: i64,
+    ) -> Result<Plan, Refusal> {
+        let of = self.backed_up(shop).map_err(|trouble| refused(*trouble))?;
+        let account = account(&of.shop, &of.settings)?.clone();
+        let shelf = self.shelf(&of, (None, question.as_of_ms)).await?;
+        let deed = OrderDeed::Prepare { question: question.clone(), set_back };
+        let told = self.told(&of, &account, &shelf, deed).await;
+        let told = match told.map_err(|trouble| refused(*trouble))? {
+            Told::Prepared(told) => *told,
+            other => return Err(refused(*unexpected(&Done::Orders(other)))),
+        };
+        if let Some(reason) = told.refusal {
+            return Err(refused(*refused_order(reason)));
+        }
+        if told.added + told.changed == 0 {
+            let message = "there is nothing to bring back: all that the backup has of it is there";
+            let message = match told.left {
+                0 => message.to_owned(),
+                left => format!("{message}; {left} rows are another by now, and stay unless asked"),
+            };
+            let said = [("left", told.left.into())];
+            return Err(refused(Trouble::new("order_is_there", said, message)));
+        }
+        let taken = shelf.taken.iter().find(|taken| taken.id == told.snapshot);
+        let database = taken.map(|taken| taken.database.clone()).unwrap_or_default();
+        let act = act(&of, shelf.place, database, (&question, set_back), told, now_ms);
+        Ok(plan(&of, act, now_ms))
+    }
+
+    async fn ask(
+        &self,
+        shop: &ShopId,
+        range: (Option<i64>, Option<i64>),
+        deed: OrderDeed,
+    ) -> Result<Told, Refusal> {
+        let of = self.backed_up(shop).map_err(|trouble| refused(*trouble))?;
+        let Some(live) = of.shop.database.clone() else {
+            let message = format!("the configuration names no database of {}", of.shop.id);
+            return Err(refused(Trouble::new("no_database", [], message)));
+        };
+        let shelf = self.shelf(&of, range).await?;
+        self.told(&of, &live, &shelf, deed).await.map_err(|trouble| refused(*trouble))
+    }
+
+    async fn told(
+        &self,
+        of: &BackedUp,
+        live: &DatabaseUrl,
+        shelf: &Shelf,
+        deed: OrderDeed,
+    ) -> Result<Told, Box<Trouble>> {
+        let orders = Orders {
+            live: Database::new(live),
+            platform: of.shop.platform.clone(),
+            snapshots: shelf.taken.clone(),
+            deed,
+        };
+        let asked = async {
+            let job = self.job(of, &shelf.place, Work::Orders(orders)).await?;
+            match self.work(job, &worker::unheard).await? {
+                Done::Orders(told) => Ok(told),
+                other => Err(unexpected(&other)),
+            }
+        };
+        timeout(PATIENCE, asked).await.unwrap_or_else(|_| {
+            let said = [("place", shelf.place.as_str().into())];
+            let message = format!("{} does not answer in time", shelf.place);
+            Err(Box::new(Trouble::new("place_too_slow", said, message).for_now()))
+        })
+    }
+
+    /// The backups between two times, of the first place that has the newest of them.
+    async fn shelf(
+        &self,
+        of: &BackedUp,
+        (from_ms, until_ms): (Option<i64>, Option<i64>),
+    ) -> Result<Shelf, Refusal> {
+        let known = self.snapshots(&of.shop.id).await?.snapshots;
+        let is_in = |row: &&SnapshotRow| {
+            from_ms.is_none_or(|from_ms| row.at_ms >= from_ms)
+                && until_ms.is_none_or(|until_ms| row.at_ms <= until_ms)
+                && !row.databases.is_empty()
+        };
+        let rows: Vec<&SnapshotRow> = known.iter().filter(is_in).collect();
+        let none = || {
+            let message = format!("there is no backup of {} with its database so old", of.shop.id);
+            let said = [("shop", of.shop.id.as_str().into())];
+            refused(Trouble::new("no_backup_then", said, message))
+        };
+        let place = rows.first().and_then(|row| row.places.first()).ok_or_else(none)?.clone();
+        let called = of.shop.database.as_ref().map(name_of);
+        let taken = rows.iter().filter_map(|row| {
+            let own = row.databases.iter().find(|one| Some(&one.name) == called.as_ref());
+            let database = own.or(row.databases.first())?.name.clone();
+            Some(Taken { id: self.id_at(&place, row)?, at_ms: row.at_ms, database })
+        });
+        let taken = taken.collect();
+        Ok(Shelf { place, taken })
+    }
+
+    /// What a worker is told for an act of single orders.
+    pub(super) async fn order_work(
+        &self,
+        of: &BackedUp,
+        act: &Act,
+    ) -> Result<(String, Work), Box<Trouble>> {
+        let (place, snapshots, deed) = match act {
+            Act::RestoreOrder { at, set_back, changes_sha256, mark, .. } => {
+                let deed = OrderDeed::Return {
+                    question: question_of(act),
+                    set_back: *set_back,
+                    changes_sha256: changes_sha256.clone(),
+                    kept: self.kept(of, mark).await?,
+                };
+                (at.clone(), taken_of(act), deed)
+            }
+            Act::TakeOrderBack { mark, .. } => {
+                let deed = OrderDeed::TakeBack { kept: self.kept(of, mark).await? };
+                (of.settings.to[0].to_string(), Vec::new(), deed)
+            }
+            other => return Err(super::performer::not_ours(other)),
+        };
+        Ok((place, self.order_job(of, snapshots, deed)?))
+    }
+
+    fn order_job(
+        &self,
+        of: &BackedUp,
+        snapshots: Vec<Taken>,
+        deed: OrderDeed,
+    ) -> Result<Work, Box<Trouble>> {
+        let account = account(&of.shop, &of.settings).map_err(|refusal| {
+            Box::new(Trouble::new("no_database", [], refusal.message.clone()))
+        })?;
+        let (live, platform) = (Database::new(account), of.shop.platform.clone());
+        Ok(Work::Orders(Orders { live, platform, snapshots, deed }))
+    }
+
+    /// Whether what was shown is still what would be done.
+    pub(super) async fn order_as_shown(&self, of: &BackedUp, act: &Act) -> Vec<Condition> {
+        let Act::RestoreOrder { at, set_back, changes_sha256, .. } = act else {
+            return Vec::new();
+        };
+        let deed = OrderDeed::Prepare { question: question_of(act), set_back: *set_back };
+        let looked = async {
+            let work = self.order_job(of, taken_of(act), deed)?;
+            let job = self.job(of, at, work).await?;
+            match timeout(PATIENCE, self.work(job, &worker::unheard)).await {
+                Ok(done) => done,
+                Err(_) => {
+                    let message = format!("{at} does not answer in time");
+                    let said = [("place", at.as_str().into())];
+                    Err(Box::new(Trouble::new("place_too_slow", said, message).for_now()))
+                }
+            }
+        };
+        let as_shown = |holds, error: Option<String>| {
+            let params = error.map(|error| ("error".to_owned(), error.into()));
+            let code = "order_as_shown".to_owned();
+            Condition { code, params: params.into_iter().collect(), holds }
+        };
+        match looked.await {
+            Ok(Done::Orders(Told::Prepared(told))) => {
+                let (first, notes) = match told.refusal {
+                    Some(reason) => {
+                        (as_shown(Holds::No, Some(refused_order(reason).message)), Vec::new())
+                    }
+                    None if told.changes_sha256 != *changes_sha256 => {
+                        let error = "it has changed since: look at it again".to_owned();
+                        (as_shown(Holds::No, Some(error)), Vec::new())
+                    }
+                    None => (as_shown(Holds::Yes, None), told.notes),
+                };
+                let note = |note: kernel::plan::Reason| Condition {
+                    code: note.code,
+                    params: note.params,
+                    holds: Holds::Yes,
+                };
+                [first].into_iter().chain(notes.into_iter().map(note)).collect()
+            }
+            Ok(other) => vec![as_shown(Holds::Unknown, Some(unexpected(&other).message))],
+            Err(trouble) => {
+                let holds = if trouble.may_pass { Holds::Unknown } else { Holds::No };
+                vec![as_shown(holds, Some(trouble.message))]
+            }
+        }
+    }
+
+    /// What the rows say became of it.
+    pub(super) async fn probe_order(
+        &self,
+        of: &BackedUp,
+        act: &Act,
+    ) -> Result<Probe, Box<Trouble>> {
+        let (mark, back) = match act {
+            Act::RestoreOrder { mark, .. } => (mark, false),
+            Act::TakeOrderBack { mark, .. } => (mark, true),
+            other => return Err(super::performer::not_ours(other)),
+        };
+        let deed = OrderDeed::Stands { kept: self.kept(of, mark).await?, back };
+        let place = of.settings.to[0].to_string();
+        let job = self.job(of, &place, self.order_job(of, Vec::new(), deed)?).await?;
+        let looked = timeout(PATIENCE, self.work(job, &worker::unheard)).await;
+        let looked = looked.unwrap_or_else(|_| {
+            let message = "the database does not answer in time";
+            let said = [("error", message.into())];
+            Err(Box::new(Trouble::new("database_unreachable", said, message).for_now()))
+        });
+        match looked? {
+            Done::Orders(Told::Stands(Stands::Done)) => Ok(Probe::Done),
+            Done::Orders(Told::Stands(Stands::NotDone)) => Ok(Probe::NotDone),
+            Done::Orders(Told::Stands(Stands::Mixed)) => {
+                let message = "some of the order's rows are there and some are not: somebody else \
+                               was at them since";
+                Err(Box::new(Trouble::new("order_half_there", [], message)))
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Where an act's changes are kept. The key is made when there is none yet.
+    async fn kept(&self, of: &BackedUp, mark: &str) -> Result<Kept, Box<Trouble>> {
+        let name = format!("orders:{}", of.shop.id);
+        let key = match self.store.secret(&name).await.map_err(of_store)? {
+            Some(key) => key,
+            None => {
+                let mut random = [0; KEY_BYTES];
+                SystemRandom::new().fill(&mut random).map_err(|_| {
+                    let message = "the system gives no random bytes";
+                    Trouble::new("backup_failed", [("error", message.into())], message)
+                })?;
+                let mut text = String::with_capacity(2 * KEY_BYTES);
+                for byte in random {
+                    write!(text, "{byte:02x}").expect("invariant: a String takes all text");
+                }
+                self.store.add_secret(&name, &text).await.map_err(of_store)?
+            }
+        };
+        Ok(Kept { file: self.state.join(KEPT).join(format!("{mark}.sealed")), key })
+    }
+}
+
+/// By its key, in the one backup.
+fn question_of(act: &Act) -> OrderQuestion {
+    let Act::RestoreOrder { table, key, at_ms, .. } = act else {
+        return OrderQuestion::default();
+    };
+    let (order, key) = match table {
+        None => (Some(key.clone()), None),
+        Some(_) => (None, Some(key.clone())),
+    };
+    OrderQuestion { order, email: None, table: table.clone(), key, as_of_ms: Some(*at_ms) }
+}
+
+fn taken_of(act: &Act) -> Vec<Taken> {
+    let Act::RestoreOrder { snapshot, at_ms, database, .. } = act else { return Vec::new() };
+    vec![Taken { id: snapshot.clone(), at_ms: *at_ms, database: database.clone() }]
+}
+
+fn act(
+    of: &BackedUp,
+    at: String,
+    database: String,
+    (question, set_back): (&OrderQuestion, bool),
+    told: OrderReturn,
+    now_ms: i64,
+) -> Act {
+    let OrderReturn { order, snapshot, snapshot_ms, added, changed, changes_sha256, .. } = told;
+    let called = order.numbers.first().cloned().unwrap_or_else(|| order.key.clone());
+    Act::RestoreOrder {
+        shop: of.shop.id.clone(),
+        at,
+        snapshot,
+        at_ms: snapshot_ms,
+        database,
+        table: question.table.clone(),
+        key: order.key,
+        order: called,
+        set_back,
+        added,
+        changed,
+        changes_sha256,
+        mark: format!("{}-{now_ms}", of.shop.id),
+    }
+}
+
+fn plan(of: &BackedUp, act: Act, now_ms: i64) -> Plan {
+    let Act::RestoreOrder { order, mark, at_ms, .. } = &act else {
+        unreachable!("made just before")
+    };
+    let params = Params::from([
+        ("order".to_owned(), Value::from(Personal::Order(order.clone()))),
+        ("at_ms".to_owned(), (*at_ms).into()),
+    ]);
+    let (shop, order, mark) = (of.shop.id.clone(), order.clone(), mark.clone());
+    let undo = Undo::By(Act::TakeOrderBack { shop, order, mark });
+    let step = Step { act, undo, timeout_ms: RETURN_MS.max(TAKE_BACK_MS) };
+    let plan = plans::plan(RESTORE_ORDER, &of.shop, params, vec![step], now_ms);
+    Plan { on_failure: OnFailure::Undo, purpose: Purpose::Repair, ..plan }
+}

@@ -1,0 +1,95 @@
+//! How far the changes of shops' databases are followed, out of what their own process says.
+
+use super::Backups;
+use crate::stream::SILENT_MS;
+use ::watch::{
+    backups::Trouble,
+    streams::{StreamGap, StreamObstacle, StreamStanding, StreamState},
+};
+use kernel::{Params, config::ShopSettings};
+use vault::{
+    journal::Place,
+    stream::{Gap, Hindrance, Standing, State},
+};
+
+impl Backups {
+    /// `None` where the configuration does not ask for it.
+    pub(super) fn stream(&self, shop: &ShopSettings, now_ms: i64) -> Option<StreamStanding> {
+        let settings = shop.stream.as_ref()?;
+        let read = Standing::read(&Place::of(&self.state, &shop.id));
+        let told = match &read {
+            Ok(told) => told.clone().unwrap_or_default(),
+            Err(_) => Standing::default(),
+        };
+        let trouble = match read {
+            Err(error) => Some(trouble("stream_unreadable", error.story())),
+            Ok(None) => Some(trouble("stream_silent", "its process has not begun")),
+            Ok(Some(told)) if is_silent(&told, now_ms) => {
+                Some(trouble("stream_silent", "its process does not run, or hangs"))
+            }
+            Ok(Some(told)) => told.trouble.map(|one| trouble(&one.code, one.message)),
+        };
+        Some(StreamStanding {
+            state: state(&told, now_ms),
+            begun_ms: told.begun_ms,
+            current_ms: told.current_ms,
+            behind_at_most_ms: settings.behind_at_most_ms,
+            last_ms: told.last_ms,
+            behind_bytes: told.behind_bytes,
+            journal_bytes: told.journal_bytes,
+            obstacles: told.obstacles.into_iter().map(obstacle).collect(),
+            trouble,
+            gap: told.gap.map(gap),
+            copies: Vec::new(),
+        })
+    }
+}
+
+/// A clock that went back makes nobody silent.
+fn is_silent(told: &Standing, now_ms: i64) -> bool {
+    (now_ms - told.at_ms).abs() >= SILENT_MS
+}
+
+fn state(told: &Standing, now_ms: i64) -> StreamState {
+    match told.state {
+        _ if is_silent(told, now_ms) => StreamState::Unknown,
+        State::Starting => StreamState::Starting,
+        State::Following => StreamState::Following,
+        State::Away => StreamState::Away,
+        State::Refused => StreamState::Refused,
+        State::Stopped => StreamState::Stopped,
+        State::Ended => StreamState::Unknown,
+    }
+}
+
+fn trouble(code: &str, message: impl Into<String>) -> Trouble {
+    Trouble { code: code.to_owned(), params: Params::new(), message: message.into() }
+}
+
+fn obstacle(one: Hindrance) -> StreamObstacle {
+    let Hindrance { code, subject, mend, refuses } = one;
+    StreamObstacle { code, subject, mend, refuses }
+}
+
+fn gap(gap: Gap) -> StreamGap {
+    let Gap { from_ms, until_ms, reason } = gap;
+    StreamGap { from_ms, until_ms, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_says_nothing_is_not_known_to_follow() {
+        let check = |state_told, at_ms, expect| {
+            let told = Standing { state: state_told, at_ms, ..Standing::default() };
+            assert_eq!(state(&told, 100_000), expect, "{state_told:?} {at_ms}");
+        };
+        check(State::Following, 99_000, StreamState::Following);
+        check(State::Following, 101_000, StreamState::Following);
+        check(State::Following, 85_000, StreamState::Unknown);
+        check(State::Refused, 0, StreamState::Unknown);
+        check(State::Ended, 99_999, StreamState::Unknown);
+    }
+}

@@ -1,0 +1,351 @@
+//! The process that follows the changes of every shop's database that asks for it, a thread a shop
+//! (docs/stream.md). It reads the configuration that is in force, asks nobody, and goes on when control
+//! ends: what it says lies in files beside the journals.
+
+mod standing;
+
+pub(crate) use standing::SILENT_MS;
+
+use crate::{
+    cli::{Exit, State},
+    configuration,
+    control::{ACCEPTED_FILE, now_ms},
+    handover,
+};
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use host::{
+    announcement::{Announcement, announce},
+    descriptors,
+};
+use kernel::{ShopId, config::Configuration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixStream,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
+use vault::{VaultError, journal::Place, stream};
+
+/// How often it is looked whether another configuration is in force.
+const LOOK: Duration = Duration::from_secs(1);
+/// The supervisor sends its message before it starts us.
+const SUPERVISOR_WITHIN: Duration = Duration::from_secs(5);
+
+/// What to do with the streams of changes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StreamCommand {
+    /// Say how far the changes of each shop's database are followed; works without control
+    Show {
+        /// This shop only
+        shop: Option<String>,
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        json: crate::cli::Json,
+    },
+    /// Have another journal of a shop's changes begun, where the one that is there cannot go on
+    ///
+    /// What changes between the two is in neither: a backup is to be taken afterwards.
+    BeginAnew {
+        /// The shop's id
+        shop: String,
+        #[command(flatten)]
+        state: State,
+    },
+    /// Follows; started by `up`, or as a service of its own
+    #[command(hide = true)]
+    Run(Arguments),
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Arguments {
+    /// What holds while control has accepted nothing yet
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+}
+
+/// # Errors
+/// When what was asked for cannot be done, and why.
+pub(crate) fn run(command: StreamCommand) -> anyhow::Result<Exit> {
+    match command {
+        StreamCommand::Show { shop, state, json } => {
+            standing::show(&state.directory, shop.as_deref(), json.json)
+        }
+        StreamCommand::BeginAnew { shop, state } => {
+            let shop: ShopId = shop.parse().context("understand the shop's id")?;
+            let place = Place::of(&state.directory, &shop);
+            if stream::Standing::read(&place)?.is_none() {
+                bail!("the changes of a shop `{shop}` are not followed here");
+            }
+            stream::begin_anew(&place)?;
+            println!("Another journal begins. Take a backup: storewarden backup now {shop}");
+            Ok(Exit::Fine)
+        }
+        StreamCommand::Run(arguments) => {
+            crate::log_to_stderr();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(follow(&arguments))?;
+            Ok(Exit::Fine)
+        }
+    }
+}
+
+/// Follows until it is told to end, or its supervisor is gone.
+async fn follow(arguments: &Arguments) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    let mut parent = Parent::adopt()?;
+    let program = Program::ours();
+    let mut streams = Streams {
+        config: arguments.config.clone(),
+        state: arguments.state.clone(),
+        text: None,
+        wanted: BTreeMap::new(),
+        running: BTreeMap::new(),
+    };
+    streams.look();
+    parent.say_ready().await?;
+    let mut ticks = interval(LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => streams.look(),
+            _ = signals.reload.recv() => streams.look(),
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            () = parent.gone() => break,
+        }
+        // A service of its own is started anew by systemd, as the program that is installed by now.
+        if parent.0.is_none() && program.as_ref().is_some_and(Program::was_replaced) {
+            tracing::info!("another program is installed; this one ends to be started anew");
+            break;
+        }
+    }
+    streams.end();
+    tracing::info!("changes are followed no longer");
+    Ok(())
+}
+
+struct Signals {
+    reload: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            reload: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
+/// The supervisor, or nobody when a service manager started us.
+struct Parent(Option<UnixStream>);
+
+impl Parent {
+    fn adopt() -> anyhow::Result<Self> {
+        let Ok(stream) = descriptors::from_stdin() else { return Ok(Self(None)) };
+        stream.set_nonblocking(false)?;
+        stream.set_read_timeout(Some(SUPERVISOR_WITHIN))?;
+        // It hands over nothing to us, and says so.
+        descriptors::receive(&stream, handover::MAX_SOCKETS).context("hear the supervisor")?;
+        stream.set_read_timeout(None)?;
+        stream.set_nonblocking(true)?;
+        Ok(Self(Some(UnixStream::from_std(stream)?)))
+    }
+
+    async fn say_ready(&mut self) -> anyhow::Result<()> {
+        announce(&Announcement::Ready("following")).context("tell the service manager")?;
+        if let Some(stream) = &mut self.0 {
+            stream.write_all(handover::READY).await.context("tell the supervisor")?;
+        }
+        Ok(())
+    }
+
+    /// Returns when the supervisor has gone; without one, never.
+    async fn gone(&mut self) {
+        let Some(stream) = &mut self.0 else { return std::future::pending().await };
+        let mut ignored = [0; 64];
+        while matches!(stream.read(&mut ignored).await, Ok(1..)) {}
+        tracing::info!("the supervisor has gone");
+    }
+}
+
+/// The file that this process was started from.
+struct Program {
+    path: PathBuf,
+    file: (u64, u64),
+}
+
+impl Program {
+    fn ours() -> Option<Self> {
+        let path = std::env::current_exe().ok()?;
+        let file = file_of(&path)?;
+        Some(Self { path, file })
+    }
+
+    fn was_replaced(&self) -> bool {
+        file_of(&self.path).is_some_and(|file| file != self.file)
+    }
+}
+
+fn file_of(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+/// All shops that are followed.
+struct Streams {
+    config: PathBuf,
+    state: PathBuf,
+    /// Of the configuration that was looked at last.
+    text: Option<String>,
+    wanted: BTreeMap<ShopId, stream::Settings>,
+    running: BTreeMap<ShopId, Running>,
+}
+
+struct Running {
+    settings: stream::Settings,
+    stop: watch::Sender<bool>,
+    thread: JoinHandle<Result<(), VaultError>>,
+}
+
+impl Streams {
+    /// Makes it so that exactly those are followed that are to be.
+    fn look(&mut self) {
+        self.read();
+        let ends = |shop: &ShopId, running: &Running| {
+            running.thread.is_finished() || self.wanted.get(shop) != Some(&running.settings)
+        };
+        let ending = self.running.iter().filter(|(shop, running)| ends(shop, running));
+        let ending: Vec<ShopId> = ending.map(|(shop, _)| shop.clone()).collect();
+        for shop in ending {
+            if let Some(running) = self.running.remove(&shop) {
+                running.end(&shop);
+            }
+        }
+        for (shop, settings) in &self.wanted {
+            if self.running.contains_key(shop) {
+                continue;
+            }
+            match Running::start(&self.state, shop, settings) {
+                Ok(running) => drop(self.running.insert(shop.clone(), running)),
+                Err(error) => tracing::error!(%shop, %error, "changes cannot be followed"),
+            }
+        }
+    }
+
+    /// Looks whether another configuration is in force. One that is not understood changes nothing.
+    fn read(&mut self) {
+        let accepted = self.state.join(ACCEPTED_FILE);
+        let (text, meaning) = match fs::read_to_string(&accepted) {
+            Ok(text) if self.text.as_ref() == Some(&text) => return,
+            Ok(text) => {
+                let meaning = configuration::understand(&text, &accepted);
+                (text, meaning)
+            }
+            // Control has not begun yet, on this machine.
+            Err(_) if self.text.is_some() => return,
+            Err(_) => match configuration::load(&self.config) {
+                Ok(loaded) => (loaded.text, loaded.meaning),
+                Err(error) => {
+                    tracing::warn!(error = format!("{error:#}"), "the configuration is not read");
+                    return;
+                }
+            },
+        };
+        match meaning {
+            Ok(configuration) => self.wanted = wanted(&configuration),
+            Err(mistakes) => {
+                let details = mistakes.details.join("\n");
+                tracing::error!(
+                    details,
+                    "the configuration is not valid here; all stays as it was"
+                );
+            }
+        }
+        self.text = Some(text);
+    }
+
+    fn end(self) {
+        for running in self.running.values() {
+            running.stop.send_replace(true);
+        }
+        for (shop, running) in self.running {
+            running.end(&shop);
+        }
+    }
+}
+
+impl Running {
+    fn start(state: &Path, shop: &ShopId, settings: &stream::Settings) -> std::io::Result<Self> {
+        let (stop, stopped) = watch::channel(false);
+        let (place, wanted) = (Place::of(state, shop), settings.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let work = move || runtime.block_on(stream::follow(&place, &wanted, now_ms, stopped));
+        let thread = thread::Builder::new().name("stream".to_owned()).spawn(work)?;
+        Ok(Self { settings: settings.clone(), stop, thread })
+    }
+
+    fn end(self, shop: &ShopId) {
+        self.stop.send_replace(true);
+        match self.thread.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%shop, error = error.story(), "changes are not followed for now");
+            }
+            Err(_) => tracing::error!(%shop, "following the changes panicked; it is begun again"),
+        }
+    }
+}
+
+/// What the configuration asks for.
+fn wanted(configuration: &Configuration) -> BTreeMap<ShopId, stream::Settings> {
+    let shops = configuration.shops.iter().filter_map(|shop| {
+        let asked = shop.stream.as_ref()?;
+        let database = asked.follow_as.as_ref().or(shop.database.as_ref())?.clone();
+        let graph = shops::platform(&shop.platform).and_then(|platform| platform.graph.clone());
+        let settings = stream::Settings {
+            database,
+            leave_out: asked.leave_out.clone(),
+            keep_ms: asked.keep_ms,
+            graph,
+        };
+        Some((shop.id.clone(), settings))
+    });
+    shops.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shops_are_followed_as_the_configuration_says() {
+        let text = "version = 1\n[shop.lamps]\nplatform = \"sample\"\nhosts = \"lamps.example\"\n\
+                    app = \"127.0.0.1:3001\"\ndatabase = \"postgres://me@h/lamps\"\n\
+                    stream = { leave_out = \"public.session\", keep = \"2d\" }\n\
+                    [shop.tables]\nplatform = \"sample\"\nhosts = \"tables.example\"\n\
+                    app = \"127.0.0.1:3002\"\n";
+        let configuration = configuration::understand(text, Path::new("c.toml")).unwrap();
+        let wanted = wanted(&configuration);
+        assert_eq!(wanted.len(), 1);
+        let settings = &wanted[&"lamps".parse().unwrap()];
+        assert_eq!(settings.leave_out, ["public.session"]);
+        assert_eq!(settings.keep_ms, 2 * 24 * 60 * 60 * 1000);
+        assert!(settings.graph.is_some());
+    }
+}

@@ -1,0 +1,117 @@
+//! How it stands with the streams of changes, out of the files beside the journals: also where control
+//! does not run.
+
+use crate::{
+    cli::Exit,
+    control::now_ms,
+    remote::{print, print_bytes},
+    words,
+};
+use anyhow::{Context as _, bail};
+use kernel::ShopId;
+use serde_json::{Value, json};
+use std::{fmt::Write as _, fs, io, path::Path};
+use vault::{
+    journal::Place,
+    stream::{Standing, State},
+};
+
+/// Nobody has said anything for so long, who says something each second: nobody is there.
+pub(crate) const SILENT_MS: i64 = 15_000;
+
+/// Prints how it stands; something that is not followed is an exit of its own.
+pub(super) fn show(state: &Path, shop: Option<&str>, json: bool) -> anyhow::Result<Exit> {
+    let all = all(state)?;
+    let of_shop = |(id, _): &(ShopId, Standing)| shop.is_none_or(|shop| shop == id.as_str());
+    let shown: Vec<(ShopId, Standing)> = all.into_iter().filter(of_shop).collect();
+    if shown.is_empty() {
+        match shop {
+            Some(shop) => bail!("the changes of a shop `{shop}` are not followed here"),
+            None => bail!("no shop's changes are followed here"),
+        }
+    }
+    let now_ms = now_ms();
+    if json {
+        let value = |(id, standing): &(ShopId, Standing)| {
+            let mut value = json!(standing);
+            value["shop"] = json!(id);
+            value["lag_ms"] = json!(standing.current_ms.map(|current| (now_ms - current).max(0)));
+            value["is_alive"] = json!(is_alive(standing, now_ms));
+            value
+        };
+        let all: Vec<Value> = shown.iter().map(value).collect();
+        print_bytes(serde_json::to_string(&all)?.as_bytes())?;
+    } else {
+        let mut text = String::new();
+        for (shop, standing) in &shown {
+            describe(&mut text, shop, standing, now_ms);
+        }
+        print(text.as_bytes())?;
+    }
+    let is_well = |(_, standing): &(ShopId, Standing)| {
+        is_alive(standing, now_ms) && standing.state == State::Following
+    };
+    Ok(if shown.iter().all(is_well) { Exit::Fine } else { Exit::Wrong })
+}
+
+/// Every shop that was ever followed with this state directory.
+fn all(state: &Path) -> anyhow::Result<Vec<(ShopId, Standing)>> {
+    let folder = state.join("journal");
+    let entries = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(|| format!("list `{}`", folder.display()))?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        let id = name.to_str().and_then(|name| name.strip_suffix(".json")?.parse::<ShopId>().ok());
+        let Some(id) = id else { continue };
+        if let Some(standing) = Standing::read(&Place::of(state, &id))? {
+            found.push((id, standing));
+        }
+    }
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(found)
+}
+
+fn is_alive(standing: &Standing, now_ms: i64) -> bool {
+    // A clock that went back makes nobody silent.
+    (now_ms - standing.at_ms).abs() < SILENT_MS
+}
+
+fn describe(text: &mut String, shop: &ShopId, standing: &Standing, now_ms: i64) {
+    let state = match (is_alive(standing, now_ms), standing.state) {
+        (false, State::Ended) => "not followed: it was ended",
+        (false, _) => "unknown: nobody follows it at the moment",
+        (true, State::Following) => "followed",
+        (true, State::Starting) => "begins",
+        (true, State::Away) => "tried again and again",
+        (true, State::Refused) => "refused",
+        (true, State::Stopped) => "stopped",
+        (true, State::Ended) => "ends",
+    };
+    let mut line = |name: &str, value: &str| {
+        writeln!(text, "  {name:<10} {value}").expect("invariant: a String takes all text");
+    };
+    line(shop.as_str(), state);
+    if let Some(current_ms) = standing.current_ms {
+        line("lag", &words::age((now_ms - current_ms).max(0)));
+    }
+    if let Some(last_ms) = standing.last_ms {
+        line("last", &format!("{} ago", words::age((now_ms - last_ms).max(0))));
+    }
+    line("journal", &format!("{} bytes", standing.journal_bytes));
+    if let Some(trouble) = &standing.trouble {
+        line("trouble", &trouble.message);
+    }
+    for one in &standing.obstacles {
+        line(
+            if one.refuses { "obstacle" } else { "hint" },
+            &format!("{}: {}", one.subject, one.mend),
+        );
+    }
+    if let Some(gap) = &standing.gap {
+        let until = words::age((now_ms - gap.until_ms).max(0));
+        line("gap", &format!("until {until} ago: {}", gap.reason));
+    }
+}

@@ -1,0 +1,142 @@
+//! Checks of a shop's stream of changes.
+
+use super::Sign;
+use crate::{
+    backups::{ShopBackups, Trouble},
+    streams::{StreamCopy, StreamStanding, StreamState},
+};
+use kernel::Level;
+
+pub(super) fn signs(backups: &ShopBackups, now_ms: i64) -> Vec<Sign> {
+    let Some(stream) = &backups.stream else { return Vec::new() };
+    let own = [state_sign(stream), behind_sign(stream, now_ms), gap_sign(stream, backups)];
+    let copies = stream.copies.iter().map(|copy| copy_sign(stream, copy, now_ms));
+    own.into_iter().chain(copies).flatten().collect()
+}
+
+fn state_sign(stream: &StreamStanding) -> Option<Sign> {
+    let sign = match stream.state {
+        StreamState::Starting | StreamState::Following | StreamState::Away => return None,
+        StreamState::Refused => Sign::new("stream_refused", Level::Attention),
+        StreamState::Stopped => Sign::new("stream_stopped", Level::Broken),
+        StreamState::Unknown => Sign::new("stream_unknown", Level::Attention),
+    };
+    Some(because(sign, stream.trouble.as_ref()))
+}
+
+/// A stream that nobody follows is behind as well, and is told once.
+fn behind_sign(stream: &StreamStanding, now_ms: i64) -> Option<Sign> {
+    let is_tried =
+        matches!(stream.state, StreamState::Starting | StreamState::Following | StreamState::Away);
+    let current_ms = stream.current_ms.filter(|_| is_tried)?;
+    let most_ms = i64::try_from(stream.behind_at_most_ms).unwrap_or(i64::MAX);
+    let late_ms = current_ms.saturating_add(most_ms);
+    let sign = Sign::new("stream_behind", Level::Attention).with("current_ms", current_ms);
+    let sign = because(sign.with("behind_at_most_ms", stream.behind_at_most_ms), None);
+    let sign = stream.trouble.iter().fold(sign, |sign, trouble| because(sign, Some(trouble)));
+    (late_ms < now_ms).then(|| sign.since(late_ms))
+}
+
+/// A backup that began after it makes up for it.
+fn gap_sign(stream: &StreamStanding, backups: &ShopBackups) -> Option<Sign> {
+    let gap = stream.gap.as_ref()?;
+    if backups.newest.as_ref().is_some_and(|newest| newest.at_ms >= gap.until_ms) {
+        return None;
+    }
+    let sign = Sign::new("stream_gap", Level::Broken).with("error", gap.reason.as_str());
+    let sign = gap.from_ms.into_iter().fold(sign, |sign, from_ms| sign.with("from_ms", from_ms));
+    Some(sign.with("until_ms", gap.until_ms).since(gap.until_ms))
+}
+
+fn copy_sign(stream: &StreamStanding, copy: &StreamCopy, now_ms: i64) -> Option<Sign> {
+    let trouble = copy.trouble.as_ref()?;
+    let most_ms = i64::try_from(stream.behind_at_most_ms).unwrap_or(i64::MAX);
+    let is_late = copy.current_ms.is_none_or(|ms| ms.saturating_add(most_ms) < now_ms);
+    let sign = Sign::new("stream_uncopied", Level::Attention).about(copy.place.as_str());
+    let sign = sign.with("place", copy.place.as_str());
+    is_late.then(|| because(sign, Some(trouble)))
+}
+
+fn because(sign: Sign, trouble: Option<&Trouble>) -> Sign {
+    let said = trouble.map_or("unknown", |trouble| trouble.message.as_str());
+    let sign = sign.with("error", said);
+    trouble.into_iter().fold(sign, |sign, trouble| sign.with("code", trouble.code.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{backups::BackupState, streams::StreamGap};
+    use kernel::Params;
+
+    fn stream(state: StreamState, current_ms: i64) -> StreamStanding {
+        StreamStanding {
+            state,
+            begun_ms: Some(1),
+            current_ms: Some(current_ms),
+            behind_at_most_ms: 100,
+            last_ms: Some(current_ms),
+            behind_bytes: None,
+            journal_bytes: 9,
+            obstacles: Vec::new(),
+            trouble: None,
+            gap: None,
+            copies: Vec::new(),
+        }
+    }
+
+    fn check(stream: Option<StreamStanding>, expect: &[&str]) {
+        let backups = ShopBackups {
+            shop: "lamps".parse().unwrap(),
+            state: BackupState::Ok,
+            since_ms: None,
+            lose_at_most_ms: 100,
+            back_within_ms: 100,
+            places: Vec::new(),
+            newest: None,
+            next_ms: None,
+            running: None,
+            last_run: None,
+            history: Vec::new(),
+            drills: Vec::new(),
+            drill_late_ms: None,
+            failed_drill: None,
+            stream,
+        };
+        let said: Vec<String> = signs(&backups, 1_000).iter().map(Sign::id).collect();
+        assert_eq!(said, expect);
+    }
+
+    #[test]
+    fn what_is_known_of_a_stream_becomes_findings() {
+        check(None, &[]);
+        check(Some(stream(StreamState::Following, 950)), &[]);
+        check(Some(stream(StreamState::Following, 899)), &["stream_behind"]);
+        check(Some(stream(StreamState::Away, 950)), &[]);
+        check(Some(stream(StreamState::Away, 5)), &["stream_behind"]);
+        check(Some(stream(StreamState::Refused, 5)), &["stream_refused"]);
+        check(Some(stream(StreamState::Stopped, 5)), &["stream_stopped"]);
+        // Whatever was said last: who says nothing is not well.
+        check(Some(stream(StreamState::Unknown, 999)), &["stream_unknown"]);
+        let gap = Some(StreamGap { from_ms: Some(4), until_ms: 5, reason: "lost".into() });
+        let with_gap = StreamStanding { gap, ..stream(StreamState::Following, 999) };
+        check(Some(with_gap), &["stream_gap"]);
+        let (code, params, message) = ("full".into(), Params::new(), "full".into());
+        let copy = |current_ms| StreamCopy {
+            place: "/b".into(),
+            current_ms,
+            trouble: Some(Trouble {
+                code: String::clone(&code),
+                params: params.clone(),
+                message: String::clone(&message),
+            }),
+        };
+        let copied = |current_ms| StreamStanding {
+            copies: vec![copy(current_ms)],
+            ..stream(StreamState::Following, 999)
+        };
+        check(Some(copied(Some(950))), &[]);
+        check(Some(copied(Some(5))), &["stream_uncopied:/b"]);
+        check(Some(copied(None)), &["stream_uncopied:/b"]);
+    }
+}

@@ -1,0 +1,161 @@
+//! What is asked of the order time machine, and what it tells: single orders then and now.
+//!
+//! Only shapes: backups are read by a worker, which answers in these words. All of it is personal data
+//! of whoever bought.
+
+use kernel::plan::Reason;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Which rows are meant: an order by its number or its buyer, or any row by its table and key.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrderQuestion {
+    /// The order's number as people read it, or its key.
+    #[serde(default)]
+    pub order: Option<String>,
+    /// The buyer's e-mail address: all orders of it.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// Another table than that of orders: `customer`.
+    #[serde(default)]
+    pub table: Option<String>,
+    /// The key of a row of `table`.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// As it was then, unix milliseconds: by the newest backup that is not younger. Null: the newest in
+    /// which it is found.
+    #[serde(default)]
+    pub as_of_ms: Option<i64>,
+}
+
+/// Orders as they were in a backup, beside what they are.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OrderLook {
+    /// The newest backup that was looked into, and of when it is; null: there is none.
+    pub snapshot: Option<String>,
+    pub snapshot_ms: Option<i64>,
+    /// None: neither the backup nor the shop has it.
+    pub orders: Vec<OrderThenNow>,
+    /// So many more of the buyer's are not told.
+    pub more: u64,
+}
+
+/// One order, then and now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OrderThenNow {
+    /// The table of its own row, and the key there.
+    pub table: String,
+    pub key: String,
+    /// As people call it; none for a row that is no order.
+    pub numbers: Vec<String>,
+    /// `same`, `changed`, `gone` (it is in the backup and no longer in the shop) or `new` (it is in the
+    /// shop and not in the backup).
+    pub state: String,
+    /// The backup that it is told from; null: none that was looked into has it.
+    pub snapshot: Option<String>,
+    pub snapshot_ms: Option<i64>,
+    /// Its own first, then what it needs and is gone.
+    pub rows: Vec<RowThenNow>,
+    /// So many more rows are not told.
+    pub more_rows: u64,
+}
+
+/// A row that belongs to an order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RowThenNow {
+    pub table: String,
+    pub key: String,
+    /// `root`, `own`, or `needed`: others may need it as well, and it is gone.
+    pub role: String,
+    /// As of the order.
+    pub state: String,
+    pub fields: Vec<FieldThenNow>,
+}
+
+/// A value, then and now; null is the database's NULL, or no row at that time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldThenNow {
+    pub column: String,
+    pub then: Option<String>,
+    pub now: Option<String>,
+    pub is_other: bool,
+}
+
+/// What became of one order, as far as backups tell.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OrderHistory {
+    /// Null: no backup has it, nor has the shop.
+    pub order: Option<OrderName>,
+    /// The newest first.
+    pub moments: Vec<OrderMoment>,
+    /// The oldest backup that was looked into.
+    pub back_to_ms: Option<i64>,
+    /// Whether that was far enough: `false` when the time was over before.
+    pub is_whole: bool,
+}
+
+/// What an order is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderName {
+    pub table: String,
+    pub key: String,
+    pub numbers: Vec<String>,
+}
+
+/// Something happened to an order between two looks at it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OrderMoment {
+    /// The backup before; null: no backup was before.
+    pub after_ms: Option<i64>,
+    /// The backup behind; null: now, in the shop itself.
+    pub before_ms: Option<i64>,
+    /// `made`, `changed` or `gone`.
+    pub what: String,
+    /// The rows that are different.
+    pub rows: Vec<RowThenNow>,
+}
+
+/// Orders that backups have and the shop no longer has.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DeletedOrders {
+    /// Those that were there last first.
+    pub orders: Vec<DeletedOrder>,
+    /// So many more are not told.
+    pub more: u64,
+    /// The oldest backup that was looked into; null: there is none.
+    pub back_to_ms: Option<i64>,
+    /// Whether every backup of that time was looked into.
+    pub is_whole: bool,
+}
+
+/// One that is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeletedOrder {
+    pub key: String,
+    pub numbers: Vec<String>,
+    /// The newest backup that has it.
+    pub snapshot: String,
+    pub seen_ms: i64,
+    /// The oldest backup behind that one, which lacks it; null: none has come since.
+    pub missed_ms: Option<i64>,
+}
+
+/// What bringing an order back would do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrderReturn {
+    pub order: OrderName,
+    pub snapshot: String,
+    pub snapshot_ms: i64,
+    /// Rows that are added, set back, and left as they are.
+    pub added: u64,
+    pub changed: u64,
+    pub left: u64,
+    /// The tables of the former, each with how many: `order_line 2, payment 1`.
+    pub tables: String,
+    /// Names exactly these changes.
+    pub changes_sha256: String,
+    pub notes: Vec<Reason>,
+    /// Why it does not come back.
+    pub refusal: Option<Reason>,
+}
