@@ -204,6 +204,9 @@ fn back_up(job: &Job, sources: &Sources, voice: &Voice) -> Result<Done, Box<Trou
         let message = format!("the clock is behind the newest backup, which is of {}", newest.time);
         return Err(Box::new(Trouble::new("clock_behind", said, message)));
     }
+    if let Some(newest) = before.last().filter(|newest| newest.time.ms() > job.now_ms) {
+        voice.line(format!("the clock is behind the newest backup, which is of {}", newest.time));
+    }
     emptied::refuse(job, &repository, before.last(), &sources.paths)?;
     // Before the database: what the records have counted of its orders is in it.
     let mut streams = records::streams(&sources.records, &job.shop)?;
