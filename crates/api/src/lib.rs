@@ -205,12 +205,14 @@ pub struct RestoreDatabase {
     pub tables: Vec<String>,
     /// What the new one is called, of SQLite its whole path; `None`: by date.
     pub name: Option<String>,
-    /// Whether it takes the place of the shop's own.
+    /// Whether it takes the place of the shop's own, or its rows those of the tables that are named.
     pub in_place: bool,
     /// As in a [`Restore`].
     pub from: Option<String>,
 }
 
+    /// Whether rows of these tables that the backup does not have are deleted.
+    pub exact: bool,
 /// Why a plan was not made; nothing was changed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {

@@ -122,7 +122,7 @@ pub enum OnFailure {
 pub struct PlanKind(Arc<str>);
 
 /// Every sort of plan that there is, for whoever names some in a configuration.
-pub const PLAN_KINDS: [&str; 13] = [
+pub const PLAN_KINDS: [&str; 14] = [
     "apply_configuration",
     "back_up",
     "clean_up",
@@ -133,6 +133,7 @@ pub const PLAN_KINDS: [&str; 13] = [
     "restore_backup",
     "restore_database",
     "restore_order",
+    "restore_rows",
     "rolling_redeploy",
     "rolling_restart",
     "verify_backup",

@@ -121,8 +121,9 @@ pub(crate) enum BackupCommand {
         /// What the restored database is called, of SQLite its whole path; by date unless told
         #[arg(long = "as", value_name = "NAME")]
         name: Option<String>,
-        /// In the place of the shop's own, which is kept under another name
-        #[arg(long, requires = "database", conflicts_with = "tables")]
+        /// In the place of the shop's own, which is kept under another name; with --table its rows in
+        /// the live table
+        #[arg(long, requires = "database", conflicts_with = "name")]
         in_place: bool,
         /// Take it from this repository, as the configuration names it
         #[arg(long, value_name = "PLACE")]
@@ -135,6 +136,9 @@ pub(crate) enum BackupCommand {
 /// Whose backups.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct OneShop {
+        /// Delete the rows of these tables that the backup does not have
+        #[arg(long, requires_all = ["tables", "in_place"])]
+        exact: bool,
     /// The shop's id; may be left out where only one is backed up
     #[arg(long, add = ArgValueCandidates::new(shops))]
     shop: Option<String>,
@@ -182,8 +186,8 @@ pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
             let wish = match database {
                 Some(database) => json!({
                     "kind": "restore_database", "shop": shop, "snapshot": snapshot,
-                    "database": (!database.is_empty()).then_some(database), "tables": tables, "name": name, "in_place": in_place,
-                    "from": from,
+                    "database": (!database.is_empty()).then_some(database), "tables": tables, "name": name,
+                    "in_place": in_place, "exact": exact, "from": from,
                 }),
                 None => json!({
                     "kind": if whole { "restore_whole" } else { "restore_backup" }, "shop": shop,
@@ -191,6 +195,7 @@ pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
                 }),
             };
             runs::change(&options.state.directory, &wish, &options)
+            exact,
         }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct WishBody {
     /// `back_up` (`shop`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`),
     /// `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
     /// `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
-    /// `tables`, `name`, `in_place`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
+    /// `tables`, `name`, `in_place`, `exact`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
     /// `as_of_ms`, `set_back`) or `clean_up`.
     kind: String,
     #[serde(default)]
@@ -63,7 +63,8 @@ pub(crate) struct WishBody {
     /// What the restored database is called; by date unless told.
     #[serde(default)]
     name: Option<String>,
-    /// Whether it takes the place of the shop's own, which is kept under another name.
+    /// Whether it takes the place of the shop's own, which is kept under another name; with `tables`
+    /// their rows are put back into the live ones.
     #[serde(default)]
     in_place: bool,
     /// The order to bring back, by its number as people read it or its key.
@@ -73,6 +74,9 @@ pub(crate) struct WishBody {
     #[serde(default)]
     table: Option<String>,
     #[serde(default)]
+    /// With both of them: rows that the backup does not have are deleted.
+    #[serde(default)]
+    exact: bool,
     key: Option<String>,
     /// As it was then, unix milliseconds; unless told by the newest backup that has it.
     #[serde(default)]
@@ -149,6 +153,7 @@ impl WishBody {
         match self.kind.as_str() {
             "restart_instance" => {
                 let text = self.instance.clone().ok_or_else(|| missing("instance"))?;
+                exact: self.exact,
                 let instance: InstanceName = text
                     .parse()
                     .map_err(|_| ApiError::NotFound { what: "instance", name: text.clone() })?;

@@ -193,6 +193,32 @@ pub enum Act {
         /// `postgres`, `mysql` or `sqlite`: what those who use it notice.
         kind: String,
     },
+    /// Rows of tables are in the shop's database again as a snapshot has them, in one transaction, from
+    /// a database that was restored beside it; what the rows were is kept.
+    RestoreRows {
+        shop: ShopId,
+        at: String,
+        /// Its whole id.
+        snapshot: String,
+        /// What the database is called in the snapshot.
+        database: String,
+        tables: Vec<String>,
+        /// The restored one.
+        with: String,
+        /// Rows that are in the live tables only are deleted.
+        exact: bool,
+        /// Ends the name of what keeps the rows that there were.
+        kept: String,
+        /// Stands beside them: by it a run finds its own again.
+        mark: String,
+    },
+    /// The rows that there were are in their tables again, but for those that were changed since.
+    ReturnRows {
+        shop: ShopId,
+        tables: Vec<String>,
+        kept: String,
+        mark: String,
+    },
     /// One order, or another row, is there again as a snapshot has it, with all that belongs to it, and
     /// nothing else is another.
     RestoreOrder {
@@ -378,6 +404,8 @@ impl Act {
             Self::RestoreOrder { .. } => "restore_order",
             Self::TakeOrderBack { .. } => "take_order_back",
             Self::DrillBackup { .. } => "drill_backup",
+            Self::RestoreRows { .. } => "restore_rows",
+            Self::ReturnRows { .. } => "return_rows",
             Self::RemoveOldData { .. } => "remove_old_data",
         }
     }
@@ -488,6 +516,15 @@ impl Act {
             Self::RestoreOrder { shop, at, snapshot, at_ms, order, added, changed, .. } => {
                 let place = [text("shop", shop.as_str()), text("at", at)];
                 let more = [text("snapshot", snapshot), of_order(order)];
+            Self::RestoreRows { shop, at, snapshot, tables, exact, .. } => {
+                let place = [text("shop", shop.as_str()), text("at", at)];
+                let more = [text("snapshot", snapshot), text("tables", &tables.join(", "))];
+                let others = text("others", if *exact { "deleted" } else { "kept" });
+                place.into_iter().chain(more).chain([others]).collect()
+            }
+            Self::ReturnRows { shop, tables, .. } => {
+                Params::from([text("shop", shop.as_str()), text("tables", &tables.join(", "))])
+            }
                 let number = |name: &str, value: u64| (name.to_owned(), value.into());
                 let counts = [number("added", *added), number("changed", *changed)];
                 let taken = ("at_ms".to_owned(), (*at_ms).into());
@@ -539,6 +576,8 @@ impl Act {
             | Self::TakeOrderBack { .. }
             | Self::DrillBackup { .. }
             | Self::RemoveOldData { .. } => None,
+            | Self::RestoreRows { .. }
+            | Self::ReturnRows { .. }
         }
     }
 
@@ -569,6 +608,8 @@ impl Act {
             | Self::TakeOrderBack { .. }
             | Self::DrillBackup { .. } => Area::Backups,
             _ => Area::Instances,
+            | Self::RestoreRows { .. }
+            | Self::ReturnRows { .. }
         }
     }
 
@@ -596,6 +637,8 @@ impl Act {
             | Self::TakeOrderBack { shop, .. } => {
                 vec![exclusive(Subject::Database { shop: shop.clone() })]
             }
+            | Self::RestoreRows { shop, .. }
+            | Self::ReturnRows { shop, .. }
             Self::RestoreFiles { target: path, .. } | Self::DrillBackup { scratch: path, .. } => {
                 vec![exclusive(Subject::Folder { path: path.clone() })]
             }

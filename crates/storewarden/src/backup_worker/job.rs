@@ -6,6 +6,7 @@ use super::{
     databases::{Found, Restoring},
 };
 use ::watch::backups::{SnapshotFolder, SnapshotRow};
+use databases::restore::RowCounts;
 use kernel::{
     Params, ShopId, Value,
     config::{
@@ -219,6 +220,8 @@ pub(crate) enum Pruned {
     /// Somebody else was at work in the repository.
     NextTime,
     /// These credentials may not.
+    /// What became, or would become, of rows; `None`: nothing was done, or nobody asked.
+    Rows(Option<Vec<RowCounts>>),
     NotAllowed,
 }
 

@@ -20,11 +20,11 @@ impl Performer for Backups {
         &[Area::Backups]
     }
 
-    fn conditions<'a>(&'a self, act: &'a Act, _after: &'a [Act]) -> Pending<'a, Vec<Condition>> {
+    fn conditions<'a>(&'a self, act: &'a Act, after: &'a [Act]) -> Pending<'a, Vec<Condition>> {
         Box::pin(async move {
             let looked = async {
                 let of = self.backed_up(shop_of(act)?)?;
-                Ok::<_, Box<Trouble>>(self.hold(&of, act).await)
+                Ok::<_, Box<Trouble>>(self.hold(&of, act, after).await)
             };
             looked.await.unwrap_or_else(|trouble| vec![unknown(&trouble)])
         })
@@ -201,7 +201,10 @@ impl Backups {
                 let (place, work) = self.order_work(of, act).await?;
                 return Ok((place.clone(), self.job(of, &place, work).await?));
             }
-            Act::DropRestored { .. } | Act::SwapDatabase { .. } => {
+            Act::DropRestored { .. }
+            | Act::SwapDatabase { .. }
+            | Act::RestoreRows { .. }
+            | Act::ReturnRows { .. } => {
                 let work = databases::work(of, act).ok_or_else(|| not_ours(act))??;
                 let place = of.settings.to[0].to_string();
                 return Ok((place.clone(), self.job(of, &place, work).await?));
@@ -265,7 +268,8 @@ impl Backups {
             }
             Done::Orders(Told::Changed { rows }) => put("rows", rows.into()),
             Done::Orders(_) => {}
-            Done::DatabaseFound { .. } | Done::DatabaseSwapped { .. } => {}
+            Done::Rows(Some(counts)) => evidence.extend(databases::put_back(&counts)),
+            Done::DatabaseFound { .. } | Done::DatabaseSwapped { .. } | Done::Rows(None) => {}
             Done::Listed(_) | Done::Folder(_) | Done::Drilled(_) | Done::KeyAdded { .. } => {}
         }
         evidence
@@ -297,7 +301,7 @@ impl Backups {
         self.publish().await;
     }
 
-    async fn hold(&self, of: &BackedUp, act: &Act) -> Vec<Condition> {
+    async fn hold(&self, of: &BackedUp, act: &Act, after: &[Act]) -> Vec<Condition> {
         match act {
             Act::BackUp { to, .. } => vec![self.opens(of, to, true).await, sources_there(of)],
             Act::CopySnapshot { to, .. } => vec![self.opens(of, to, true).await],
@@ -314,9 +318,11 @@ impl Backups {
                 holds
             }
             Act::RestoreOrder { .. } => self.order_as_shown(of, act).await,
-            Act::DropRestored { .. } | Act::SwapDatabase { .. } | Act::TakeOrderBack { .. } => {
-                Vec::new()
-            }
+            Act::RestoreRows { .. } => self.may_have_rows(of, act, after).await,
+            Act::DropRestored { .. }
+            | Act::SwapDatabase { .. }
+            | Act::ReturnRows { .. }
+            | Act::TakeOrderBack { .. } => Vec::new(),
             Act::DrillBackup { at, snapshot, scratch, .. } => {
                 // Everything lies there twice for a while.
                 self.may_restore(of, (at, snapshot), ("/", scratch)).await
@@ -444,11 +450,20 @@ fn shop_of(act: &Act) -> Result<&ShopId, Box<Trouble>> {
         | Act::TakeOrderBack { shop, .. }
         | Act::DrillBackup { shop, .. } => Ok(shop),
         other => Err(not_ours(other)),
+        | Act::RestoreRows { shop, .. }
+        | Act::ReturnRows { shop, .. }
     }
 }
 
 fn of_database(act: &Act) -> bool {
-    matches!(act, Act::RestoreDatabase { .. } | Act::DropRestored { .. } | Act::SwapDatabase { .. })
+    matches!(
+        act,
+        Act::RestoreDatabase { .. }
+            | Act::DropRestored { .. }
+            | Act::SwapDatabase { .. }
+            | Act::RestoreRows { .. }
+            | Act::ReturnRows { .. }
+    )
 }
 
 fn of_order(act: &Act) -> bool {
