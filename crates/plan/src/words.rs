@@ -170,9 +170,12 @@ fn of_backup(act: &Act) -> String {
             };
             format!("put {with} in the place of the database of {shop}, then {aside}{noticed}")
         }
-        Act::DrillBackup { at, snapshot, scratch, .. } => {
+        Act::DrillBackup { at, snapshot, scratch, sheet, .. } => {
             let short = snapshot.get(..8).unwrap_or(snapshot);
-            format!("try the backup {short} at {at} by restoring it in {scratch}, database and all")
+            let by = if sheet.is_some() { ", by the phrase of a recovery sheet alone" } else { "" };
+            format!(
+                "try the backup {short} at {at} by restoring it in {scratch}, database and all{by}"
+            )
         }
         other => other.code().to_owned(),
     }
@@ -197,10 +200,10 @@ pub fn title(kind: &PlanKind, shop: Option<&ShopId>, params: &Params) -> String 
         "verify_backup" => format!("Read the backups{of} again"),
         "drill_backup" => format!("Try the newest backup{of} by restoring it"),
         "restore_database" => format!("Restore the database{of} as {}", says("name")),
+        "restore_rows" => format!("Put the rows of {}{of} back", says("tables")),
         "restore_backup" => format!("Restore {}{of} from a backup", says("path")),
         "restore_order" => {
             let order = says("order");
-        "restore_rows" => format!("Put the rows of {}{of} back", says("tables")),
             format!("Bring order {}{of} back", order.strip_prefix("order:").unwrap_or(&order))
         }
         other => {
@@ -298,9 +301,6 @@ pub fn condition(condition: &Condition) -> String {
             says("key"),
             says("table")
         ),
-        "name_is_free" => format!("there is nothing called {} yet", says("name")),
-        "old_data_counted" if has("bytes") => {
-            format!("it is known how much that is: {}, {} bytes", says("count"), says("bytes"))
         "rows_may_come_back" if has("error") => {
             format!("the rows can be put back: {}", says("error"))
         }
@@ -316,6 +316,9 @@ pub fn condition(condition: &Condition) -> String {
             "the rows of {} are counted in the run: it takes too long to do so before",
             says("tables")
         ),
+        "name_is_free" => format!("there is nothing called {} yet", says("name")),
+        "old_data_counted" if has("bytes") => {
+            format!("it is known how much that is: {}, {} bytes", says("count"), says("bytes"))
         }
         "old_data_counted" if has("count") => {
             format!("it is known how much that is: {}", says("count"))

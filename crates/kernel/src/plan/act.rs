@@ -261,6 +261,9 @@ pub enum Act {
         snapshot: String,
         /// The folder for it, a whole path.
         scratch: String,
+        /// Opened by the phrase of a recovery sheet alone, which is kept in memory by this name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sheet: Option<String>,
     },
     /// Our own old records are removed, for good.
     RemoveOldData {
@@ -401,11 +404,11 @@ impl Act {
             Self::RestoreDatabase { .. } => "restore_database",
             Self::DropRestored { .. } => "drop_restored",
             Self::SwapDatabase { .. } => "swap_database",
+            Self::RestoreRows { .. } => "restore_rows",
+            Self::ReturnRows { .. } => "return_rows",
             Self::RestoreOrder { .. } => "restore_order",
             Self::TakeOrderBack { .. } => "take_order_back",
             Self::DrillBackup { .. } => "drill_backup",
-            Self::RestoreRows { .. } => "restore_rows",
-            Self::ReturnRows { .. } => "return_rows",
             Self::RemoveOldData { .. } => "remove_old_data",
         }
     }
@@ -513,9 +516,6 @@ impl Act {
                 let names = [text("with", with), text("aside", aside), text("kind", kind)];
                 [text("shop", shop.as_str())].into_iter().chain(names).collect()
             }
-            Self::RestoreOrder { shop, at, snapshot, at_ms, order, added, changed, .. } => {
-                let place = [text("shop", shop.as_str()), text("at", at)];
-                let more = [text("snapshot", snapshot), of_order(order)];
             Self::RestoreRows { shop, at, snapshot, tables, exact, .. } => {
                 let place = [text("shop", shop.as_str()), text("at", at)];
                 let more = [text("snapshot", snapshot), text("tables", &tables.join(", "))];
@@ -525,6 +525,9 @@ impl Act {
             Self::ReturnRows { shop, tables, .. } => {
                 Params::from([text("shop", shop.as_str()), text("tables", &tables.join(", "))])
             }
+            Self::RestoreOrder { shop, at, snapshot, at_ms, order, added, changed, .. } => {
+                let place = [text("shop", shop.as_str()), text("at", at)];
+                let more = [text("snapshot", snapshot), of_order(order)];
                 let number = |name: &str, value: u64| (name.to_owned(), value.into());
                 let counts = [number("added", *added), number("changed", *changed)];
                 let taken = ("at_ms".to_owned(), (*at_ms).into());
@@ -533,10 +536,11 @@ impl Act {
             Self::TakeOrderBack { shop, order, .. } => {
                 Params::from([text("shop", shop.as_str()), of_order(order)])
             }
-            Self::DrillBackup { shop, at, snapshot, scratch } => {
+            Self::DrillBackup { shop, at, snapshot, scratch, sheet } => {
                 let place = [text("shop", shop.as_str()), text("at", at)];
                 let more = [text("snapshot", snapshot), text("scratch", scratch)];
-                place.into_iter().chain(more).collect()
+                let by = sheet.iter().map(|name| text("sheet", name));
+                place.into_iter().chain(more).chain(by).collect()
             }
             _ => Params::new(),
         }
@@ -572,12 +576,12 @@ impl Act {
             | Self::RestoreDatabase { .. }
             | Self::DropRestored { .. }
             | Self::SwapDatabase { .. }
+            | Self::RestoreRows { .. }
+            | Self::ReturnRows { .. }
             | Self::RestoreOrder { .. }
             | Self::TakeOrderBack { .. }
             | Self::DrillBackup { .. }
             | Self::RemoveOldData { .. } => None,
-            | Self::RestoreRows { .. }
-            | Self::ReturnRows { .. }
         }
     }
 
@@ -604,12 +608,12 @@ impl Act {
             | Self::RestoreDatabase { .. }
             | Self::DropRestored { .. }
             | Self::SwapDatabase { .. }
+            | Self::RestoreRows { .. }
+            | Self::ReturnRows { .. }
             | Self::RestoreOrder { .. }
             | Self::TakeOrderBack { .. }
             | Self::DrillBackup { .. } => Area::Backups,
             _ => Area::Instances,
-            | Self::RestoreRows { .. }
-            | Self::ReturnRows { .. }
         }
     }
 
@@ -633,12 +637,12 @@ impl Act {
             Self::RestoreDatabase { shop, .. }
             | Self::DropRestored { shop, .. }
             | Self::SwapDatabase { shop, .. }
+            | Self::RestoreRows { shop, .. }
+            | Self::ReturnRows { shop, .. }
             | Self::RestoreOrder { shop, .. }
             | Self::TakeOrderBack { shop, .. } => {
                 vec![exclusive(Subject::Database { shop: shop.clone() })]
             }
-            | Self::RestoreRows { shop, .. }
-            | Self::ReturnRows { shop, .. }
             Self::RestoreFiles { target: path, .. } | Self::DrillBackup { scratch: path, .. } => {
                 vec![exclusive(Subject::Folder { path: path.clone() })]
             }

@@ -178,6 +178,7 @@ mod tests {
                 lost_ms: 2,
                 bytes: 9,
                 rows: 3,
+                by_sheet: false,
                 checks: Vec::new(),
             };
             ShopBackups { drills: vec![drill], ..backups(BackupState::Ok) }

@@ -53,7 +53,7 @@ export const ACTS: Sayings = {
   copy_snapshot: (p) => `Das Backup von ${text(p['from'])} nach ${text(p['to'])} kopieren und nachsehen, ob es da ist`,
   forget_snapshots: (p) => `Backups bei ${text(p['at'])} entfernen, die nicht mehr aufgehoben werden`,
   check_repository: (p, f) => (num(p['of']) === 1 ? `Jedes Byte bei ${text(p['at'])} nachlesen` : `${text(p['at'])} prüfen und Teil ${f.count(num(p['part']))} von ${f.count(num(p['of']))} der Daten nachlesen`),
-  drill_backup: (p) => `Das Backup ${text(p['snapshot']).slice(0, 8)} bei ${text(p['at'])} proben: zurückholen nach ${text(p['scratch'])}, mit der Datenbank`,
+  drill_backup: (p) => `Das Backup ${text(p['snapshot']).slice(0, 8)} bei ${text(p['at'])} proben: zurückholen nach ${text(p['scratch'])}, mit der Datenbank${has(p, 'sheet') ? ', allein mit der Losung eines Wiederherstellungsblatts' : ''}`,
   restore_files: (p) => `${text(p['path'])} aus dem Backup ${text(p['snapshot']).slice(0, 8)} nach ${text(p['target'])} wiederherstellen`,
   restore_database: (p) => `${has(p, 'tables') ? `${text(p['tables'])} der Datenbank` : 'Die Datenbank'} aus dem Backup ${text(p['snapshot']).slice(0, 8)} als ${text(p['name'])} wiederherstellen und jede Zeile damit vergleichen`,
   restore_rows: (p) => `Die Zeilen von ${text(p['tables'])} in einer Transaktion in die Datenbank des Shops zurückbringen; Zeilen, die es nur dort gibt, werden ${text(p['others']) === 'deleted' ? 'gelöscht' : 'behalten'}`,

@@ -54,7 +54,7 @@ export const ACTS: Sayings = {
   copy_snapshot: (p) => `Copy the backup from ${text(p['from'])} to ${text(p['to'])}, and see that it is there`,
   forget_snapshots: (p) => `Remove backups at ${text(p['at'])} that are not kept any longer`,
   check_repository: (p, f) => (num(p['of']) === 1 ? `Read every byte at ${text(p['at'])} again` : `Check ${text(p['at'])}, and read part ${f.count(num(p['part']))} of ${f.count(num(p['of']))} of its data again`),
-  drill_backup: (p) => `Try the backup ${text(p['snapshot']).slice(0, 8)} at ${text(p['at'])} by restoring it in ${text(p['scratch'])}, database and all`,
+  drill_backup: (p) => `Try the backup ${text(p['snapshot']).slice(0, 8)} at ${text(p['at'])} by restoring it in ${text(p['scratch'])}, database and all${has(p, 'sheet') ? ', by the phrase of a recovery sheet alone' : ''}`,
   restore_files: (p) => `Restore ${text(p['path'])} of the backup ${text(p['snapshot']).slice(0, 8)} into ${text(p['target'])}`,
   restore_database: (p) => `Restore ${has(p, 'tables') ? `${text(p['tables'])} of the database` : 'the database'} of the backup ${text(p['snapshot']).slice(0, 8)} as ${text(p['name'])}, and hold every row against it`,
   restore_rows: (p) => `Put the rows of ${text(p['tables'])} back into the shop’s database, in one transaction; rows that are only there are ${text(p['others']) === 'deleted' ? 'deleted' : 'kept'}`,

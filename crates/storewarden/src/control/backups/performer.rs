@@ -128,8 +128,8 @@ impl Backups {
         if let Act::CheckRepository { .. } = act {
             self.note_check(&place, done.as_ref().map_err(AsRef::as_ref)).await;
         }
-        if let (Act::DrillBackup { shop, .. }, Ok(Done::Drilled(report))) = (act, &done) {
-            self.note_drill(shop, &place, fence.run, report).await?;
+        if let (Act::DrillBackup { shop, sheet, .. }, Ok(Done::Drilled(report))) = (act, &done) {
+            self.note_drill(shop, &place, (fence.run, sheet.is_some()), report).await?;
             self.publish().await;
             return drills::failure(report).map_or_else(|| Ok(drills::evidence(report)), Err);
         }
@@ -191,8 +191,12 @@ impl Backups {
                 let snapshot = snapshot.clone();
                 (at, Work::Restore { snapshot, path: path.into(), target: target.into() })
             }
-            Act::DrillBackup { at, snapshot, scratch, .. } => {
-                (at, drills::work(of, snapshot, scratch))
+            Act::DrillBackup { at, snapshot, scratch, sheet, .. } => {
+                let mut job = self.job(of, at, drills::work(of, snapshot, scratch)).await?;
+                if let Some(sheet) = sheet {
+                    job.at.open_by(&self.kept_phrase(sheet)?);
+                }
+                return Ok((at.clone(), job));
             }
             Act::RestoreDatabase { at, .. } => {
                 (at, databases::work(of, act).ok_or_else(|| not_ours(act))??)
@@ -446,12 +450,12 @@ fn shop_of(act: &Act) -> Result<&ShopId, Box<Trouble>> {
         | Act::RestoreDatabase { shop, .. }
         | Act::DropRestored { shop, .. }
         | Act::SwapDatabase { shop, .. }
+        | Act::RestoreRows { shop, .. }
+        | Act::ReturnRows { shop, .. }
         | Act::RestoreOrder { shop, .. }
         | Act::TakeOrderBack { shop, .. }
         | Act::DrillBackup { shop, .. } => Ok(shop),
         other => Err(not_ours(other)),
-        | Act::RestoreRows { shop, .. }
-        | Act::ReturnRows { shop, .. }
     }
 }
 

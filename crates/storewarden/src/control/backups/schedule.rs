@@ -182,7 +182,7 @@ impl Backups {
         }
         let waits = drills.again_ms(now_ms).is_some_and(|again| again > now_ms);
         if !waits && newest_ms.is_some() && self.is_to_be_tried(of, &drills, now_ms).await {
-            return drills::plan(&configuration, self, &of.shop.id, "latest", now_ms).ok();
+            return drills::plan(&configuration, self, &of.shop.id, ("latest", None), now_ms).ok();
         }
         None
     }
