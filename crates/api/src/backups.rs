@@ -120,7 +120,7 @@ pub(crate) async fn files(
     answer.map(Json).map_err(refused)
 }
 
-pub(crate) fn known(state: &ApiState, caller: &Caller, shop: String) -> Result<ShopId, ApiError> {
+fn known(state: &ApiState, caller: &Caller, shop: String) -> Result<ShopId, ApiError> {
     let id = shop.parse().map_err(|_| ApiError::NotFound { what: "shop", name: shop })?;
     names::shop(state, caller, &id)?;
     Ok(id)

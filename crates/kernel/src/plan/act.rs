@@ -230,9 +230,9 @@ pub enum Act {
         at_ms: i64,
         /// What the database is called in the snapshot.
         database: String,
-        /// The table of a row that is no order; `None`: the platform's orders.
-        table: Option<String>,
-        /// Of the order's own row, or of that row.
+        /// The table of the order's own row, or of the other row that is meant.
+        table: String,
+        /// Of that row.
         key: String,
         /// What people call it by.
         order: String,
