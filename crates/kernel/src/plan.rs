@@ -64,6 +64,7 @@ pub struct Step {
 /// How a step that was done is taken back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a plan has a handful of steps")]
 pub enum Undo {
     /// By this act, which must also take back what was done in part only.
     By(Act),
