@@ -5394,13 +5394,18 @@ export interface components {
             as_of_ms?: number | null;
             /** @description Which database of the backup; the first in it unless told. */
             database?: string | null;
+            /** @description With both of them: rows that the backup does not have are deleted. */
+            exact?: boolean;
             /** @description Files of the configuration that are to say something else. */
             files?: components["schemas"]["FileBody"][];
             /** @description Also when nobody else is there to serve meanwhile. */
             forced?: boolean;
             /** @description The place of the repository that it is taken from; the first that has it unless told. */
             from?: string | null;
-            /** @description Whether it takes the place of the shop's own, which is kept under another name. */
+            /**
+             * @description Whether it takes the place of the shop's own, which is kept under another name; with `tables`
+             *     their rows are put back into the live ones.
+             */
             in_place?: boolean;
             instance?: string | null;
             key?: string | null;
@@ -5411,7 +5416,7 @@ export interface components {
              *     `back_up` (`shop`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`, `phrase`),
              *     `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
              *     `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
-             *     `tables`, `name`, `in_place`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
+             *     `tables`, `name`, `in_place`, `exact`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
              *     `as_of_ms`, `set_back`) or `clean_up`.
              */
             kind: string;
