@@ -442,4 +442,36 @@ mod tests {
         check(&sqlite, "then.db", false);
         check(&sqlite, "/a/shop.db", false);
     }
+
+    #[test]
+    fn rows_come_back_from_a_database_beside_that_goes_again() {
+        let text = |text: &str| text.to_owned();
+        let shop: ShopId = "lamps".parse().unwrap();
+        let restore = Act::RestoreDatabase {
+            shop: shop.clone(),
+            at: text("/backups"),
+            snapshot: text("0a1b"),
+            database: text("shop"),
+            tables: vec![text("orders")],
+            name: text("shop_restored"),
+            mark: text("lamps-7"),
+        };
+        let restore = Step { act: restore, undo: Undo::NothingToUndo, timeout_ms: 1 };
+        let steps = rows(&restore, true, 1_795_348_800_000);
+        let [put, gone] = steps.as_slice() else { panic!("{steps:?}") };
+        let Act::RestoreRows { with, exact: true, kept, mark, .. } = &put.act else {
+            panic!("{put:?}")
+        };
+        assert_eq!((with.as_str(), kept.as_str()), ("shop_restored", "20261122_120000"));
+        // What takes it back knows it by the same name and mark.
+        let back = Act::ReturnRows {
+            shop: shop.clone(),
+            tables: vec![text("orders")],
+            kept: kept.clone(),
+            mark: mark.clone(),
+        };
+        assert_eq!(put.undo.act(), Some(&back));
+        let drop = Act::DropRestored { shop, name: text("shop_restored"), mark: text("lamps-7") };
+        assert_eq!((&gone.act, gone.undo.act()), (&drop, None));
+    }
 }
