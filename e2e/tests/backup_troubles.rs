@@ -5,6 +5,9 @@
 //! The play runs in a process of its own, with a small disk that only it sees. The clock is its own as
 //! well: what is due in a minute is due at once.
 
+mod clock_back;
+mod two_machines;
+
 use crate::{
     disk_full::{fill, on_a_disk_of},
     trade::LONG,
@@ -226,17 +229,7 @@ impl Ground {
 
     /// A Storewarden whose clock is told by a file.
     fn setting(&self, clock: &str, wrapper: &[&str]) -> Result<Setting> {
-        self.write(clock, "+0")?;
-        let clock = self.path(clock).display().to_string();
-        Ok(Setting {
-            wrapper: wrapper.iter().map(|word| (*word).to_owned()).collect(),
-            environment: vec![
-                ("LD_PRELOAD", self.faketime.display().to_string()),
-                ("FAKETIME_TIMESTAMP_FILE", clock),
-                ("FAKETIME_CACHE_DURATION", "1".to_owned()),
-                ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
-            ],
-        })
+        Ok(Clock::at(self.path(clock))?.setting(&self.faketime, wrapper))
     }
 
     /// With a shop for each trouble, and one whose backups go to three places.
@@ -283,10 +276,7 @@ impl Ground {
 
     /// What is left of all of it is whole in the eyes of another program.
     fn restic_reads_all(&self) -> Result<()> {
-        if !Path::new("/usr/bin/restic").exists() {
-            println!("skipped: restic is not installed");
-            return Ok(());
-        }
+        let Some(restic) = restic() else { return Ok(()) };
         let Credentials { key_id, secret } = Seaweed::OWNER;
         let folder = |name: &str| self.path(name).display().to_string();
         let bucket = |name: &str| format!("s3:{}/lamps/{name}", self.bucket.endpoint());
@@ -300,14 +290,21 @@ impl Ground {
             folder("disk/repository"),
             folder("closed/repository"),
         ] {
-            let spawn = Spawn::new("/usr/bin/restic").args(["--no-cache", "-r", &repository]);
-            let spawn = spawn.args(["check", "--read-data", "--no-lock"]);
-            let spawn = spawn.env("RESTIC_PASSWORD", PASSWORD).env("AWS_ACCESS_KEY_ID", key_id);
-            let spawn = spawn.env("AWS_SECRET_ACCESS_KEY", secret);
-            run_to_end(spawn, LONG).with_context(|| format!("restic of {repository}"))?;
+            let spawn = Spawn::new(restic).env("AWS_ACCESS_KEY_ID", key_id);
+            restic_checks(spawn.env("AWS_SECRET_ACCESS_KEY", secret), &repository)?;
         }
         Ok(())
     }
+}
+
+/// Debian's, where it is installed.
+fn restic() -> Option<&'static Path> {
+    let restic = Path::new("/usr/bin/restic");
+    if !restic.exists() {
+        println!("skipped: restic is not installed");
+        return None;
+    }
+    Some(restic)
 }
 
 /// The library, in the folder of the machine's architecture.
@@ -345,8 +342,8 @@ async fn play(folder: &Path) -> Result<()> {
     let Some(ground) = Ground::prepare(folder, faketime).await? else { return Ok(()) };
     let (first, second) = join!(ground.first(), ground.second());
     let (mut first, mut second) = (first?, second?);
-    let mut clock = Clock { ground: &ground, name: "clock", now_s: 0 };
-    let mut second_clock = Clock { ground: &ground, name: "second-clock", now_s: 0 };
+    let mut clock = Clock::at(ground.path("clock"))?;
+    let mut second_clock = Clock::at(ground.path("second-clock"))?;
 
     let (one, other) = join!(
         go_wrong(&ground, &first, &TROUBLES, &mut clock),
@@ -360,17 +357,34 @@ async fn play(folder: &Path) -> Result<()> {
     Ok(ground.server.stop().await?)
 }
 
-/// The clock of one Storewarden, which tells how far it is from the machine's.
-struct Clock<'a> {
-    ground: &'a Ground,
-    name: &'static str,
+/// The clock of one Storewarden: a file that tells how far it is from the machine's.
+struct Clock {
+    file: PathBuf,
     now_s: i64,
 }
 
-impl Clock<'_> {
+impl Clock {
+    fn at(file: PathBuf) -> Result<Self> {
+        fs::write(&file, "+0")?;
+        Ok(Self { file, now_s: 0 })
+    }
+
     fn turn(&mut self, by_s: i64) -> Result<()> {
         self.now_s += by_s;
-        self.ground.write(self.name, &format!("{:+}", self.now_s))
+        Ok(fs::write(&self.file, format!("{:+}", self.now_s))?)
+    }
+
+    /// What has a Storewarden go by it.
+    fn setting(&self, faketime: &Path, wrapper: &[&str]) -> Setting {
+        Setting {
+            wrapper: wrapper.iter().map(|word| (*word).to_owned()).collect(),
+            environment: vec![
+                ("LD_PRELOAD", faketime.display().to_string()),
+                ("FAKETIME_TIMESTAMP_FILE", self.file.display().to_string()),
+                ("FAKETIME_CACHE_DURATION", "1".to_owned()),
+                ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+            ],
+        }
     }
 }
 
@@ -414,7 +428,7 @@ async fn go_wrong(
     ground: &Ground,
     warden: &Warden,
     troubles: &[Trouble],
-    clock: &mut Clock<'_>,
+    clock: &mut Clock,
 ) -> Result<()> {
     let mut before = Vec::new();
     for Trouble { shop, .. } in troubles {
@@ -451,11 +465,27 @@ async fn go_wrong(
     Ok(())
 }
 
+/// Runs the command line beside a Storewarden; what it said.
+async fn backup(warden: &Warden, arguments: &[&str]) -> Result<String> {
+    let words = [&["backup"], arguments, &["--shop", "lamps"]].concat();
+    let spawn = warden.command(&words)?;
+    let output = tokio::task::spawn_blocking(move || run_to_end(spawn, LONG)).await??;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A whole repository in the eyes of another program.
+fn restic_checks(spawn: Spawn, repository: &str) -> Result<()> {
+    let spawn = spawn.args(["--no-cache", "-r", repository, "check", "--read-data", "--no-lock"]);
+    run_to_end(spawn.env("RESTIC_PASSWORD", PASSWORD), LONG)
+        .with_context(|| format!("restic of {repository}"))?;
+    Ok(())
+}
+
 /// Nothing is made where somebody may have mistyped.
 async fn a_bucket_is_not_there_at_first(
     ground: &Ground,
     warden: &Warden,
-    clock: &mut Clock<'_>,
+    clock: &mut Clock,
 ) -> Result<()> {
     let is_missed = |standing: &Value| is_told(standing, "storage_no_place");
     await_standing(warden, "bucket", "a missing bucket", is_missed).await;

@@ -38,6 +38,8 @@ mod shopper;
 #[cfg(test)]
 mod soak;
 #[cfg(test)]
+mod stream;
+#[cfg(test)]
 mod trade;
 #[cfg(test)]
 mod warden;

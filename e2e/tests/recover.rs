@@ -1,6 +1,8 @@
 //! The machine is gone: another one, with nothing but the program on it, becomes it from the recovery
 //! sheet and the bucket.
 
+mod servers;
+
 use crate::trade::{GRACE, LONG, program, sell, storewarden};
 use anyhow::{Context, Result, ensure};
 use demo::{

@@ -104,6 +104,14 @@ impl Warden {
         Ok(())
     }
 
+    /// Its command line, in the same setting, for it goes by the same clock.
+    pub(crate) fn command(&self, words: &[&str]) -> Result<Spawn> {
+        let spawn = Spawn::new(program("storewarden")?).args(words);
+        let spawn = spawn.arg("--state").arg(self.path("state"));
+        let environment = self.setting.environment.iter();
+        Ok(environment.fold(spawn, |spawn, (name, value)| spawn.env(name, value)))
+    }
+
     /// Other lines at the end of its configuration, read at once.
     pub(crate) async fn change(&mut self, more: String) -> Result<()> {
         self.more = more;

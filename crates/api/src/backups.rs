@@ -84,6 +84,8 @@ pub(crate) async fn sheet(
 pub(crate) struct Place {
     #[serde(default = "root")]
     path: String,
+    #[serde(default)]
+    skip: u64,
 }
 
 fn root() -> String {
@@ -97,6 +99,7 @@ fn root() -> String {
         ("shop" = String, Path, description = "The shop's id"),
         ("snapshot" = String, Path, description = "The backup's id, or how it begins; `latest`"),
         ("path" = Option<String>, Query, description = "The folder, from the root: `/` unless told"),
+        ("skip" = Option<u64>, Query, description = "Entries to leave out, from the first on: at most 5,000 are told at once"),
     ),
     responses(
         (status = 200, body = SnapshotFolder),
@@ -109,14 +112,15 @@ pub(crate) async fn files(
     State(state): State<ApiState>,
     caller: Caller,
     Path((shop, snapshot)): Path<(String, String)>,
-    Query(Place { path }): Query<Place>,
+    Query(Place { path, skip }): Query<Place>,
 ) -> Result<Json<SnapshotFolder>, ApiError> {
     let shop = known(&state, &caller, shop)?;
-    let answer = ask(&state, |answer| Command::Browse { shop, snapshot, path, answer }).await?;
+    let answer =
+        ask(&state, |answer| Command::Browse { shop, snapshot, path, skip, answer }).await?;
     answer.map(Json).map_err(refused)
 }
 
-pub(crate) fn known(state: &ApiState, caller: &Caller, shop: String) -> Result<ShopId, ApiError> {
+fn known(state: &ApiState, caller: &Caller, shop: String) -> Result<ShopId, ApiError> {
     let id = shop.parse().map_err(|_| ApiError::NotFound { what: "shop", name: shop })?;
     names::shop(state, caller, &id)?;
     Ok(id)

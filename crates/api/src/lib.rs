@@ -56,6 +56,7 @@ use ::watch::{
 };
 use kernel::{
     Drain, InstanceName, ShopId, Value,
+    config::Secret,
     plan::{Plan, Reason},
 };
 use std::{path::PathBuf, sync::Arc};
@@ -114,6 +115,8 @@ pub enum Command {
         /// The id, or how it begins.
         snapshot: String,
         path: String,
+        /// Entries that are known already.
+        skip: u64,
         answer: oneshot::Sender<Result<SnapshotFolder, Refusal>>,
     },
     /// Look at single orders, then and now.
@@ -165,8 +168,9 @@ pub enum Wished {
     BackUp { shop: ShopId },
     /// The backups of a shop read again: a share of them, or all.
     VerifyBackup { shop: ShopId, all: bool },
-    /// Restore a backup into a place of its own, and look at it; `snapshot` as in a [`Restore`].
-    DrillBackup { shop: ShopId, snapshot: String },
+    /// Restore a backup into a place of its own, and look at it; `snapshot` as in a [`Restore`]. With the
+    /// phrase of a recovery `sheet` it is opened by that alone.
+    DrillBackup { shop: ShopId, snapshot: String, sheet: Option<Secret> },
     /// What lies at a path of a backup, in a folder of this machine.
     RestoreBackup { shop: ShopId, wanted: Restore },
     /// The database of a backup, beside the shop's own or in its place.
@@ -205,8 +209,10 @@ pub struct RestoreDatabase {
     pub tables: Vec<String>,
     /// What the new one is called, of SQLite its whole path; `None`: by date.
     pub name: Option<String>,
-    /// Whether it takes the place of the shop's own.
+    /// Whether it takes the place of the shop's own, or its rows those of the tables that are named.
     pub in_place: bool,
+    /// Whether rows of these tables that the backup does not have are deleted.
+    pub exact: bool,
     /// As in a [`Restore`].
     pub from: Option<String>,
 }

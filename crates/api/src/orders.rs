@@ -4,12 +4,8 @@
 //! that they looked goes into the ledger, the order under a keyed id.
 
 use crate::{
-    ApiError, ApiState, Command, OrdersAsked,
-    backups::{known, refused},
-    caller::Caller,
-    error::ErrorBody,
-    ledger,
-    machine::ask_within,
+    ApiError, ApiState, Command, OrdersAsked, backups::refused, caller::Caller, error::ErrorBody,
+    ledger, machine::ask_within,
 };
 use ::watch::time_machine::{DeletedOrders, OrderHistory, OrderLook, OrderQuestion};
 use axum::{
@@ -43,7 +39,7 @@ pub(crate) async fn look(
     Path(shop): Path<String>,
     Json(question): Json<OrderQuestion>,
 ) -> Result<Json<OrderLook>, ApiError> {
-    let shop = known(&state, &caller, shop)?;
+    let shop = known(&state, shop)?;
     note(&state, &caller, &shop, &question).await?;
     let wanted = |answer| Command::Orders { shop, ask: OrdersAsked::Look { question, answer } };
     ask_within(PATIENCE, &state, wanted).await?.map(Json).map_err(refused)
@@ -67,7 +63,7 @@ pub(crate) async fn history(
     Path(shop): Path<String>,
     Json(question): Json<OrderQuestion>,
 ) -> Result<Json<OrderHistory>, ApiError> {
-    let shop = known(&state, &caller, shop)?;
+    let shop = known(&state, shop)?;
     note(&state, &caller, &shop, &question).await?;
     let wanted = |answer| Command::Orders { shop, ask: OrdersAsked::History { question, answer } };
     ask_within(PATIENCE, &state, wanted).await?.map(Json).map_err(refused)
@@ -90,10 +86,17 @@ pub(crate) async fn deleted(
     caller: Caller,
     Path(shop): Path<String>,
 ) -> Result<Json<DeletedOrders>, ApiError> {
-    let shop = known(&state, &caller, shop)?;
+    let shop = known(&state, shop)?;
     ledger::note_of_shop(&state, &caller.actor, "deleted_orders_listed", &shop, []).await?;
     let wanted = |answer| Command::Orders { shop, ask: OrdersAsked::Deleted { answer } };
     ask_within(PATIENCE, &state, wanted).await?.map(Json).map_err(refused)
+}
+
+/// A shop of the configuration. Whoever may not see it does not get here.
+fn known(state: &ApiState, shop: String) -> Result<ShopId, ApiError> {
+    let shops = state.watch.with(|live| live.shops());
+    let found = shops.into_iter().find(|one| one.id.as_str() == shop);
+    found.map(|one| one.id).ok_or(ApiError::NotFound { what: "shop", name: shop })
 }
 
 /// Before anything is told.

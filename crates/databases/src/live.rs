@@ -222,6 +222,27 @@ impl Change {
     }
 }
 
+/// A connection to a server that changes rows one by one.
+trait Changing {
+    fn run(&mut self, what: &str, statement: &str) -> Result<(), DatabaseError>;
+
+    /// In a transaction that has begun.
+    fn change(&mut self, tables: &[Table], change: &Change) -> Result<(), DatabaseError>;
+
+    /// All of them in their order, or none.
+    fn apply(&mut self, tables: &[Table], changes: &[Change]) -> Result<(), DatabaseError> {
+        self.run("begin to change rows", "START TRANSACTION")?;
+        let done = changes.iter().try_for_each(|change| self.change(tables, change));
+        match done {
+            Ok(()) => self.run("keep the changes", "COMMIT"),
+            Err(error) => {
+                self.run("take the changes back", "ROLLBACK")?;
+                Err(error)
+            }
+        }
+    }
+}
+
 /// The cells of the table's key; all of them where it has none.
 fn key_of(tables: &[Table], label: &str, row: &[Cell]) -> Vec<Cell> {
     let key = tables.iter().find(|table| table.label() == label).map(|table| table.key.as_slice());

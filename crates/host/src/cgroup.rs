@@ -8,6 +8,10 @@ use std::{
 };
 use tokio::time::sleep;
 
+mod limits;
+
+pub use limits::GroupLimits;
+
 /// A group of our own below the one we are in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cgroup {

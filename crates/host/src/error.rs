@@ -12,6 +12,9 @@ pub enum HostError {
     Read { path: PathBuf, source: io::Error },
     #[error("let others come first")]
     Gentle(#[source] io::Error),
+    /// Why, in words.
+    #[error("no control group of our own: {0}")]
+    NoGroup(String),
     #[error("choose the size of our pages of memory")]
     HugePages(#[source] rustix::io::Errno),
     #[error("user `{0}` does not exist on this machine")]

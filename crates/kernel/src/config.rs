@@ -28,7 +28,7 @@ pub use alerts::{
 };
 pub use backup::{
     BOOT_PLACEHOLDERS, BackupLimits, BackupSchedule, BackupSettings, BootSettings, KeepSettings,
-    RepositorySettings, SftpSettings,
+    LockMode, LockSettings, RepositorySettings, SftpSettings,
 };
 pub use bundle::Bundle;
 pub use changes::changes;
@@ -161,6 +161,8 @@ pub struct ShopSettings {
     pub contact: Option<String>,
     /// Folders and files of its pictures and downloads.
     pub media: Vec<PathBuf>,
+    /// Buckets of the same, none twice.
+    pub media_buckets: Vec<S3Settings>,
     /// Folders and files of its program.
     pub code: Vec<PathBuf>,
     /// `None`: it is not backed up.

@@ -64,6 +64,7 @@ pub struct Step {
 /// How a step that was done is taken back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a plan has a handful of steps")]
 pub enum Undo {
     /// By this act, which must also take back what was done in part only.
     By(Act),
@@ -122,7 +123,7 @@ pub enum OnFailure {
 pub struct PlanKind(Arc<str>);
 
 /// Every sort of plan that there is, for whoever names some in a configuration.
-pub const PLAN_KINDS: [&str; 13] = [
+pub const PLAN_KINDS: [&str; 14] = [
     "apply_configuration",
     "back_up",
     "clean_up",
@@ -133,6 +134,7 @@ pub const PLAN_KINDS: [&str; 13] = [
     "restore_backup",
     "restore_database",
     "restore_order",
+    "restore_rows",
     "rolling_redeploy",
     "rolling_restart",
     "verify_backup",

@@ -37,6 +37,19 @@ pub struct Bucket {
 pub struct Object {
     pub key: String,
     pub size_bytes: u64,
+    /// Another one with another content, without its quotes; empty where the server tells none.
+    pub etag: String,
+    /// By the server's clock, unix milliseconds; `None` where it does not say.
+    pub modified_ms: Option<i64>,
+}
+
+/// What came of asking for a content that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    Same(Bytes),
+    /// Another content is there by now.
+    Changed,
+    Gone,
 }
 
 /// How an object is kept.
@@ -52,8 +65,7 @@ pub struct Keeping {
 }
 
 impl Bucket {
-    /// Reaches nothing yet. Keys given later are of `A-Z`, `a-z`, `0-9`, `-`, `_`, `.` and `/`. Answers
-    /// are as long at most as the client reads.
+    /// Reaches nothing yet. Answers are as long at most as the client reads.
     #[must_use]
     pub fn new(settings: S3Settings, client: Client) -> Self {
         Self { settings, client }
@@ -77,6 +89,43 @@ impl Bucket {
         now_ms: i64,
     ) -> Result<Option<Bytes>, OutboundError> {
         self.get_as(key, String::new(), range, now_ms).await
+    }
+
+    /// A part of an object, if it is still the one with this ETag, as [`Object`] has it.
+    ///
+    /// # Errors
+    /// As of [`Bucket::get`].
+    pub async fn get_same(
+        &self,
+        key: &str,
+        etag: &str,
+        range: Range<u64>,
+        now_ms: i64,
+    ) -> Result<Part, OutboundError> {
+        let Range { start, end } = range;
+        let wanted_bytes = end.saturating_sub(start);
+        let ask = Ask {
+            key,
+            expected_bytes: wanted_bytes,
+            headers: vec![
+                ("if-match", format!("\"{etag}\"")),
+                ("range", format!("bytes={start}-{}", end.saturating_sub(1))),
+            ],
+            ..Ask::new(Method::GET)
+        };
+        let answer = self.send(ask, now_ms).await?;
+        match answer.status.as_u16() {
+            404 if reason(&answer.body) == "NoSuchKey" => return Ok(Part::Gone),
+            // Another ETag; no such bytes in it, so that it is shorter.
+            412 | 416 => return Ok(Part::Changed),
+            _ => {}
+        }
+        // Some servers do not know the condition, and say which content it was.
+        let told = answer.headers.get(header::ETAG).and_then(|told| told.to_str().ok());
+        let is_other = told.is_some_and(|told| bare(told) != etag);
+        let body = self.accepted("get an object", answer)?.body;
+        let is_whole = body.len() as u64 == wanted_bytes;
+        Ok(if is_other || !is_whole { Part::Changed } else { Part::Same(body) })
     }
 
     async fn get_as(
@@ -215,7 +264,7 @@ impl Bucket {
         // Lists are of the bucket, everything else of a key in it.
         let path = match ask.key {
             "" => bucket.clone(),
-            key => format!("{bucket}/{}", whole_key(&self.settings, key)),
+            key => format!("{bucket}/{}", in_path(&whole_key(&self.settings, key))),
         };
         let mut url = format!("{endpoint}/{path}");
         if !ask.query.is_empty() {
@@ -293,6 +342,16 @@ pub(crate) fn label(settings: &S3Settings) -> String {
 fn whole_key(settings: &S3Settings, key: &str) -> String {
     let slash = if settings.prefix.is_empty() { "" } else { "/" };
     format!("{}{slash}{key}", settings.prefix)
+}
+
+/// A key as a path has it: whatever a name may hold, encoded but for its slashes.
+fn in_path(key: &str) -> String {
+    key.split('/').map(encoded).collect::<Vec<_>>().join("/")
+}
+
+/// An ETag without its quotes.
+fn bare(etag: &str) -> &str {
+    etag.trim().trim_start_matches("W/").trim_matches('"')
 }
 
 fn headers(signed: &Signed, ask: &Ask<'_>) -> Result<HeaderMap, OutboundError> {

@@ -10,7 +10,7 @@ use hyper::Response;
 use kernel::config::{S3Settings, Secret};
 use outbound::{
     OutboundError,
-    bucket::{Bucket, Keeping, Object},
+    bucket::{Bucket, Keeping, Object, Part},
     http::{Client, ClientOptions},
 };
 
@@ -39,7 +39,21 @@ async fn objects_are_kept_read_in_parts_listed_in_pages_and_deleted() {
     assert!(matches!(behind, OutboundError::Refused { status: 416, .. }), "{behind}");
     put("data/b", Bytes::from_static(b"x")).await;
     let listed = bucket.list("data/b", now_ms()).await.unwrap();
-    assert_eq!(listed, [Object { key: "data/b".into(), size_bytes: 1 }]);
+    let [Object { key, size_bytes, etag, modified_ms }] = &listed[..] else { panic!("{listed:?}") };
+    assert_eq!((key.as_str(), *size_bytes), ("data/b", 1));
+    assert!(modified_ms.is_some_and(|ms| ms.abs_diff(now_ms()) < 600_000), "{listed:?}");
+    let same = async |key: &str, etag: &str, range| {
+        bucket.get_same(key, etag, range, now_ms()).await.unwrap()
+    };
+    assert_eq!(same("data/b", etag, 0..1).await, Part::Same(Bytes::from_static(b"x")));
+    assert_eq!(same("data/b", "0123", 0..1).await, Part::Changed);
+    assert_eq!(same("data/b", etag, 5..9).await, Part::Changed);
+    assert_eq!(same("data/c", etag, 0..1).await, Part::Gone);
+    put("data/an odd +name=ü%20/é", Bytes::from_static(b"odd")).await;
+    let odd = bucket.list("data/an", now_ms()).await.unwrap();
+    assert_eq!(odd[0].key, "data/an odd +name=ü%20/é");
+    assert_eq!(get(&odd[0].key, None).await.unwrap().unwrap(), "odd");
+    bucket.delete(&odd[0].key, now_ms()).await.unwrap();
     assert_eq!(bucket.list("none/", now_ms()).await.unwrap(), []);
     bucket.delete("data/b", now_ms()).await.unwrap();
     bucket.delete("data/a", now_ms()).await.unwrap();

@@ -104,6 +104,8 @@ pub fn sentence(act: &Act, zone: &TimeZone) -> String {
         | Act::RestoreDatabase { .. }
         | Act::DropRestored { .. }
         | Act::SwapDatabase { .. }
+        | Act::RestoreRows { .. }
+        | Act::ReturnRows { .. }
         | Act::DrillBackup { .. } => of_backup(act),
         Act::RestoreOrder { shop, order, at_ms, added, changed, .. } => format!(
             "bring order {order} of {shop} back as it was {}: {} added, {} made as they were, in one \
@@ -148,6 +150,18 @@ fn of_backup(act: &Act) -> String {
             )
         }
         Act::DropRestored { name, .. } => format!("remove {name} again"),
+        Act::RestoreRows { shop, tables, exact, .. } => {
+            let others = if *exact { "deleted" } else { "kept" };
+            format!(
+                "put the rows of {} back into the database of {shop}, in one transaction; rows that are \
+                 only there are {others}",
+                tables.join(", ")
+            )
+        }
+        Act::ReturnRows { tables, .. } => format!(
+            "put the rows of {} back as they were before, but for those changed since",
+            tables.join(", ")
+        ),
         Act::SwapDatabase { shop, with, aside, kind } => {
             let noticed = match kind.as_str() {
                 "postgres" => "; its sessions end, and the shop opens others",
@@ -156,9 +170,12 @@ fn of_backup(act: &Act) -> String {
             };
             format!("put {with} in the place of the database of {shop}, then {aside}{noticed}")
         }
-        Act::DrillBackup { at, snapshot, scratch, .. } => {
+        Act::DrillBackup { at, snapshot, scratch, sheet, .. } => {
             let short = snapshot.get(..8).unwrap_or(snapshot);
-            format!("try the backup {short} at {at} by restoring it in {scratch}, database and all")
+            let by = if sheet.is_some() { ", by the phrase of a recovery sheet alone" } else { "" };
+            format!(
+                "try the backup {short} at {at} by restoring it in {scratch}, database and all{by}"
+            )
         }
         other => other.code().to_owned(),
     }
@@ -183,6 +200,7 @@ pub fn title(kind: &PlanKind, shop: Option<&ShopId>, params: &Params) -> String 
         "verify_backup" => format!("Read the backups{of} again"),
         "drill_backup" => format!("Try the newest backup{of} by restoring it"),
         "restore_database" => format!("Restore the database{of} as {}", says("name")),
+        "restore_rows" => format!("Put the rows of {}{of} back", says("tables")),
         "restore_backup" => format!("Restore {}{of} from a backup", says("path")),
         "restore_order" => {
             let order = says("order");
@@ -282,6 +300,21 @@ pub fn condition(condition: &Condition) -> String {
             "the row {} of {} is gone as well, and comes back with it",
             says("key"),
             says("table")
+        ),
+        "rows_may_come_back" if has("error") => {
+            format!("the rows can be put back: {}", says("error"))
+        }
+        "rows_may_come_back" => format!("the rows of {} can be put back", says("tables")),
+        "rows_counted" => format!(
+            "{}: {} rows to add, {} to change, {} that are only in the live table",
+            says("table"),
+            says("added"),
+            says("changed"),
+            says("only_live")
+        ),
+        "rows_not_counted" => format!(
+            "the rows of {} are counted in the run: it takes too long to do so before",
+            says("tables")
         ),
         "name_is_free" => format!("there is nothing called {} yet", says("name")),
         "old_data_counted" if has("bytes") => {

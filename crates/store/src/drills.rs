@@ -35,13 +35,14 @@ impl Store {
                           SET at_ms = excluded.at_ms, report = excluded.report";
             connection.execute(insert, (shop.as_str(), at_ms, place, run.0, report))?;
             let trim = "DELETE FROM drill WHERE shop = ?1 AND id NOT IN
-                        (SELECT id FROM drill WHERE shop = ?1 ORDER BY at_ms DESC LIMIT ?2)";
+                        (SELECT id FROM drill WHERE shop = ?1 ORDER BY run DESC, at_ms DESC LIMIT ?2)";
             connection.execute(trim, (shop.as_str(), KEPT)).map(|_| ())
         };
         self.writer.write(write).await
     }
 
-    /// The drills of a shop, the newest first, at most so many.
+    /// The drills of a shop, the newest first, at most so many. Newest is what was begun last, whatever
+    /// the clock said then.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -50,7 +51,7 @@ impl Store {
         let select = move |connection: &Connection| {
             let mut select = connection.prepare_cached(
                 "SELECT at_ms, place, run, report FROM drill WHERE shop = ?1
-                 ORDER BY at_ms DESC LIMIT ?2",
+                 ORDER BY run DESC, at_ms DESC LIMIT ?2",
             )?;
             let rows = select.query_map((wanted.as_str(), limit), |row| {
                 Ok(DrillRecord {
@@ -90,6 +91,9 @@ mod tests {
         let kept = store.drills(&shop, 10).await.unwrap();
         assert_eq!(kept, [drill(2, 25, "whole"), drill(1, 10, "{}")]);
         assert_eq!(store.drills(&shop, 1).await.unwrap().len(), 1);
+        // The clock went back.
+        store.add_drill(drill(3, 5, "{}")).await.unwrap();
+        assert_eq!(store.drills(&shop, 1).await.unwrap(), [drill(3, 5, "{}")]);
         assert_eq!(store.drills(&"tea".parse().unwrap(), 9).await.unwrap(), []);
     }
 }

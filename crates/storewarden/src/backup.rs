@@ -6,7 +6,7 @@ use crate::{
     client::ask,
     completions::shops,
     moment::{Here, length},
-    recover::sheet::written,
+    recover::{phrase_of, sheet::written},
     remote::{escape, good, print, print_bytes},
     runs,
     table::{Side, table},
@@ -20,7 +20,12 @@ use anyhow::bail;
 use clap::Subcommand;
 use clap_complete::engine::ArgValueCandidates;
 use serde_json::json;
-use std::{fmt::Write as _, path::Path};
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
+
+mod bring_back;
 
 const BACKUPS: &str = "/api/v1/backups";
 
@@ -82,6 +87,10 @@ pub(crate) enum BackupCommand {
         /// The backup: its id, or how it begins
         #[arg(long, value_name = "ID", default_value = "latest")]
         snapshot: String,
+        /// Open it by the phrase of this recovery sheet alone, as on the day it is for; `-` reads the
+        /// sheet from standard input
+        #[arg(long, value_name = "FILE")]
+        sheet: Option<PathBuf>,
         #[command(flatten)]
         options: ChangeOptions,
     },
@@ -94,6 +103,8 @@ pub(crate) enum BackupCommand {
         #[command(flatten)]
         json: Json,
     },
+    /// Bring a bucket with object lock back to what was in it, when it was emptied or written over
+    BringBack(bring_back::Arguments),
     /// Bring back what a backup holds: all of it, a folder, a file, the database
     Restore {
         #[command(flatten)]
@@ -121,9 +132,13 @@ pub(crate) enum BackupCommand {
         /// What the restored database is called, of SQLite its whole path; by date unless told
         #[arg(long = "as", value_name = "NAME")]
         name: Option<String>,
-        /// In the place of the shop's own, which is kept under another name
-        #[arg(long, requires = "database", conflicts_with = "tables")]
+        /// In the place of the shop's own, which is kept under another name; with --table its rows in
+        /// the live table
+        #[arg(long, requires = "database", conflicts_with = "name")]
         in_place: bool,
+        /// Delete the rows of these tables that the backup does not have
+        #[arg(long, requires_all = ["tables", "in_place"])]
+        exact: bool,
         /// Take it from this repository, as the configuration names it
         #[arg(long, value_name = "PLACE")]
         from: Option<String>,
@@ -158,10 +173,15 @@ pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
             let shop = shop.find(&options.state.directory)?;
             start(&json!({ "kind": "verify_backup", "shop": shop, "all": all }), options)
         }
-        BackupCommand::Drill { shop, snapshot, options } => {
+        BackupCommand::Drill { shop, snapshot, sheet, options } => {
             let shop = shop.find(&options.state.directory)?;
-            start(&json!({ "kind": "drill_backup", "shop": shop, "snapshot": snapshot }), options)
+            let mut wish = json!({ "kind": "drill_backup", "shop": shop, "snapshot": snapshot });
+            if let Some(sheet) = sheet {
+                wish["phrase"] = phrase_of(&sheet)?.into();
+            }
+            start(&wish, options)
         }
+        BackupCommand::BringBack(arguments) => bring_back::run(&arguments),
         BackupCommand::Sheet { shop, state, json } => {
             sheet(&state.directory, &shop.find(&state.directory)?, json.json)
         }
@@ -175,6 +195,7 @@ pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
             tables,
             name,
             in_place,
+            exact,
             from,
             options,
         } => {
@@ -182,8 +203,8 @@ pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
             let wish = match database {
                 Some(database) => json!({
                     "kind": "restore_database", "shop": shop, "snapshot": snapshot,
-                    "database": (!database.is_empty()).then_some(database), "tables": tables, "name": name, "in_place": in_place,
-                    "from": from,
+                    "database": (!database.is_empty()).then_some(database), "tables": tables, "name": name,
+                    "in_place": in_place, "exact": exact, "from": from,
                 }),
                 None => json!({
                     "kind": if whole { "restore_whole" } else { "restore_backup" }, "shop": shop,
@@ -281,6 +302,7 @@ fn tried(drill: &DrillRow, here: &Here) -> String {
     let when = here.moment_ago(drill.at_ms);
     let took = length(i64::try_from(drill.took_ms).unwrap_or(i64::MAX));
     let score = drill.score.map(|score| format!(", score {score}")).unwrap_or_default();
+    let when = if drill.by_sheet { format!("from the sheet {when}") } else { when };
     match drill.verdict.as_str() {
         "good" => format!("tried {when}: everything came back, in {took}{score}"),
         "short" => format!("tried {when}: everything came back, in {took}, not as agreed{score}"),
@@ -376,12 +398,23 @@ fn browse(
 ) -> anyhow::Result<Exit> {
     let (shop, snapshot, path) = (escape(shop), escape(snapshot), escape(path));
     let path = format!("/api/v1/shops/{shop}/backups/{snapshot}/files?path={path}");
-    let answer = good(ask(state, "GET", &path)?)?;
+    let mut folder: SnapshotFolder = good(ask(state, "GET", &path)?)?.json()?;
+    while (folder.entries.len() as u64) < folder.total {
+        let rest = format!("{path}&skip={}", folder.entries.len());
+        let rest: SnapshotFolder = good(ask(state, "GET", &rest)?)?.json()?;
+        if rest.entries.is_empty() {
+            bail!(
+                "the folder has {} entries, and {} were told",
+                folder.total,
+                folder.entries.len()
+            );
+        }
+        folder.entries.extend(rest.entries);
+    }
     if json {
-        print_bytes(&answer.body)?;
+        print_bytes(&serde_json::to_vec(&folder)?)?;
         return Ok(Exit::Fine);
     }
-    let folder: SnapshotFolder = answer.json()?;
     let here = Here::now();
     let row = |entry: &SnapshotEntry| {
         let slash = if entry.kind == "folder" { "/" } else { "" };
@@ -390,11 +423,7 @@ fn browse(
     };
     let rows: Vec<_> = folder.entries.iter().map(row).collect();
     let head = [("SIZE", Side::Right), ("CHANGED", Side::Left), ("NAME", Side::Left)];
-    let mut text = table(head, &rows);
-    if folder.total > rows.len() as u64 {
-        writeln!(text, "and {} more", folder.total - rows.len() as u64)?;
-    }
-    print(text.as_bytes())?;
+    print(table(head, &rows).as_bytes())?;
     Ok(Exit::Fine)
 }
 

@@ -17,8 +17,8 @@ mod work;
 pub(crate) use self::databases::{Deed, Found, Restoring};
 pub(crate) use drills::{Boot, Drill};
 pub(crate) use job::{
-    Database, Done, Event, Job, Keep, Limits, Listing, Place, Pruned, Records, Sources, Trouble,
-    Work,
+    Database, Done, Event, Job, Keep, Limits, Listing, Place, Pruned, Records, Sources, To,
+    Trouble, Work,
 };
 pub(crate) use orders::{Kept, OrderDeed, Orders, Stands, Taken, Told, refused as refused_order};
 pub(crate) use records::{Notes, RECORDS};
@@ -26,7 +26,7 @@ pub(crate) use trouble::story;
 
 use crate::cli::Exit;
 use anyhow::Context;
-use host::{descriptors, gentle};
+use host::{cgroup::Cgroup, descriptors, gentle};
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     os::unix::net::UnixStream,
@@ -75,13 +75,17 @@ pub(crate) fn run() -> anyhow::Result<Exit> {
     told.read_line(&mut line).context("hear what is to be done")?;
     let job: Job = serde_json::from_str(&line).context("understand what is to be done")?;
     drop(line);
-    if let Err(error) = gentle::be_gentle(job.limits.processors) {
+    let held = held_by(&job);
+    // Threads are made by the number of processors: not more of them than may run.
+    let processors = job.limits.cpu_percent.map(|percent| percent.div_ceil(100));
+    if let Err(error) = gentle::be_gentle(processors) {
         tracing::warn!(error = story(&error), "others may have to wait for a backup");
     }
     if let Err(error) = gentle::read_and_write_idly() {
         tracing::warn!(error = story(&error), "others may have to wait for a backup's reading");
     }
     end_with_the_listener(told)?;
+    voice.say(&Event::Line(held));
     keep_within(job.limits.memory_bytes, voice.clone())?;
     let (event, exit) = match work::run(&job, &voice) {
         Ok(done) => (Event::Done(Box::new(done)), Exit::Fine),
@@ -89,6 +93,29 @@ pub(crate) fn run() -> anyhow::Result<Exit> {
     };
     voice.say(&event);
     Ok(exit)
+}
+
+/// Has its control group take it in, where there is one, and says by what it is limited. Whatever it starts is
+/// born there too.
+fn held_by(job: &Job) -> String {
+    let group = job.group.clone().and_then(|path| {
+        let group = Cgroup::at(&path).ok_or_else(|| format!("{} is gone", path.display()))?;
+        group.enter().map_err(|error| format!("{}: {error}", path.display()))
+    });
+    let memory = job.limits.memory_bytes >> 20;
+    let cpu = job
+        .limits
+        .cpu_percent
+        .map_or(String::new(), |percent| format!(", {percent} % of a processor"));
+    match group {
+        Ok(()) => format!(
+            "limited by a control group, with all that it starts: {memory} MiB of memory{cpu}"
+        ),
+        Err(why) => format!(
+            "limited by itself, without what it starts: {memory} MiB of memory{cpu}, in whole \
+             processors; {why}"
+        ),
+    }
 }
 
 /// Nothing more is told; the end of it means that whoever wanted this is gone.
@@ -105,23 +132,24 @@ fn end_with_the_listener(mut told: BufReader<UnixStream>) -> std::io::Result<()>
 /// Ends the process before it takes what the shop needs.
 fn keep_within(most_bytes: u64, voice: Voice) -> std::io::Result<()> {
     let look = move || {
-        loop {
-            match gentle::resident_bytes() {
-                Ok(bytes) if bytes > most_bytes => {
-                    let said = [("bytes", bytes.into()), ("limit_bytes", most_bytes.into())];
-                    let message = format!(
-                        "it needed {bytes} bytes of memory, more than the {most_bytes} it may have"
-                    );
-                    voice.say(&Event::Failed(Trouble::new("memory_limit", said, message)));
-                    // tidy: the thread that takes the memory does not look
-                    std::process::exit(Exit::Wrong as i32);
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::warn!(error = story(&error), "memory is not watched");
-                }
+        match gentle::resident_bytes() {
+            Ok(bytes) if bytes > most_bytes => {
+                voice.say(&Event::Failed(Trouble::out_of_memory(bytes, most_bytes)));
+                // tidy: the thread that takes the memory does not look
+                std::process::exit(Exit::Wrong as i32);
             }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = story(&error), "memory is not watched");
+            }
+        }
+    };
+    // Once before anything begins.
+    look();
+    let look = move || {
+        loop {
             thread::sleep(LOOK);
+            look();
         }
     };
     thread::Builder::new().name("memory".into()).spawn(look).map(drop)

@@ -330,10 +330,10 @@ impl Control {
                     answer.send(backups.sheet(&shop).await).ok();
                 });
             }
-            Command::Browse { shop, snapshot, path, answer } => {
+            Command::Browse { shop, snapshot, path, skip, answer } => {
                 let backups = Arc::clone(&self.backups);
                 self.aside(async move {
-                    answer.send(backups.folder(&shop, snapshot, path).await).ok();
+                    answer.send(backups.folder(&shop, snapshot, (path, skip)).await).ok();
                 });
             }
             Command::Orders { shop, ask } => {

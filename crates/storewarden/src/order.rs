@@ -162,8 +162,8 @@ fn restore(which: &Which, set_back: bool, options: &ChangeOptions) -> anyhow::Re
     if question.email.take().is_some() {
         let gone: Vec<&OrderThenNow> =
             look.orders.iter().filter(|order| set_back || order.state == "gone").collect();
-        question.order = match gone.as_slice() {
-            [one] => Some(one.key.clone()),
+        (question.table, question.key) = match gone.as_slice() {
+            [one] => (Some(one.table.clone()), Some(one.key.clone())),
             [] => bail!("of this buyer nothing is gone"),
             _ => bail!("there are several of this buyer: say which one by its number"),
         };

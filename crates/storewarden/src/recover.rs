@@ -31,8 +31,11 @@ use kernel::{
     Params,
     config::{Bundle, Configuration, DatabaseKind, ShopSettings},
 };
+pub(crate) use place::Storage;
 use progress::{Line, say};
-use source::{Source, ask};
+pub(crate) use sheet::ReadPlace;
+use source::Source;
+pub(crate) use source::{ask, phrase_of};
 use std::{
     fs,
     io::{self, IsTerminal as _},
@@ -62,7 +65,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PLACE")]
     from: Option<String>,
     #[command(flatten)]
-    storage: place::Storage,
+    storage: Storage,
     /// Whose backup, where there are several shops
     #[arg(long)]
     shop: Option<String>,

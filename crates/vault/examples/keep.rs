@@ -89,8 +89,15 @@ fn back_up(
     origin: Origin,
     now_ms: i64,
 ) -> Result<(), Box<dyn Error>> {
-    let request =
-        backup::Request { paths, streams, excludes: Vec::new(), tags: Vec::new(), origin, now_ms };
+    let request = backup::Request {
+        paths,
+        streams,
+        buckets: Vec::new(),
+        excludes: Vec::new(),
+        tags: Vec::new(),
+        origin,
+        now_ms,
+    };
     let report = backup::run(repository, request, &|_| {})?;
     println!("{} {:?}", report.snapshot.id, report.snapshot.summary);
     Ok(())

@@ -9,7 +9,7 @@ use crate::{
     lock::LockKind,
     packer::Packer,
     progress::{Meter, Watch},
-    storage::FileKind,
+    storage::{FileKind, MediaBucket},
 };
 use archive::{Archive, Outcome};
 use pipeline::Pipeline;
@@ -23,6 +23,7 @@ use std::{
 };
 
 mod archive;
+mod bucket;
 mod excludes;
 mod metadata;
 mod pipeline;
@@ -35,6 +36,8 @@ pub struct Request {
     pub paths: Vec<PathBuf>,
     /// Read before any file, in this order: databases come first, what they speak of after.
     pub streams: Vec<Stream>,
+    /// Read with the files, each as the folder [`MediaBucket::path`].
+    pub buckets: Vec<MediaBucket>,
     /// `*` is any part of a name, `?` one character, `**` any folders. With a slash at its beginning
     /// a pattern is a whole path, else a part of one: `cache`, `*.tmp`, `/srv/shop/var/**/*.log`.
     pub excludes: Vec<String>,
@@ -81,7 +84,8 @@ pub struct Note {
 pub enum NoteKind {
     /// It was there when its folder was read, and not any more.
     Vanished,
-    /// It was written to while it was read; what was read is kept, the next backup reads it again.
+    /// It was written to while it was read; what was read is kept, the next backup reads it again. An object
+    /// of a bucket was read again at once.
     Changed,
     /// A socket, pipe or device: there is nothing in it to keep.
     Special,
@@ -103,8 +107,8 @@ pub fn run(
     watch: Watch<'_>,
 ) -> Result<Report, VaultError> {
     let begun = Instant::now();
-    let Request { paths, streams, excludes, tags, origin, now_ms } = request;
-    let root = Branch::of(&paths, &streams)?;
+    let Request { paths, streams, buckets, excludes, tags, origin, now_ms } = request;
+    let root = Branch::of(&paths, &streams, &buckets)?;
     let names = root.paths();
     let lock = repository.lock(LockKind::Shared, &origin)?;
     let reader = repository.reader()?.for_a_walk();
@@ -115,6 +119,7 @@ pub fn run(
     let cutter = Cutter::new(repository.polynomial()?);
     let outcome = Pipeline::run(&packer, repository, |pipeline| {
         let mut archive = Archive::new(pipeline, &reader, &cutter, &meter, &excludes, now_ms)?;
+        archive.buckets = &buckets;
         archive.streams(streams)?;
         archive.root(&root, parent.as_ref().map(|parent| parent.tree))
     });

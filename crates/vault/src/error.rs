@@ -63,6 +63,12 @@ pub enum VaultError {
     Stream { path: PathBuf, why: String },
     #[error("back up `{0}`: it is not there")]
     NoSource(PathBuf),
+    /// What went wrong with a bucket of media.
+    #[error("back up {place}")]
+    Bucket { place: String, source: Box<VaultError> },
+    /// A disk that is not mounted, or another bucket, sooner than a shop without pictures.
+    #[error("back up `{path}`: it is empty, and the newest backup has {count} entries of it")]
+    Emptied { path: PathBuf, count: u64 },
     #[error("back up nothing: no folder, file or stream was named")]
     NoSources,
     #[error("understand the {what} `{text}`")]

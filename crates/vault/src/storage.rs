@@ -16,7 +16,8 @@ mod write_only;
 
 pub use fault::Fault;
 pub use folder::Folder;
-pub use objects::{ObjectLock, Objects, Past};
+pub(crate) use objects::Ended;
+pub use objects::{BUCKETS, Lost, MediaBucket, ObjectLock, Objects, Past, path_of_bucket};
 pub use outbound::bucket::LockMode;
 pub use sftp::{HostKey, Sftp, SftpSettings};
 pub use throttle::Throttle;

@@ -24,6 +24,8 @@ mod locks;
 #[cfg(test)]
 mod machines;
 #[cfg(test)]
+mod media;
+#[cfg(test)]
 mod orders;
 #[cfg(test)]
 mod place;
@@ -38,6 +40,6 @@ mod sftp;
 #[cfg(test)]
 mod storage;
 #[cfg(test)]
-mod traps;
 mod stream;
 #[cfg(test)]
+mod traps;

@@ -120,7 +120,11 @@ async fn a_host_that_was_taken_over_cannot_destroy_what_it_wrote() {
         let reader = seen.reader().unwrap();
         assert!(restore::run(&reader, &asked, &quiet).unwrap().is_whole());
         assert_same(&place.shop(), &place.path("back"));
+        let lost = past().lost().unwrap();
+        assert!(lost.hidden + lost.overwritten >= 5 && lost.bytes > 1 << 20, "{lost:?}");
         assert!(past().bring_back().unwrap() >= 5);
+        let lost = past().lost().unwrap();
+        assert_eq!((lost.hidden, lost.overwritten, lost.bytes), (0, 0, 0), "{lost:?}");
         let repository = check_clean(host);
         assert_eq!(past().bring_back().unwrap(), 0);
 

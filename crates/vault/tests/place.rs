@@ -104,6 +104,7 @@ pub(crate) fn request(paths: Vec<PathBuf>) -> backup::Request {
     backup::Request {
         paths,
         streams: Vec::new(),
+        buckets: Vec::new(),
         excludes: Vec::new(),
         tags: Vec::new(),
         origin: origin(),

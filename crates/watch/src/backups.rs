@@ -142,6 +142,9 @@ pub struct DrillRow {
     pub lost_ms: u64,
     pub bytes: u64,
     pub rows: u64,
+    /// The repository was opened by the phrase of a recovery sheet alone.
+    #[serde(default)]
+    pub by_sheet: bool,
     pub checks: Vec<DrillCheck>,
 }
 
@@ -233,7 +236,7 @@ pub struct SnapshotFolder {
     pub path: String,
     /// Sorted by name, folders first.
     pub entries: Vec<SnapshotEntry>,
-    /// Entries there are; more than are here.
+    /// Entries there are, which may be more than are here.
     pub total: u64,
 }
 

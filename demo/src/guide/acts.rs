@@ -145,7 +145,7 @@ pub(super) const ACTS: [Act; 16] = [
             "damage-backup",
             "Damage a backup",
             "Turns one bit of the repository around, as a disk does that grows old, has every byte of it read again, and tries the newest backup by restoring it. What is damaged stays so in this demonstration.",
-            "Backups: the last drill says which file did not come back, and that the database and its orders did. Changes: both runs fail and name what is damaged. A backup that is there is not taken for one that can be restored.",
+            "Backups: the last drill says which file did not come back, and that the database and its orders did; the sample shop itself is started from what came back, and answers. Changes: both runs fail and name what is damaged. A backup that is there is not taken for one that can be restored.",
             "Damage it",
         )
     },

@@ -126,7 +126,7 @@ export const api = {
   backups: () => call<Standing>('GET', '/backups'),
   snapshots: (shop: string) => call<Snapshots>('GET', `/shops/${part(shop)}/backups`),
   recoverySheet: (shop: string) => call<Sheet>('POST', `/shops/${part(shop)}/backups/sheet`),
-  browse: (shop: string, snapshot: string, path: string) => call<Folder>('GET', `/shops/${part(shop)}/backups/${part(snapshot)}/files${query({ path })}`),
+  browse: (shop: string, snapshot: string, path: string, skip = 0) => call<Folder>('GET', `/shops/${part(shop)}/backups/${part(snapshot)}/files${query({ path, ...(skip > 0 && { skip: String(skip) }) })}`),
 
   ledger: (asked: Asked) => call<Ledger>('GET', `/ledger${query(asked)}`),
 }

@@ -2570,6 +2570,8 @@ export interface paths {
                 query?: {
                     /** @description The folder, from the root: `/` unless told */
                     path?: string;
+                    /** @description Entries to leave out, from the first on: at most 5,000 are told at once */
+                    skip?: number;
                 };
                 header?: never;
                 path: {
@@ -3978,6 +3980,8 @@ export interface components {
         DrillRow: {
             /** Format: int64 */
             at_ms: number;
+            /** @description The repository was opened by the phrase of a recovery sheet alone. */
+            by_sheet?: boolean;
             /** Format: int64 */
             bytes: number;
             checks: components["schemas"]["DrillCheck"][];
@@ -5103,7 +5107,7 @@ export interface components {
             path: string;
             /**
              * Format: int64
-             * @description Entries there are; more than are here.
+             * @description Entries there are, which may be more than are here.
              */
             total: number;
         };
@@ -5390,13 +5394,18 @@ export interface components {
             as_of_ms?: number | null;
             /** @description Which database of the backup; the first in it unless told. */
             database?: string | null;
+            /** @description With both of them: rows that the backup does not have are deleted. */
+            exact?: boolean;
             /** @description Files of the configuration that are to say something else. */
             files?: components["schemas"]["FileBody"][];
             /** @description Also when nobody else is there to serve meanwhile. */
             forced?: boolean;
             /** @description The place of the repository that it is taken from; the first that has it unless told. */
             from?: string | null;
-            /** @description Whether it takes the place of the shop's own, which is kept under another name. */
+            /**
+             * @description Whether it takes the place of the shop's own, which is kept under another name; with `tables`
+             *     their rows are put back into the live ones.
+             */
             in_place?: boolean;
             instance?: string | null;
             key?: string | null;
@@ -5404,10 +5413,10 @@ export interface components {
              * @description `restart_instance` (`shop`, `instance`, `forced`), `rolling_restart` (`shop`),
              *     `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
              *     (`text`; without it what stands in the file), `renew_certificate` (`shop`), `front` (`shop`),
-             *     `back_up` (`shop`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`),
+             *     `back_up` (`shop`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`, `phrase`),
              *     `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
              *     `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
-             *     `tables`, `name`, `in_place`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
+             *     `tables`, `name`, `in_place`, `exact`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
              *     `as_of_ms`, `set_back`) or `clean_up`.
              */
             kind: string;
@@ -5417,6 +5426,11 @@ export interface components {
             order?: string | null;
             /** @description What of it, from the root; all of it unless told. */
             path?: string | null;
+            /**
+             * @description The phrase of a recovery sheet, to open the backup by it alone. It is kept in memory until then, and
+             *     told nowhere.
+             */
+            phrase?: string | null;
             /** @description What to deploy. */
             release?: string | null;
             /** @description Also what was changed since, and not only what is gone. */

@@ -68,7 +68,7 @@ pub(super) const TABLE: [Row; 18] = [
     },
     Row { name: "testkit", may_know: &["kernel", "host", "databases"] },
     Row { name: "demo", may_know: &["kernel", "host", "databases", "shops", "apps"] },
-    Row { name: "e2e", may_know: &["databases", "demo"] },
+    Row { name: "e2e", may_know: &["kernel", "databases", "vault", "demo"] },
     Row { name: "xtask", may_know: &[] },
 ];
 

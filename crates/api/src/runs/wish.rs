@@ -2,9 +2,16 @@
 
 use crate::{ApiError, ApiState, Restore, RestoreDatabase, Wished, caller::Caller, names};
 use ::watch::time_machine::OrderQuestion;
-use kernel::{InstanceName, Permission, ShopId, WindowName, config::Bundle, plan::Reason};
+use kernel::{
+    InstanceName, Permission, ShopId, WindowName,
+    config::{Bundle, Secret},
+    plan::Reason,
+};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 use utoipa::ToSchema;
 
 /// Where a window could be named: none.
@@ -17,10 +24,10 @@ pub(crate) struct WishBody {
     /// `restart_instance` (`shop`, `instance`, `forced`), `rolling_restart` (`shop`),
     /// `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
     /// (`text`; without it what stands in the file), `renew_certificate` (`shop`), `front` (`shop`),
-    /// `back_up` (`shop`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`),
+    /// `back_up` (`shop`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`, `phrase`),
     /// `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
     /// `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
-    /// `tables`, `name`, `in_place`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
+    /// `tables`, `name`, `in_place`, `exact`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
     /// `as_of_ms`, `set_back`) or `clean_up`.
     kind: String,
     #[serde(default)]
@@ -63,9 +70,13 @@ pub(crate) struct WishBody {
     /// What the restored database is called; by date unless told.
     #[serde(default)]
     name: Option<String>,
-    /// Whether it takes the place of the shop's own, which is kept under another name.
+    /// Whether it takes the place of the shop's own, which is kept under another name; with `tables`
+    /// their rows are put back into the live ones.
     #[serde(default)]
     in_place: bool,
+    /// With both of them: rows that the backup does not have are deleted.
+    #[serde(default)]
+    exact: bool,
     /// The order to bring back, by its number as people read it or its key.
     #[serde(default)]
     order: Option<String>,
@@ -80,10 +91,26 @@ pub(crate) struct WishBody {
     /// Also what was changed since, and not only what is gone.
     #[serde(default)]
     set_back: bool,
+    /// The phrase of a recovery sheet, to open the backup by it alone. It is kept in memory until then, and
+    /// told nowhere.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    phrase: Option<Phrase>,
     /// The window to wait for; `now`: none, whatever the configuration says. Without it, as its rules
     /// say.
     #[serde(default)]
     window: Option<String>,
+}
+
+/// Never shown.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(transparent)]
+struct Phrase(String);
+
+impl fmt::Debug for Phrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("•••")
+    }
 }
 
 /// A file of the configuration.
@@ -126,6 +153,7 @@ impl WishBody {
                 tables: self.tables.clone(),
                 name: self.name.clone(),
                 in_place: self.in_place,
+                exact: self.exact,
                 from: self.from.clone(),
             };
             return Ok(Wished::RestoreDatabase { shop, wanted });
@@ -166,7 +194,8 @@ impl WishBody {
             "verify_backup" => Ok(Wished::VerifyBackup { shop: shop()?, all: self.all }),
             "drill_backup" => {
                 let snapshot = self.snapshot.clone().unwrap_or_else(|| "latest".to_owned());
-                Ok(Wished::DrillBackup { shop: shop()?, snapshot })
+                let sheet = self.phrase.clone().map(|Phrase(phrase)| Secret::new(phrase));
+                Ok(Wished::DrillBackup { shop: shop()?, snapshot, sheet })
             }
             "restore_backup" | "restore_whole" | "restore_database" => self.restore(shop()?),
             "restore_order" => {

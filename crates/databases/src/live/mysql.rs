@@ -1,7 +1,8 @@
 //! Rows of MariaDB and MySQL, by the text protocol, in the bytes that their columns store.
 
 use super::{
-    Cell, Change, LOCK_LIMIT, MOST_ROWS, Required, STATEMENT_LIMIT, expected, find, wanted,
+    Cell, Change, Changing, LOCK_LIMIT, MOST_ROWS, Required, STATEMENT_LIMIT, expected, find,
+    wanted,
 };
 use crate::{
     DatabaseError,
@@ -144,22 +145,16 @@ impl Rows {
         text
     }
 
-    pub(super) fn apply(
-        &mut self,
-        tables: &[Table],
-        changes: &[Change],
-    ) -> Result<(), DatabaseError> {
-        self.run("begin to change rows", "START TRANSACTION")?;
-        let done = changes.iter().try_for_each(|change| self.change(tables, change));
-        match done {
-            Ok(()) => self.run("keep the changes", "COMMIT"),
-            Err(error) => {
-                self.run("take the changes back", "ROLLBACK")?;
-                Err(error)
-            }
-        }
+    fn is(&self, table: &Table, key: &[Cell]) -> Result<String, DatabaseError> {
+        let is = |(column, value): (&str, &[u8])| {
+            format!("{} = {}", quoted(column), self.comparable(table, column, value))
+        };
+        let is: Vec<String> = wanted(table, key)?.into_iter().map(is).collect();
+        Ok(is.join(" AND "))
     }
+}
 
+impl Changing for Rows {
     fn change(&mut self, tables: &[Table], change: &Change) -> Result<(), DatabaseError> {
         let table = find(tables, change.table())?;
         let name = quoted(&table.name);
@@ -198,14 +193,6 @@ impl Rows {
         let what = format!("change a row of `{}`", table.label());
         let done = self.conn.query_drop(statement);
         self.runtime.block_on(done).map_err(failed(&what))
-    }
-
-    fn is(&self, table: &Table, key: &[Cell]) -> Result<String, DatabaseError> {
-        let is = |(column, value): (&str, &[u8])| {
-            format!("{} = {}", quoted(column), self.comparable(table, column, value))
-        };
-        let is: Vec<String> = wanted(table, key)?.into_iter().map(is).collect();
-        Ok(is.join(" AND "))
     }
 
     fn run(&mut self, what: &str, statement: &str) -> Result<(), DatabaseError> {

@@ -2,7 +2,8 @@
 //! server writes is read back by it.
 
 use super::{
-    Cell, Change, LOCK_LIMIT, MOST_ROWS, Required, STATEMENT_LIMIT, expected, find, wanted,
+    Cell, Change, Changing, LOCK_LIMIT, MOST_ROWS, Required, STATEMENT_LIMIT, expected, find,
+    wanted,
 };
 use crate::{
     DatabaseError,
@@ -118,23 +119,9 @@ impl Rows {
         let found = self.runtime.block_on(asked)?;
         Ok(found.into_iter().filter_map(|[value]| value.map(String::into_bytes)).collect())
     }
+}
 
-    pub(super) fn apply(
-        &mut self,
-        tables: &[Table],
-        changes: &[Change],
-    ) -> Result<(), DatabaseError> {
-        self.run("begin to change rows", "BEGIN")?;
-        let done = changes.iter().try_for_each(|change| self.change(tables, change));
-        match done {
-            Ok(()) => self.run("keep the changes", "COMMIT"),
-            Err(error) => {
-                self.run("take the changes back", "ROLLBACK")?;
-                Err(error)
-            }
-        }
-    }
-
+impl Changing for Rows {
     fn change(&mut self, tables: &[Table], change: &Change) -> Result<(), DatabaseError> {
         let table = find(tables, change.table())?;
         let name = name(table);
@@ -160,7 +147,7 @@ impl Rows {
         self.run(&format!("change a row of `{}`", table.label()), &statement)
     }
 
-    fn run(&self, what: &str, statement: &str) -> Result<(), DatabaseError> {
+    fn run(&mut self, what: &str, statement: &str) -> Result<(), DatabaseError> {
         self.runtime.block_on(execute(&self.session.client, what, statement))
     }
 }

@@ -19,8 +19,9 @@ use tokio_postgres::{Client, error::SqlState};
 const ALWAYS_THERE: [&str; 2] = ["postgres", "template1"];
 /// How often those who are in a database that is renamed are asked to leave.
 const ASK_EVERY: Duration = Duration::from_millis(50);
-/// Schemas of users.
-const OURS: &str = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'";
+/// Schemas of users, but for what keeps rows that were put back.
+const OURS: &str = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' AND \
+    n.nspname NOT LIKE 'storewarden\\_before\\_%'";
 
 /// A connection to the server, in none of the shop's databases.
 async fn to_server(live: &DatabaseUrl) -> Result<Session, DatabaseError> {

@@ -78,11 +78,26 @@ pub enum RepositorySettings {
     Folder(PathBuf),
     S3 {
         bucket: S3Settings,
-        /// Nobody can delete an object for so long after it was written, where the bucket has object
-        /// lock.
-        locked_for_ms: Option<u64>,
+        /// Of a bucket that has object lock.
+        lock: Option<LockSettings>,
     },
     Sftp(SftpSettings),
+}
+
+/// Nobody can delete an object for so long after it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockSettings {
+    pub for_ms: u64,
+    pub mode: LockMode,
+}
+
+/// Who could shorten a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockMode {
+    /// Nobody.
+    Compliance,
+    /// Whoever has a right of its own for that.
+    Governance,
 }
 
 /// A folder of another machine, by SSH's file transfer.
@@ -128,8 +143,8 @@ pub struct BackupLimits {
     /// Bytes a second to and from repositories; `None`: as fast as it goes.
     pub bandwidth: Option<u64>,
     pub memory_bytes: u64,
-    /// Processors that it may keep busy; `None`: all, after everything else.
-    pub processors: Option<u32>,
+    /// Of processors that it may keep busy, in hundredths of one; `None`: all, after everything else.
+    pub cpu_percent: Option<u32>,
 }
 
 impl BackupSchedule {

@@ -193,6 +193,32 @@ pub enum Act {
         /// `postgres`, `mysql` or `sqlite`: what those who use it notice.
         kind: String,
     },
+    /// Rows of tables are in the shop's database again as a snapshot has them, in one transaction, from
+    /// a database that was restored beside it; what the rows were is kept.
+    RestoreRows {
+        shop: ShopId,
+        at: String,
+        /// Its whole id.
+        snapshot: String,
+        /// What the database is called in the snapshot.
+        database: String,
+        tables: Vec<String>,
+        /// The restored one.
+        with: String,
+        /// Rows that are in the live tables only are deleted.
+        exact: bool,
+        /// Ends the name of what keeps the rows that there were.
+        kept: String,
+        /// Stands beside them: by it a run finds its own again.
+        mark: String,
+    },
+    /// The rows that there were are in their tables again, but for those that were changed since.
+    ReturnRows {
+        shop: ShopId,
+        tables: Vec<String>,
+        kept: String,
+        mark: String,
+    },
     /// One order, or another row, is there again as a snapshot has it, with all that belongs to it, and
     /// nothing else is another.
     RestoreOrder {
@@ -204,9 +230,9 @@ pub enum Act {
         at_ms: i64,
         /// What the database is called in the snapshot.
         database: String,
-        /// The table of a row that is no order; `None`: the platform's orders.
-        table: Option<String>,
-        /// Of the order's own row, or of that row.
+        /// The table of the order's own row, or of the other row that is meant.
+        table: String,
+        /// Of that row.
         key: String,
         /// What people call it by.
         order: String,
@@ -235,6 +261,9 @@ pub enum Act {
         snapshot: String,
         /// The folder for it, a whole path.
         scratch: String,
+        /// Opened by the phrase of a recovery sheet alone, which is kept in memory by this name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sheet: Option<String>,
     },
     /// Our own old records are removed, for good.
     RemoveOldData {
@@ -375,6 +404,8 @@ impl Act {
             Self::RestoreDatabase { .. } => "restore_database",
             Self::DropRestored { .. } => "drop_restored",
             Self::SwapDatabase { .. } => "swap_database",
+            Self::RestoreRows { .. } => "restore_rows",
+            Self::ReturnRows { .. } => "return_rows",
             Self::RestoreOrder { .. } => "restore_order",
             Self::TakeOrderBack { .. } => "take_order_back",
             Self::DrillBackup { .. } => "drill_backup",
@@ -485,6 +516,15 @@ impl Act {
                 let names = [text("with", with), text("aside", aside), text("kind", kind)];
                 [text("shop", shop.as_str())].into_iter().chain(names).collect()
             }
+            Self::RestoreRows { shop, at, snapshot, tables, exact, .. } => {
+                let place = [text("shop", shop.as_str()), text("at", at)];
+                let more = [text("snapshot", snapshot), text("tables", &tables.join(", "))];
+                let others = text("others", if *exact { "deleted" } else { "kept" });
+                place.into_iter().chain(more).chain([others]).collect()
+            }
+            Self::ReturnRows { shop, tables, .. } => {
+                Params::from([text("shop", shop.as_str()), text("tables", &tables.join(", "))])
+            }
             Self::RestoreOrder { shop, at, snapshot, at_ms, order, added, changed, .. } => {
                 let place = [text("shop", shop.as_str()), text("at", at)];
                 let more = [text("snapshot", snapshot), of_order(order)];
@@ -496,10 +536,11 @@ impl Act {
             Self::TakeOrderBack { shop, order, .. } => {
                 Params::from([text("shop", shop.as_str()), of_order(order)])
             }
-            Self::DrillBackup { shop, at, snapshot, scratch } => {
+            Self::DrillBackup { shop, at, snapshot, scratch, sheet } => {
                 let place = [text("shop", shop.as_str()), text("at", at)];
                 let more = [text("snapshot", snapshot), text("scratch", scratch)];
-                place.into_iter().chain(more).collect()
+                let by = sheet.iter().map(|name| text("sheet", name));
+                place.into_iter().chain(more).chain(by).collect()
             }
             _ => Params::new(),
         }
@@ -535,6 +576,8 @@ impl Act {
             | Self::RestoreDatabase { .. }
             | Self::DropRestored { .. }
             | Self::SwapDatabase { .. }
+            | Self::RestoreRows { .. }
+            | Self::ReturnRows { .. }
             | Self::RestoreOrder { .. }
             | Self::TakeOrderBack { .. }
             | Self::DrillBackup { .. }
@@ -565,6 +608,8 @@ impl Act {
             | Self::RestoreDatabase { .. }
             | Self::DropRestored { .. }
             | Self::SwapDatabase { .. }
+            | Self::RestoreRows { .. }
+            | Self::ReturnRows { .. }
             | Self::RestoreOrder { .. }
             | Self::TakeOrderBack { .. }
             | Self::DrillBackup { .. } => Area::Backups,
@@ -592,6 +637,8 @@ impl Act {
             Self::RestoreDatabase { shop, .. }
             | Self::DropRestored { shop, .. }
             | Self::SwapDatabase { shop, .. }
+            | Self::RestoreRows { shop, .. }
+            | Self::ReturnRows { shop, .. }
             | Self::RestoreOrder { shop, .. }
             | Self::TakeOrderBack { shop, .. } => {
                 vec![exclusive(Subject::Database { shop: shop.clone() })]

@@ -1,7 +1,7 @@
 //! A page of S3's ListObjectsV2 or ListObjectVersions (docs.aws.amazon.com/AmazonS3/latest/API, read
 //! 2026-11): of its XML what we ask for, which is flat.
 
-use super::{Object, Version};
+use super::{Object, Version, bare};
 use jiff::Timestamp;
 
 pub(super) struct Page {
@@ -19,8 +19,14 @@ pub(super) fn parse(body: &[u8]) -> Option<Page> {
     let mut objects = Vec::new();
     while let Some((_, behind)) = rest.split_once("<Contents>") {
         let (object, behind) = behind.split_once("</Contents>")?;
-        let key = unescaped(between(object, "Key")?);
-        objects.push(Object { key, size_bytes: between(object, "Size")?.parse().ok()? });
+        let written: Option<Timestamp> =
+            between(object, "LastModified").and_then(|at| at.parse().ok());
+        objects.push(Object {
+            key: unescaped(between(object, "Key")?),
+            size_bytes: between(object, "Size")?.parse().ok()?,
+            etag: bare(&between(object, "ETag").map(unescaped).unwrap_or_default()).to_owned(),
+            modified_ms: written.map(Timestamp::as_millisecond),
+        });
         rest = behind;
     }
     // More, and no way to ask for it: half a list is none.
@@ -60,6 +66,7 @@ pub(super) fn parse_versions(body: &[u8]) -> Option<VersionPage> {
         versions.push(Version {
             key: unescaped(between(version, "Key")?),
             id: unescaped(between(version, "VersionId")?),
+            etag: bare(&between(version, "ETag").map(unescaped).unwrap_or_default()).to_owned(),
             written_ms: written.as_millisecond(),
             is_latest: between(version, "IsLatest")? == "true",
             size_bytes: match is_marker {
@@ -81,8 +88,34 @@ fn between<'a>(text: &'a str, tag: &str) -> Option<&'a str> {
 }
 
 fn unescaped(text: &str) -> String {
+    let text = numbered(text);
     let plain = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
-    plain.iter().fold(text.to_owned(), |text, (escaped, plain)| text.replace(escaped, plain))
+    plain.iter().fold(text, |text, (escaped, plain)| text.replace(escaped, plain))
+}
+
+/// Signs that stand there by their number, as `&#13;` or `&#xD;`; what is none stays.
+fn numbered(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once("&#") {
+        out.push_str(before);
+        let sign = behind.split_once(';').and_then(|(number, behind)| {
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(digits) => u32::from_str_radix(digits, 16),
+                None => number.parse(),
+            };
+            Some((char::from_u32(code.ok()?)?, behind))
+        });
+        if let Some((sign, behind)) = sign {
+            out.push(sign);
+            rest = behind;
+        } else {
+            out.push_str("&#");
+            rest = behind;
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 #[cfg(test)]
@@ -91,7 +124,12 @@ mod tests {
 
     #[test]
     fn a_page_is_read_whole_or_not_at_all() {
-        let object = |key: &str, size_bytes| Object { key: key.into(), size_bytes };
+        let object = |key: &str, size_bytes| Object {
+            key: key.into(),
+            size_bytes,
+            etag: String::new(),
+            modified_ms: None,
+        };
         let check = |body: &str, expect: Option<(Vec<Object>, Option<&str>)>| {
             let page = parse(body.as_bytes()).map(|page| (page.objects, page.next));
             let expect = expect.map(|(objects, next)| (objects, next.map(str::to_owned)));
@@ -106,6 +144,10 @@ mod tests {
         check(&page(&format!("{more}{token}{one}")), Some((vec![object("a&b", 5)], Some("t=1"))));
         check(&page(&format!("{more}{one}")), None);
         check(&page("<IsTruncated>false</IsTruncated><Contents><Key>a</Key>"), None);
+        let odd = "<Contents><Key>a&#xA;b&#38;#c</Key><Size>1</Size><ETag>&quot;e-1&quot;</ETag>\
+                   <LastModified>1970-01-01T00:00:01Z</LastModified></Contents>";
+        let told = Object { etag: "e-1".into(), modified_ms: Some(1_000), ..object("a\nb&#c", 1) };
+        check(&page(&format!("<IsTruncated>false</IsTruncated>{odd}")), Some((vec![told], None)));
         check("<html>", None);
         check("", None);
     }
@@ -118,6 +160,7 @@ mod tests {
             key: "p/a".into(),
             id: id.into(),
             size_bytes,
+            etag: String::new(),
             written_ms: 1_000,
             is_latest,
         };

@@ -14,6 +14,8 @@ pub struct Version {
     pub id: String,
     /// Of a mark of deletion none.
     pub size_bytes: Option<u64>,
+    /// As an [`Object`](super::Object) has it; of a mark of deletion empty.
+    pub etag: String,
     /// By the server's clock, in seconds where it tells no more: unix milliseconds.
     pub written_ms: i64,
     /// The one that is seen by whoever asks for none.

@@ -54,6 +54,7 @@ fn configuration() -> Configuration {
             colour: "#335577".into(),
             contact: None,
             media: Vec::new(),
+            media_buckets: Vec::new(),
             code: Vec::new(),
             backup: None,
             stream: None,

@@ -4,7 +4,7 @@ use super::{Database, Done, Event, Job, Trouble, Voice, streams::DATABASES, work
 use databases::{
     DatabaseError,
     dump::Reader,
-    restore::{self, Beside, Stage, Standing},
+    restore::{self, Beside, Obstacle, RowsBack, Stage, Standing},
 };
 use kernel::config::DatabaseUrl;
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,30 @@ pub(crate) enum Deed {
         with: String,
         aside: String,
     },
+    /// See whether rows of these tables may come back, and how many that would be where they are
+    /// `counted`.
+    CountRows {
+        snapshot: String,
+        database: String,
+        tables: Vec<String>,
+        counted: bool,
+    },
+    /// From a restored database into the live one.
+    PutRows {
+        tables: Vec<String>,
+        with: String,
+        exact: bool,
+        kept: String,
+        mark: String,
+    },
+    ReturnRows {
+        kept: String,
+        mark: String,
+    },
+    LookForRows {
+        kept: String,
+        mark: String,
+    },
 }
 
 /// What is there under a name.
@@ -65,6 +89,11 @@ pub(super) fn run(job: &Job, wanted: &Restoring, voice: &Voice) -> Result<Done, 
     let beside = |name: &str, mark: &str| Beside {
         live: live.clone(),
         name: name.to_owned(),
+        mark: mark.to_owned(),
+    };
+    let rows = |kept: &str, mark: &str| RowsBack {
+        live: live.clone(),
+        kept: kept.to_owned(),
         mark: mark.to_owned(),
     };
     let trouble = |error: DatabaseError| of_restore(&error, &live);
@@ -95,7 +124,61 @@ pub(super) fn run(job: &Job, wanted: &Restoring, voice: &Voice) -> Result<Done, 
             let is_done = restore::is_swapped(&live, with, aside).map_err(trouble)?;
             Ok(Done::DatabaseSwapped { is_done })
         }
+        Deed::CountRows { snapshot, database, tables, counted } => {
+            count(job, &live, (snapshot, database, tables), *counted)
+        }
+        Deed::PutRows { tables, with, exact, kept, mark } => {
+            let counts = rows(kept, mark).put(with, tables, *exact).map_err(trouble)?;
+            for of in &counts {
+                voice.line(format!(
+                    "{}: {} rows added, {} changed, {} only in the live table {}",
+                    of.table,
+                    of.added,
+                    of.changed,
+                    of.only_live,
+                    if *exact { "deleted" } else { "kept" }
+                ));
+            }
+            Ok(Done::Rows(Some(counts)))
+        }
+        Deed::ReturnRows { kept, mark } => {
+            rows(kept, mark).take_back().map_err(trouble)?;
+            Ok(Done::Rows(None))
+        }
+        Deed::LookForRows { kept, mark } => {
+            Ok(Done::Rows(rows(kept, mark).look().map_err(trouble)?))
+        }
     }
+}
+
+/// Does something with a database's dump in a snapshot, while nobody may take that away.
+fn with_dump<T>(
+    job: &Job,
+    live: &DatabaseUrl,
+    (snapshot, database): (&str, &str),
+    work: impl FnOnce(&Reader<DumpFiles<'_>>) -> Result<T, DatabaseError>,
+) -> Result<T, Box<Trouble>> {
+    let trouble = |error| job.at.trouble(error);
+    let repository = job.at.open(job.limits)?;
+    let snapshot = work::find(job, &repository, snapshot)?;
+    let _lock = repository.lock(LockKind::Shared, &Origin::of_this_process()).map_err(trouble)?;
+    let reader = repository.reader().map_err(trouble)?;
+    let folder = Path::new(DATABASES).join(database);
+    let files = DumpFiles::open(&reader, &snapshot, &folder).map_err(trouble)?;
+    Reader::open(files).and_then(|dump| work(&dump)).map_err(|error| of_restore(&error, live))
+}
+
+fn count(
+    job: &Job,
+    live: &DatabaseUrl,
+    (snapshot, database, tables): (&str, &str, &[String]),
+    counted: bool,
+) -> Result<Done, Box<Trouble>> {
+    let counts = with_dump(job, live, (snapshot, database), |dump| {
+        restore::may_come_back(dump, live, tables)?;
+        counted.then(|| restore::count(dump, live, tables)).transpose()
+    })?;
+    Ok(Done::Rows(counts))
 }
 
 fn bring_back(
@@ -104,15 +187,6 @@ fn bring_back(
     (snapshot, database, tables): (&str, &str, &[String]),
     voice: &Voice,
 ) -> Result<Done, Box<Trouble>> {
-    let trouble = |error| job.at.trouble(error);
-    let repository = job.at.open(job.limits)?;
-    let snapshot = work::find(job, &repository, snapshot)?;
-    let _lock = repository.lock(LockKind::Shared, &Origin::of_this_process()).map_err(trouble)?;
-    let reader = repository.reader().map_err(trouble)?;
-    let folder = Path::new(DATABASES).join(database);
-    let files = DumpFiles::open(&reader, &snapshot, &folder).map_err(trouble)?;
-    let failed = |error: DatabaseError| of_restore(&error, &beside.live);
-    let dump = Reader::open(files).map_err(failed)?;
     let only = (!tables.is_empty()).then_some(tables);
     let watch = |stage: &Stage<'_>| {
         // It is read once to be loaded, and once to be held against what was loaded.
@@ -122,7 +196,9 @@ fn bring_back(
         };
         voice.say(&Event::Progress { bytes, total_bytes: Some(2 * total) });
     };
-    let report = beside.restore(&dump, only, &watch).map_err(failed)?;
+    let report = with_dump(job, &beside.live, (snapshot, database), |dump| {
+        beside.restore(dump, only, &watch)
+    })?;
     for what in &report.left_out {
         voice.line(format!("left out: {what}"));
     }
@@ -148,6 +224,11 @@ fn of_restore(error: &DatabaseError, live: &DatabaseUrl) -> Box<Trouble> {
         ),
         DatabaseError::NotSwapped { why, .. } => {
             about("database_not_swapped", vec![("why", why.as_str().into())])
+        }
+        DatabaseError::RowsRefused { table, obstacle, what } => {
+            let said = vec![("table", table.as_str().into()), ("what", what.as_str().into())];
+            let refused = about(obstacle.code(), said);
+            if *obstacle == Obstacle::Busy { Box::new(refused.for_now()) } else { refused }
         }
         DatabaseError::DumpDamaged { file, reason } => about(
             "dump_damaged",

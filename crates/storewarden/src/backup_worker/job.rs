@@ -6,11 +6,12 @@ use super::{
     databases::{Found, Restoring},
 };
 use ::watch::backups::{SnapshotFolder, SnapshotRow};
+use databases::restore::RowCounts;
 use kernel::{
     Params, ShopId, Value,
     config::{
-        BackupLimits, DatabaseKind, DatabaseUrl, KeepSettings, RepositorySettings, S3Settings,
-        Secret, SftpSettings,
+        BackupLimits, DatabaseKind, DatabaseUrl, KeepSettings, LockMode, LockSettings,
+        RepositorySettings, S3Settings, Secret, SftpSettings,
     },
     plan::{Failed, Reason},
 };
@@ -24,6 +25,8 @@ pub(crate) struct Job {
     pub(crate) shop: ShopId,
     pub(crate) at: Place,
     pub(crate) limits: Limits,
+    /// The control group that keeps it within its limits, or why there is none.
+    pub(crate) group: Result<PathBuf, String>,
     pub(crate) work: Work,
     /// Unix milliseconds.
     pub(crate) now_ms: i64,
@@ -52,7 +55,7 @@ pub(crate) enum To {
         prefix: String,
         key_id: String,
         secret: String,
-        locked_for_ms: Option<u64>,
+        lock: Option<Lock>,
     },
     Sftp {
         user: Option<String>,
@@ -64,11 +67,20 @@ pub(crate) enum To {
     },
 }
 
+/// Nobody deletes what is younger.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Lock {
+    pub(crate) for_ms: u64,
+    /// Not even whoever has a right of its own for that.
+    pub(crate) is_firm: bool,
+}
+
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Limits {
     pub(crate) bandwidth: Option<u64>,
     pub(crate) memory_bytes: u64,
-    pub(crate) processors: Option<u32>,
+    /// Hundredths of one processor.
+    pub(crate) cpu_percent: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -77,6 +89,8 @@ pub(crate) enum Work {
     Folder {
         snapshot: String,
         path: String,
+        /// Entries to leave out, from the first on.
+        skip: u64,
     },
     BackUp(Sources),
     Copy {
@@ -115,6 +129,8 @@ pub(crate) struct Sources {
     pub(crate) paths: Vec<PathBuf>,
     /// Are in it where they are there.
     pub(crate) where_there: Vec<PathBuf>,
+    /// Of media, each [`To::S3`].
+    pub(crate) buckets: Vec<To>,
     pub(crate) exclude: Vec<String>,
     pub(crate) database: Option<Database>,
     pub(crate) records: Records,
@@ -204,6 +220,8 @@ pub(crate) enum Done {
     DatabaseSwapped {
         is_done: bool,
     },
+    /// What became, or would become, of rows; `None`: nothing was done, or nobody asked.
+    Rows(Option<Vec<RowCounts>>),
     Orders(Told),
     KeyAdded {
         key: String,
@@ -275,15 +293,7 @@ impl Place {
     pub(crate) fn new(settings: &RepositorySettings, password: &Secret, is_random: bool) -> Self {
         let to = match settings {
             RepositorySettings::Folder(path) => To::Folder(path.clone()),
-            RepositorySettings::S3 { bucket, locked_for_ms } => To::S3 {
-                endpoint: bucket.endpoint.clone(),
-                region: bucket.region.clone(),
-                bucket: bucket.bucket.clone(),
-                prefix: bucket.prefix.clone(),
-                key_id: bucket.key_id.reveal().to_owned(),
-                secret: bucket.secret.reveal().to_owned(),
-                locked_for_ms: *locked_for_ms,
-            },
+            RepositorySettings::S3 { bucket, lock } => To::bucket(bucket, *lock),
             RepositorySettings::Sftp(SftpSettings {
                 user,
                 host,
@@ -302,6 +312,14 @@ impl Place {
         };
         let (name, password) = (settings.to_string(), password.reveal().to_owned());
         Self { name, to, password, is_random, known_id: None }
+    }
+}
+
+impl Place {
+    /// By the phrase of a recovery sheet, and by nothing else.
+    pub(crate) fn open_by(&mut self, phrase: &Secret) {
+        phrase.reveal().clone_into(&mut self.password);
+        self.is_random = true;
     }
 }
 
@@ -325,10 +343,24 @@ impl Work {
 }
 
 impl To {
+    pub(crate) fn bucket(settings: &S3Settings, lock: Option<LockSettings>) -> Self {
+        Self::S3 {
+            endpoint: settings.endpoint.clone(),
+            region: settings.region.clone(),
+            bucket: settings.bucket.clone(),
+            prefix: settings.prefix.clone(),
+            key_id: settings.key_id.reveal().to_owned(),
+            secret: settings.secret.reveal().to_owned(),
+            lock: lock.map(|lock| Lock {
+                for_ms: lock.for_ms,
+                is_firm: lock.mode == LockMode::Compliance,
+            }),
+        }
+    }
+
     /// Of a bucket what its requests need.
-    pub(super) fn s3(&self) -> Option<(S3Settings, Option<u64>)> {
-        let Self::S3 { endpoint, region, bucket, prefix, key_id, secret, locked_for_ms } = self
-        else {
+    pub(super) fn s3(&self) -> Option<(S3Settings, Option<Lock>)> {
+        let Self::S3 { endpoint, region, bucket, prefix, key_id, secret, lock } = self else {
             return None;
         };
         let settings = S3Settings {
@@ -339,7 +371,7 @@ impl To {
             key_id: Secret::new(key_id.clone()),
             secret: Secret::new(secret.clone()),
         };
-        Some((settings, *locked_for_ms))
+        Some((settings, *lock))
     }
 }
 
@@ -379,8 +411,8 @@ fn name_of(url: &DatabaseUrl) -> String {
 
 impl From<BackupLimits> for Limits {
     fn from(limits: BackupLimits) -> Self {
-        let BackupLimits { bandwidth, memory_bytes, processors } = limits;
-        Self { bandwidth, memory_bytes, processors }
+        let BackupLimits { bandwidth, memory_bytes, cpu_percent } = limits;
+        Self { bandwidth, memory_bytes, cpu_percent }
     }
 }
 

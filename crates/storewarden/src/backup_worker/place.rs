@@ -6,13 +6,38 @@ use std::{num::NonZeroU64, sync::Arc, time::Duration};
 use vault::{
     InitOptions, Origin, Repository, VaultError,
     storage::{
-        Folder, HostKey, LockMode, ObjectLock, Objects, Sftp, SftpSettings, Storage, Throttle,
+        Folder, HostKey, LockMode, MediaBucket, ObjectLock, Objects, Sftp, SftpSettings, Storage,
+        Throttle,
     },
 };
 
 /// A key out of 32 random bytes needs no hundred milliseconds of scrypt before it; a password does.
 pub(super) const COST_OF_RANDOM: u8 = 10;
 const COST_OF_PASSWORD: u8 = 15;
+
+/// What a shop keeps in a bucket.
+///
+/// # Errors
+/// When the system gives no thread.
+pub(super) fn media(bucket: &To) -> Result<MediaBucket, VaultError> {
+    let (settings, _) = bucket.s3().expect("invariant: media that are no folder are a bucket");
+    MediaBucket::new(settings, Vec::new())
+}
+
+impl To {
+    /// A bucket's objects; `None` where it is none.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn objects(&self) -> Result<Option<Objects>, VaultError> {
+        let Some((settings, lock)) = self.s3() else { return Ok(None) };
+        let lock = lock.map(|lock| ObjectLock {
+            mode: if lock.is_firm { LockMode::Compliance } else { LockMode::Governance },
+            lasts: Duration::from_millis(lock.for_ms),
+        });
+        Objects::new(settings, lock, Vec::new()).map(Some)
+    }
+}
 
 impl Place {
     /// # Errors
@@ -58,8 +83,29 @@ impl Place {
         let cost_log = if self.is_random { COST_OF_RANDOM } else { COST_OF_PASSWORD };
         let options = InitOptions { cost_log, like: like.cloned() };
         let owner = Origin::of_this_process();
-        Repository::init(storage, &password, &owner, &options, job.now_ms)
-            .map_err(|error| self.trouble(error))
+        let made = match Repository::init(storage.clone(), &password, &owner, &options, job.now_ms)
+        {
+            // Another machine was first, just now.
+            Err(VaultError::Exists(place)) => match Repository::open(storage, &password) {
+                Err(VaultError::NoRepository(_)) => Err(VaultError::Exists(place)),
+                opened => opened,
+            },
+            made => made,
+        };
+        made.map_err(|error| self.trouble(error))
+    }
+
+    /// Of a bucket its objects, of which what is written is locked for so many days; `None` elsewhere.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn locked_objects(&self, days: Option<u16>) -> Result<Option<Objects>, VaultError> {
+        let Some((settings, _)) = self.to.s3() else { return Ok(None) };
+        let lock = days.map(|days| ObjectLock {
+            mode: LockMode::Compliance,
+            lasts: Duration::from_hours(24 * u64::from(days)),
+        });
+        Objects::new(settings, lock, Vec::new()).map(Some)
     }
 
     pub(crate) fn trouble(&self, error: VaultError) -> Box<Trouble> {
@@ -81,13 +127,7 @@ impl Place {
         let storage: Arc<dyn Storage> = match &self.to {
             To::Folder(path) => Arc::new(Folder::new(path)),
             To::S3 { .. } => {
-                let (settings, locked_for_ms) =
-                    self.to.s3().expect("invariant: it was just seen to be one");
-                let lock = locked_for_ms.map(|ms| ObjectLock {
-                    mode: LockMode::Compliance,
-                    lasts: Duration::from_millis(ms),
-                });
-                Arc::new(Objects::new(settings, lock, Vec::new())?)
+                Arc::new(self.to.objects()?.expect("invariant: it was just seen to be a bucket"))
             }
             To::Sftp { user, host, port, path, identity, known_hosts } => {
                 let mut settings = SftpSettings::new(host.clone(), path.display().to_string());

@@ -50,10 +50,25 @@ impl Trouble {
             VaultError::NoSource(path) => {
                 with("source_missing", "path", path.display().to_string())
             }
+            VaultError::Bucket { place, source } => return Self::of(*source, &place),
+            VaultError::Emptied { path, count } => {
+                let said = [("path", path.display().to_string().into()), ("count", count.into())];
+                Self::new("source_empty", said, message)
+            }
             VaultError::NoSources => trouble("no_sources"),
             VaultError::File { path, source, .. } => of_file(&path, &source, message),
             _ => with("backup_failed", "error", message.clone()),
         })
+    }
+
+    /// Of a worker, and in a control group of what it started too.
+    pub(crate) fn out_of_memory(bytes: u64, limit_bytes: u64) -> Self {
+        let said = [("bytes", bytes.into()), ("limit_bytes", limit_bytes.into())];
+        let message = format!(
+            "it needed {bytes} bytes of memory and may have {limit_bytes}: give it more by `memory` in \
+             its table `backup`"
+        );
+        Self::new("memory_limit", said, message)
     }
 
     /// Of the shop's database.

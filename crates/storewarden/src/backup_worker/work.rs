@@ -5,7 +5,7 @@ use super::{
     drills, emptied,
     job::To,
     orders,
-    place::COST_OF_RANDOM,
+    place::{self, COST_OF_RANDOM},
     records::{self, RECORDS},
     streams::{self, DATABASES},
 };
@@ -25,7 +25,7 @@ use vault::{
 
 /// What a worker of ours writes into every snapshot that it makes.
 const OURS: &str = "storewarden";
-/// More entries of a folder nobody reads; the whole number is told.
+/// So many entries of a folder are told at once, with their whole number.
 const ENTRIES: usize = 5_000;
 /// So many things that are wrong are told one by one.
 const LINES: usize = 100;
@@ -39,7 +39,9 @@ const CLOCK_MS: i64 = 60 * 60 * 1000;
 pub(super) fn run(job: &Job, voice: &Voice) -> Result<Done, Box<Trouble>> {
     match &job.work {
         Work::List => list(job).map(Done::Listed),
-        Work::Folder { snapshot, path } => folder(job, snapshot, path).map(Done::Folder),
+        Work::Folder { snapshot, path, skip } => {
+            folder(job, snapshot, path, *skip).map(Done::Folder)
+        }
         Work::BackUp(sources) => back_up(job, sources, voice),
         Work::Copy { from, mark } => copy_to(job, from, mark, voice),
         Work::Forget { keep, time_zone, prune } => forget_old(job, keep, time_zone, *prune, voice),
@@ -159,7 +161,12 @@ pub(super) fn find(
     }
 }
 
-fn folder(job: &Job, snapshot: &str, path: &str) -> Result<SnapshotFolder, Box<Trouble>> {
+fn folder(
+    job: &Job,
+    snapshot: &str,
+    path: &str,
+    skip: u64,
+) -> Result<SnapshotFolder, Box<Trouble>> {
     let trouble = |error| job.at.trouble(error);
     let repository = job.at.open(job.limits)?;
     let snapshot = find(job, &repository, snapshot)?;
@@ -174,7 +181,8 @@ fn folder(job: &Job, snapshot: &str, path: &str) -> Result<SnapshotFolder, Box<T
     let mut nodes = reader.folder(tree).map_err(trouble)?;
     nodes.sort_by_key(|node| node.kind != NodeKind::Dir);
     let total = nodes.len() as u64;
-    let entries = nodes.into_iter().take(ENTRIES).map(|node| SnapshotEntry {
+    let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+    let entries = nodes.into_iter().skip(skip).take(ENTRIES).map(|node| SnapshotEntry {
         name: node.name.to_string_lossy().into_owned(),
         kind: match node.kind {
             NodeKind::File => "file",
@@ -204,6 +212,9 @@ fn back_up(job: &Job, sources: &Sources, voice: &Voice) -> Result<Done, Box<Trou
         let message = format!("the clock is behind the newest backup, which is of {}", newest.time);
         return Err(Box::new(Trouble::new("clock_behind", said, message)));
     }
+    if let Some(newest) = before.last().filter(|newest| newest.time.ms() > job.now_ms) {
+        voice.line(format!("the clock is behind the newest backup, which is of {}", newest.time));
+    }
     emptied::refuse(job, &repository, before.last(), &sources.paths)?;
     // Before the database: what the records have counted of its orders is in it.
     let mut streams = records::streams(&sources.records, &job.shop)?;
@@ -211,6 +222,8 @@ fn back_up(job: &Job, sources: &Sources, voice: &Voice) -> Result<Done, Box<Trou
         streams.extend(streams::of_database(database, job.now_ms, voice)?);
     }
     streams.extend(streams::packages()?);
+    let buckets = sources.buckets.iter().map(place::media).collect::<Result<_, _>>();
+    let buckets = buckets.map_err(|error| job.at.trouble(error))?;
     let mut paths = sources.paths.clone();
     for path in &sources.where_there {
         if path.symlink_metadata().is_ok() {
@@ -220,6 +233,7 @@ fn back_up(job: &Job, sources: &Sources, voice: &Voice) -> Result<Done, Box<Trou
     let request = backup::Request {
         paths,
         streams,
+        buckets,
         excludes: sources.exclude.clone(),
         tags: vec![OURS.to_owned(), shop_tag(job), mark],
         origin: Origin::of_this_process(),
@@ -351,10 +365,8 @@ fn add_key(job: &Job, phrase: &str) -> Result<Done, Box<Trouble>> {
 /// What snapshots still need is locked for as long as the configuration says from now on: a pack is
 /// locked when it is written, and what is made later builds upon it.
 fn lock_for_longer(job: &Job, repository: &Repository, voice: &Voice) -> Result<(), Box<Trouble>> {
-    let Some(locked_for_ms) = job.at.to.s3().and_then(|(_, locked_for_ms)| locked_for_ms) else {
-        return Ok(());
-    };
-    let until_ms = job.now_ms.saturating_add(i64::try_from(locked_for_ms).unwrap_or(i64::MAX));
+    let Some(lock) = job.at.to.s3().and_then(|(_, lock)| lock) else { return Ok(()) };
+    let until_ms = job.now_ms.saturating_add(i64::try_from(lock.for_ms).unwrap_or(i64::MAX));
     let watch = voice.progress();
     match extend::run(repository, until_ms, &Origin::of_this_process(), &watch) {
         Ok(report) => {

@@ -13,7 +13,7 @@ fn help_is_as_committed() {
     let mut text = whole.render_long_help().to_string();
     for command in whole.get_subcommands_mut().filter(|command| !command.is_hide_set()) {
         write!(text, "\n\n{}", command.render_long_help()).unwrap();
-        for deed in command.get_subcommands_mut() {
+        for deed in command.get_subcommands_mut().filter(|deed| !deed.is_hide_set()) {
             write!(text, "\n\n{}", deed.render_long_help()).unwrap();
         }
     }
@@ -41,8 +41,9 @@ fn the_page_of_commands_tells_each_of_them_with_an_example() {
     whole.build();
     for command in whole.get_subcommands().filter(|command| !command.is_hide_set()) {
         let name = command.get_name();
+        let deeds = command.get_subcommands().filter(|deed| !deed.is_hide_set());
         let deeds: Vec<String> =
-            command.get_subcommands().map(|deed| format!("{name} {}", deed.get_name())).collect();
+            deeds.map(|deed| format!("{name} {}", deed.get_name())).collect();
         let lines = if deeds.is_empty() { vec![name.to_owned()] } else { deeds };
         for line in lines {
             // The first word of a command that has several is said by the command itself.

@@ -13,8 +13,8 @@ pub(super) mod plans;
 mod schedule;
 mod sheet;
 mod sources;
-mod worker;
 mod streams;
+mod worker;
 
 use crate::backup_worker::{Done, Job, Limits, Listing, Place, Trouble, Work, story};
 use ::watch::{
@@ -31,6 +31,7 @@ use kernel::{
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -57,6 +58,8 @@ pub(super) struct Backups {
     pub(super) watch: Watch,
     pub(super) board: backups::Backups,
     book: Mutex<Book>,
+    /// Of recovery sheets that are tried, by a name.
+    phrases: Mutex<BTreeMap<String, Secret>>,
 }
 
 /// A shop that is backed up.
@@ -73,7 +76,8 @@ impl Backups {
         watch: Watch,
     ) -> Self {
         let (board, book) = (backups::Backups::default(), Mutex::default());
-        Self { store, state, file, program, configuration, watch, board, book }
+        let phrases = Mutex::default();
+        Self { store, state, file, program, configuration, watch, board, book, phrases }
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -136,6 +140,7 @@ impl Backups {
             shop: of.shop.id.clone(),
             at: self.place(of, place).await?,
             limits: Limits::from(of.settings.limits),
+            group: Err(String::new()),
             work,
             now_ms: super::now_ms(),
         })
@@ -178,11 +183,11 @@ impl Backups {
         &self,
         shop: &ShopId,
         snapshot: String,
-        path: String,
+        (path, skip): (String, u64),
     ) -> Result<SnapshotFolder, Refusal> {
         let of = self.backed_up(shop).map_err(|trouble| refused(*trouble))?;
         let place = self.home(&of, &snapshot, None);
-        let work = Work::Folder { snapshot, path };
+        let work = Work::Folder { snapshot, path, skip };
         let look = async {
             let job = self.job(&of, &place, work).await?;
             match self.work(job, &worker::unheard).await? {

@@ -187,9 +187,10 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         Wished::VerifyBackup { shop, all } => {
             backups::plans::verify(configuration, &shop, all, now_ms)
         }
-        Wished::DrillBackup { shop, snapshot } => {
+        Wished::DrillBackup { shop, snapshot, sheet } => {
             let known = backups.expect("invariant: given to whoever wishes");
-            backups::drills::plan(configuration, known, &shop, &snapshot, now_ms)
+            let wanted = (snapshot.as_str(), sheet.as_ref());
+            backups::drills::plan(configuration, known, &shop, wanted, now_ms)
         }
         Wished::RestoreDatabase { shop, wanted } => {
             let known = backups.expect("invariant: given to whoever wishes");

@@ -12,7 +12,7 @@ const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
 
 /// What a place needs beside its name.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(super) struct Storage {
+pub(crate) struct Storage {
     /// S3: where it answers. Its keys are taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
@@ -30,7 +30,7 @@ pub(super) struct Storage {
 impl Storage {
     /// # Errors
     /// What the place lacks, or is odd about it.
-    pub(super) fn place(
+    pub(crate) fn place(
         &self,
         named: &ReadPlace,
         phrase: &str,

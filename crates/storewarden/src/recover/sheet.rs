@@ -19,10 +19,10 @@ pub(super) struct Read {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct ReadPlace {
-    pub(super) place: String,
-    pub(super) endpoint: Option<String>,
-    pub(super) region: Option<String>,
+pub(crate) struct ReadPlace {
+    pub(crate) place: String,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) region: Option<String>,
 }
 
 /// As it is printed and put into a safe.

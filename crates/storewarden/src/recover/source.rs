@@ -36,13 +36,7 @@ pub(super) struct Source {
 pub(super) fn said(arguments: &Arguments) -> anyhow::Result<Read> {
     let mut read = match &arguments.sheet {
         None => Read::default(),
-        Some(path) if path == Path::new("-") => {
-            sheet::read(&io::read_to_string(io::stdin()).context("read the sheet")?)
-        }
-        Some(path) => {
-            let text = fs::read_to_string(path);
-            sheet::read(&text.with_context(|| format!("read the sheet `{}`", path.display()))?)
-        }
+        Some(path) => sheet::read(&text_of(path)?),
     };
     if let Some(from) = &arguments.from {
         let known = read.places.iter().find(|known| known.place == *from).cloned();
@@ -69,8 +63,24 @@ pub(super) fn said(arguments: &Arguments) -> anyhow::Result<Read> {
     Ok(read)
 }
 
+fn text_of(path: &Path) -> anyhow::Result<String> {
+    if path == Path::new("-") {
+        return io::read_to_string(io::stdin()).context("read the sheet");
+    }
+    fs::read_to_string(path).with_context(|| format!("read the sheet `{}`", path.display()))
+}
+
+/// The phrase of a sheet that lies in a file, or comes by standard input (`-`); the phrase alone will do.
+///
+/// # Errors
+/// When it cannot be read, or there is none in it.
+pub(crate) fn phrase_of(path: &Path) -> anyhow::Result<String> {
+    let phrase = sheet::read(&text_of(path)?).phrase;
+    phrase.with_context(|| format!("there is no phrase in the sheet `{}`", path.display()))
+}
+
 /// A line from standard input; a terminal is told which.
-pub(super) fn ask(what: &str) -> anyhow::Result<String> {
+pub(crate) fn ask(what: &str) -> anyhow::Result<String> {
     if io::stdin().is_terminal() {
         eprint!("{what}: ");
     }
@@ -103,7 +113,7 @@ pub(super) fn open(arguments: &Arguments, read: &Read) -> anyhow::Result<Source>
 
 fn open_one(arguments: &Arguments, named: &ReadPlace, phrase: &str) -> anyhow::Result<Source> {
     let place = arguments.storage.place(named, phrase, &ask)?;
-    let limits = Limits { bandwidth: None, memory_bytes: u64::MAX, processors: None };
+    let limits = Limits { bandwidth: None, memory_bytes: u64::MAX, cpu_percent: None };
     let open = || -> Result<(Repository, Reader), Box<Trouble>> {
         let repository = place.open(limits)?;
         let reader = repository.reader().map_err(|error| place.trouble(error))?;

@@ -12,12 +12,14 @@ use crate::{
     chunker::{Cutter, Pieces},
     pack::BlobKind,
     progress::Meter,
+    storage::MediaBucket,
     tree::Tree,
 };
 use rustix::fs::OFlags;
 use std::{
     collections::HashMap,
     ffi::{OsStr, OsString},
+    fmt::Display,
     fs::{self, File, Metadata},
     io::{self, Read},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
@@ -38,23 +40,24 @@ pub(super) struct Outcome {
 }
 
 /// A node whose content is still under way.
-struct Draft {
-    node: Node,
-    content: Vec<Slot>,
+pub(super) struct Draft {
+    pub(super) node: Node,
+    pub(super) content: Vec<Slot>,
 }
 
 pub(super) struct Archive<'a> {
     pipeline: &'a Pipeline<'a>,
-    reader: &'a Reader,
+    pub(super) reader: &'a Reader,
     cutter: &'a Cutter,
-    meter: &'a Meter<'a>,
-    excludes: Excludes,
+    pub(super) meter: &'a Meter<'a>,
+    pub(super) excludes: Excludes,
     owners: Owners,
     streams: HashMap<PathBuf, Draft>,
+    pub(super) buckets: &'a [MediaBucket],
     /// The repository's own folder, which is never in a backup.
     own: Option<PathBuf>,
     now_ms: i64,
-    summary: Summary,
+    pub(super) summary: Summary,
     notes: Vec<Note>,
     note_count: u64,
     unreadable: Option<(u64, String)>,
@@ -84,6 +87,7 @@ impl<'a> Archive<'a> {
             excludes: Excludes::new(excludes)?,
             owners: Owners::of_this_machine(),
             streams: HashMap::new(),
+            buckets: &[],
             own,
             now_ms,
             summary: Summary::default(),
@@ -145,6 +149,9 @@ impl<'a> Archive<'a> {
             match below.kind {
                 BranchKind::Stream => drafts.extend(self.streams.remove(&path)),
                 BranchKind::Whole => drafts.push(self.named(&path, name, earlier)?),
+                BranchKind::Bucket(at) => {
+                    drafts.push(self.bucket(&path, &self.buckets[at], earlier)?)
+                }
                 BranchKind::Way => {
                     let mut node = match fs::symlink_metadata(&path) {
                         Ok(metadata) if metadata.is_dir() => {
@@ -331,7 +338,7 @@ impl<'a> Archive<'a> {
     }
 
     /// As restic decides it, and only while the repository has all of the content.
-    fn is_unchanged(&self, now: &Node, earlier: &Node) -> bool {
+    pub(super) fn is_unchanged(&self, now: &Node, earlier: &Node) -> bool {
         let looks = |node: &Node| (node.kind, node.mtime, node.ctime, node.size, node.inode);
         looks(now) == looks(earlier)
             && earlier.content.as_ref().is_some_and(|content| {
@@ -340,7 +347,10 @@ impl<'a> Archive<'a> {
     }
 
     /// Sends a content on its way. The inner error is the content's own.
-    fn content(&self, content: impl Read) -> Result<io::Result<(Vec<Slot>, u64)>, VaultError> {
+    pub(super) fn content(
+        &self,
+        content: impl Read,
+    ) -> Result<io::Result<(Vec<Slot>, u64)>, VaultError> {
         let mut pieces = Pieces::new(self.cutter, content, self.pipeline.buffer());
         let mut slots = Vec::new();
         loop {
@@ -360,7 +370,7 @@ impl<'a> Archive<'a> {
     }
 
     /// Waits for what is in a folder, and makes its tree.
-    fn plant(&self, drafts: Vec<Draft>) -> Result<Id, VaultError> {
+    pub(super) fn plant(&self, drafts: Vec<Draft>) -> Result<Id, VaultError> {
         let mut tree = Tree { nodes: Vec::with_capacity(drafts.len()) };
         for Draft { mut node, content } in drafts {
             if !content.is_empty() {
@@ -377,13 +387,13 @@ impl<'a> Archive<'a> {
         Ok(id)
     }
 
-    fn count(&mut self, bytes: u64) {
+    pub(super) fn count(&mut self, bytes: u64) {
         self.summary.total_files_processed += 1;
         self.summary.total_bytes_processed += bytes;
         self.meter.add(1, 0);
     }
 
-    fn note(&mut self, path: &Path, kind: NoteKind) {
+    pub(super) fn note(&mut self, path: &Path, kind: NoteKind) {
         self.note_count += 1;
         if self.notes.len() < NOTES {
             self.notes.push(Note { path: path.to_owned(), kind });
@@ -395,12 +405,17 @@ impl<'a> Archive<'a> {
         if error.kind() == io::ErrorKind::NotFound {
             return self.note(path, NoteKind::Vanished);
         }
+        self.refuse(path, error);
+    }
+
+    /// The run goes on, and fails in its end.
+    pub(super) fn refuse(&mut self, path: &Path, error: &dyn Display) {
         let first = || (0, format!("{}: {error}", path.display()));
         self.unreadable.get_or_insert_with(first).0 += 1;
     }
 }
 
-fn find<'a>(sorted: &'a [Node], name: &OsStr) -> Option<&'a Node> {
+pub(super) fn find<'a>(sorted: &'a [Node], name: &OsStr) -> Option<&'a Node> {
     let found = sorted.binary_search_by(|node| node.name.as_os_str().cmp(name)).ok()?;
     Some(&sorted[found])
 }

@@ -1,7 +1,7 @@
 //! What a backup is made of, as the tree it will be: from the root down to each path that was named.
 
 use super::Stream;
-use crate::VaultError;
+use crate::{VaultError, storage::MediaBucket};
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -24,22 +24,31 @@ pub(super) enum BranchKind {
     /// A folder or file, with all that is in it.
     Whole,
     Stream,
+    /// The media bucket of this number.
+    Bucket(usize),
 }
 
 impl Branch {
     /// # Errors
     /// When nothing was named, a path is not whole or not there, or a stream has another's place.
-    pub(super) fn of(paths: &[PathBuf], streams: &[Stream]) -> Result<Self, VaultError> {
-        if paths.is_empty() && streams.is_empty() {
+    pub(super) fn of(
+        paths: &[PathBuf],
+        streams: &[Stream],
+        buckets: &[MediaBucket],
+    ) -> Result<Self, VaultError> {
+        if paths.is_empty() && streams.is_empty() && buckets.is_empty() {
             return Err(VaultError::NoSources);
         }
         let mut root = Self::default();
-        for stream in streams {
-            let place = root.place(&stream.path)?;
+        let streams = streams.iter().map(|stream| (stream.path.as_path(), BranchKind::Stream));
+        let numbered = buckets.iter().enumerate();
+        let buckets = numbered.map(|(at, bucket)| (bucket.path(), BranchKind::Bucket(at)));
+        for (path, kind) in streams.chain(buckets) {
+            let place = root.place(path)?;
             if place.kind != BranchKind::Way || !place.below.is_empty() {
-                return Err(taken(&stream.path));
+                return Err(taken(path));
             }
-            place.kind = BranchKind::Stream;
+            place.kind = kind;
         }
         for path in paths {
             fs::symlink_metadata(path).map_err(|source| match source.kind() {
@@ -47,7 +56,7 @@ impl Branch {
                 _ => VaultError::File { operation: "look at", path: path.clone(), source },
             })?;
             let place = root.place(path)?;
-            if place.holds_stream() {
+            if place.holds_no_files() {
                 return Err(taken(path));
             }
             place.below.clear();
@@ -94,8 +103,9 @@ impl Branch {
         Ok(branch)
     }
 
-    fn holds_stream(&self) -> bool {
-        self.kind == BranchKind::Stream || self.below.values().any(Self::holds_stream)
+    fn holds_no_files(&self) -> bool {
+        matches!(self.kind, BranchKind::Stream | BranchKind::Bucket(_))
+            || self.below.values().any(Self::holds_no_files)
     }
 
     /// What lies within something whole is in it already.
@@ -125,10 +135,11 @@ mod tests {
         let inner = folder.path().join("a/b");
         fs::create_dir_all(&inner).unwrap();
         let outer = folder.path().join("a");
-        let root = Branch::of(&[inner.clone(), outer.clone()], &[stream("/db/x.sql")]).unwrap();
+        let root =
+            Branch::of(&[inner.clone(), outer.clone()], &[stream("/db/x.sql")], &[]).unwrap();
         let expect = ["/db/x.sql".to_owned(), outer.to_string_lossy().into_owned()];
         assert_eq!(root.paths(), expect);
-        let whole = Branch::of(&[PathBuf::from("/"), inner], &[]).unwrap();
+        let whole = Branch::of(&[PathBuf::from("/"), inner], &[], &[]).unwrap();
         assert_eq!(whole.paths(), ["/"]);
     }
 
@@ -137,7 +148,7 @@ mod tests {
         let check = |paths: &[&str], streams: &[&str], expect: &str| {
             let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
             let streams: Vec<Stream> = streams.iter().map(|path| stream(path)).collect();
-            let error = Branch::of(&paths, &streams).map(|_| ()).unwrap_err().to_string();
+            let error = Branch::of(&paths, &streams, &[]).map(|_| ()).unwrap_err().to_string();
             assert!(error.contains(expect), "{paths:?} {streams:?}: {error}");
         };
         check(&[], &[], "back up nothing");

@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 pub enum Wanted {
     /// As people call it, or its key.
     Number(String),
+    /// Its key, though another one may be called so.
+    Key(String),
     /// The buyer's e-mail address.
     Email(String),
 }
@@ -79,8 +81,10 @@ pub fn find(
         }
     };
     match wanted {
-        Wanted::Number(text) => {
-            for column in graph.numbers.iter().chain([&graph.key]) {
+        Wanted::Number(text) | Wanted::Key(text) => {
+            let by_number = matches!(wanted, Wanted::Number(_));
+            let numbers = graph.numbers.iter().filter(|_| by_number);
+            for column in numbers.chain([&graph.key]) {
                 for value in spellings(kind, text) {
                     if fits(&root, column, &value) {
                         add(source.lookup(&root, &[(column, &value)])?);

@@ -25,8 +25,10 @@ impl Folder {
     /// Looks at nothing yet. A folder that is missing is made by [`crate::Repository::init`] alone.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        let root = root.into();
-        let label = root.display().to_string();
+        let named = root.into();
+        let label = named.display().to_string();
+        // The folder above `lamps` is the one that we are in now, wherever we go later.
+        let root = std::path::absolute(&named).unwrap_or(named);
         Self { root, label }
     }
 

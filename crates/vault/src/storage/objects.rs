@@ -21,9 +21,12 @@ use std::{
 };
 use tokio::runtime::Runtime;
 
+mod media;
 mod past;
 
-pub use past::Past;
+pub(crate) use media::Ended;
+pub use media::{BUCKETS, MediaBucket, path_of as path_of_bucket};
+pub use past::{Lost, Past};
 
 /// Longer answers are an error: of packs that others wrote the longest (restic: 128 MiB, and a blob).
 const ANSWER_BYTES: usize = 160 << 20;

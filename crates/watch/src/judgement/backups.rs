@@ -29,7 +29,9 @@ fn state_sign(backups: &ShopBackups) -> Option<Sign> {
 fn failed_sign(backups: &ShopBackups) -> Option<Sign> {
     let run = backups.last_run.as_ref().filter(|run| run.state == "failed")?;
     let ended_ms = run.ended_ms.unwrap_or(i64::MAX);
-    if backups.newest.as_ref().is_some_and(|newest| newest.at_ms >= ended_ms) {
+    let is_newer = backups.newest.as_ref().is_some_and(|newest| newest.at_ms >= ended_ms);
+    // A backup from before the clock went back has not come since.
+    if is_newer && backups.state != BackupState::Failing {
         return None;
     }
     let sign = Sign::new("backup_failed", Level::Attention).with("run", run.run.as_str());
@@ -160,6 +162,9 @@ mod tests {
         check(&failed(9), &["backup_failed"]);
         // A backup that began after it ended makes up for it.
         check(&failed(4), &[]);
+        // Of the time before the clock went back, it does not.
+        let behind = ShopBackups { state: BackupState::Failing, ..failed(4) };
+        check(&behind, &["backup_failed"]);
         let drilled = |verdict: &str| {
             let drill = DrillRow {
                 run: "8".into(),
@@ -173,6 +178,7 @@ mod tests {
                 lost_ms: 2,
                 bytes: 9,
                 rows: 3,
+                by_sheet: false,
                 checks: Vec::new(),
             };
             ShopBackups { drills: vec![drill], ..backups(BackupState::Ok) }

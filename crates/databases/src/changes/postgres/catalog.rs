@@ -33,7 +33,7 @@ impl Candidate {
 }
 
 /// The ordinary tables that the options name. Partitions are tables of their own here; temporary and
-/// unlogged ones are not in the log, and what an extension made is not the shop's.
+/// unlogged ones are not in the log, and what an extension made, or a restore keeps, is not the shop's.
 pub(super) async fn candidates(
     wire: &mut Wire,
     options: &Options,
@@ -50,7 +50,8 @@ pub(super) async fn candidates(
          ON p.oid = r.prpubid WHERE r.prrelid = c.oid AND p.pubname = '{}') \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname NOT LIKE 'pg\\_%' \
-         AND n.nspname <> 'information_schema' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
+         AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'storewarden\\_before\\_%' \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
          WHERE d.objid = c.oid AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype = 'e') \
          ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"",
         options.name

@@ -2,8 +2,8 @@
 
 use super::{Rows, Section, bytes, ms, number};
 use crate::config::{
-    BackupLimits, BackupSchedule, BackupSettings, BootSettings, KeepSettings, RepositorySettings,
-    ShopSettings, outer,
+    BackupLimits, BackupSchedule, BackupSettings, BootSettings, KeepSettings, LockMode,
+    LockSettings, RepositorySettings, ShopSettings, outer,
 };
 
 /// Nothing for a shop that is not backed up: a note says so.
@@ -47,8 +47,12 @@ pub(super) fn section(shop: &ShopSettings) -> Option<Section> {
 fn repository((at, to): (usize, &RepositorySettings)) -> (String, String) {
     let meaning = if at == 0 { "takes the backup" } else { "gets a copy of it" };
     let locked = match to {
-        RepositorySettings::S3 { locked_for_ms: Some(time), .. } => {
-            format!("; nobody deletes what is younger than {}", ms(time))
+        RepositorySettings::S3 { lock: Some(LockSettings { for_ms, mode }), .. } => {
+            let who = match mode {
+                LockMode::Compliance => "nobody deletes",
+                LockMode::Governance => "only who may bypass locks deletes",
+            };
+            format!("; {who} what is younger than {}", ms(for_ms))
         }
         _ => String::new(),
     };
@@ -122,10 +126,14 @@ fn boot(rows: &mut Rows, boot: &BootSettings) {
 }
 
 fn limits(rows: &mut Rows, limits: &BackupLimits) {
-    let BackupLimits { bandwidth, memory_bytes, processors } = limits;
+    let BackupLimits { bandwidth, memory_bytes, cpu_percent } = limits;
     let shown = bandwidth.as_ref().map_or_else(|| "none".to_owned(), bytes);
     rows.put("bandwidth", shown, bandwidth.is_none(), "most bytes a second");
     rows.add("memory", memory_bytes, &outer::BACKUP_MEMORY, bytes, "a run that needs more ends");
-    let shown = processors.as_ref().map_or_else(|| "all".to_owned(), number);
-    rows.put("cpu", shown, processors.is_none(), "processors, behind everything else");
+    let shown = match cpu_percent {
+        None => "all".to_owned(),
+        Some(percent) if percent.is_multiple_of(100) => number(&(percent / 100)),
+        Some(percent) => format!("{percent}%"),
+    };
+    rows.put("cpu", shown, cpu_percent.is_none(), "processors, behind everything else");
 }

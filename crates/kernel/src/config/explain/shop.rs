@@ -5,11 +5,11 @@ use crate::{
     Currency, LogFormat, LogTiming,
     config::{
         BesideSettings, CertificateSource, CommandSettings, Configuration, DeploySettings,
-        InstanceSettings, Known, Launch, ShopSettings, outer,
+        InstanceSettings, Known, Launch, RepositorySettings, S3Settings, ShopSettings, outer,
     },
     snapshot::{Balance, CacheLimits, Check, Hold, Timeouts},
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(super) fn section(
     shop: &ShopSettings,
@@ -111,11 +111,17 @@ fn selling(rows: &mut Rows, shop: &ShopSettings) {
     rows.add("colour", &shop.colour, &colour, Clone::clone, "of its error page");
     let contact = shop.contact.clone().unwrap_or_else(|| "none".to_owned());
     rows.put("contact", contact, shop.contact.is_none(), "named on its error page");
-    for (key, paths, meaning) in
-        [("media", &shop.media, "its pictures and downloads"), ("code", &shop.code, "its program")]
-    {
-        let lines = paths.iter().map(|path| (path.display().to_string(), meaning.to_owned()));
-        rows.list(key, false, lines);
+    let folders = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
+    let mut media: Vec<String> = folders(&shop.media);
+    let shown = |bucket: &S3Settings| {
+        RepositorySettings::S3 { bucket: bucket.clone(), lock: None }.to_string()
+    };
+    media.extend(shop.media_buckets.iter().map(shown));
+    for (key, places, meaning) in [
+        ("media", media, "its pictures and downloads"),
+        ("code", folders(&shop.code), "its program"),
+    ] {
+        rows.list(key, false, places.into_iter().map(|place| (place, meaning.to_owned())));
     }
 }
 

@@ -9,12 +9,15 @@ use super::{
     values,
 };
 use crate::config::{
-    BackupLimits, BackupSchedule, BackupSettings, KeepSettings, RepositorySettings, S3Settings,
-    Secret, SftpSettings,
+    BackupLimits, BackupSchedule, BackupSettings, KeepSettings, LockMode, LockSettings,
+    RepositorySettings, S3Settings, Secret, SftpSettings,
 };
 use std::path::PathBuf;
 
 mod boot;
+mod media;
+
+pub(super) use media::{media, refuse_own_media};
 
 pub(in crate::config) const WITHIN_MS: u64 = 30 * DAY;
 pub(in crate::config) const EVERY_MS: u64 = DAY;
@@ -29,6 +32,10 @@ pub(in crate::config) const BOOT_WITHIN_MS: u64 = 2 * MINUTE;
 /// A run needs a tenth of it; the rest is for indexes of many years.
 pub(in crate::config) const MEMORY: u64 = GIB;
 
+/// More no machine of ours has.
+const PROCESSORS: u32 = 1024;
+/// With less a backup would never come to its end.
+const LEAST_PERCENT: u32 = 5;
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
@@ -39,7 +46,11 @@ const GIB: u64 = 1 << 30;
 const MARGIN_MS: u64 = HOUR;
 const EXAMPLE: &str = "[\"/mnt/usb/shop\", \"s3://bucket/shop\", \"sftp://me@host/shop\"]";
 
+const LOCK_MODES: [(&str, LockMode); 2] =
+    [("compliance", LockMode::Compliance), ("governance", LockMode::Governance)];
+
 const DESTINATIONS: Destinations<RepositorySettings> = Destinations {
+    key: "to",
     example: EXAMPLE,
     name: "a destination of a backup",
     folder: RepositorySettings::Folder,
@@ -172,12 +183,31 @@ fn keep(section: &Section<'_>) -> KeepSettings {
 
 fn limits(section: &Section<'_>) -> BackupLimits {
     let bandwidth = section.size("bandwidth", 0, 16 << 10..=100 * GIB);
-    let processors = section.number("cpu", 0, 1..=1024);
     BackupLimits {
         bandwidth: (bandwidth > 0).then_some(bandwidth),
         memory_bytes: section.size("memory", MEMORY, 256 * MIB..=1024 * GIB),
-        processors: (processors > 0).then_some(processors),
+        cpu_percent: cpu(section),
     }
+}
+
+/// Whole processors as a number, or a share of one as a text.
+fn cpu(section: &Section<'_>) -> Option<u32> {
+    if section.item("cpu").is_some_and(|item| item.as_str().is_some()) {
+        return section.parsed("cpu", percent);
+    }
+    let processors = section.number("cpu", 0, 1..=PROCESSORS);
+    (processors > 0).then_some(processors * 100)
+}
+
+/// `50%`: of one processor.
+fn percent(text: &str) -> Result<u32, Wrong> {
+    let read = || {
+        let number: u32 = text.strip_suffix('%')?.trim_end().parse().ok()?;
+        (LEAST_PERCENT..=PROCESSORS * 100).contains(&number).then_some(number)
+    };
+    let mend = "write processors, such as 2, or a share of one from \"5%\" on, such as \"50%\"";
+    read()
+        .ok_or_else(|| Wrong::new(format!("is \"{text}\", which is no share of a processor"), mend))
 }
 
 /// Whole paths, each once.
@@ -220,12 +250,17 @@ fn password(section: &Section<'_>, text: &Text<'_>) -> Option<Secret> {
 
 /// A bucket, whose objects may be locked.
 fn bucket(section: Option<&Section<'_>>, bucket: Option<S3Settings>) -> Option<RepositorySettings> {
-    let locked_for_ms = section.and_then(|section| {
+    let lock = section.and_then(|section| {
         let given = section.item("locked_for").is_some();
-        let ms = section.duration("locked_for", 0, DAY..=100 * YEAR);
-        given.then_some(ms)
+        let for_ms = section.duration("locked_for", 0, DAY..=100 * YEAR);
+        let mode = section.choice("lock_mode", LockMode::Compliance, &LOCK_MODES);
+        if !given && section.item("lock_mode").is_some() {
+            let mend = "write `locked_for = \"45d\"` beside it, longer than `keep`";
+            section.wrong(section.place_of("lock_mode"), "`lock_mode` locks nothing alone", mend);
+        }
+        given.then_some(LockSettings { for_ms, mode })
     });
-    bucket.map(|bucket| RepositorySettings::S3 { bucket, locked_for_ms })
+    bucket.map(|bucket| RepositorySettings::S3 { bucket, lock })
 }
 
 /// A machine with a key of its own.
@@ -289,7 +324,7 @@ fn sftp(text: &str) -> Result<SftpSettings, Wrong> {
     })
 }
 
-/// `media` and `code` of a shop.
+/// `code` of a shop.
 pub(super) fn folders(section: &Section<'_>, key: &'static str) -> Vec<PathBuf> {
     section.refuse_empty_list(key, "\"/var/lib/shop\"");
     if let Some(other) = section.item(key).filter(|item| item.is_table_like()) {

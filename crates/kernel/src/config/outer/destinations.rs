@@ -1,4 +1,4 @@
-//! `to`: where something goes that leaves the machine. Folders and buckets are the same wherever they
+//! `to`: where something goes that leaves the machine; and `media`, which comes from such places. Folders and buckets are the same wherever they
 //! stand; what else there is, the table that asks says.
 
 use super::{
@@ -16,6 +16,8 @@ const REGION: &str = "us-east-1";
 
 /// What a table takes as destinations, and what it makes of them.
 pub(super) struct Destinations<T> {
+    /// Behind which they stand.
+    pub(super) key: &'static str,
     /// How several are written.
     pub(super) example: &'static str,
     /// What one that is a table is called: `a destination of [ledger]`.
@@ -33,7 +35,7 @@ pub(super) struct Destinations<T> {
 impl<T> Destinations<T> {
     /// Every one that could be read; none is an empty list.
     pub(super) fn read(&self, section: &Section<'_>) -> Vec<T> {
-        let Some(item) = section.item("to") else { return Vec::new() };
+        let Some(item) = section.item(self.key) else { return Vec::new() };
         let at = section.place(item);
         let read = |value: &Value| {
             let at = value.span().unwrap_or_else(|| at.clone());
@@ -47,7 +49,7 @@ impl<T> Destinations<T> {
             }
         };
         if let Some(array) = item.as_array() {
-            section.refuse_empty_list("to", self.example);
+            section.refuse_empty_list(self.key, self.example);
             return array.iter().filter_map(read).collect();
         }
         if let Some(tables) = item.as_array_of_tables() {
@@ -66,19 +68,20 @@ impl<T> Destinations<T> {
     }
 
     fn wrong_kind(&self, section: &Section<'_>, kind: &str, at: Range<usize>) {
-        let message = format!("`to` has {kind}, but destinations are wanted");
-        section.wrong(at, message, format!("write `to = {}`", self.example));
+        let key = self.key;
+        let message = format!("`{key}` has {kind}, but folders, buckets and such are wanted");
+        section.wrong(at, message, format!("write `{key} = {}`", self.example));
     }
 
     /// A folder, or a bucket with the keys of Amazon's own tools.
     fn text(&self, section: &Section<'_>, text: &Text<'_>) -> Option<T> {
         if text.value.starts_with('/') {
-            return section.checked("to", text, absolute_path).map(self.folder);
+            return section.checked(self.key, text, absolute_path).map(self.folder);
         }
         let Some(place) = text.value.strip_prefix("s3://") else {
             return (self.other)(section, text);
         };
-        let settings = section.checked("to", text, |_| {
+        let settings = section.checked(self.key, text, |_| {
             let variable = |name: &str| {
                 database::variable(&format!("${{{name}}}"), section.reader.known.environment)
                     .map(Option::unwrap_or_default)

@@ -15,6 +15,7 @@ const DAY: u64 = 24 * 60 * MINUTE;
 const EXAMPLE: &str = "[\"/mnt/usb/ledger\", \"https://…\", \"s3://bucket/ledger\"]";
 
 const DESTINATIONS: Destinations<DestinationSettings> = Destinations {
+    key: "to",
     example: EXAMPLE,
     name: "a destination of [ledger]",
     folder: DestinationSettings::Folder,

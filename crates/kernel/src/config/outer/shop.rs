@@ -8,7 +8,9 @@ use super::{
 };
 use crate::{
     Currency, ShopId,
-    config::{BackupSettings, CertificateSource, DatabaseUrl, ShopSettings, StreamSettings},
+    config::{
+        BackupSettings, CertificateSource, DatabaseUrl, S3Settings, ShopSettings, StreamSettings,
+    },
     snapshot::{Balance, CacheLimits, Check, Hold, Timeouts},
 };
 use std::{net::SocketAddr, ops::Range, path::PathBuf};
@@ -97,10 +99,11 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         time_zone: time_zone(&section),
         colour: section.parsed("colour", values::colour).unwrap_or_else(|| COLOUR.to_owned()),
         contact: section.parsed("contact", contact),
-        media: backup::folders(&section, "media"),
+        media: backup::media(&section),
         code: backup::folders(&section, "code"),
         backup: backup::backup(section.section("backup")),
     };
+    backup::refuse_own_media(&section, &rest.media.1, rest.backup.as_ref());
     let backup = section.place_of("backup");
     section.finish();
     let (hosts, instances, platform, beside) = (hosts?, instances?, platform?, beside.settings?);
@@ -128,7 +131,8 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         time_zone: rest.time_zone,
         colour: rest.colour,
         contact: rest.contact,
-        media: rest.media,
+        media: rest.media.0,
+        media_buckets: rest.media.1,
         code: rest.code,
         backup: rest.backup,
         stream: rest.stream,
@@ -150,7 +154,7 @@ struct Rest {
     time_zone: String,
     colour: String,
     contact: Option<String>,
-    media: Vec<PathBuf>,
+    media: (Vec<PathBuf>, Vec<S3Settings>),
     code: Vec<PathBuf>,
     backup: Option<BackupSettings>,
     stream: Option<StreamSettings>,

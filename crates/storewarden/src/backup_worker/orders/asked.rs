@@ -25,7 +25,7 @@ impl Asked {
         match (order, email, table, key) {
             (None, None, Some(table), Some(key)) => {
                 let graph = of_row(platform, table, live)?;
-                Ok(Self { graph, wanted: Wanted::Number(key.clone()) })
+                Ok(Self { graph, wanted: Wanted::Key(key.clone()) })
             }
             (Some(order), None, None, None) => {
                 Ok(Self { wanted: Wanted::Number(order.clone()), ..Self::orders(platform)? })
@@ -90,6 +90,9 @@ fn of_row(platform: &str, table: &str, live: &Live) -> Result<OrderGraph, Box<Tr
     let living = live.table(table).ok_or_else(none)?;
     let key = living.key.first().ok_or_else(none)?.clone();
     let known = shops::platform(platform).and_then(|platform| platform.graph.clone());
+    if let Some(orders) = known.as_ref().filter(|known| known.root == living.name) {
+        return Ok(orders.clone());
+    }
     let (children, beside, with) =
         known.map(|graph| (graph.children, graph.beside, graph.with)).unwrap_or_default();
     let root = living.name.clone();

@@ -1,5 +1,5 @@
-//! The plans that bring a database back, and what their steps need: beside the shop's own, or in its
-//! place.
+//! The plans that bring a database back, and what their steps need: beside the shop's own, in its
+//! place, or rows of single tables in the shop's own tables.
 
 use super::{BackedUp, Backups, plans, unexpected, worker};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     control::changes::refuse,
 };
 use api::{Refusal, RestoreDatabase};
-use databases::restore::name_of;
+use databases::restore::{Obstacle, RowCounts, name_of};
 use jiff::Timestamp;
 use kernel::{
     Params, ShopId,
@@ -18,10 +18,16 @@ use std::{path::Path, time::Duration};
 use tokio::time::timeout;
 
 pub(super) const RESTORE_DATABASE: &str = "restore_database";
+const RESTORE_ROWS: &str = "restore_rows";
 /// Large databases take a day to load, and their indexes to be made.
 const RESTORE_MS: u64 = 24 * 60 * 60 * 1000;
 /// Who is at work in it is waited for some seconds.
 const SWAP_MS: u64 = 10 * 60 * 1000;
+/// Large tables take hours to be held against each other.
+const ROWS_MS: u64 = 12 * 60 * 60 * 1000;
+/// How long rows are counted before a run; those of large tables only in it.
+const COUNT: Duration = Duration::from_secs(15);
+const TOO_MANY: &str = "rows_too_many";
 /// How long looking may take.
 const LOOK: Duration = Duration::from_secs(20);
 /// Servers take 63 bytes and more; a date and a word stand behind it.
@@ -47,6 +53,12 @@ pub(in crate::control) fn plan(
         ("name".to_owned(), name.as_str().into()),
     ]);
     let mut steps = vec![restore.clone()];
+    if wanted.in_place && !wanted.tables.is_empty() {
+        params.insert("tables".to_owned(), wanted.tables.join(", ").into());
+        steps.extend(rows(&restore, wanted.exact, now_ms));
+        let plan = plans::plan(RESTORE_ROWS, shop, params, steps, now_ms);
+        return Ok(Plan { on_failure: OnFailure::Undo, ..plan });
+    }
     if wanted.in_place {
         let live = account(shop, settings)?;
         params.insert("name".to_owned(), name_of(live).into());
@@ -80,9 +92,10 @@ pub(super) fn step(
         let said = [("known", there.join(", ").into())];
         refuse("there is no such database in the backup").because("no_such_database", said)
     })?;
-    if wanted.in_place && !wanted.tables.is_empty() {
-        let message = "single tables are restored beside the database, not in its place";
-        return Err(refuse(message).because("tables_only_beside", []));
+    if wanted.exact && (!wanted.in_place || wanted.tables.is_empty()) {
+        let message =
+            "only tables that are restored in their place can be made exactly as they were";
+        return Err(refuse(message).because("exact_without_tables", []));
     }
     let name = match &wanted.name {
         Some(name) => well_named(live, name)?,
@@ -99,11 +112,35 @@ pub(super) fn step(
         mark: mark.clone(),
     };
     // Once it was in the place of the shop's own, there are orders in it that nobody else has.
-    let undo = match wanted.in_place {
+    let undo = match wanted.in_place && wanted.tables.is_empty() {
         true => Undo::NothingToUndo,
         false => Undo::By(Act::DropRestored { shop: shop.id.clone(), name, mark }),
     };
     Ok((Step { act, undo, timeout_ms: RESTORE_MS }, at_ms))
+}
+
+/// From the database beside into the shop's own tables; and that is not needed any more then.
+fn rows(restore: &Step, exact: bool, now_ms: i64) -> Vec<Step> {
+    let Act::RestoreDatabase { shop, at, snapshot, database, tables, name, mark } =
+        restore.act.clone()
+    else {
+        unreachable!("`step` makes no other act")
+    };
+    let now = Timestamp::from_millisecond(now_ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    let kept = now.strftime("%Y%m%d_%H%M%S").to_string();
+    let undo = Act::ReturnRows {
+        shop: shop.clone(),
+        tables: tables.clone(),
+        kept: kept.clone(),
+        mark: mark.clone(),
+    };
+    let drop = Act::DropRestored { shop: shop.clone(), name: name.clone(), mark: mark.clone() };
+    let with = name;
+    let act = Act::RestoreRows { shop, at, snapshot, database, tables, with, exact, kept, mark };
+    vec![
+        Step { act, undo: Undo::By(undo), timeout_ms: ROWS_MS },
+        Step { act: drop, undo: Undo::NothingToUndo, timeout_ms: SWAP_MS },
+    ]
 }
 
 fn swap(shop: &ShopSettings, live: &DatabaseUrl, with: &str, now_ms: i64) -> Step {
@@ -192,6 +229,16 @@ pub(super) fn work(of: &BackedUp, act: &Act) -> Option<Result<Work, Box<Trouble>
         Act::SwapDatabase { with, aside, .. } => {
             Deed::Swap { with: with.clone(), aside: aside.clone() }
         }
+        Act::RestoreRows { tables, with, exact, kept, mark, .. } => Deed::PutRows {
+            tables: tables.clone(),
+            with: with.clone(),
+            exact: *exact,
+            kept: kept.clone(),
+            mark: mark.clone(),
+        },
+        Act::ReturnRows { kept, mark, .. } => {
+            Deed::ReturnRows { kept: kept.clone(), mark: mark.clone() }
+        }
         _ => return None,
     };
     Some(told(of, deed))
@@ -205,6 +252,9 @@ fn look_for(act: &Act) -> Option<Deed> {
         }
         Act::SwapDatabase { with, aside, .. } => {
             Some(Deed::LookForSwap { with: with.clone(), aside: aside.clone() })
+        }
+        Act::RestoreRows { kept, mark, .. } | Act::ReturnRows { kept, mark, .. } => {
+            Some(Deed::LookForRows { kept: kept.clone(), mark: mark.clone() })
         }
         _ => None,
     }
@@ -251,6 +301,61 @@ impl Backups {
         vec![may, Condition { code: "name_is_free".to_owned(), params, holds }]
     }
 
+    /// Whether rows may come back, and how many that would be. In the run itself the step looks.
+    pub(super) async fn may_have_rows(
+        &self,
+        of: &BackedUp,
+        act: &Act,
+        after: &[Act],
+    ) -> Vec<Condition> {
+        let Act::RestoreRows { at, snapshot, database, tables, .. } = act else {
+            return Vec::new();
+        };
+        if after.is_empty() {
+            return Vec::new();
+        }
+        let count = async |counted: bool, limit: Duration| {
+            let deed = Deed::CountRows {
+                snapshot: snapshot.clone(),
+                database: database.clone(),
+                tables: tables.clone(),
+                counted,
+            };
+            let job = self.job(of, at, told(of, deed)?).await?;
+            timeout(limit, self.work(job, &worker::unheard)).await.unwrap_or_else(|_| {
+                let message = "the rows are not looked through in time";
+                let said = [("error", message.into())];
+                Err(Box::new(Trouble::new(TOO_MANY, said, message).for_now()))
+            })
+        };
+        let named = ("tables".to_owned(), tables.join(", ").into());
+        let may = |error: Option<&Trouble>| {
+            let error = error.map(|trouble| ("error".to_owned(), trouble.message.as_str().into()));
+            Params::from_iter([named.clone()].into_iter().chain(error))
+        };
+        let condition =
+            |code: &str, params, holds| Condition { code: code.to_owned(), params, holds };
+        if let Err(trouble) = count(false, LOOK).await {
+            let holds = if trouble.may_pass { Holds::Unknown } else { Holds::No };
+            return vec![condition("rows_may_come_back", may(Some(&trouble)), holds)];
+        }
+        let mut conditions = vec![condition("rows_may_come_back", may(None), Holds::Yes)];
+        match count(true, COUNT).await {
+            Ok(Done::Rows(Some(counts))) => conditions
+                .extend(counts.iter().map(|of| condition("rows_counted", numbers(of), Holds::Yes))),
+            Ok(other) => return vec![unsure(&unexpected(&other))],
+            // With columns that were added since, they cannot be held against each other from here.
+            Err(trouble) if [TOO_MANY, Obstacle::OtherColumns.code()].contains(&&*trouble.code) => {
+                conditions.push(condition("rows_not_counted", may(None), Holds::Yes));
+            }
+            Err(trouble) => {
+                let params = may(Some(&trouble));
+                conditions.push(condition("rows_may_come_back", params, Holds::Unknown));
+            }
+        }
+        conditions
+    }
+
     /// What became of it.
     pub(super) async fn probe_database(
         &self,
@@ -267,10 +372,33 @@ impl Backups {
             (Act::RestoreDatabase { .. }, Done::DatabaseFound { found: Found::Begun, .. }) => {
                 Probe::Partial
             }
+            (Act::RestoreRows { .. }, Done::Rows(Some(_)))
+            | (Act::ReturnRows { .. }, Done::Rows(None)) => Probe::Done,
+            // What an attempt has left is taken up, or thrown away.
+            (Act::RestoreRows { .. } | Act::ReturnRows { .. }, Done::Rows(_)) => Probe::Partial,
             (_, Done::DatabaseSwapped { .. } | Done::DatabaseFound { .. }) => Probe::NotDone,
             (_, other) => return Err(unexpected(&other)),
         })
     }
+}
+
+fn numbers(of: &RowCounts) -> Params {
+    let RowCounts { table, added, changed, only_live } = of;
+    let number = |name: &str, value: u64| (name.to_owned(), value.into());
+    let numbers =
+        [number("added", *added), number("changed", *changed), number("only_live", *only_live)];
+    [("table".to_owned(), table.as_str().into())].into_iter().chain(numbers).collect()
+}
+
+/// What a run says of the rows that it put back.
+pub(super) fn put_back(counts: &[RowCounts]) -> Params {
+    let sum = |number: fn(&RowCounts) -> u64| counts.iter().map(number).sum::<u64>();
+    let number = |name: &str, value: u64| (name.to_owned(), value.into());
+    Params::from([
+        number("added", sum(|of| of.added)),
+        number("changed", sum(|of| of.changed)),
+        number("only_live", sum(|of| of.only_live)),
+    ])
 }
 
 fn unsure(trouble: &Trouble) -> Condition {
@@ -313,5 +441,37 @@ mod tests {
         check(&sqlite, "/a/then.db", true);
         check(&sqlite, "then.db", false);
         check(&sqlite, "/a/shop.db", false);
+    }
+
+    #[test]
+    fn rows_come_back_from_a_database_beside_that_goes_again() {
+        let text = |text: &str| text.to_owned();
+        let shop: ShopId = "lamps".parse().unwrap();
+        let restore = Act::RestoreDatabase {
+            shop: shop.clone(),
+            at: text("/backups"),
+            snapshot: text("0a1b"),
+            database: text("shop"),
+            tables: vec![text("orders")],
+            name: text("shop_restored"),
+            mark: text("lamps-7"),
+        };
+        let restore = Step { act: restore, undo: Undo::NothingToUndo, timeout_ms: 1 };
+        let steps = rows(&restore, true, 1_795_348_800_000);
+        let [put, gone] = steps.as_slice() else { panic!("{steps:?}") };
+        let Act::RestoreRows { with, exact: true, kept, mark, .. } = &put.act else {
+            panic!("{put:?}")
+        };
+        assert_eq!((with.as_str(), kept.as_str()), ("shop_restored", "20261122_120000"));
+        // What takes it back knows it by the same name and mark.
+        let back = Act::ReturnRows {
+            shop: shop.clone(),
+            tables: vec![text("orders")],
+            kept: kept.clone(),
+            mark: mark.clone(),
+        };
+        assert_eq!(put.undo.act(), Some(&back));
+        let drop = Act::DropRestored { shop, name: text("shop_restored"), mark: text("lamps-7") };
+        assert_eq!((&gone.act, gone.undo.act()), (&drop, None));
     }
 }

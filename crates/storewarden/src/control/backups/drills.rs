@@ -1,21 +1,30 @@
 //! Drills: the newest backup is tried by restoring it, and what was found is kept and shown.
 
 use super::{BackedUp, Backups, of_store, plans};
-use crate::backup_worker::{Boot, Database, Drill, Trouble, Work};
+use crate::{
+    backup_worker::{Boot, Database, Drill, Trouble, Work},
+    control::changes::refuse,
+    recover::sheet,
+};
 use ::watch::backups::{DrillCheck, DrillRow};
 use api::Refusal;
 use kernel::{
     Params, ShopId,
-    config::{BootSettings, Configuration, ShopSettings},
+    config::{BootSettings, Configuration, Secret, ShopSettings},
     plan::{Act, Plan, RunId},
 };
-use std::path::Path;
+use ring::digest;
+use serde::{Deserialize, Serialize};
+use std::{path::Path, sync::PoisonError};
 use store::DrillRecord;
 use vault::drill::{CheckKind, Objective, Outcome, Report, Verdict};
 
 pub(super) const DRILL: &str = "drill_backup";
 const HOUR_MS: u64 = 60 * 60 * 1000;
 const DRILL_MS: u64 = 24 * HOUR_MS;
+/// Phrases of sheets that are kept for drills that are under way, and what is told of one's name.
+const PHRASES: usize = 16;
+const NAME_BYTES: usize = 8;
 /// Drills that are shown.
 const SHOWN: u32 = 60;
 
@@ -24,9 +33,10 @@ pub(in crate::control) fn plan(
     configuration: &Configuration,
     backups: &Backups,
     shop: &ShopId,
-    snapshot: &str,
+    (snapshot, phrase): (&str, Option<&Secret>),
     now_ms: i64,
 ) -> Result<Plan, Refusal> {
+    let sheet = phrase.map(|phrase| backups.keep_phrase(phrase)).transpose()?;
     let (shop, settings) = plans::backed_up(configuration, shop)?;
     let places: Vec<String> = settings.to.iter().map(ToString::to_string).collect();
     let (at, id, at_ms) = plans::named(backups, shop, &places, None, snapshot)?;
@@ -36,6 +46,7 @@ pub(in crate::control) fn plan(
         at: at.clone(),
         snapshot: id,
         scratch: scratch.display().to_string(),
+        sheet,
     };
     let params = Params::from([("at".to_owned(), at.into()), ("at_ms".to_owned(), at_ms.into())]);
     Ok(plans::plan(DRILL, shop, params, vec![plans::adds(act, DRILL_MS)], now_ms))
@@ -88,6 +99,15 @@ fn boot(shop: &ShopSettings, settings: &BootSettings) -> Boot {
     }
 }
 
+/// What the store has of a drill.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    #[serde(flatten)]
+    report: Report,
+    #[serde(default)]
+    by_sheet: bool,
+}
+
 /// What stands in the run's records.
 pub(super) fn evidence(report: &Report) -> Params {
     let mut evidence = Params::from([
@@ -129,20 +149,50 @@ pub(super) fn failure(report: &Report) -> Option<Box<Trouble>> {
 }
 
 impl Backups {
+    /// Keeps a sheet's phrase in memory, and says by which name: the same for the preview and the run.
+    fn keep_phrase(&self, phrase: &Secret) -> Result<String, Refusal> {
+        let phrase = sheet::phrase(phrase.reveal()).map_err(|why| {
+            let said = [("error", why.as_str().into())];
+            refuse(format!("the phrase: {why}")).because("phrase_odd", said)
+        })?;
+        // Nobody tries 125 random bits.
+        let digest = digest::digest(&digest::SHA256, phrase.as_bytes());
+        let bytes = digest.as_ref().iter().take(NAME_BYTES);
+        let name: String = bytes.map(|byte| format!("{byte:02x}")).collect();
+        let mut phrases = self.phrases.lock().unwrap_or_else(PoisonError::into_inner);
+        if phrases.len() >= PHRASES && !phrases.contains_key(&name) {
+            phrases.pop_first();
+        }
+        phrases.insert(name.clone(), Secret::new(phrase));
+        Ok(name)
+    }
+
+    /// # Errors
+    /// When control began anew since.
+    pub(super) fn kept_phrase(&self, name: &str) -> Result<Secret, Box<Trouble>> {
+        let phrases = self.phrases.lock().unwrap_or_else(PoisonError::into_inner);
+        phrases.get(name).cloned().ok_or_else(|| {
+            let message =
+                "the phrase of the sheet was kept in memory only, and is gone: begin again";
+            Box::new(Trouble::new("phrase_gone", [], message))
+        })
+    }
+
     /// Keeps what a drill found.
     pub(super) async fn note_drill(
         &self,
         shop: &ShopId,
         place: &str,
-        run: RunId,
+        (run, is_by_sheet): (RunId, bool),
         report: &Report,
     ) -> Result<(), Box<Trouble>> {
+        let report = Kept { report: report.clone(), by_sheet: is_by_sheet };
         let record = DrillRecord {
             shop: shop.clone(),
-            at_ms: report.begun_ms,
+            at_ms: report.report.begun_ms,
             place: place.to_owned(),
             run,
-            report: serde_json::to_string(report).expect("invariant: our own types are JSON"),
+            report: serde_json::to_string(&report).expect("invariant: our own types are JSON"),
         };
         self.store.add_drill(record).await.map_err(of_store)
     }
@@ -157,7 +207,7 @@ impl Backups {
 
 fn row(record: DrillRecord) -> Option<DrillRow> {
     let DrillRecord { at_ms, place, run, report, .. } = record;
-    let report: Report = serde_json::from_str(&report)
+    let Kept { report, by_sheet } = serde_json::from_str(&report)
         .inspect_err(|error| tracing::warn!(%error, %run, "a drill's report cannot be read"))
         .ok()?;
     Some(DrillRow {
@@ -172,6 +222,7 @@ fn row(record: DrillRecord) -> Option<DrillRow> {
         lost_ms: report.lost_ms(),
         bytes: report.bytes,
         rows: report.rows,
+        by_sheet,
         checks: report
             .checks
             .into_iter()

@@ -100,7 +100,7 @@ impl Backups {
         let of = self.backed_up(shop).map_err(|trouble| refused(*trouble))?;
         let account = account(&of.shop, &of.settings)?.clone();
         let shelf = self.shelf(&of, (None, question.as_of_ms)).await?;
-        let deed = OrderDeed::Prepare { question: question.clone(), set_back };
+        let deed = OrderDeed::Prepare { question, set_back };
         let told = self.told(&of, &account, &shelf, deed).await;
         let told = match told.map_err(|trouble| refused(*trouble))? {
             Told::Prepared(told) => *told,
@@ -120,7 +120,7 @@ impl Backups {
         }
         let taken = shelf.taken.iter().find(|taken| taken.id == told.snapshot);
         let database = taken.map(|taken| taken.database.clone()).unwrap_or_default();
-        let act = act(&of, shelf.place, database, (&question, set_back), told, now_ms);
+        let act = act(&of, shelf.place, database, set_back, told, now_ms);
         Ok(plan(&of, act, now_ms))
     }
 
@@ -342,11 +342,8 @@ fn question_of(act: &Act) -> OrderQuestion {
     let Act::RestoreOrder { table, key, at_ms, .. } = act else {
         return OrderQuestion::default();
     };
-    let (order, key) = match table {
-        None => (Some(key.clone()), None),
-        Some(_) => (None, Some(key.clone())),
-    };
-    OrderQuestion { order, email: None, table: table.clone(), key, as_of_ms: Some(*at_ms) }
+    let (table, key) = (Some(table.clone()), Some(key.clone()));
+    OrderQuestion { table, key, as_of_ms: Some(*at_ms), ..OrderQuestion::default() }
 }
 
 fn taken_of(act: &Act) -> Vec<Taken> {
@@ -358,7 +355,7 @@ fn act(
     of: &BackedUp,
     at: String,
     database: String,
-    (question, set_back): (&OrderQuestion, bool),
+    set_back: bool,
     told: OrderReturn,
     now_ms: i64,
 ) -> Act {
@@ -370,7 +367,7 @@ fn act(
         snapshot,
         at_ms: snapshot_ms,
         database,
-        table: question.table.clone(),
+        table: order.table,
         key: order.key,
         order: called,
         set_back,

@@ -20,11 +20,11 @@ impl Performer for Backups {
         &[Area::Backups]
     }
 
-    fn conditions<'a>(&'a self, act: &'a Act, _after: &'a [Act]) -> Pending<'a, Vec<Condition>> {
+    fn conditions<'a>(&'a self, act: &'a Act, after: &'a [Act]) -> Pending<'a, Vec<Condition>> {
         Box::pin(async move {
             let looked = async {
                 let of = self.backed_up(shop_of(act)?)?;
-                Ok::<_, Box<Trouble>>(self.hold(&of, act).await)
+                Ok::<_, Box<Trouble>>(self.hold(&of, act, after).await)
             };
             looked.await.unwrap_or_else(|trouble| vec![unknown(&trouble)])
         })
@@ -128,8 +128,8 @@ impl Backups {
         if let Act::CheckRepository { .. } = act {
             self.note_check(&place, done.as_ref().map_err(AsRef::as_ref)).await;
         }
-        if let (Act::DrillBackup { shop, .. }, Ok(Done::Drilled(report))) = (act, &done) {
-            self.note_drill(shop, &place, fence.run, report).await?;
+        if let (Act::DrillBackup { shop, sheet, .. }, Ok(Done::Drilled(report))) = (act, &done) {
+            self.note_drill(shop, &place, (fence.run, sheet.is_some()), report).await?;
             self.publish().await;
             return drills::failure(report).map_or_else(|| Ok(drills::evidence(report)), Err);
         }
@@ -191,8 +191,12 @@ impl Backups {
                 let snapshot = snapshot.clone();
                 (at, Work::Restore { snapshot, path: path.into(), target: target.into() })
             }
-            Act::DrillBackup { at, snapshot, scratch, .. } => {
-                (at, drills::work(of, snapshot, scratch))
+            Act::DrillBackup { at, snapshot, scratch, sheet, .. } => {
+                let mut job = self.job(of, at, drills::work(of, snapshot, scratch)).await?;
+                if let Some(sheet) = sheet {
+                    job.at.open_by(&self.kept_phrase(sheet)?);
+                }
+                return Ok((at.clone(), job));
             }
             Act::RestoreDatabase { at, .. } => {
                 (at, databases::work(of, act).ok_or_else(|| not_ours(act))??)
@@ -201,7 +205,10 @@ impl Backups {
                 let (place, work) = self.order_work(of, act).await?;
                 return Ok((place.clone(), self.job(of, &place, work).await?));
             }
-            Act::DropRestored { .. } | Act::SwapDatabase { .. } => {
+            Act::DropRestored { .. }
+            | Act::SwapDatabase { .. }
+            | Act::RestoreRows { .. }
+            | Act::ReturnRows { .. } => {
                 let work = databases::work(of, act).ok_or_else(|| not_ours(act))??;
                 let place = of.settings.to[0].to_string();
                 return Ok((place.clone(), self.job(of, &place, work).await?));
@@ -265,7 +272,8 @@ impl Backups {
             }
             Done::Orders(Told::Changed { rows }) => put("rows", rows.into()),
             Done::Orders(_) => {}
-            Done::DatabaseFound { .. } | Done::DatabaseSwapped { .. } => {}
+            Done::Rows(Some(counts)) => evidence.extend(databases::put_back(&counts)),
+            Done::DatabaseFound { .. } | Done::DatabaseSwapped { .. } | Done::Rows(None) => {}
             Done::Listed(_) | Done::Folder(_) | Done::Drilled(_) | Done::KeyAdded { .. } => {}
         }
         evidence
@@ -297,7 +305,7 @@ impl Backups {
         self.publish().await;
     }
 
-    async fn hold(&self, of: &BackedUp, act: &Act) -> Vec<Condition> {
+    async fn hold(&self, of: &BackedUp, act: &Act, after: &[Act]) -> Vec<Condition> {
         match act {
             Act::BackUp { to, .. } => vec![self.opens(of, to, true).await, sources_there(of)],
             Act::CopySnapshot { to, .. } => vec![self.opens(of, to, true).await],
@@ -314,9 +322,11 @@ impl Backups {
                 holds
             }
             Act::RestoreOrder { .. } => self.order_as_shown(of, act).await,
-            Act::DropRestored { .. } | Act::SwapDatabase { .. } | Act::TakeOrderBack { .. } => {
-                Vec::new()
-            }
+            Act::RestoreRows { .. } => self.may_have_rows(of, act, after).await,
+            Act::DropRestored { .. }
+            | Act::SwapDatabase { .. }
+            | Act::ReturnRows { .. }
+            | Act::TakeOrderBack { .. } => Vec::new(),
             Act::DrillBackup { at, snapshot, scratch, .. } => {
                 // Everything lies there twice for a while.
                 self.may_restore(of, (at, snapshot), ("/", scratch)).await
@@ -440,6 +450,8 @@ fn shop_of(act: &Act) -> Result<&ShopId, Box<Trouble>> {
         | Act::RestoreDatabase { shop, .. }
         | Act::DropRestored { shop, .. }
         | Act::SwapDatabase { shop, .. }
+        | Act::RestoreRows { shop, .. }
+        | Act::ReturnRows { shop, .. }
         | Act::RestoreOrder { shop, .. }
         | Act::TakeOrderBack { shop, .. }
         | Act::DrillBackup { shop, .. } => Ok(shop),
@@ -448,7 +460,14 @@ fn shop_of(act: &Act) -> Result<&ShopId, Box<Trouble>> {
 }
 
 fn of_database(act: &Act) -> bool {
-    matches!(act, Act::RestoreDatabase { .. } | Act::DropRestored { .. } | Act::SwapDatabase { .. })
+    matches!(
+        act,
+        Act::RestoreDatabase { .. }
+            | Act::DropRestored { .. }
+            | Act::SwapDatabase { .. }
+            | Act::RestoreRows { .. }
+            | Act::ReturnRows { .. }
+    )
 }
 
 fn of_order(act: &Act) -> bool {

@@ -77,9 +77,10 @@ impl Tries {
         tries
     }
 
-    /// Before this nothing is tried again.
-    fn again_ms(&self) -> Option<i64> {
-        let ended_ms = self.last.as_ref()?.ended_at_ms?;
+    /// Before this nothing is tried again. Of one that ended when the clock was ahead it is not known
+    /// how long ago that was.
+    fn again_ms(&self, now_ms: i64) -> Option<i64> {
+        let ended_ms = self.last.as_ref()?.ended_at_ms.filter(|ended| *ended <= now_ms)?;
         let doublings = self.failures.checked_sub(1)?.min(16);
         Some(ended_ms + (FIRST_WAIT_MS << doublings).min(LONGEST_WAIT_MS))
     }
@@ -165,7 +166,7 @@ impl Backups {
         let newest_ms = newest_of(&page)?;
         let configuration = self.configuration.borrow().clone();
         let zone = zone_of(&of.shop);
-        if next(of.settings.schedule, &zone, newest_ms, tries.again_ms(), now_ms) <= now_ms {
+        if next(of.settings.schedule, &zone, newest_ms, tries.again_ms(now_ms), now_ms) <= now_ms {
             let day = |ms: i64| at(ms).to_zoned(zone.clone()).date();
             let prune = newest_ms.is_some_and(|newest| day(newest) != day(now_ms));
             return plans::back_up(&configuration, &of.shop.id, prune, now_ms).ok();
@@ -175,13 +176,13 @@ impl Backups {
             return None;
         }
         let known = self.store.repositories().await.ok()?;
-        let waits = checks.again_ms().is_some_and(|again| again > now_ms);
+        let waits = checks.again_ms(now_ms).is_some_and(|again| again > now_ms);
         if !waits && self.is_to_be_read(of, &known, now_ms) {
             return plans::verify(&configuration, &of.shop.id, false, now_ms).ok();
         }
-        let waits = drills.again_ms().is_some_and(|again| again > now_ms);
+        let waits = drills.again_ms(now_ms).is_some_and(|again| again > now_ms);
         if !waits && newest_ms.is_some() && self.is_to_be_tried(of, &drills, now_ms).await {
-            return drills::plan(&configuration, self, &of.shop.id, "latest", now_ms).ok();
+            return drills::plan(&configuration, self, &of.shop.id, ("latest", None), now_ms).ok();
         }
         None
     }
@@ -211,7 +212,8 @@ impl Backups {
             let checked = known.iter().find(|known| known.place == place);
             let checked_ms = checked.and_then(|known| known.checked).map(|(at_ms, _)| at_ms);
             let since_ms = checked_ms.or(oldest.map(|row| row.at_ms));
-            since_ms.is_some_and(|since| now_ms - since >= every_ms)
+            // One from when the clock was ahead tells nothing.
+            since_ms.is_some_and(|since| !(0..every_ms).contains(&(now_ms - since)))
         })
     }
 
@@ -258,12 +260,15 @@ impl Backups {
         let newest_ms = newest_of(&pages[0]);
         let next_ms = newest_ms.filter(|_| tries.running.is_none()).map(|newest_ms| {
             let zone = zone_of(shop);
-            next(settings.schedule, &zone, newest_ms, tries.again_ms(), now_ms).max(now_ms)
+            next(settings.schedule, &zone, newest_ms, tries.again_ms(now_ms), now_ms).max(now_ms)
         });
         let since_ms = tries.last.as_ref().and_then(|run| run.ended_at_ms);
         let failed = tries.last.as_ref().filter(|run| run.state == RunState::Failed);
         let is_newer = failed.is_some_and(|run| {
-            newest.as_ref().is_none_or(|newest| newest.at_ms < run.created_at_ms)
+            // A backup from the future is none that came after it.
+            newest.as_ref().is_none_or(|newest| {
+                newest.at_ms < run.created_at_ms || is_ahead(newest.at_ms, now_ms)
+            })
         });
         let lose_ms = i64::try_from(settings.lose_at_most_ms).unwrap_or(i64::MAX);
         let late_ms = newest.as_ref().map(|newest| newest.at_ms.saturating_add(lose_ms));
@@ -304,12 +309,12 @@ impl Backups {
             },
             failed_drill: failed_drill(tried_drills, drills.first()),
             drills,
+            stream,
         }
     }
 }
 
 /// Since when a backup should have been tried and was not, if there is any. A drill may take a while,
-            stream,
 /// and one that could not begin is tried again.
 fn drill_late_ms(
     every_ms: u64,
@@ -351,12 +356,12 @@ fn off(shop: &ShopSettings) -> ShopBackups {
         drills: Vec::new(),
         drill_late_ms: None,
         failed_drill: None,
+        stream: None,
     }
 }
 
 fn place(to: &RepositorySettings, page: &Page, known: &[KnownRepository]) -> BackupPlace {
     let name = to.to_string();
-        stream: None,
     let checked = known.iter().find(|known| known.place == name).and_then(|known| known.checked);
     let was_there = known.iter().any(|known| known.place == name);
     let listing = page.listing.as_ref();
@@ -421,7 +426,7 @@ fn next(
     now_ms: i64,
 ) -> i64 {
     // A backup from the future is none to wait for.
-    let newest_ms = newest_ms.filter(|newest| *newest <= now_ms + HOUR_MS);
+    let newest_ms = newest_ms.filter(|newest| !is_ahead(*newest, now_ms));
     let due = newest_ms.map_or(now_ms, |newest| match schedule {
         BackupSchedule::Every { ms } => {
             newest.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX))
@@ -429,6 +434,12 @@ fn next(
         BackupSchedule::Daily { minute } => daily(minute, zone, newest),
     });
     again_ms.map_or(due, |again| due.max(again))
+}
+
+/// Whether a backup is of a time that has not come, further than the clocks of machines differ. A worker
+/// makes none then.
+fn is_ahead(at_ms: i64, now_ms: i64) -> bool {
+    at_ms > now_ms.saturating_add(HOUR_MS)
 }
 
 /// The first time after `since_ms` at which a clock in this zone shows that minute of the day.
@@ -513,7 +524,8 @@ mod tests {
         };
         let check = |states: &[&str], expect: Option<i64>| {
             let runs = (1..).zip(states).map(|(id, state)| run(id, state)).collect();
-            assert_eq!(Tries::of(runs, BACK_UP).again_ms().map(|ms| ms - 1_000), expect);
+            let again = Tries::of(runs, BACK_UP).again_ms(2_000);
+            assert_eq!(again.map(|ms| ms - 1_000), expect);
         };
         check(&[], None);
         check(&["done", "failed"], None);
@@ -521,5 +533,8 @@ mod tests {
         check(&["failed", "failed", "failed", "done"], Some(4 * MINUTE_MS));
         check(&["failed"; 9], Some(HOUR_MS));
         check(&["cancelled", "failed"], Some(MINUTE_MS));
+        // The clock went back: nobody waits for the day on which it failed.
+        let tries = Tries::of(vec![run(1, "failed")], BACK_UP);
+        assert_eq!(tries.again_ms(999), None);
     }
 }

@@ -5,7 +5,7 @@ use super::{
     BackedUp, Backups,
 };
 use crate::{
-    backup_worker::{Database, Notes, Records, Sources},
+    backup_worker::{Database, Notes, Records, Sources, To},
     configuration::{reference, references},
 };
 use kernel::config::{CertificateSource, Configuration, RepositorySettings, SftpSettings};
@@ -53,6 +53,7 @@ impl Backups {
             mark: mark.to_owned(),
             paths,
             where_there,
+            buckets: shop.media_buckets.iter().map(|bucket| To::bucket(bucket, None)).collect(),
             exclude: settings.exclude.clone(),
             database: database.map(Database::new),
             records,

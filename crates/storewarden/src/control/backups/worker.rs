@@ -2,8 +2,15 @@
 
 use super::Backups;
 use crate::backup_worker::{Done, Event, Job, MARK, Trouble, story};
-use host::process::{Process, Spawn, Stdin};
-use std::{os::fd::OwnedFd, os::unix::net::UnixStream as Pair, time::Duration};
+use host::{
+    cgroup::{Cgroup, GroupLimits},
+    process::{Process, Spawn, Stdin},
+};
+use std::{
+    os::{fd::OwnedFd, unix::net::UnixStream as Pair},
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::UnixStream,
@@ -28,9 +35,12 @@ impl Backups {
     /// What the worker says went wrong, or that it ended without a word.
     pub(super) async fn work(
         &self,
-        job: Job,
+        mut job: Job,
         heard: &(dyn Fn(&Event) + Sync),
     ) -> Result<Done, Box<Trouble>> {
+        let limit_bytes = job.limits.memory_bytes;
+        let group = Group::make(&job);
+        job.group = group.as_ref().map(|group| group.0.path().to_owned()).map_err(Clone::clone);
         let (mut process, stream) = self.start(&job).map_err(|why| not_started(&why))?;
         let (reading, mut writing) = stream.into_split();
         let mut line = serde_json::to_vec(&job).expect("invariant: our own types are JSON");
@@ -55,6 +65,9 @@ impl Backups {
         drop(writing);
         drop(lines);
         let ended = process.stop(END_GRACE).await;
+        if !matches!(outcome, Some(Ok(_))) && group.is_ok_and(|group| group.0.ran_out_of_memory()) {
+            return Err(Box::new(Trouble::out_of_memory(limit_bytes, limit_bytes)));
+        }
         outcome.unwrap_or_else(|| {
             let how = match (ended, told) {
                 (Ok(status), _) => status.to_string(),
@@ -81,6 +94,32 @@ impl Backups {
         }
         let process = spawn.start().map_err(|error| story(&error))?;
         Ok((process, UnixStream::from_std(ours).map_err(failed)?))
+    }
+}
+
+/// Dropped, it ends what is still in it: the server and the shop of a drill too.
+struct Group(Cgroup);
+
+impl Group {
+    /// The error is told in the run's own log, as what limits it instead.
+    fn make(job: &Job) -> Result<Self, String> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let limits = GroupLimits {
+            memory_bytes: job.limits.memory_bytes,
+            cpu_percent: job.limits.cpu_percent,
+        };
+        // An old control that has not quite ended may have one of the same number.
+        let name = format!("backup.{}-{number}", std::process::id());
+        Cgroup::limited(&name, limits).map(Self).map_err(|error| story(&error))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.leave_no_trace() {
+            tracing::debug!(%error, "the next run removes a control group");
+        }
     }
 }
 

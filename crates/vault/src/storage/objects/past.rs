@@ -33,6 +33,29 @@ struct Seen {
     size_bytes: u64,
     /// Whether everybody else sees it, too.
     is_latest: bool,
+    now: Now,
+}
+
+/// What everybody sees by the same name now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Now {
+    /// This, or the same content again.
+    Same,
+    Other,
+    Nothing,
+}
+
+/// What is not any more as it was.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Files that were there then.
+    pub files: u64,
+    /// Those of them that are hidden.
+    pub hidden: u64,
+    /// Those that others stand before.
+    pub overwritten: u64,
+    /// Of these two.
+    pub bytes: u64,
 }
 
 impl Past {
@@ -40,6 +63,26 @@ impl Past {
     #[must_use]
     pub fn new(objects: Objects, at_ms: i64) -> Self {
         Self { objects, at_ms, seen: Mutex::default() }
+    }
+
+    /// What [`Past::bring_back`] would write, by what the bucket says of its objects.
+    ///
+    /// # Errors
+    /// [`VaultError::Storage`]
+    pub fn lost(&self) -> Result<Lost, VaultError> {
+        let mut lost = Lost::default();
+        let locks = format!("{}/", FileKind::Lock.folder());
+        for (_, seen) in self.seen()?.iter().filter(|(key, _)| !key.starts_with(&locks)) {
+            lost.files += 1;
+            let count = match seen.now {
+                Now::Same => continue,
+                Now::Other => &mut lost.overwritten,
+                Now::Nothing => &mut lost.hidden,
+            };
+            *count += 1;
+            lost.bytes += seen.size_bytes;
+        }
+        Ok(lost)
     }
 
     /// Writes what was there, and is not any more, again, so that everybody sees it; how many files. What
@@ -112,11 +155,20 @@ impl Past {
 /// Of each key the newest version that is not newer than that, unless it is a mark of deletion.
 fn at(versions: Vec<Version>, at_ms: i64) -> HashMap<String, Seen> {
     let mut found: HashMap<String, Option<Seen>> = HashMap::new();
-    for Version { key, id, size_bytes, written_ms, is_latest } in versions {
+    // The newest of a key come first.
+    let mut newest: Option<(String, Option<String>)> = None;
+    for Version { key, id, size_bytes, etag, written_ms, is_latest } in versions {
+        if newest.as_ref().is_none_or(|(known, _)| *known != key) {
+            newest = Some((key.clone(), size_bytes.map(|_| etag.clone())));
+        }
+        let now = match newest.as_ref().and_then(|(_, etag)| etag.as_ref()) {
+            None => Now::Nothing,
+            Some(now) if is_latest || !etag.is_empty() && *now == etag => Now::Same,
+            Some(_) => Now::Other,
+        };
         if written_ms <= at_ms {
-            // The newest of a key come first.
             found.entry(key).or_insert_with(|| {
-                size_bytes.map(|size_bytes| Seen { version: id, size_bytes, is_latest })
+                size_bytes.map(|size_bytes| Seen { version: id, size_bytes, is_latest, now })
             });
         }
     }
@@ -195,6 +247,7 @@ mod tests {
             key: key.into(),
             id: id.into(),
             size_bytes,
+            etag: size_bytes.map_or_else(String::new, |bytes| bytes.to_string()),
             written_ms,
             is_latest: false,
         };
@@ -216,5 +269,12 @@ mod tests {
         check(10, &[("a", "a1")]);
         check(29, &[("a", "a2"), ("b", "b2")]);
         check(30, &[("b", "b2")]);
+        let now = |at_ms, key: &str| at(versions.to_vec(), at_ms)[key].now;
+        assert_eq!(now(10, "a"), Now::Nothing);
+        assert_eq!(now(20, "b"), Now::Same);
+        let again = [version("c", "c3", Some(1), 30), version("c", "c2", Some(2), 20)];
+        let again: Vec<_> = again.into_iter().chain([version("c", "c1", Some(1), 10)]).collect();
+        let now = |at_ms| at(again.clone(), at_ms)["c"].now;
+        assert_eq!([10, 20, 30].map(now), [Now::Same, Now::Other, Now::Same]);
     }
 }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::config::{
-    BackupSchedule, BackupSettings, KeepSettings, RepositorySettings, SftpSettings,
+    BackupSchedule, BackupSettings, KeepSettings, LockMode, LockSettings, RepositorySettings,
+    SftpSettings,
 };
 
 const HOUR: u64 = 3_600_000;
@@ -57,8 +58,57 @@ fn places_are_read_in_every_form() {
     };
     assert_eq!(read.to, [RepositorySettings::Sftp(expect)]);
     let read = backup(&format!("to = {{ s3 = \"s3://b/x\", {keys}, locked_for = \"2d\" }}"));
-    let [RepositorySettings::S3 { locked_for_ms, .. }] = &read.to[..] else { panic!("{read:?}") };
-    assert_eq!(*locked_for_ms, Some(48 * HOUR));
+    let lock = |read: &BackupSettings| match &read.to[..] {
+        [RepositorySettings::S3 { lock, .. }] => *lock,
+        other => panic!("{other:?}"),
+    };
+    let for_ms = 48 * HOUR;
+    assert_eq!(lock(&read), Some(LockSettings { for_ms, mode: LockMode::Compliance }));
+    let governed = "locked_for = \"2d\", lock_mode = \"governance\"";
+    let read = backup(&format!("to = {{ s3 = \"s3://b/x\", {keys}, {governed} }}"));
+    assert_eq!(lock(&read), Some(LockSettings { for_ms, mode: LockMode::Governance }));
+}
+
+#[test]
+fn media_lie_in_folders_and_in_buckets_that_no_backup_goes_to() {
+    let keys = "key_id = \"${S3_KEY_ID}\", secret = \"${S3_SECRET}\"";
+    let shop = |media: &str, backup: &str| read(&format!("{HEAD}media = {media}\n{backup}"));
+    let media = format!("[\"/m\", {{ s3 = \"s3://pictures/big/\", {keys} }}]");
+    let found = &shop(&media, "").unwrap().shops[0];
+    assert_eq!(found.media, [PathBuf::from("/m")]);
+    let [bucket] = &found.media_buckets[..] else { panic!("{found:?}") };
+    assert_eq!((&*bucket.bucket, &*bucket.prefix), ("pictures", "big"));
+    assert_eq!(bucket.secret.reveal(), "p@ss word");
+    let one = |place: &str| format!("{{ s3 = \"s3://{place}\", {keys} }}");
+    let check = |media: &str, to: &str, expect: Option<&str>| {
+        let backup = format!("backup = {{ to = {to} }}");
+        let errors = shop(media, &backup).err().map(|errors| errors.0[0].to_string());
+        match expect {
+            Some(expect) => assert!(errors.clone().unwrap().contains(expect), "{errors:?}"),
+            None => assert_eq!(errors, None, "{media} {to}"),
+        }
+    };
+    check("7", "\"/b\"", Some("`media` has a number, but folders, buckets and such are wanted"));
+    check("\"/m\"", "\"/b\"", None);
+    check("[\"/m\", \"/m\"]", "\"/b\"", Some("`media` has \"/m\" twice"));
+    check("\"m\"", "\"/b\"", Some("`media`"));
+    let two = format!("[{}, {}]", one("p/a"), one("p/a/b"));
+    check(&two, "\"/b\"", Some("`media` has \"s3://p/a/b\" twice"));
+    check(&format!("[{}, {}]", one("p/a"), one("p/ab")), "\"/b\"", None);
+    check(&one("p/a"), &one("p/b"), None);
+    check(&one("p"), &one("p/backups"), Some("the backups at s3://p/backups lie in one another"));
+}
+
+#[test]
+fn processors_are_whole_ones_or_a_share_of_one() {
+    let check = |cpu: &str, expect: Option<u32>| {
+        let read = backup(&format!("to = \"/b\"\n{cpu}"));
+        assert_eq!(read.limits.cpu_percent, expect, "{cpu}");
+    };
+    check("", None);
+    check("cpu = 2", Some(200));
+    check("cpu = \"50%\"", Some(50));
+    check("cpu = \"150 %\"", Some(150));
 }
 
 #[test]
@@ -99,6 +149,8 @@ fn what_is_wrong_with_a_backup_is_said() {
     check("to = \"/b\"\npassword = \"s3cret\"", &["`password` stands here in clear"]);
     check("to = \"/b\"\nexclude = \"/\"", &["which would leave out everything"]);
     check("to = \"/b\"\nmemory = \"1MiB\"", &["but must be 256MiB to"]);
+    check("to = \"/b\"\ncpu = \"1%\"", &["is \"1%\", which is no share of a processor"]);
+    check("to = \"/b\"\ncpu = 0", &["but must be 1 to 1024"]);
     check("to = \"/b\"\nkeep = { dayly = 3 }", &["is `daily` meant?"]);
     check("to = \"/b\"\nkeeps = \"3d\"", &["is `keep` meant?"]);
     let boot = |text: &str| format!("to = \"/b\"\n[shop.lamps.backup.boot]\n{text}");

@@ -64,8 +64,12 @@ impl Row {
 }
 
 /// What no table of the page tells, for a list beside it does.
-const TOLD_ELSEWHERE: [&str; 3] =
-    ["[shop.ID.certificate]", "a destination of [ledger]", "a destination of a backup"];
+const TOLD_ELSEWHERE: [&str; 4] = [
+    "[shop.ID.certificate]",
+    "a destination of [ledger]",
+    "a destination of a backup",
+    "a bucket of media",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -78,7 +82,7 @@ fn questions() -> Questions {
     // The one table that the example cannot have beside another way to say it.
     let files = "certificate = { chain = \"/c\", key = \"/k\" }";
     read(&example.replace("certificate = \"acme\"", files)).unwrap();
-    let backup = "backup = { to = \"/b\", keep = \"3d\", every = \"1h\" }";
+    let backup = "backup = { to = \"/b\", keep = \"3d\", every = \"1h\", cpu = \"50%\" }";
     read(&format!("{}{backup}", HEAD.replace("lamps", "lampenladen"))).unwrap();
     HEARD.with_borrow(Clone::clone)
 }
@@ -249,9 +253,19 @@ impl Writer {
                 let one = json!({ "anyOf": [{ "type": "string" }, table] });
                 return either(&json!({ "type": "array", "items": one }), &one);
             }
+            ("[shop.ID]", "media") => {
+                let table = self.table("a bucket of media");
+                let one = json!({ "anyOf": [{ "type": "string" }, table] });
+                return either(&json!({ "type": "array", "items": one }), &one);
+            }
             ("[shop.ID.backup]", "keep") => {
                 let duration = json!({ "type": "string", "pattern": "^[0-9]+ ?(ms|s|m|h|d)$" });
                 return either(&duration, &Value::Object(self.table("[shop.ID.backup.keep]")));
+            }
+            // Whole processors, or a share of one.
+            ("[shop.ID.backup]", "cpu") => {
+                let whole = json!({ "type": "integer", "minimum": 1, "maximum": 1024 });
+                return either(&whole, &json!({ "type": "string", "pattern": "^[0-9]+ ?%$" }));
             }
             // A number, or a range of them as text.
             ("[shop.ID.check]" | "[shop.ID.backup.boot]", "status") => {

@@ -1,0 +1,194 @@
+//! Buckets of a shop's media as a part of its backups: what is read, what is not read again, and what
+//! happens to objects that change meanwhile.
+
+use crate::place::{Place, noise, origin, quiet};
+use bytes::Bytes;
+use kernel::config::{S3Settings, Secret};
+use outbound::{
+    bucket::{Bucket, Keeping},
+    http::{Client, ClientOptions},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Once,
+};
+use testkit::{Credentials, Moto, Seaweed};
+use tokio::runtime::Handle;
+use vault::{
+    Snapshot, VaultError,
+    backup::{self, NoteKind},
+    progress::{Progress, Watch},
+    restore,
+    storage::{Fault, MediaBucket},
+};
+
+/// Reading it takes longer than until progress is told.
+const LONG: usize = 64 << 20;
+
+/// A bucket of a shop, and a repository on a disk.
+struct Shop {
+    place: Place,
+    settings: S3Settings,
+    bucket: Bucket,
+    runtime: Handle,
+}
+
+impl Shop {
+    fn new(endpoint: &str, owner: &Credentials) -> Self {
+        let settings = S3Settings {
+            endpoint: endpoint.into(),
+            region: "us-east-1".into(),
+            bucket: "pictures".into(),
+            prefix: "of/shop".into(),
+            key_id: Secret::new(owner.key_id.into()),
+            secret: Secret::new(owner.secret.into()),
+        };
+        let options = ClientOptions { extra_roots_pem: Vec::new(), body_limit_bytes: 64 << 20 };
+        let bucket = Bucket::new(settings.clone(), Client::new(&options).unwrap());
+        Self { place: Place::new(), settings, bucket, runtime: Handle::current() }
+    }
+
+    fn make_bucket(&self) {
+        self.runtime.block_on(self.bucket.make(false, now_ms())).unwrap();
+    }
+
+    fn put(&self, key: &str, content: impl Into<Bytes>) {
+        let put = self.bucket.put(key, content.into(), Keeping::default(), now_ms());
+        self.runtime.block_on(put).unwrap();
+    }
+
+    fn delete(&self, key: &str) {
+        self.runtime.block_on(self.bucket.delete(key, now_ms())).unwrap();
+    }
+
+    fn back_up(&self) -> Result<backup::Report, VaultError> {
+        self.back_up_watched(&quiet)
+    }
+
+    fn back_up_watched(&self, watch: Watch<'_>) -> Result<backup::Report, VaultError> {
+        let bucket = MediaBucket::new(self.settings.clone(), Vec::new()).unwrap();
+        let request = backup::Request {
+            buckets: vec![bucket],
+            excludes: vec!["thumbnails".into()],
+            ..self.place.request()
+        };
+        backup::run(&self.place.repository, request, watch)
+    }
+
+    /// What the snapshot has of the bucket, in a folder.
+    fn restored(&self, snapshot: &Snapshot, name: &str) -> PathBuf {
+        let request = restore::Request {
+            snapshot: snapshot.clone(),
+            path: "/buckets/pictures/of/shop".into(),
+            target: self.place.path(name),
+            origin: origin(),
+        };
+        let reader = self.place.repository.reader().unwrap();
+        assert!(restore::run(&reader, &request, &quiet).unwrap().is_whole());
+        self.place.path(name)
+    }
+}
+
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// The whole of it, at any server.
+fn suite(shop: &Shop) {
+    shop.place.write("index.html", "lamp");
+    let missing = shop.back_up().unwrap_err();
+    let VaultError::Bucket { source, .. } = &missing else { panic!("{missing:?}") };
+    assert!(matches!(**source, VaultError::Storage { fault: Fault::NoPlace, .. }), "{missing:?}");
+    shop.make_bucket();
+    shop.put("a/long.jpg", noise(1, LONG));
+    shop.put("a/b/Straße 1 + 2.jpg", noise(2, 100_000));
+    shop.put("thumbnails/small.jpg", noise(3, 1_000));
+    shop.put("empty", Bytes::new());
+    let first = shop.back_up().unwrap();
+    assert_eq!((first.notes, first.note_count), (Vec::new(), 0));
+    assert!(first.snapshot.paths.contains(&"/buckets/pictures/of/shop".to_owned()));
+    let back = shop.restored(&first.snapshot, "first");
+    assert_eq!(fs::read(back.join("a/long.jpg")).unwrap(), noise(1, LONG));
+    assert_eq!(fs::read(back.join("a/b/Straße 1 + 2.jpg")).unwrap(), noise(2, 100_000));
+    assert_eq!(fs::read(back.join("empty")).unwrap(), b"");
+    assert!(!back.join("thumbnails").exists());
+
+    // What is the same is not read again, and its folder is the same one.
+    let second = shop.back_up().unwrap().snapshot;
+    let summary = second.summary.as_ref().unwrap();
+    assert_eq!((summary.files_unmodified, summary.files_changed, summary.files_new), (4, 0, 0));
+    assert_eq!(summary.data_blobs, 0);
+
+    // As long as before and another one.
+    shop.put("a/b/Straße 1 + 2.jpg", noise(4, 100_000));
+    shop.delete("empty");
+    let third = shop.back_up().unwrap().snapshot;
+    let summary = third.summary.as_ref().unwrap();
+    assert_eq!((summary.files_unmodified, summary.files_changed), (2, 1));
+    let back = shop.restored(&third, "third");
+    assert_eq!(fs::read(back.join("a/b/Straße 1 + 2.jpg")).unwrap(), noise(4, 100_000));
+    assert!(!back.join("empty").exists());
+    shop.place.assert_clean();
+}
+
+/// Another content while one is read: never half of each.
+fn meanwhile(shop: &Shop) {
+    shop.put("a/long.jpg", noise(5, LONG));
+    shop.put("b/gone.jpg", noise(6, 1_000));
+    let changed = Once::new();
+    let watch = |progress: &Progress| {
+        if progress.bytes > 1 << 20 {
+            changed.call_once(|| {
+                shop.put("a/long.jpg", noise(7, LONG));
+                shop.delete("b/gone.jpg");
+            });
+        }
+    };
+    let report = shop.back_up_watched(&watch).unwrap();
+    let kinds: Vec<NoteKind> = report.notes.iter().map(|note| note.kind).collect();
+    assert_eq!(kinds, [NoteKind::Changed, NoteKind::Vanished], "{:?}", report.notes);
+    let back = shop.restored(&report.snapshot, "meanwhile");
+    assert!(fs::read(back.join("a/long.jpg")).unwrap() == noise(7, LONG));
+
+    // A bucket without anything in it is another one than it was.
+    let all = ["a/long.jpg", "a/b/Straße 1 + 2.jpg", "thumbnails/small.jpg"];
+    all.iter().for_each(|key| shop.delete(key));
+    let emptied = shop.back_up().unwrap_err();
+    assert!(matches!(emptied, VaultError::Emptied { count: 1, .. }), "{emptied:?}");
+    // No file can be called so; a server that keeps files has no such key either.
+    shop.put("a/fine.jpg", noise(8, 10));
+    shop.put("odd//name", noise(9, 10));
+    let listed = shop.runtime.block_on(shop.bucket.list("odd", now_ms())).unwrap();
+    let refused = shop.back_up();
+    if listed.iter().any(|object| object.key == "odd//name") {
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, VaultError::Unreadable { count: 1, .. }), "{refused:?}");
+    } else {
+        refused.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_of_media_is_backed_up_from_moto() {
+    let Some(moto) = Moto::start(Path::new(env!("CARGO_TARGET_TMPDIR"))).await else { return };
+    let shop = Shop::new(moto.endpoint(), &Seaweed::OWNER);
+    let work = move || {
+        suite(&shop);
+        meanwhile(&shop);
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_bucket_of_media_is_backed_up_from_seaweedfs() {
+    let Some(seaweed) = Seaweed::start(Path::new(env!("CARGO_TARGET_TMPDIR"))).await else {
+        return;
+    };
+    let shop = Shop::new(seaweed.endpoint(), &Seaweed::OWNER);
+    let work = move || {
+        suite(&shop);
+        meanwhile(&shop);
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
+}

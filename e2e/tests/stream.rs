@@ -1,0 +1,236 @@
+//! The stream of changes: whoever is killed, the journal has every order as the database has it.
+
+use crate::{trade::LONG, warden::Warden};
+use anyhow::{Context as _, Result};
+use databases::{
+    changes::Change,
+    dump::Field,
+    live::Live,
+    private::{Options, Postgres},
+};
+use kernel::config::{DatabaseKind, DatabaseUrl};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+use testkit::{
+    process::{Signal, signal},
+    wait_until,
+};
+use tokio::{sync::RwLock, task::JoinHandle};
+use vault::{
+    VaultError,
+    journal::{Entry, Lookups, Place, Reader},
+};
+
+const TABLES: &str = "CREATE TABLE shop_order (id int PRIMARY KEY, shop int, number text, total int); \
+    CREATE TABLE line (id serial PRIMARY KEY, shop int, what text, \
+    order_id int REFERENCES shop_order ON DELETE CASCADE); \
+    ALTER TABLE shop_order REPLICA IDENTITY FULL; ALTER TABLE line REPLICA IDENTITY FULL";
+
+/// Rows of all tables, by their table and their key.
+type Rows = BTreeMap<(String, Field), Vec<Field>>;
+
+/// The shop's database, which may be away.
+type Server = Arc<RwLock<Option<Postgres>>>;
+
+async fn start(folder: &Path, port: Option<u16>) -> Result<Postgres> {
+    let settings = vec![("max_slot_wal_keep_size".to_owned(), "1GB".to_owned())];
+    let options = Options { port, settings, ..Options::default() };
+    Ok(Postgres::start(&folder.join("postgres"), options).await?)
+}
+
+async fn kill(server: &Server) -> Result<()> {
+    match server.write().await.take() {
+        Some(postgres) => Ok(postgres.signal(Signal::Kill)?),
+        None => Ok(()),
+    }
+}
+
+/// Where it was; what its first process has left behind takes a moment to end.
+async fn come_back(server: &Server, folder: &Path, port: u16) {
+    let started = wait_until("the database to come back", LONG, async || {
+        start(folder, Some(port)).await.map_err(|error| format!("{error:#}"))
+    });
+    let started = started.await;
+    *server.write().await = Some(started);
+}
+
+/// Customers who order, change their minds, and are deleted, whether the database is there or not.
+struct Customers {
+    stop: Arc<AtomicBool>,
+    served: Arc<AtomicU32>,
+    task: JoinHandle<()>,
+}
+
+impl Customers {
+    fn come(server: &Server) -> Self {
+        let (stop, served) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+        let (stopped, counted, server) =
+            (Arc::clone(&stop), Arc::clone(&served), Arc::clone(server));
+        let task = tokio::spawn(async move {
+            for id in 1.. {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                let bought = match server.read().await.as_ref() {
+                    Some(server) => server.execute("one", &purchase(id)).await.is_ok(),
+                    None => false,
+                };
+                if bought {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                } else {
+                    // The database is away: the next one finds it again.
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        });
+        Self { stop, served, task }
+    }
+
+    async fn buy(&self, more: u32) {
+        let before = self.served.load(Ordering::Relaxed);
+        wait_until("customers to buy", LONG, async || {
+            let now = self.served.load(Ordering::Relaxed);
+            if now >= before + more { Ok(()) } else { Err(now) }
+        })
+        .await;
+    }
+
+    async fn go(self) -> Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        Ok(self.task.await?)
+    }
+}
+
+/// Statements of one transaction.
+fn purchase(id: u32) -> String {
+    let before = id.saturating_sub(1);
+    let mut text = format!(
+        "INSERT INTO shop_order VALUES ({id}, 1, 'L-{id}', {id}00); \
+         INSERT INTO line (shop, what, order_id) VALUES (1, 'lamp', {id}), (1, 'bulb', {id}); \
+         UPDATE shop_order SET total = total + 1 WHERE id = {before};"
+    );
+    if id.is_multiple_of(7) {
+        text.push_str(&format!("DELETE FROM shop_order WHERE id = {before};"));
+    }
+    text
+}
+
+/// The rows as the journal has seen them last.
+fn journalled(state: &Path) -> Result<Rows, VaultError> {
+    let place = Place::of(state, &"lamps".parse().expect("an id"));
+    let key = place.key()?.expect("a journal was begun");
+    let mut rows = Rows::new();
+    let reader = Reader::open(&place.folder(), &key, &Lookups::default())?;
+    reader.scan(None, |entry| {
+        let Entry::Version(version) = entry else { return Ok(()) };
+        let row = version.row;
+        let of = |fields: &[Field]| (row.table.label(), fields[0].clone());
+        let twice = |gone: Option<Vec<Field>>| assert!(gone.is_none(), "twice: {row:?}");
+        let there = |gone: Option<Vec<Field>>| assert!(gone.is_some(), "not there: {row:?}");
+        match &row.change {
+            Change::Inserted(after) => twice(rows.insert(of(&after.fields), after.fields.clone())),
+            Change::Updated { after, .. } => {
+                there(rows.insert(of(&after.fields), after.fields.clone()));
+            }
+            Change::Deleted(before) => there(rows.remove(&of(&before.fields))),
+        }
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+async fn stored(server: &Postgres) -> Result<Rows> {
+    let database = DatabaseUrl { kind: DatabaseKind::Postgres, secret: server.url("one") };
+    let look = move || -> Result<Rows> {
+        let mut live = Live::connect(&database)?;
+        let mut rows = Rows::new();
+        for name in ["shop_order", "line"] {
+            let table = live.table(name).context("the table is there")?.clone();
+            let found = live.lookup(&table, &[("shop", b"1")])?;
+            let keyed = found.into_iter().map(|row| {
+                let key = (table.label(), row.fields[0].clone());
+                (key, row.fields)
+            });
+            rows.extend(keyed);
+        }
+        Ok(rows)
+    };
+    tokio::task::spawn_blocking(look).await?
+}
+
+fn is_followed(backups: &Value) -> bool {
+    backups["shops"][0]["stream"]["state"] == "following"
+}
+
+async fn killed_stream(warden: &Warden) -> Result<()> {
+    let before = warden.pid("stream")?;
+    signal(before, Signal::Kill)?;
+    wait_until("another stream", LONG, async || match warden.pid("stream") {
+        Ok(pid) if pid != before => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_order_is_missing_in_the_journal_whoever_is_killed() -> Result<()> {
+    if Postgres::find().is_none() {
+        println!("skipped: PostgreSQL is not installed");
+        return Ok(());
+    }
+    let folder = testkit::folder();
+    let postgres = start(folder.path(), None).await?;
+    postgres.create_database("one").await?;
+    postgres.execute("one", TABLES).await?;
+    let port = postgres.port();
+    let settings = format!(
+        "hosts = \"lamps.example\"\ndatabase = \"{}\"\nstream = {{}}\n",
+        postgres.url("one")
+    );
+    let mut warden = Warden::start(&settings, "").await?;
+    warden.until("changes to be followed", "/backups", is_followed).await;
+    let server: Server = Arc::new(RwLock::new(Some(postgres)));
+    let customers = Customers::come(&server);
+    customers.buy(20).await;
+
+    killed_stream(&warden).await?;
+    customers.buy(20).await;
+
+    let control = warden.pid("control")?;
+    signal(control, Signal::Kill)?;
+    customers.buy(20).await;
+
+    kill(&server).await?;
+    come_back(&server, folder.path(), port).await;
+    customers.buy(20).await;
+    // Both at once.
+    let (stream, database) = tokio::join!(killed_stream(&warden), kill(&server));
+    stream.and(database)?;
+    come_back(&server, folder.path(), port).await;
+    customers.buy(20).await;
+    customers.go().await?;
+
+    let guard = server.read().await;
+    let expect = stored(guard.as_ref().context("the database is there")?).await?;
+    let state = warden.path("state");
+    wait_until("the journal to have every order", LONG, async || match journalled(&state) {
+        Ok(rows) if rows == expect => Ok(()),
+        Ok(rows) => Err(format!("{} rows of {}", rows.len(), expect.len())),
+        Err(error) => Err(error.story()),
+    })
+    .await;
+    let backups = warden.until("changes to be followed", "/backups", is_followed).await;
+    let stream = &backups["shops"][0]["stream"];
+    assert_eq!(stream["gap"], Value::Null, "{stream:#}");
+    assert!(stream["obstacles"].as_array().is_some_and(Vec::is_empty), "{stream:#}");
+    warden.stop().await
+}
