@@ -11,6 +11,7 @@ use crate::{
     configuration,
     control::{ACCEPTED_FILE, now_ms},
     handover,
+    remote::print,
 };
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
@@ -90,7 +91,9 @@ pub(crate) fn run(command: StreamCommand) -> anyhow::Result<Exit> {
                 bail!("the changes of a shop `{shop}` are not followed here");
             }
             stream::begin_anew(&place)?;
-            println!("Another journal begins. Take a backup: storewarden backup now {shop}");
+            let said =
+                format!("Another journal begins. Take a backup: storewarden backup now {shop}\n");
+            print(said.as_bytes())?;
             Ok(Exit::Fine)
         }
         StreamCommand::Run(arguments) => {

@@ -226,11 +226,12 @@ fn a_rate_is_kept() {
 fn the_way_back_and_reading_again_keep_the_rate_too() {
     let place = Place::new();
     // A pack each: what is asked for first is paid for by what comes after it.
-    let packs = (0..5).map(|number| {
+    let back_up = |number| {
         place.write(&format!("media/{number}"), noise(number, 512 << 10));
         place.back_up().unwrap().snapshot
-    });
-    let whole = packs.last().unwrap();
+    };
+    let snapshots: Vec<_> = (0..5).map(back_up).collect();
+    let whole = snapshots.last().unwrap();
     let rate = (2 << 20).try_into().unwrap();
     let storage = Throttle::new(Arc::new(Folder::new(place.path("repository"))), rate);
     let repository = Repository::open(Arc::new(storage), &password()).unwrap();

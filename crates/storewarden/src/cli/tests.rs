@@ -42,8 +42,7 @@ fn the_page_of_commands_tells_each_of_them_with_an_example() {
     for command in whole.get_subcommands().filter(|command| !command.is_hide_set()) {
         let name = command.get_name();
         let deeds = command.get_subcommands().filter(|deed| !deed.is_hide_set());
-        let deeds: Vec<String> =
-            deeds.map(|deed| format!("{name} {}", deed.get_name())).collect();
+        let deeds: Vec<String> = deeds.map(|deed| format!("{name} {}", deed.get_name())).collect();
         let lines = if deeds.is_empty() { vec![name.to_owned()] } else { deeds };
         for line in lines {
             // The first word of a command that has several is said by the command itself.
