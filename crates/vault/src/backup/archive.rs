@@ -150,7 +150,7 @@ impl<'a> Archive<'a> {
                 BranchKind::Stream => drafts.extend(self.streams.remove(&path)),
                 BranchKind::Whole => drafts.push(self.named(&path, name, earlier)?),
                 BranchKind::Bucket(at) => {
-                    drafts.push(self.bucket(&path, &self.buckets[at], earlier)?)
+                    drafts.push(self.bucket(&path, &self.buckets[at], earlier)?);
                 }
                 BranchKind::Way => {
                     let mut node = match fs::symlink_metadata(&path) {
