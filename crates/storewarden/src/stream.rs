@@ -90,7 +90,9 @@ pub(crate) fn run(command: StreamCommand) -> anyhow::Result<Exit> {
                 bail!("the changes of a shop `{shop}` are not followed here");
             }
             stream::begin_anew(&place)?;
-            println!("Another journal begins. Take a backup: storewarden backup now {shop}");
+            let said =
+                format!("Another journal begins. Take a backup: storewarden backup now {shop}\n");
+            crate::remote::print(said.as_bytes())?;
             Ok(Exit::Fine)
         }
         StreamCommand::Run(arguments) => {
