@@ -159,9 +159,13 @@ impl Stage {
                     }
                     false => String::new(),
                 };
+                let stream = match options.backs_up {
+                    true => play.stream().await?,
+                    false => String::new(),
+                };
                 let check = play.check().map(|page| format!("check = {{ path = \"{page}\" }}"));
                 let check = check.unwrap_or_default();
-                let shop_settings = format!("{check}\n{}\n{backup}", options.shop_settings);
+                let shop_settings = format!("{check}\n{}\n{backup}{stream}", options.shop_settings);
                 let configuration = storewarden::Configuration {
                     platform: play.platform(),
                     title: play.title(),

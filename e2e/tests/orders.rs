@@ -89,6 +89,20 @@ fn then(look: &Value, column: &str) -> String {
     field.and_then(|field| field["then"].as_str()).unwrap_or_default().to_owned()
 }
 
+/// Takes all of them back, the last first.
+async fn take_back(stage: &Stage, count: usize) -> Result<()> {
+    let warden = storewarden(stage)?;
+    let last = over(stage, count).await?["id"].as_str().and_then(|id| id.parse::<usize>().ok());
+    let last = last.context("a run's id")?;
+    for id in (last + 1 - count..=last).rev() {
+        let undo = warden.api_with("POST", &format!("/runs/{id}/undo"), Some("{}")).await?;
+        ensure!(undo.status == 200, "{}", undo.text());
+        let run = warden.run_reaches(&id.to_string(), |run| run["state"] == "undone").await?;
+        ensure!(run["state"] == "undone", "{run}");
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deleted_orders_come_back_over_deaths_and_go_again() -> Result<()> {
     if !demo::stage::has_postgres() {
@@ -152,17 +166,7 @@ async fn deleted_orders_come_back_over_deaths_and_go_again() -> Result<()> {
     ensure!(look["orders"][0]["numbers"][0] == gone[0], "{look}");
     ensure!(look["orders"][0]["state"] == "same", "{look}");
 
-    // All of it is taken back, the last first.
-    let first =
-        over(&stage, gone.len()).await?["id"].as_str().and_then(|id| id.parse::<u64>().ok());
-    let first = first.context("a run's id")?;
-    for (id, _) in (0..=first).rev().zip(&gone) {
-        let warden = storewarden(&stage)?;
-        let undo = warden.api_with("POST", &format!("/runs/{id}/undo"), Some("{}")).await?;
-        ensure!(undo.status == 200, "{}", undo.text());
-        let run = warden.run_reaches(&id.to_string(), |run| run["state"] == "undone").await?;
-        ensure!(run["state"] == "undone", "{run}");
-    }
+    take_back(&stage, gone.len()).await?;
     let other = others(&stage, after).await?;
     ensure!(other.is_empty(), "these are another than before: {other:?}");
     stage.shutdown(GRACE).await

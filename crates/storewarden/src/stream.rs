@@ -11,7 +11,6 @@ use crate::{
     configuration,
     control::{ACCEPTED_FILE, now_ms},
     handover,
-    remote::print,
 };
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
@@ -93,7 +92,7 @@ pub(crate) fn run(command: StreamCommand) -> anyhow::Result<Exit> {
             stream::begin_anew(&place)?;
             let said =
                 format!("Another journal begins. Take a backup: storewarden backup now {shop}\n");
-            print(said.as_bytes())?;
+            crate::remote::print(said.as_bytes())?;
             Ok(Exit::Fine)
         }
         StreamCommand::Run(arguments) => {

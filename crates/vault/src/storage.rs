@@ -17,7 +17,7 @@ mod write_only;
 pub use fault::Fault;
 pub use folder::Folder;
 pub(crate) use objects::Ended;
-pub use objects::{BUCKETS, Lost, MediaBucket, ObjectLock, Objects, Past, path_of_bucket};
+pub use objects::{Lost, MediaBucket, ObjectLock, Objects, Past};
 pub use outbound::bucket::LockMode;
 pub use sftp::{HostKey, Sftp, SftpSettings};
 pub use throttle::Throttle;

@@ -53,7 +53,7 @@ const fn act(
     Act { id, title, what, look_at, button, undo: None, undo_button: None, fits: Fits::Every }
 }
 
-pub(super) const ACTS: [Act; 16] = [
+pub(super) const ACTS: [Act; 17] = [
     Act {
         undo: Some("start-instance"),
         undo_button: Some("Start it now"),
@@ -205,6 +205,16 @@ pub(super) const ACTS: [Act; 16] = [
             "Ends the control process with kill -9: the one with the interface, the store and the judgement.",
             "The orders on this page go on: the edge serves from what it knows. Storewarden’s interface says that its live line is cut, and a moment later it is back, nothing forgotten.",
             "Kill control",
+        )
+    },
+    Act {
+        fits: Fits::SampleWithStorewarden,
+        ..act(
+            "kill-stream",
+            "Kill what follows the database",
+            "Ends the process with kill -9 that brings every change of the database into a journal, while orders come in. On PostgreSQL only: SQLite tells no changes.",
+            "Backups › Changes between backups: it is followed again within a second, and not behind. What was sold meanwhile is in the journal too: the database had kept it for the next one.",
+            "Kill the stream",
         )
     },
     Act {

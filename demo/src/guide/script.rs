@@ -73,6 +73,11 @@ pub(super) async fn perform(
             storewarden(stage)?.kill_control()?;
             "Storewarden’s control process was killed".to_owned()
         }
+        "kill-stream" => {
+            let killed = storewarden(stage)?.kill_stream();
+            killed.context("no changes are followed: the shop's database is no PostgreSQL")?;
+            "What follows the database was killed".to_owned()
+        }
         "replace-edge" => {
             storewarden(stage)?.replace_edge()?;
             "A new edge is taking over".to_owned()

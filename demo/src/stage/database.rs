@@ -175,7 +175,10 @@ pub(super) enum Server {
 
 impl Server {
     pub(super) async fn start(kind: ServerKind, home: &Home) -> Result<Self> {
-        let options = Options::default();
+        // Whoever follows its changes cannot fill the disk.
+        let capped = ("max_slot_wal_keep_size".to_owned(), "1GB".to_owned());
+        let settings = if kind == ServerKind::Postgres { vec![capped] } else { Vec::new() };
+        let options = Options { settings, ..Options::default() };
         let started = match kind {
             ServerKind::Postgres => Postgres::start(home.path(), options).await.map(Self::Postgres),
             ServerKind::MariaDb => MariaDb::start(home.path(), options).await.map(Self::MariaDb),
@@ -263,6 +266,14 @@ impl Server {
             self.execute(&statement).await.context("make the reading role")?;
         }
         Ok(())
+    }
+
+    /// Has the server tell of every row that is changed how it was as a whole.
+    pub(super) async fn tell_whole_rows(&self) -> Result<()> {
+        let statement = "do $$ declare one record; begin for one in select tablename from pg_tables \
+             where schemaname = 'public' loop execute format('alter table public.%I replica identity \
+             full', one.tablename); end loop; end $$";
+        self.execute(statement).await.context("have rows told as a whole")
     }
 
     pub(super) async fn stop(self) -> Result<()> {

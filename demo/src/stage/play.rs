@@ -214,6 +214,22 @@ impl Play {
         }
     }
 
+    /// What the configuration says of its changes: those of the sample shop on PostgreSQL are followed.
+    pub(super) async fn stream(&self) -> Result<String> {
+        let is_followed = self.engine == Engine::Server(ServerKind::Postgres)
+            && matches!(self.software, Software::Sample);
+        if !is_followed {
+            return Ok(String::new());
+        }
+        if let Some(server) = self.server.lock().await.as_ref() {
+            server.tell_whole_rows().await?;
+        }
+        Ok(format!(
+            "stream = {{ follow_as = {:?} }}\n",
+            self.url.split('?').next().unwrap_or_default()
+        ))
+    }
+
     /// Starts the instances and what runs beside them.
     pub(super) async fn start(&self, instances: &[Instance]) -> Result<()> {
         if !matches!(self.software, Software::Sample) {

@@ -148,7 +148,7 @@ impl Storewarden {
         &self.state
     }
 
-    /// The process that a pid file of its state folder names: `supervisor`, `edge` or `control`.
+    /// The process that a pid file of its state folder names: `supervisor`, `edge`, `control` or `stream`.
     ///
     /// # Errors
     /// When there is no such file, or no number in it.
@@ -165,6 +165,14 @@ impl Storewarden {
     /// When its pid is not known or can't be signalled.
     pub fn kill_control(&self) -> Result<()> {
         Ok(signal(self.pid("control")?, Signal::Kill)?)
+    }
+
+    /// Kills the process that follows the changes of the shop's database, likewise.
+    ///
+    /// # Errors
+    /// When there is none, or it can't be signalled.
+    pub fn kill_stream(&self) -> Result<()> {
+        Ok(signal(self.pid("stream")?, Signal::Kill)?)
     }
 
     /// Has the edge replaced by a new process, as an upgrade does.

@@ -38,11 +38,12 @@ impl Cgroup {
         let (mounts, own) = (read("/proc/self/mounts")?, read("/proc/self/cgroup")?);
         let own = own_folder(&mounts, &own)
             .ok_or_else(|| HostError::NoGroup("this machine has no version 2 of them".into()))?;
-        let parent = match own.parent() {
-            Some(parent) if own.file_name().is_some_and(|name| name == OURS) => parent.to_owned(),
-            _ => own,
-        };
-        Self::limited_below(parent, name, limits)
+        // Elsewhere others may live by limits that are not ours to switch on or off.
+        let is_ours = own.file_name().is_some_and(|name| name == OURS);
+        let parent = own.parent().filter(|_| is_ours).ok_or_else(|| {
+            HostError::NoGroup(format!("{} is not divided by `DelegateSubgroup=`", own.display()))
+        })?;
+        Self::limited_below(parent.to_owned(), name, limits)
     }
 
     fn limited_below(parent: PathBuf, name: &str, limits: GroupLimits) -> Result<Self, HostError> {

@@ -25,7 +25,7 @@ mod media;
 mod past;
 
 pub(crate) use media::Ended;
-pub use media::{BUCKETS, MediaBucket, path_of as path_of_bucket};
+pub use media::MediaBucket;
 pub use past::{Lost, Past};
 
 /// Longer answers are an error: of packs that others wrote the longest (restic: 128 MiB, and a blob).

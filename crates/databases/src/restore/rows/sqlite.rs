@@ -71,7 +71,7 @@ impl Rows {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
-        self.run("wait for whoever writes", "BEGIN IMMEDIATE")?;
+        self.run("wait for whoever writes", "BEGIN IMMEDIATE").map_err(by_others)?;
         // Dropped without its commit, the connection takes everything back.
         let done = work(self)?;
         self.run("keep the rows", "COMMIT")?;
@@ -208,6 +208,18 @@ pub(super) fn take_back(of: &RowsBack) -> Result<(), DatabaseError> {
         }
         session.run("forget what was kept", &format!("DROP TABLE {}", kept(of, NOTE)))
     })
+}
+
+/// Somebody who writes has it for longer than is waited.
+fn by_others(error: DatabaseError) -> DatabaseError {
+    match &error {
+        DatabaseError::DumpSqlite { source, .. }
+            if source.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) =>
+        {
+            refused("the file", Obstacle::Busy, &source.to_string())
+        }
+        _ => error,
+    }
 }
 
 /// What a constraint refuses, in SQLite's words.

@@ -26,7 +26,6 @@ pub(super) const RESTORE_ORDER: &str = "restore_order";
 const PATIENCE: Duration = Duration::from_secs(40);
 /// Some thousand rows are changed in a moment; a repository may be far away.
 const RETURN_MS: u64 = 10 * 60 * 1000;
-const TAKE_BACK_MS: u64 = 2 * 60 * 1000;
 /// How far back deleted orders are looked for.
 const DELETED_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// The folder in the state directory where changes are kept to be taken back by.
@@ -388,7 +387,7 @@ fn plan(of: &BackedUp, act: Act, now_ms: i64) -> Plan {
     ]);
     let (shop, order, mark) = (of.shop.id.clone(), order.clone(), mark.clone());
     let undo = Undo::By(Act::TakeOrderBack { shop, order, mark });
-    let step = Step { act, undo, timeout_ms: RETURN_MS.max(TAKE_BACK_MS) };
+    let step = Step { act, undo, timeout_ms: RETURN_MS };
     let plan = plans::plan(RESTORE_ORDER, &of.shop, params, vec![step], now_ms);
     Plan { on_failure: OnFailure::Undo, purpose: Purpose::Repair, ..plan }
 }

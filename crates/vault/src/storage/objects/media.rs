@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Where buckets lie in a snapshot, each by its name and the prefix of what was asked for.
-pub const BUCKETS: &str = "/buckets";
+const BUCKETS: &str = "/buckets";
 /// An object is read so much at a time; each part is checked to be of the same content.
 const PART_BYTES: u64 = 8 << 20;
 /// Somebody may read all objects but this one.
@@ -74,9 +74,7 @@ impl MediaBucket {
     }
 }
 
-/// `/buckets/NAME/PREFIX`.
-#[must_use]
-pub fn path_of(settings: &S3Settings) -> PathBuf {
+fn path_of(settings: &S3Settings) -> PathBuf {
     Path::new(BUCKETS).join(&settings.bucket).join(&settings.prefix)
 }
 
