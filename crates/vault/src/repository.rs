@@ -67,10 +67,11 @@ impl Default for InitOptions {
 }
 
 impl Repository {
-    /// Makes a repository with one key.
+    /// Makes a repository with one key. Of several who do so at the same moment at most one succeeds.
     ///
     /// # Errors
-    /// [`VaultError::Exists`] where one is already; [`VaultError::Storage`].
+    /// [`VaultError::Exists`] where one is already, or somebody else is about to make it: it can be
+    /// opened then, or soon; [`VaultError::Storage`].
     pub fn init(
         storage: Arc<dyn Storage>,
         password: &Secret,
@@ -99,7 +100,12 @@ impl Repository {
             chunker_polynomial: polynomial.to_string(),
         };
         let repository = Self { storage, key: Key::random(), config };
-        repository.write_key(password, owner, options.cost_log, now_ms)?;
+        let ours = repository.write_key(password, owner, options.cost_log, now_ms)?;
+        // Who came at the same moment sees our key, or we see theirs, and leave it to them.
+        if repository.ids(FileKind::Key)?.iter().any(|key| *key != ours) {
+            repository.storage.remove(FileName::new(FileKind::Key, ours))?;
+            return Err(VaultError::Exists(label));
+        }
         let text = serde_json::to_vec(&repository.config).expect("invariant: texts and numbers");
         // Last: a repository with a configuration has a key.
         repository.storage.write(FileName::CONFIG, repository.key.sealed(&text).into())?;
@@ -116,11 +122,10 @@ impl Repository {
             }
             other => other?,
         };
-        let key = keys::find(storage.as_ref(), password)?;
         let mut sealed = Vec::from(sealed);
-        let text = key.open(&mut sealed).map_err(|_| {
-            VaultError::damaged(FileName::CONFIG, "it was not sealed with the repository's key")
-        })?;
+        let opens = |key: &Key| key.open(&mut sealed.clone()).is_ok();
+        let key = keys::find(storage.as_ref(), password, &opens)?;
+        let text = key.open(&mut sealed).expect("invariant: the key was tried");
         let config: Config = parse(FileName::CONFIG, text)?;
         if !matches!(config.version, 1 | 2) {
             return Err(VaultError::Version(config.version));

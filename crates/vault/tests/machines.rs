@@ -12,7 +12,7 @@ use std::{
 };
 use testkit::wait_until;
 use vault::{
-    Origin, Repository, VaultError, backup,
+    InitOptions, Origin, Repository, VaultError, backup,
     lock::LockKind,
     prune::{self, Options},
     storage::Folder,
@@ -130,4 +130,42 @@ fn two_back_up_at_once_and_neither_prunes_meanwhile() {
     drop(lock);
     prune::run(&place.repository, &Options::new(origin(), NOW_MS)).unwrap();
     place.assert_clean();
+}
+
+#[test]
+fn of_all_who_make_a_repository_at_once_at_most_one_does_and_the_others_find_it() {
+    const MACHINES: usize = 6;
+    for round in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let start = Barrier::new(MACHINES);
+        let init = || {
+            let storage = Arc::new(Folder::new(folder.path().join("repository")));
+            let options = InitOptions { cost_log: 4, like: None };
+            Repository::init(storage, &password(), &origin(), &options, NOW_MS)
+        };
+        let at_once = || {
+            start.wait();
+            init()
+        };
+        let made = thread::scope(|scope| {
+            let makers: Vec<_> = (0..MACHINES).map(|_| scope.spawn(at_once)).collect();
+            makers.into_iter().map(|maker| maker.join().unwrap()).collect::<Vec<_>>()
+        });
+        let mut ids = Vec::new();
+        for one in made {
+            match one {
+                Ok(repository) => ids.push(repository.id().to_owned()),
+                Err(VaultError::Exists(_)) => {}
+                Err(error) => panic!("round {round}: {error:?}"),
+            }
+        }
+        assert!(ids.len() <= 1, "round {round}: {ids:?}");
+        // Where each saw another's key nobody has made it, and whoever comes next does.
+        if ids.is_empty() {
+            ids.push(init().unwrap().id().to_owned());
+        }
+        let repository = open(folder.path());
+        assert_eq!(repository.id(), ids[0], "round {round}");
+        assert_eq!(repository.keys().unwrap().len(), 1, "round {round}");
+    }
 }

@@ -115,7 +115,15 @@ impl Repository {
 }
 
 /// The repository's key, from the key file that this password opens.
-pub(super) fn find(storage: &dyn Storage, password: &Secret) -> Result<Key, VaultError> {
+///
+/// # Errors
+/// [`VaultError::WrongPassword`] when it opens none; [`VaultError::Damaged`] when what it opens is not
+/// `right`; [`VaultError::Storage`].
+pub(super) fn find(
+    storage: &dyn Storage,
+    password: &Secret,
+    right: &dyn Fn(&Key) -> bool,
+) -> Result<Key, VaultError> {
     let mut damaged = None;
     for listed in storage.list(FileKind::Key)? {
         let file = FileName::new(FileKind::Key, listed.id);
@@ -132,7 +140,14 @@ pub(super) fn find(storage: &dyn Storage, password: &Secret) -> Result<Key, Vaul
             continue;
         }
         match open(file, &bytes, password) {
-            Ok(Some(key)) => return Ok(key),
+            Ok(Some(key)) if right(&key) => return Ok(key),
+            // Also of somebody who would have made the repository, and was second.
+            Ok(Some(_)) => {
+                damaged.get_or_insert(VaultError::damaged(
+                    FileName::CONFIG,
+                    "it was not sealed with the repository's key",
+                ));
+            }
             Ok(None) => {}
             Err(error) => {
                 damaged.get_or_insert(error);
