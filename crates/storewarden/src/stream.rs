@@ -90,8 +90,9 @@ pub(crate) fn run(command: StreamCommand) -> anyhow::Result<Exit> {
                 bail!("the changes of a shop `{shop}` are not followed here");
             }
             stream::begin_anew(&place)?;
-            let said =
-                format!("Another journal begins. Take a backup: storewarden backup now {shop}\n");
+            let said = format!(
+                "Another journal begins. Take a backup: storewarden backup now --shop {shop}\n"
+            );
             crate::remote::print(said.as_bytes())?;
             Ok(Exit::Fine)
         }

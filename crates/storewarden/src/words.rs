@@ -182,11 +182,6 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
             "Changes of the database are missing in the journal, a backup is due: {}",
             text("error")
         ),
-        "stream_uncopied" => format!(
-            "The journal of the database's changes does not come to {}: {}",
-            text("place"),
-            text("error")
-        ),
         "peer_silent" => {
             let age = says.age("since_ms");
             format!("Storewarden {} has been silent for {age}: {}", text("peer"), text("error"))

@@ -26,8 +26,6 @@ pub struct StreamStanding {
     /// Why changes are not followed at the moment.
     pub trouble: Option<Trouble>,
     pub gap: Option<StreamGap>,
-    /// What lies off this machine, a line for each place of the backups.
-    pub copies: Vec<StreamCopy>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -65,14 +63,4 @@ pub struct StreamGap {
     /// A backup that began later makes up for it.
     pub until_ms: i64,
     pub reason: String,
-}
-
-/// The journal at one place off this machine.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct StreamCopy {
-    /// As the configuration names it, without secrets.
-    pub place: String,
-    /// All that was committed by then is there as well; null: not known.
-    pub current_ms: Option<i64>,
-    pub trouble: Option<Trouble>,
 }

@@ -5196,17 +5196,6 @@ export interface components {
             timeout_ms: number;
             undo: components["schemas"]["UndoView"];
         };
-        /** @description The journal at one place off this machine. */
-        StreamCopy: {
-            /**
-             * Format: int64
-             * @description All that was committed by then is there as well; null: not known.
-             */
-            current_ms?: number | null;
-            /** @description As the configuration names it, without secrets. */
-            place: string;
-            trouble?: components["schemas"]["Trouble"] | null;
-        };
         /** @description Changes that are in no journal. */
         StreamGap: {
             /** Format: int64 */
@@ -5246,8 +5235,6 @@ export interface components {
              * @description Of the server's log, still to come; null: the server does not say.
              */
             behind_bytes?: number | null;
-            /** @description What lies off this machine, a line for each place of the backups. */
-            copies: components["schemas"]["StreamCopy"][];
             /**
              * Format: int64
              * @description All that was committed by then is in the journal, on disk; how long ago that is, is the lag.

@@ -135,7 +135,6 @@ export const de: Messages = {
     stream_refused: (p) => ({ title: 'Den Änderungen der Datenbank kann nicht gefolgt werden', detail: text(p['error']) }),
     stream_unknown: () => ({ title: 'Ob den Änderungen der Datenbank gefolgt wird, ist nicht bekannt', detail: 'Der Prozess läuft nicht oder hängt. Bis er zurück ist, sind Bestellungen seit dem neuesten Backup nicht sicher.' }),
     stream_gap: (p) => ({ title: 'Im Journal fehlen Änderungen: Ein Backup ist fällig', detail: text(p['error']) }),
-    stream_uncopied: (p) => ({ title: `Das Journal der Änderungen kommt nicht nach ${text(p['place'])}`, detail: text(p['error']) }),
     backup_missing: () => ({ title: 'Es gibt noch kein Backup' }),
     backup_unknown: (p) => ({ title: `Welche Backups es bei ${text(p['place'])} gibt, ist nicht bekannt`, detail: text(p['error']) }),
     peer_refuses: (p) => ({ title: `${text(p['peer'])} lässt uns nicht fragen, wie es ihm geht`, detail: `${text(p['error'])}. Sehen Sie nach seinem Token in der Konfiguration.` }),

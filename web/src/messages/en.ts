@@ -142,7 +142,6 @@ export const en = {
     stream_refused: (p) => ({ title: 'The database’s changes cannot be followed', detail: text(p['error']) }),
     stream_unknown: () => ({ title: 'Whether the database’s changes are followed is unknown', detail: 'Its process does not run, or hangs. Until it is back, orders since the newest backup are not safe.' }),
     stream_gap: (p) => ({ title: 'Changes are missing in the journal: a backup is due', detail: text(p['error']) }),
-    stream_uncopied: (p) => ({ title: `The journal of changes does not come to ${text(p['place'])}`, detail: text(p['error']) }),
     backup_missing: () => ({ title: 'There is no backup yet' }),
     backup_unknown: (p) => ({ title: `What backups there are at ${text(p['place'])} is not known`, detail: text(p['error']) }),
     peer_refuses: (p) => ({ title: `${text(p['peer'])} does not let us ask how it is`, detail: `${text(p['error'])}. See its token in the configuration.` }),

@@ -40,7 +40,7 @@ pub(super) use plan::OPEN_MS;
 pub(super) use shop::{
     BALANCE, BALANCES, COLOUR, EJECT_AFTER, EJECT_FOR_MS, SLOW_START_MS, TIME_ZONE,
 };
-pub(super) use stream::{BEHIND_AT_MOST_MS, COPY_EVERY_MS, KEEP_MS as STREAM_KEEP_MS};
+pub(super) use stream::{BEHIND_AT_MOST_MS, KEEP_MS as STREAM_KEEP_MS};
 pub use values::nearest;
 pub(super) use values::{duration_text, is_public, size_text};
 

@@ -14,6 +14,4 @@ pub struct StreamSettings {
     pub behind_at_most_ms: u64,
     /// How long the journal is kept.
     pub keep_ms: u64,
-    /// How often what is new of it goes to where the backups lie.
-    pub copy_every_ms: u64,
 }

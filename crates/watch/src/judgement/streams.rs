@@ -3,15 +3,14 @@
 use super::Sign;
 use crate::{
     backups::{ShopBackups, Trouble},
-    streams::{StreamCopy, StreamStanding, StreamState},
+    streams::{StreamStanding, StreamState},
 };
 use kernel::Level;
 
 pub(super) fn signs(backups: &ShopBackups, now_ms: i64) -> Vec<Sign> {
     let Some(stream) = &backups.stream else { return Vec::new() };
     let own = [state_sign(stream), behind_sign(stream, now_ms), gap_sign(stream, backups)];
-    let copies = stream.copies.iter().map(|copy| copy_sign(stream, copy, now_ms));
-    own.into_iter().chain(copies).flatten().collect()
+    own.into_iter().flatten().collect()
 }
 
 fn state_sign(stream: &StreamStanding) -> Option<Sign> {
@@ -48,15 +47,6 @@ fn gap_sign(stream: &StreamStanding, backups: &ShopBackups) -> Option<Sign> {
     Some(sign.with("until_ms", gap.until_ms).since(gap.until_ms))
 }
 
-fn copy_sign(stream: &StreamStanding, copy: &StreamCopy, now_ms: i64) -> Option<Sign> {
-    let trouble = copy.trouble.as_ref()?;
-    let most_ms = i64::try_from(stream.behind_at_most_ms).unwrap_or(i64::MAX);
-    let is_late = copy.current_ms.is_none_or(|ms| ms.saturating_add(most_ms) < now_ms);
-    let sign = Sign::new("stream_uncopied", Level::Attention).about(copy.place.as_str());
-    let sign = sign.with("place", copy.place.as_str());
-    is_late.then(|| because(sign, Some(trouble)))
-}
-
 fn because(sign: Sign, trouble: Option<&Trouble>) -> Sign {
     let said = trouble.map_or("unknown", |trouble| trouble.message.as_str());
     let sign = sign.with("error", said);
@@ -67,7 +57,6 @@ fn because(sign: Sign, trouble: Option<&Trouble>) -> Sign {
 mod tests {
     use super::*;
     use crate::{backups::BackupState, streams::StreamGap};
-    use kernel::Params;
 
     fn stream(state: StreamState, current_ms: i64) -> StreamStanding {
         StreamStanding {
@@ -81,7 +70,6 @@ mod tests {
             obstacles: Vec::new(),
             trouble: None,
             gap: None,
-            copies: Vec::new(),
         }
     }
 
@@ -121,22 +109,5 @@ mod tests {
         let gap = Some(StreamGap { from_ms: Some(4), until_ms: 5, reason: "lost".into() });
         let with_gap = StreamStanding { gap, ..stream(StreamState::Following, 999) };
         check(Some(with_gap), &["stream_gap"]);
-        let (code, params, message) = ("full".into(), Params::new(), "full".into());
-        let copy = |current_ms| StreamCopy {
-            place: "/b".into(),
-            current_ms,
-            trouble: Some(Trouble {
-                code: String::clone(&code),
-                params: params.clone(),
-                message: String::clone(&message),
-            }),
-        };
-        let copied = |current_ms| StreamStanding {
-            copies: vec![copy(current_ms)],
-            ..stream(StreamState::Following, 999)
-        };
-        check(Some(copied(Some(950))), &[]);
-        check(Some(copied(Some(5))), &["stream_uncopied:/b"]);
-        check(Some(copied(None)), &["stream_uncopied:/b"]);
     }
 }

@@ -36,7 +36,7 @@ pub struct Rule {
 /// edge has seen several good answers in a row before it is not down any more.
 type Line = (&'static str, u32, u32, Source);
 
-const TABLE: [Line; 48] = [
+const TABLE: [Line; 47] = [
     ("all_down", 5, 10, Source::Edge),
     ("instance_down", 30, 10, Source::Edge),
     ("instance_hung", 30, 10, Source::Edge),
@@ -82,7 +82,6 @@ const TABLE: [Line; 48] = [
     // A process that ends is started again.
     ("stream_unknown", 30, 10, Source::Own),
     ("stream_gap", 0, 10, Source::Own),
-    ("stream_uncopied", 60, 30, Source::Own),
     // Silence has lasted for its own time before it is found.
     ("peer_silent", 0, 60, Source::Peers),
     ("peer_refuses", 30, 60, Source::Peers),

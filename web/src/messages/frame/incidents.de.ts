@@ -120,7 +120,6 @@ export const incidents: typeof english = {
       stream_stopped: 'Änderungen werden nicht mehr verfolgt',
       stream_unknown: 'Ob Änderungen verfolgt werden, ist unbekannt',
       stream_gap: 'Im Journal fehlen Änderungen',
-      stream_uncopied: 'Das Journal bleibt auf diesem Rechner',
       backup_missing: 'Es gibt kein Backup',
       backup_unknown: 'Backups lassen sich nicht auflisten',
       certificate_failed: 'Ein Zertifikat fehlt',

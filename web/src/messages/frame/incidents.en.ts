@@ -119,7 +119,6 @@ export const incidents = {
       stream_stopped: 'Changes are followed no longer',
       stream_unknown: 'Whether changes are followed is unknown',
       stream_gap: 'Changes are missing in the journal',
-      stream_uncopied: 'The journal stays on this machine',
       backup_missing: 'There is no backup',
       backup_unknown: 'Backups can’t be listed',
       certificate_failed: 'A certificate is missing',

@@ -24,10 +24,5 @@ pub(super) fn section(shop: &ShopSettings) -> Option<Section> {
     let behind = &stream.behind_at_most_ms;
     rows.add("behind_at_most", behind, &outer::BEHIND_AT_MOST_MS, ms, meaning);
     rows.add("keep", &stream.keep_ms, &outer::STREAM_KEEP_MS, ms, "changes older than that go");
-    let meaning = match &shop.backup {
-        Some(_) => "so often what is new goes to where the backups lie",
-        None => "there is no backup, so it stays on this machine",
-    };
-    rows.add("copy_every", &stream.copy_every_ms, &outer::COPY_EVERY_MS, ms, meaning);
     Some(rows.section(&format!("[shop.{}.stream]", shop.id), ""))
 }

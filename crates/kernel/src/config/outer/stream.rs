@@ -5,8 +5,6 @@ use crate::config::{DatabaseKind, DatabaseUrl, StreamSettings};
 
 pub(in crate::config) const BEHIND_AT_MOST_MS: u64 = MINUTE;
 pub(in crate::config) const KEEP_MS: u64 = 30 * DAY;
-/// A bucket takes a few cents a day for a request every five seconds.
-pub(in crate::config) const COPY_EVERY_MS: u64 = 5 * SECOND;
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -27,7 +25,6 @@ pub(super) fn stream(section: Section<'_>, shop: Option<&DatabaseUrl>) -> Option
         leave_out: leave_out(&section),
         behind_at_most_ms: section.duration("behind_at_most", BEHIND_AT_MOST_MS, SECOND..=DAY),
         keep_ms: section.duration("keep", KEEP_MS, HOUR..=100 * YEAR),
-        copy_every_ms: section.duration("copy_every", COPY_EVERY_MS, SECOND..=DAY),
     };
     let kind = follow_as.as_ref().or(shop).map(|url| url.kind);
     if kind.is_none_or(|kind| kind == DatabaseKind::Sqlite) {

@@ -40,7 +40,6 @@ impl Backups {
             obstacles: told.obstacles.into_iter().map(obstacle).collect(),
             trouble,
             gap: told.gap.map(gap),
-            copies: Vec::new(),
         })
     }
 }

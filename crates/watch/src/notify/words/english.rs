@@ -127,11 +127,6 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
             "Changes of the database are missing in the journal, a backup is due: {}",
             text("error")
         ),
-        "stream_uncopied" => format!(
-            "The journal of the database's changes does not come to {}: {}",
-            text("place"),
-            text("error")
-        ),
         "peer_clock_off" => format!(
             "The clocks of this machine and of {} differ by {}",
             text("peer"),

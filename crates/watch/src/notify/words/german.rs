@@ -136,11 +136,6 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
             "Im Journal fehlen Änderungen der Datenbank, ein Backup ist fällig: {}",
             text("error")
         ),
-        "stream_uncopied" => format!(
-            "Das Journal der Änderungen der Datenbank kommt nicht nach {}: {}",
-            text("place"),
-            text("error")
-        ),
         "peer_clock_off" => format!(
             "Die Uhren dieses Rechners und von {} gehen um {} auseinander",
             text("peer"),
