@@ -41,10 +41,10 @@ pub(super) struct Loading<'a> {
 }
 
 /// What is there on a server, for whoever is to begin; `None`: it does not say.
-pub(super) fn standing(into: &DatabaseUrl) -> Option<Standing> {
+pub(super) fn standing(into: &DatabaseUrl, mark: &str) -> Option<Standing> {
     match into.kind {
         DatabaseKind::Sqlite => None,
-        _ => of(into, "").standing().ok(),
+        _ => of(into, mark).standing().ok(),
     }
 }
 

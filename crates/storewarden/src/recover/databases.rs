@@ -19,14 +19,22 @@ impl Recovery<'_> {
         let Some(into) = self.database_url() else {
             return format!("{name} into a database that the configuration does not name");
         };
-        let there = match database::standing(&into) {
+        let there = match database::standing(&into, &self.mark().unwrap_or_default()) {
             Some(Standing::Absent) => " (to be made)",
             Some(Standing::Empty) => " (there, and empty)",
-            Some(_) => " (THERE ARE TABLES IN IT)",
+            Some(Standing::Begun | Standing::Whole) => " (begun)",
+            Some(Standing::Foreign) => " (THERE ARE TABLES IN IT)",
             None if into.kind == DatabaseKind::Sqlite => "",
             None => " (DOES NOT ANSWER YET)",
         };
         format!("{name} into {into}{there}")
+    }
+
+    /// Of a recovery that was begun before and goes on.
+    fn mark(&self) -> Option<String> {
+        let (state, id) = (&self.survey.state, self.snapshot.id.to_string());
+        let found = Journal::find(state, self.source.repository.id(), &id).ok()??;
+        Some(found.mark())
     }
 
     pub(super) fn loads_database(&self) -> bool {
@@ -39,7 +47,7 @@ impl Recovery<'_> {
             return None;
         }
         let is_taken = |into: &DatabaseUrl| {
-            let standing = database::standing(into);
+            let standing = database::standing(into, "");
             standing.is_some_and(|it| !matches!(it, Standing::Absent | Standing::Empty))
         };
         self.database_url().filter(is_taken)
