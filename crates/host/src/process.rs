@@ -354,6 +354,16 @@ pub fn exists(pid: u32) -> bool {
     Path::new("/proc").join(pid.to_string()).exists()
 }
 
+/// Whether a process of this id runs, ours or not. A zombie has ended: it waits for somebody to ask how
+/// (proc_pid_stat(5), the third field).
+#[must_use]
+pub fn runs(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
+    // The name stands in parentheses, and may hold some itself.
+    let state = stat.ok().and_then(|stat| stat.rsplit_once(") ")?.1.chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
 fn as_pid(pid: u32) -> Pid {
     i32::try_from(pid)
         .ok()

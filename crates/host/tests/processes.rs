@@ -2,7 +2,7 @@
 
 use host::{
     HostError,
-    process::{Signal, Spawn, exists, run_to_end},
+    process::{Signal, Spawn, exists, run_to_end, runs},
 };
 use std::{
     os::unix::process::ExitStatusExt,
@@ -108,6 +108,20 @@ async fn a_deaf_process_is_killed_after_its_grace() {
     let status = process.stop(Duration::from_millis(50)).await.unwrap();
     assert_eq!(status.signal(), Some(9));
     assert!(!exists(process.pid()));
+}
+
+#[tokio::test]
+async fn a_zombie_exists_and_does_not_run() {
+    let mut process = Spawn::new("true").start().unwrap();
+    let ends = Instant::now() + LONG;
+    while runs(process.pid()) {
+        assert!(Instant::now() < ends, "it does not end");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(exists(process.pid()), "nobody has asked yet how it ended");
+    process.wait().await.unwrap();
+    assert!(!exists(process.pid()));
+    assert!(runs(std::process::id()));
 }
 
 #[tokio::test]

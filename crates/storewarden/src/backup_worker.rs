@@ -103,18 +103,20 @@ fn held_by(job: &Job) -> String {
         group.enter().map_err(|error| format!("{}: {error}", path.display()))
     });
     let memory = job.limits.memory_bytes >> 20;
-    let cpu = job
-        .limits
-        .cpu_percent
-        .map_or(String::new(), |percent| format!(", {percent} % of a processor"));
+    let percent = job.limits.cpu_percent;
     match group {
-        Ok(()) => format!(
-            "limited by a control group, with all that it starts: {memory} MiB of memory{cpu}"
-        ),
-        Err(why) => format!(
-            "limited by itself, without what it starts: {memory} MiB of memory{cpu}, in whole \
-             processors; {why}"
-        ),
+        Ok(()) => {
+            let cpu =
+                percent.map_or(String::new(), |percent| format!(", {percent} % of a processor"));
+            format!("limits: {memory} MiB of memory{cpu}, for it and all that it starts")
+        }
+        Err(why) => {
+            let cpu = percent.map(|percent| percent.div_ceil(100));
+            let cpu = cpu.map_or(String::new(), |count| {
+                format!(", as many threads as for {count} processors")
+            });
+            format!("limits: {memory} MiB of memory{cpu}, for it and not for what it starts; {why}")
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     backup::BackupCommand,
     completions::{SHELLS, instances, shops},
+    database::DatabaseCommand,
     incidents::{Filter, IncidentsCommand},
     order::OrderCommand,
     people::{TokenCommand, UserCommand},
@@ -244,6 +245,11 @@ pub(crate) enum Command {
     Stream {
         #[command(subcommand)]
         command: crate::stream::StreamCommand,
+    },
+    /// Look after the databases of shops
+    Database {
+        #[command(subcommand)]
+        command: DatabaseCommand,
     },
     /// Make a machine that is gone anew, from its recovery sheet and where its backups are
     ///

@@ -9,6 +9,7 @@ mod client;
 mod completions;
 mod configuration;
 mod control;
+mod database;
 mod edge;
 mod handover;
 mod incidents;
@@ -135,6 +136,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Backup { command } => backup::run(command),
         Command::Order { command } => order::run(command),
         Command::Stream { command } => stream::run(command),
+        Command::Database { command } => database::run(command),
         Command::Recover(arguments) => recover::run(&arguments),
         Command::User { command } => people::user(command),
         Command::Token { command } => people::token(command),

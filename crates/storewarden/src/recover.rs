@@ -202,7 +202,7 @@ impl Recovery<'_> {
         if client::ask(&survey.state, "GET", "/api/v1/health").is_ok() {
             bail!(
                 "Storewarden runs here with the state directory `{}`: end it first (`systemctl stop \
-                 storewarden storewarden-edge`)",
+                 'storewarden*'`)",
                 survey.state.display()
             );
         }

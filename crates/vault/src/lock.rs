@@ -142,9 +142,7 @@ impl Repository {
         for id in self.ids(FileKind::Lock)? {
             let file = FileName::new(FileKind::Lock, id);
             match self.read_json::<Holder>(file) {
-                Ok(holder)
-                    if holder.is_stale(&origin.hostname, now_ms(), host::process::exists) =>
-                {
+                Ok(holder) if holder.is_stale(&origin.hostname, now_ms(), host::process::runs) => {
                     self.storage().remove(file)?;
                 }
                 Ok(holder) => holders.push(holder),
@@ -176,7 +174,7 @@ impl Repository {
                 }
                 Err(error) => return Err(error),
             };
-            if holder.is_stale(&origin.hostname, now_ms(), host::process::exists) {
+            if holder.is_stale(&origin.hostname, now_ms(), host::process::runs) {
                 // Where nothing may be removed, stale locks stay, and hold nobody back.
                 if let Err(error) = self.storage().remove(file) {
                     tracing::warn!(error = error.story(), %holder, "a stale lock stays");

@@ -1,7 +1,7 @@
 //! Buckets of a shop's media as a part of its backups: what is read, what is not read again, and what
 //! happens to objects that change meanwhile.
 
-use crate::place::{Place, noise, origin, quiet};
+use crate::place::{NOW_MS, Place, noise, origin, quiet};
 use bytes::Bytes;
 use kernel::config::{S3Settings, Secret};
 use outbound::{
@@ -68,9 +68,12 @@ impl Shop {
 
     fn back_up_watched(&self, watch: Watch<'_>) -> Result<backup::Report, VaultError> {
         let bucket = MediaBucket::new(self.settings.clone(), Vec::new()).unwrap();
+        // A second after the one before, which is the one that it is held against.
+        let before = self.place.repository.snapshots()?.len();
         let request = backup::Request {
             buckets: vec![bucket],
             excludes: vec!["thumbnails".into()],
+            now_ms: NOW_MS + i64::try_from(before).unwrap() * 1000,
             ..self.place.request()
         };
         backup::run(&self.place.repository, request, watch)

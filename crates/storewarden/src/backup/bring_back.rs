@@ -110,6 +110,6 @@ mod tests {
         };
         check(0, 0, 0, "keeps no versions");
         check(9, 0, 0, "All 9 files that were at s3://b/x as of yesterday are there");
-        check(9, 2, 3, "2 are hidden and 3 are written over.\nThey are written again, 1.0 MiB;");
+        check(9, 2, 3, "2 are hidden and 3 are written over.\nThey are written again, 1.0 MB;");
     }
 }

@@ -216,13 +216,14 @@ enum Kept {
     Done(Vec<RowCounts>),
 }
 
+/// Of another name than a whole database that made room for one that came back.
 fn kept_database(of: &RowsBack) -> String {
     let mut short = name_of(&of.live);
     // Servers take 64 characters.
-    while short.chars().count() > 64 - "_before_".len() - of.kept.len() {
+    while short.chars().count() > 64 - "_rows_before_".len() - of.kept.len() {
         short.pop();
     }
-    format!("{short}_before_{}", of.kept)
+    format!("{short}_rows_before_{}", of.kept)
 }
 
 fn kept(of: &RowsBack, name: &str) -> String {
