@@ -92,8 +92,8 @@ pub struct Connections {
 pub struct TableSize {
     /// `public.orders` in PostgreSQL, else `orders`.
     pub table: String,
-    /// As the server estimates.
-    pub rows: u64,
+    /// As the server estimates; `None` before it has counted.
+    pub rows: Option<u64>,
     /// `None` where the server does not say (SQLite).
     pub bytes: Option<u64>,
     pub index_bytes: Option<u64>,

@@ -233,7 +233,7 @@ async fn tables(conn: &mut Conn) -> Result<Vec<TableSize>, DatabaseError> {
             let fields = Fields { what: "a table", fields: row };
             Ok(TableSize {
                 table: fields.text(0),
-                rows: fields.count(1)?,
+                rows: fields.number(1)?,
                 bytes: Some(fields.count(2)?),
                 index_bytes: Some(fields.count(3)?),
             })

@@ -159,7 +159,7 @@ async fn sessions(client: &Client) -> Result<Vec<Finding>, DatabaseError> {
 
 async fn tables(client: &Client) -> Result<Vec<TableSize>, DatabaseError> {
     let statement = format!(
-        "SELECT n.nspname || '.' || c.relname, greatest(c.reltuples, 0), \
+        "SELECT n.nspname || '.' || c.relname, nullif(c.reltuples, -1), \
          pg_table_size(c.oid), pg_indexes_size(c.oid) \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
@@ -171,7 +171,7 @@ async fn tables(client: &Client) -> Result<Vec<TableSize>, DatabaseError> {
             let fields = Fields { what: "a table", fields: row };
             Ok(TableSize {
                 table: fields.text(0),
-                rows: fields.count(1)?,
+                rows: fields.number::<f64>(1)?.map(super::whole),
                 bytes: Some(fields.count(2)?),
                 index_bytes: Some(fields.count(3)?),
             })

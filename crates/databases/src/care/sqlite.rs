@@ -45,7 +45,8 @@ pub(super) fn examine(url: &DatabaseUrl, options: &Options) -> Result<Examinatio
         let statement = "VACUUM".to_owned();
         findings.push(Finding::new(trouble, Some(Mend::Statement { statement })));
     }
-    for table in tables.iter().filter(|table| table.rows >= options.large_rows) {
+    let is_large = |table: &&TableSize| table.rows.is_some_and(|rows| rows >= options.large_rows);
+    for table in tables.iter().filter(is_large) {
         findings.extend(references(&connection, table)?);
     }
     let mend = "SQLite counts no statements".to_owned();
@@ -86,7 +87,7 @@ fn tables(connection: &Connection) -> Result<Vec<TableSize>, DatabaseError> {
                 u64::try_from(counted).unwrap_or_default()
             }
         };
-        tables.push(TableSize { table, rows, bytes: None, index_bytes: None });
+        tables.push(TableSize { table, rows: Some(rows), bytes: None, index_bytes: None });
     }
     tables.sort_by_key(|table| std::cmp::Reverse(table.rows));
     tables.truncate(super::MOST_TABLES);
@@ -116,7 +117,7 @@ fn references(connection: &Connection, table: &TableSize) -> Result<Vec<Finding>
             let trouble = Trouble::UnindexedReference {
                 table: table.table.clone(),
                 columns: vec![column.to_owned()],
-                rows: table.rows,
+                rows: table.rows.unwrap_or_default(),
                 to: to.to_owned(),
             };
             Finding::new(trouble, Some(Mend::Statement { statement }))

@@ -70,7 +70,7 @@ async fn what_a_shop_suffers_from_is_found_and_mended_and_nothing_else_is() {
     assert_eq!(told(&found), expect);
     assert!(found.server.starts_with("PostgreSQL 1"), "{}", found.server);
     assert!(found.blind.is_empty(), "{:?}", found.blind);
-    assert_eq!(found.tables.iter().map(|table| table.rows).max(), Some(5000));
+    assert_eq!(found.tables.iter().filter_map(|table| table.rows).max(), Some(5000));
     let slow = found.queries.iter().find(|query| query.text.contains("email = $1")).unwrap();
     assert_eq!((slow.calls, slow.rows), (30, 30));
     assert!(slow.plan.as_deref().unwrap().contains("Seq Scan on customer"), "{slow:?}");

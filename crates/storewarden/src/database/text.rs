@@ -194,13 +194,14 @@ fn queries(queries: &[Query], plans: bool) -> String {
 }
 
 fn tables(examination: &Examination) -> String {
-    let known = |bytes: Option<u64>| bytes.map_or_else(|| "unknown".to_owned(), size);
+    let unknown = || "unknown".to_owned();
+    let known = |bytes: Option<u64>| bytes.map_or_else(unknown, size);
     let rows: Vec<_> = examination
         .tables
         .iter()
         .take(TABLES)
         .map(|one| {
-            let rows = one.rows.to_string();
+            let rows = one.rows.map_or_else(unknown, |rows| rows.to_string());
             [one.table.clone(), rows, known(one.bytes), known(one.index_bytes)]
         })
         .collect();
@@ -264,7 +265,7 @@ mod tests {
             },
             tables: vec![TableSize {
                 table: "public.orders".to_owned(),
-                rows: 1_000_000,
+                rows: Some(1_000_000),
                 bytes: Some(2_000_000_000),
                 index_bytes: None,
             }],
