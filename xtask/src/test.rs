@@ -153,8 +153,8 @@ fn clippy(workspace: &Workspace) -> anyhow::Result<()> {
     process::run(cargo(&arguments).current_dir(&workspace.root))
 }
 
-/// What nextest writes of a whole run (.config/nextest.toml), in the target folder.
-const REPORT: &str = "nextest/whole/junit.xml";
+/// What nextest writes of a whole run (.config/nextest.toml): in the checkout, wherever cargo writes to.
+const REPORT: &str = "target/nextest/whole/junit.xml";
 
 /// nextest where it is installed: it runs every test in its own process and says which one hangs.
 fn tests(workspace: &Workspace) -> anyhow::Result<()> {
@@ -183,7 +183,7 @@ fn tests(workspace: &Workspace) -> anyhow::Result<()> {
     programs(workspace)?;
     install::ensure_buckets(workspace)?;
     process::run(cargo(arguments).current_dir(&workspace.root))?;
-    if has_nextest { unsteady::judge(&workspace.target.join(REPORT)) } else { Ok(()) }
+    if has_nextest { unsteady::judge(&workspace.path(REPORT)) } else { Ok(()) }
 }
 
 /// Builds the programs that tests start from outside. With the tests, although only the programs are wanted: asked for

@@ -15,7 +15,10 @@ use databases::{
 use host::process::Signal;
 use kernel::config::{DatabaseKind, DatabaseUrl};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 const MARK: &str = "run-7";
 
@@ -86,6 +89,8 @@ async fn kill_it(test: &str, taken: Taken, beside: &Beside, kills: u32) -> Taken
     let mut dice = SmallRng::seed_from_u64(seed);
     let dump = taken.folder.path().join("dump");
     let (mut killed, mut ended) = (0, 0);
+    // About as long as one takes that nobody kills, whatever the machine.
+    let mut longest_ms = 400;
     while killed < kills {
         let role = format!("{}\n{}\n{}", beside.live.secret, beside.name, dump.display());
         let mut worker = testkit::this_test(test, &role)
@@ -93,7 +98,8 @@ async fn kill_it(test: &str, taken: Taken, beside: &Beside, kills: u32) -> Taken
             .tied_to_this_thread(Signal::Kill)
             .start()
             .unwrap();
-        let wait = Duration::from_millis(dice.random_range(5..400));
+        let wait = Duration::from_millis(dice.random_range(5..longest_ms));
+        let begun = Instant::now();
         match tokio::time::timeout(wait, worker.wait()).await {
             Err(_still_at_it) => {
                 worker.signal(Signal::Kill).unwrap();
@@ -105,6 +111,7 @@ async fn kill_it(test: &str, taken: Taken, beside: &Beside, kills: u32) -> Taken
                 assert!(status.unwrap().success(), "{}", said.unwrap_or_default());
                 assert_eq!(standing(beside).await, Standing::Whole);
                 discarded(beside).await.unwrap();
+                longest_ms = u64::try_from(begun.elapsed().as_millis()).unwrap().max(10);
                 ended += 1;
                 assert!(ended < 20 * kills, "{killed} kills only");
             }
