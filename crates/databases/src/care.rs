@@ -289,6 +289,7 @@ pub enum Trouble {
     Blocked {
         session: String,
         program: String,
+        /// Empty where it was not seen whose lock it is (MariaDB, MySQL).
         by: String,
         by_program: String,
         waits_ms: u64,

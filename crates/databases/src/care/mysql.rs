@@ -343,9 +343,7 @@ async fn sessions(conn: &mut Conn) -> Result<Vec<Finding>, DatabaseError> {
     // Who holds which lock is told in another place by each server; that somebody waits, by all.
     let waits = format!(
         "SELECT x.trx_mysql_thread_id, p.host, \
-         timestampdiff(SECOND, x.trx_wait_started, now()) * 1000, \
-         (SELECT o.trx_mysql_thread_id FROM information_schema.innodb_trx o WHERE o.trx_state = 'RUNNING' \
-         ORDER BY o.trx_started LIMIT 1) \
+         timestampdiff(SECOND, x.trx_wait_started, now()) * 1000 \
          FROM information_schema.innodb_trx x JOIN information_schema.processlist p \
          ON p.id = x.trx_mysql_thread_id WHERE x.trx_state = 'LOCK WAIT' \
          AND x.trx_wait_started <= now() - INTERVAL {patience} SECOND LIMIT 20"
@@ -355,7 +353,7 @@ async fn sessions(conn: &mut Conn) -> Result<Vec<Finding>, DatabaseError> {
         let trouble = Trouble::Blocked {
             session: fields.text(0),
             program: fields.text(1),
-            by: fields.text(3),
+            by: String::new(),
             by_program: String::new(),
             waits_ms: fields.count(2)?,
         };

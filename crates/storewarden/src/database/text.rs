@@ -60,6 +60,9 @@ fn one(finding: &Finding, paint: Paint) -> String {
     if let Some(mend) = &finding.mend {
         let after = match mend {
             Mend::Setting { restart: true, .. } => "   -- and restart the server",
+            Mend::Statement { statement } if statement.starts_with("ALTER TABLE") => {
+                "   -- writes the table anew, and the shop waits: in a quiet hour"
+            }
             _ => "",
         };
         text += &format!("          {};{after}\n", printable(mend.statement()));
@@ -121,6 +124,10 @@ fn sentence(trouble: &Trouble) -> String {
         Trouble::IdleTransaction { session, user, program, idle_ms } => format!(
             "session {session} ({user}, {program}) has had a transaction open for {} and does nothing",
             milliseconds(*idle_ms)
+        ),
+        Trouble::Blocked { session, program, by, waits_ms, .. } if by.is_empty() => format!(
+            "session {session} ({program}) has waited {} for somebody else's lock",
+            milliseconds(*waits_ms)
         ),
         Trouble::Blocked { session, program, by, by_program, waits_ms } => format!(
             "session {session} ({program}) has waited {} for {by} ({by_program})",
