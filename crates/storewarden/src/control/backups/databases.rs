@@ -30,8 +30,10 @@ const COUNT: Duration = Duration::from_secs(15);
 const TOO_MANY: &str = "rows_too_many";
 /// How long looking may take.
 const LOOK: Duration = Duration::from_secs(20);
-/// Servers take 63 bytes and more; a date and a word stand behind it.
-const NAME_BYTES: usize = 40;
+/// PostgreSQL takes 63 bytes and cuts off the rest; a word and a moment stand behind it.
+const NAME_BYTES: usize = 63 - "_restored_20261122_101500_250".len();
+/// To the millisecond: two in one second are two.
+const MOMENT: &str = "%Y%m%d_%H%M%S_%3f";
 
 /// Brings the database of a backup back: beside the shop's own, or in its place.
 pub(in crate::control) fn plan(
@@ -127,7 +129,7 @@ fn rows(restore: &Step, exact: bool, now_ms: i64) -> Vec<Step> {
         unreachable!("`step` makes no other act")
     };
     let now = Timestamp::from_millisecond(now_ms).unwrap_or(Timestamp::UNIX_EPOCH);
-    let kept = now.strftime("%Y%m%d_%H%M%S").to_string();
+    let kept = now.strftime(MOMENT).to_string();
     let undo = Act::ReturnRows {
         shop: shop.clone(),
         tables: tables.clone(),
@@ -192,7 +194,7 @@ fn well_named(live: &DatabaseUrl, name: &str) -> Result<String, Refusal> {
     Err(refuse(message).because("database_name_odd", [("name", name.into())]))
 }
 
-/// `shop_restored_20261122_101500`; `/srv/shop.restored-20261122-101500.db`.
+/// `shop_restored_20261122_101500_250`; `/srv/shop.restored-20261122-101500-250.db`.
 fn dated(live: &DatabaseUrl, word: &str, now_ms: i64) -> String {
     let now = Timestamp::from_millisecond(now_ms).unwrap_or(Timestamp::UNIX_EPOCH);
     let name = name_of(live);
@@ -203,14 +205,15 @@ fn dated(live: &DatabaseUrl, word: &str, now_ms: i64) -> String {
         };
         let ending = path.extension().map(|ending| format!(".{}", ending.to_string_lossy()));
         let (stem, ending) = (text(path.file_stem()), ending.unwrap_or_default());
-        let name = format!("{stem}.{word}-{}{ending}", now.strftime("%Y%m%d-%H%M%S"));
+        let moment = now.strftime(MOMENT).to_string().replace('_', "-");
+        let name = format!("{stem}.{word}-{moment}{ending}");
         return path.with_file_name(name).display().to_string();
     }
     let mut short = name.as_str();
     while short.len() > NAME_BYTES {
         short = &short[..short.floor_char_boundary(short.len() - 1)];
     }
-    format!("{short}_{word}_{}", now.strftime("%Y%m%d_%H%M%S"))
+    format!("{short}_{word}_{}", now.strftime(MOMENT))
 }
 
 /// What a worker is told for an act; `None`: it is another area's.
@@ -417,14 +420,15 @@ mod tests {
     #[test]
     fn new_databases_are_named_by_date() {
         let check = |kind, secret: &str, expect: &str| {
-            assert_eq!(dated(&url(kind, secret), "restored", 1_795_348_800_000), expect);
+            assert_eq!(dated(&url(kind, secret), "restored", 1_795_348_800_250), expect);
         };
-        check(DatabaseKind::Postgres, "postgres://h/shop", "shop_restored_20261122_120000");
+        check(DatabaseKind::Postgres, "postgres://h/shop", "shop_restored_20261122_120000_250");
         let long = format!("mysql://h/{}", "ä".repeat(30).replace('ä', "%C3%A4"));
-        let expect = format!("{}_restored_20261122_120000", "ä".repeat(20));
+        let expect = format!("{}_restored_20261122_120000_250", "ä".repeat(17));
         check(DatabaseKind::MySql, &long, &expect);
-        check(DatabaseKind::Sqlite, "sqlite:/a/shop.db", "/a/shop.restored-20261122-120000.db");
-        check(DatabaseKind::Sqlite, "sqlite:///a/shop", "/a/shop.restored-20261122-120000");
+        assert!(expect.len() <= 63, "PostgreSQL would cut it off");
+        check(DatabaseKind::Sqlite, "sqlite:/a/shop.db", "/a/shop.restored-20261122-120000-250.db");
+        check(DatabaseKind::Sqlite, "sqlite:///a/shop", "/a/shop.restored-20261122-120000-250");
     }
 
     #[test]
@@ -457,12 +461,12 @@ mod tests {
             mark: text("lamps-7"),
         };
         let restore = Step { act: restore, undo: Undo::NothingToUndo, timeout_ms: 1 };
-        let steps = rows(&restore, true, 1_795_348_800_000);
+        let steps = rows(&restore, true, 1_795_348_800_250);
         let [put, gone] = steps.as_slice() else { panic!("{steps:?}") };
         let Act::RestoreRows { with, exact: true, kept, mark, .. } = &put.act else {
             panic!("{put:?}")
         };
-        assert_eq!((with.as_str(), kept.as_str()), ("shop_restored", "20261122_120000"));
+        assert_eq!((with.as_str(), kept.as_str()), ("shop_restored", "20261122_120000_250"));
         // What takes it back knows it by the same name and mark.
         let back = Act::ReturnRows {
             shop: shop.clone(),
