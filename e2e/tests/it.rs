@@ -6,6 +6,8 @@ mod backup_troubles;
 #[cfg(test)]
 mod backups;
 #[cfg(test)]
+mod bring_back;
+#[cfg(test)]
 mod changes;
 #[cfg(test)]
 mod comes_back;
