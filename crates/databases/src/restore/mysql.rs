@@ -16,9 +16,16 @@ use crate::{
 };
 use kernel::config::DatabaseUrl;
 use mysql_async::{Conn, prelude::Queryable};
+use std::time::Duration;
 
 /// Whoever is at work in a table is waited for that long, and everybody else behind us.
 const LOCK_LIMIT_S: u32 = 20;
+/// Whoever was killed may still be at work on the server.
+const OTHERS_LIMIT: Duration = Duration::from_mins(10);
+/// The same, for whoever only wants to see.
+const LOOK_LIMIT: Duration = Duration::from_secs(10);
+/// Says how far changes are that are made once more in a restored database.
+const REPLAY: &str = "`storewarden_replay`";
 /// What it takes to restore, as rights on the new database and on the live one.
 const NEEDED: [&str; 11] = [
     "SELECT",
@@ -35,8 +42,22 @@ const NEEDED: [&str; 11] = [
 ];
 
 /// A connection to the server, in none of the shop's databases.
-async fn to_server(live: &DatabaseUrl) -> Result<Conn, DatabaseError> {
+pub(crate) async fn to_server(live: &DatabaseUrl) -> Result<Conn, DatabaseError> {
     connect(&with_name(live, "information_schema")).await
+}
+
+/// As [`to_server`], one at a time: what somebody who was killed had asked for happens all the same, and
+/// the server lets go of their lock when it has.
+async fn alone(live: &DatabaseUrl, limit: Duration) -> Result<Conn, DatabaseError> {
+    let mut conn = to_server(live).await?;
+    let name = literal(&format!("restore {}", name_of(live)));
+    // Names of locks have 64 characters.
+    let wait = format!("SELECT GET_LOCK(MD5({name}), {})", limit.as_secs());
+    let got = firsts(&mut conn, "wait for whoever restores", &wait).await?;
+    if got.first().is_some_and(|got| got == "1") {
+        return Ok(conn);
+    }
+    Err(DatabaseError::TimedOut(limit))
 }
 
 async fn firsts(
@@ -64,12 +85,12 @@ async fn tables(conn: &mut Conn, database: &str) -> Result<Vec<String>, Database
         literal(database)
     );
     let mut names = firsts(conn, "list tables", &statement).await?;
-    names.retain(|name| quoted(name) != JOURNAL);
+    names.retain(|name| ![JOURNAL, REPLAY].contains(&quoted(name).as_str()));
     Ok(names)
 }
 
 pub(super) async fn standing(beside: &Beside) -> Result<Standing, DatabaseError> {
-    look(&mut to_server(&beside.live).await?, beside).await
+    look(&mut alone(&beside.live, LOOK_LIMIT).await?, beside).await
 }
 
 async fn look(conn: &mut Conn, beside: &Beside) -> Result<Standing, DatabaseError> {
@@ -93,7 +114,9 @@ async fn look(conn: &mut Conn, beside: &Beside) -> Result<Standing, DatabaseErro
             true => Standing::Begun,
         });
     }
-    let whole = comment(conn, &beside.name).await? == Some(marked(&beside.mark));
+    let comment = comment(conn, &beside.name).await?;
+    let ours = marked(&beside.mark);
+    let whole = comment.is_some_and(|comment| comment.split(", ").next() == Some(&*ours));
     Ok(match (whole, names.is_empty()) {
         (true, _) => Standing::Whole,
         (false, true) => Standing::Empty,
@@ -102,7 +125,10 @@ async fn look(conn: &mut Conn, beside: &Beside) -> Result<Standing, DatabaseErro
 }
 
 /// Databases have one since MariaDB 10.5; `None` where they do not.
-async fn comment(conn: &mut Conn, database: &str) -> Result<Option<String>, DatabaseError> {
+pub(crate) async fn comment(
+    conn: &mut Conn,
+    database: &str,
+) -> Result<Option<String>, DatabaseError> {
     let has = "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE \
                TABLE_SCHEMA = 'information_schema' AND TABLE_NAME = 'SCHEMATA' AND \
                COLUMN_NAME = 'SCHEMA_COMMENT'";
@@ -141,7 +167,7 @@ pub(super) fn restore<F: Files>(
 
 /// Makes the database with its journal; true when it was whole already.
 async fn make(beside: &Beside) -> Result<bool, DatabaseError> {
-    let conn = &mut to_server(&beside.live).await?;
+    let conn = &mut alone(&beside.live, OTHERS_LIMIT).await?;
     let (name, what) = (quoted(&beside.name), "make a database");
     match look(conn, beside).await? {
         Standing::Foreign => return Err(DatabaseError::NameTaken(beside.name.clone())),
@@ -187,7 +213,7 @@ async fn make_like(conn: &mut Conn, live: &DatabaseUrl, name: &str) -> Result<()
 
 /// A comment takes the place of the journal, so that nothing of ours stands among the shop's tables.
 async fn note_whole(beside: &Beside) -> Result<(), DatabaseError> {
-    let conn = &mut to_server(&beside.live).await?;
+    let conn = &mut alone(&beside.live, OTHERS_LIMIT).await?;
     let (name, mark) = (quoted(&beside.name), literal(&marked(&beside.mark)));
     let what = "note that a restore is whole";
     let commented = conn.query_drop(format!("ALTER DATABASE {name} COMMENT = {mark}")).await;
@@ -201,7 +227,7 @@ async fn note_whole(beside: &Beside) -> Result<(), DatabaseError> {
 }
 
 pub(super) async fn discard(beside: &Beside) -> Result<(), DatabaseError> {
-    let conn = &mut to_server(&beside.live).await?;
+    let conn = &mut alone(&beside.live, OTHERS_LIMIT).await?;
     match look(conn, beside).await? {
         Standing::Absent => Ok(()),
         Standing::Foreign => Err(DatabaseError::NameTaken(beside.name.clone())),
@@ -224,7 +250,7 @@ pub(super) async fn lacking(live: &DatabaseUrl) -> Result<Vec<String>, DatabaseE
 }
 
 pub(super) async fn swap(live: &DatabaseUrl, with: &str, aside: &str) -> Result<(), DatabaseError> {
-    let (name, conn) = (name_of(live), &mut to_server(live).await?);
+    let (name, conn) = (name_of(live), &mut alone(live, OTHERS_LIMIT).await?);
     if is_done(conn, with, aside).await? {
         return Ok(());
     }
@@ -283,7 +309,7 @@ pub(super) async fn is_swapped(
     with: &str,
     aside: &str,
 ) -> Result<bool, DatabaseError> {
-    is_done(&mut to_server(live).await?, with, aside).await
+    is_done(&mut alone(live, LOOK_LIMIT).await?, with, aside).await
 }
 
 async fn is_done(conn: &mut Conn, with: &str, aside: &str) -> Result<bool, DatabaseError> {
