@@ -3,21 +3,29 @@
 //!
 //! [`examine`] only looks, in a read-only session with a limit on every statement. What a server does
 //! not show, for want of rights or because nobody counts it, is said ([`Blind`]) and never taken for
-//! good. An [`Index`] is made and dropped without holding the shop's writers up ([`make_index`],
-//! [`drop_index`]). What is told is codes and figures; the words are for others.
+//! good. [`glance`] looks only at what people wait for now. An [`Index`] is made and dropped without
+//! holding the shop's writers up ([`make_index`], [`drop_index`]), and dead rows are cleared away
+//! ([`tidy`]). What is told is codes and figures; the words are for others.
 
 mod condition;
+mod explained;
+mod glance;
 mod index;
 mod mysql;
 mod postgres;
 mod sqlite;
+mod tidy;
 
 use crate::DatabaseError;
 use kernel::config::{DatabaseKind, DatabaseUrl};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-pub use index::{Index, IndexState, drop_index, index_state, make_index};
+pub use glance::{Glance, glance};
+pub use index::{
+    Index, IndexState, Prospect, drop_index, goes_by, index_state, make_index, prospect,
+};
+pub use tidy::{Tidied, tidied, tidy};
 
 /// Queries that took the most time together are shown, this many.
 const MOST_QUERIES: usize = 20;
@@ -155,6 +163,15 @@ impl Finding {
     fn new(trouble: Trouble, mend: Option<Mend>) -> Self {
         Self { trouble, mend }
     }
+
+    /// `missing_index:public.customer(email)`: stays the same while the same trouble lasts.
+    #[must_use]
+    pub fn id(&self) -> String {
+        match self.trouble.subject() {
+            subject if subject.is_empty() => self.trouble.code().to_owned(),
+            subject => format!("{}:{subject}", self.trouble.code()),
+        }
+    }
 }
 
 /// What mends a finding.
@@ -166,6 +183,11 @@ pub enum Mend {
     },
     DropIndex {
         index: Index,
+    },
+    /// Dead rows are cleared away, and the table's statistics made anew, while the shop goes on.
+    TidyTable {
+        table: String,
+        statement: String,
     },
     /// Something that a person runs.
     Statement {
@@ -185,7 +207,9 @@ impl Mend {
         match self {
             Self::MakeIndex { index } => &index.make,
             Self::DropIndex { index } => &index.drop,
-            Self::Statement { statement } | Self::Setting { statement, .. } => statement,
+            Self::TidyTable { statement, .. }
+            | Self::Statement { statement }
+            | Self::Setting { statement, .. } => statement,
         }
     }
 }
@@ -226,7 +250,8 @@ pub enum Trouble {
     UnusedIndex {
         table: String,
         index: String,
-        bytes: u64,
+        /// `None`: the server does not say.
+        bytes: Option<u64>,
         counted_s: u64,
     },
     /// Another index begins with its columns.
@@ -234,7 +259,8 @@ pub enum Trouble {
         table: String,
         index: String,
         like: String,
-        bytes: u64,
+        /// `None`: the server does not say.
+        bytes: Option<u64>,
     },
     /// It was half made: every write pays for it, and nothing uses it.
     InvalidIndex {
@@ -289,9 +315,9 @@ pub enum Trouble {
     Blocked {
         session: String,
         program: String,
-        /// Empty where it was not seen whose lock it is (MariaDB, MySQL).
-        by: String,
-        by_program: String,
+        /// `None` where it is not seen whose lock it is (MariaDB, MySQL).
+        by: Option<String>,
+        by_program: Option<String>,
         waits_ms: u64,
     },
     /// A replica that is far behind, or does not follow.
@@ -339,6 +365,30 @@ pub enum Why {
 }
 
 impl Trouble {
+    /// Names the message, snake_case: the same text as the tag in JSON.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::MissingIndex { .. } => "missing_index",
+            Self::UnindexedReference { .. } => "unindexed_reference",
+            Self::UnusedIndex { .. } => "unused_index",
+            Self::DuplicateIndex { .. } => "duplicate_index",
+            Self::InvalidIndex { .. } => "invalid_index",
+            Self::DeadRows { .. } => "dead_rows",
+            Self::EmptySpace { .. } => "empty_space",
+            Self::TransactionNumbers { .. } => "transaction_numbers",
+            Self::KeyRunsOut { .. } => "key_runs_out",
+            Self::NoKey { .. } => "no_key",
+            Self::NonTransactional { .. } => "non_transactional",
+            Self::ConnectionsScarce { .. } => "connections_scarce",
+            Self::IdleTransaction { .. } => "idle_transaction",
+            Self::Blocked { .. } => "blocked",
+            Self::ReplicaBehind { .. } => "replica_behind",
+            Self::SlotKeepsLog { .. } => "slot_keeps_log",
+            Self::Setting { .. } => "setting",
+        }
+    }
+
     #[must_use]
     pub fn weight(&self) -> Weight {
         match self {

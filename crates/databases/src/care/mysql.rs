@@ -1,24 +1,25 @@
 //! What a MariaDB or MySQL suffers from, by `information_schema` and, where it counts,
 //! `performance_schema`.
 
+mod deeds;
 mod indexes;
 mod queries;
 
 use super::{
-    Blind, Connections, Examination, Fields, Figures, Finding, Index, IndexState, KEY_USED,
-    MOST_TABLES, Mend, Options, PATIENCE, Replica, STATEMENT_LIMIT, Sight, TableSize, Trouble, Why,
-    megabytes, odd, postgres::connections, postgres::trouble_of, share,
+    Blind, Connections, Examination, Fields, Figures, Finding, Glance, KEY_USED, MOST_TABLES, Mend,
+    Options, PATIENCE, Replica, STATEMENT_LIMIT, Sight, TableSize, Trouble, Why, megabytes, odd,
+    postgres::connections, postgres::trouble_of, share,
 };
 use crate::{
     DatabaseError,
-    dump::mysql::{connect, execute, literal, quoted, texts},
+    dump::mysql::{connect, execute, quoted, texts},
 };
 use kernel::config::DatabaseUrl;
 use mysql_async::Conn;
 use std::collections::BTreeMap;
 
-/// Whoever holds a table's definition is waited for that long; then an index is given up.
-const INDEX_LOCK_SECONDS: u32 = 300;
+pub(super) use deeds::{goes_by, index_state, prospect, run};
+
 /// A replica further behind than this does not keep up.
 const BEHIND_MS: u64 = 60_000;
 /// Less empty space in a table's file is worth no word.
@@ -97,25 +98,7 @@ pub(super) async fn examine(
         }
         Err(not_seen) => blind.push(not_seen),
     }
-    match sessions(&mut conn).await {
-        Ok(found) => findings.extend(found),
-        Err(error) if is_refused(&error) => blind.push(Blind {
-            what: Sight::Sessions,
-            mend: "GRANT PROCESS ON *.* TO its_user".to_owned(),
-        }),
-        Err(error) => return Err(error),
-    }
-    let replicas = match replicas(&mut conn, &server).await {
-        Ok(replicas) => replicas,
-        Err(error) if is_refused(&error) => {
-            let right = if server.is_mariadb { "REPLICA MONITOR" } else { "REPLICATION CLIENT" };
-            let mend = format!("GRANT {right} ON *.* TO its_user");
-            blind.push(Blind { what: Sight::Replication, mend });
-            Vec::new()
-        }
-        Err(error) => return Err(error),
-    };
-    findings.extend(replicas.iter().filter_map(behind));
+    let replicas = waits(&mut conn, &server, &mut findings, &mut blind).await?;
     let queries = match queries::read(&mut conn, &server).await? {
         Ok(queries) => queries,
         Err(not_seen) => {
@@ -128,6 +111,48 @@ pub(super) async fn examine(
     let tables = tables(&mut conn).await?;
     end(conn).await;
     Ok(Examination { server: server.name(), figures, tables, queries, replicas, findings, blind })
+}
+
+pub(super) async fn glance(url: &DatabaseUrl) -> Result<Glance, DatabaseError> {
+    let mut conn = open(url).await?;
+    let server = Server::read(&mut conn).await?;
+    let used = server.counter("threads_connected")?;
+    let taken = Some(Connections { used, most: server.size("max_connections") });
+    let mut findings: Vec<Finding> = connections(taken).into_iter().collect();
+    let mut blind = Vec::new();
+    let replicas = waits(&mut conn, &server, &mut findings, &mut blind).await?;
+    end(conn).await;
+    Ok(Glance { connections: taken, replicas, findings, blind })
+}
+
+/// Who waits, and who is behind.
+async fn waits(
+    conn: &mut Conn,
+    server: &Server,
+    findings: &mut Vec<Finding>,
+    blind: &mut Vec<Blind>,
+) -> Result<Vec<Replica>, DatabaseError> {
+    match sessions(conn).await {
+        Ok(found) => findings.extend(found),
+        Err(error) if is_refused(&error) => blind.push(Blind {
+            what: Sight::Sessions,
+            mend: "GRANT PROCESS ON *.* TO its_user".to_owned(),
+        }),
+        Err(error) => return Err(error),
+    }
+    match replicas(conn, server).await {
+        Ok(replicas) => {
+            findings.extend(replicas.iter().filter_map(behind));
+            Ok(replicas)
+        }
+        Err(error) if is_refused(&error) => {
+            let right = if server.is_mariadb { "REPLICA MONITOR" } else { "REPLICATION CLIENT" };
+            let mend = format!("GRANT {right} ON *.* TO its_user");
+            blind.push(Blind { what: Sight::Replication, mend });
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn open(url: &DatabaseUrl) -> Result<Conn, DatabaseError> {
@@ -353,8 +378,8 @@ async fn sessions(conn: &mut Conn) -> Result<Vec<Finding>, DatabaseError> {
         let trouble = Trouble::Blocked {
             session: fields.text(0),
             program: fields.text(1),
-            by: String::new(),
-            by_program: String::new(),
+            by: None,
+            by_program: None,
             waits_ms: fields.count(2)?,
         };
         findings.push(Finding::new(trouble, None));
@@ -394,32 +419,6 @@ fn behind(replica: &Replica) -> Option<Finding> {
     // Whoever does not follow does not say how far it is behind.
     let is_behind = replica.behind_ms.is_none_or(|ms| ms > BEHIND_MS);
     is_behind.then(|| Finding::new(trouble_of(replica), None))
-}
-
-pub(super) async fn index_state(
-    url: &DatabaseUrl,
-    index: &Index,
-) -> Result<IndexState, DatabaseError> {
-    let mut conn = open(url).await?;
-    let statement = format!(
-        "SELECT 1 FROM information_schema.statistics WHERE table_schema = database() \
-         AND table_name = {} AND index_name = {} LIMIT 1",
-        literal(&index.table),
-        literal(&index.name)
-    );
-    let rows = texts(&mut conn, "look at an index", &statement).await?;
-    end(conn).await;
-    Ok(if rows.is_empty() { IndexState::Absent } else { IndexState::Whole })
-}
-
-/// A statement that may take as long as it takes, and waits for locks only so long.
-pub(super) async fn run(url: &DatabaseUrl, statement: &str) -> Result<(), DatabaseError> {
-    let mut conn = connect(url).await?;
-    let limit = format!("SET SESSION lock_wait_timeout = {INDEX_LOCK_SECONDS}");
-    execute(&mut conn, "set up the session", &limit).await?;
-    let done = execute(&mut conn, "change an index", statement).await;
-    end(conn).await;
-    done
 }
 
 #[cfg(test)]

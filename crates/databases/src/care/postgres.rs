@@ -1,13 +1,14 @@
 //! What a PostgreSQL suffers from, by its catalogs and its statistics.
 
+mod deeds;
 mod indexes;
 mod queries;
 mod settings;
 
 use super::{
-    Blind, CONNECTIONS_USED, Connections, Examination, Fields, Figures, Finding, Index, IndexState,
-    KEY_USED, MOST_TABLES, Mend, Options, PATIENCE, Replica, STATEMENT_LIMIT, Sight, TableSize,
-    Trouble, odd, share,
+    Blind, CONNECTIONS_USED, Connections, Examination, Fields, Figures, Finding, Glance, KEY_USED,
+    MOST_TABLES, Mend, Options, PATIENCE, Replica, STATEMENT_LIMIT, Sight, TableSize, Trouble, odd,
+    share,
 };
 use crate::{
     DatabaseError,
@@ -16,8 +17,8 @@ use crate::{
 use kernel::config::DatabaseUrl;
 use tokio_postgres::Client;
 
-/// An index is waited for as long as writers that were there before it take; then it is given up.
-const INDEX_LOCK_SECONDS: u32 = 300;
+pub(super) use deeds::{goes_by, index_state, prospect, run, tidied};
+
 /// A slot that keeps more of the log than this is worth a word.
 const SLOT_BYTES: u64 = 1 << 30;
 /// A replica further behind than this does not keep up.
@@ -36,14 +37,7 @@ pub(super) async fn examine(
     let client = &session.client;
     let mut blind = Vec::new();
     let (server, version, figures) = figures(client).await?;
-    let mut findings = Vec::new();
-    if sees_all(client).await? {
-        findings.extend(sessions(client).await?);
-    } else {
-        let mend = "GRANT pg_monitor TO its_user".to_owned();
-        blind.push(Blind { what: Sight::Sessions, mend });
-    }
-    findings.extend(connections(figures.connections));
+    let mut findings = waits(client, figures.connections, &mut blind).await?;
     findings.extend(settings::judge(client, version, &figures, options).await?);
     findings.extend(indexes::judge(client, &figures, options).await?);
     findings.extend(tables_troubles(client, options).await?);
@@ -63,6 +57,35 @@ pub(super) async fn examine(
     let queries = queries.into_iter().map(|explained| explained.query).collect();
     let tables = tables(client).await?;
     Ok(Examination { server, figures, tables, queries, replicas, findings, blind })
+}
+
+pub(super) async fn glance(url: &DatabaseUrl) -> Result<Glance, DatabaseError> {
+    let session = open(url).await?;
+    let client = &session.client;
+    let (_, _, figures) = figures(client).await?;
+    let mut blind = Vec::new();
+    let mut findings = waits(client, figures.connections, &mut blind).await?;
+    findings.extend(slots(client).await?);
+    let replicas = replicas(client).await?;
+    findings.extend(replicas.iter().filter_map(behind));
+    Ok(Glance { connections: figures.connections, replicas, findings, blind })
+}
+
+/// Who waits, and what for.
+async fn waits(
+    client: &Client,
+    taken: Option<Connections>,
+    blind: &mut Vec<Blind>,
+) -> Result<Vec<Finding>, DatabaseError> {
+    let mut findings = Vec::new();
+    if sees_all(client).await? {
+        findings.extend(sessions(client).await?);
+    } else {
+        let mend = "GRANT pg_monitor TO its_user".to_owned();
+        blind.push(Blind { what: Sight::Sessions, mend });
+    }
+    findings.extend(connections(taken));
+    Ok(findings)
 }
 
 async fn open(url: &DatabaseUrl) -> Result<Session, DatabaseError> {
@@ -148,8 +171,8 @@ async fn sessions(client: &Client) -> Result<Vec<Finding>, DatabaseError> {
         let trouble = Trouble::Blocked {
             session: fields.text(0),
             program: fields.text(1),
-            by: fields.text(2),
-            by_program: fields.text(3),
+            by: Some(fields.text(2)),
+            by_program: Some(fields.text(3)),
             waits_ms: fields.count(4)?,
         };
         findings.push(Finding::new(trouble, None));
@@ -201,8 +224,8 @@ async fn tables_troubles(
         }
         if fields.is_true(4) {
             let statement = format!("VACUUM (ANALYZE) {}", qualified(Some(&schema), &name));
-            let trouble = Trouble::DeadRows { table, dead, live };
-            findings.push(Finding::new(trouble, Some(Mend::Statement { statement })));
+            let mend = Mend::TidyTable { table: table.clone(), statement };
+            findings.push(Finding::new(Trouble::DeadRows { table, dead, live }, Some(mend)));
         }
     }
     Ok(findings)
@@ -300,35 +323,4 @@ pub(super) fn trouble_of(replica: &Replica) -> Trouble {
         behind_ms: replica.behind_ms,
         state: replica.state.clone(),
     }
-}
-
-pub(super) async fn index_state(
-    url: &DatabaseUrl,
-    index: &Index,
-) -> Result<IndexState, DatabaseError> {
-    let session = open(url).await?;
-    let (schema, table) = index.table.split_once('.').unwrap_or(("public", &index.table));
-    let statement = format!(
-        "SELECT i.indisvalid AND i.indisready FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
-         JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace \
-         WHERE c.relname = {} AND t.relname = {} AND n.nspname = {}",
-        literal(&index.name),
-        literal(table),
-        literal(schema)
-    );
-    let rows = texts::<1>(&session.client, "look at an index", &statement).await?;
-    Ok(match rows.first().map(|row| row[0].as_deref() == Some("t")) {
-        None => IndexState::Absent,
-        Some(true) => IndexState::Whole,
-        Some(false) => IndexState::Broken,
-    })
-}
-
-/// A statement that may take as long as it takes, and waits for locks only so long.
-pub(super) async fn run(url: &DatabaseUrl, statement: &str) -> Result<(), DatabaseError> {
-    let session = connect(url, &config(url)?).await?;
-    let manners =
-        format!("{MANNERS} SET statement_timeout = 0; SET lock_timeout = '{INDEX_LOCK_SECONDS}s';");
-    execute(&session.client, "set up the session", &manners).await?;
-    execute(&session.client, "change an index", statement).await
 }

@@ -1,6 +1,9 @@
 //! What an SQLite suffers from. Nobody counts what its statements take.
 
-use super::{Blind, Examination, Figures, Finding, Mend, Options, Sight, TableSize, Trouble, Why};
+use super::{
+    Blind, Examination, Figures, Finding, Index, IndexState, Mend, Options, Prospect, Sight,
+    TableSize, Trouble, Why,
+};
 use crate::{
     DatabaseError,
     dump::sqlite::{failed, path, quoted},
@@ -8,11 +11,57 @@ use crate::{
 use kernel::config::DatabaseUrl;
 use rusqlite::{Connection, OpenFlags};
 
+/// Has something done where waiting for a file keeps nobody else.
+pub(super) async fn aside<T: Send + 'static>(
+    url: &DatabaseUrl,
+    work: impl FnOnce(&DatabaseUrl) -> Result<T, DatabaseError> + Send + 'static,
+) -> Result<T, DatabaseError> {
+    let url = url.clone();
+    let done = tokio::task::spawn_blocking(move || work(&url)).await;
+    done.map_err(|error| super::odd("everything", error.to_string()))?
+}
+
+fn open(url: &DatabaseUrl, flags: OpenFlags) -> Result<Connection, DatabaseError> {
+    let opened = |source| DatabaseError::OpenSqlite { place: url.to_string(), source };
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path(url)?, flags).map_err(opened)?;
+    connection.busy_timeout(super::STATEMENT_LIMIT).map_err(opened)?;
+    Ok(connection)
+}
+
+pub(super) fn index_state(url: &DatabaseUrl, index: &Index) -> Result<IndexState, DatabaseError> {
+    let connection = open(url, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let statement =
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?1 AND name = ?2";
+    let found = connection
+        .query_row(statement, [&index.table, &index.name], |row| row.get::<_, i64>(0))
+        .map_err(failed(format!("look at index `{}`", index.name)))?;
+    Ok(if found == 0 { IndexState::Absent } else { IndexState::Whole })
+}
+
+pub(super) fn prospect(url: &DatabaseUrl, index: &Index) -> Result<Prospect, DatabaseError> {
+    let connection = open(url, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let rows = tables(&connection)?.into_iter().find(|table| table.table == index.table);
+    let file = path(url)?;
+    let may = std::fs::metadata(file).ok().map(|about| !about.permissions().readonly());
+    Ok(Prospect {
+        account: "-".to_owned(),
+        may,
+        rows: rows.and_then(|table| table.rows),
+        table_bytes: None,
+        index_bytes: None,
+        oldest_ms: None,
+    })
+}
+
+/// Waits for writers that are there before it, and keeps those out that come while it runs.
+pub(super) fn run(url: &DatabaseUrl, statement: &str) -> Result<(), DatabaseError> {
+    let connection = open(url, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.execute_batch(statement).map_err(failed("mend the database"))
+}
+
 pub(super) fn examine(url: &DatabaseUrl, options: &Options) -> Result<Examination, DatabaseError> {
-    let open = |source| DatabaseError::OpenSqlite { place: url.to_string(), source };
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path(url)?, flags).map_err(open)?;
-    connection.busy_timeout(super::STATEMENT_LIMIT).map_err(open)?;
+    let connection = open(url, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let looked = failed("look at the database");
     let pragma = |name: &str| -> Result<u64, DatabaseError> {
         connection
@@ -108,19 +157,22 @@ fn references(connection: &Connection, table: &TableSize) -> Result<Vec<Finding>
         .iter()
         .filter_map(|row| row.split_once('\t'))
         .map(|(column, to)| {
-            let statement = format!(
+            let name = format!("{}_{column}_idx", table.table);
+            let make = format!(
                 "CREATE INDEX {} ON {} ({})",
-                quoted(&format!("{}_{column}_idx", table.table)),
+                quoted(&name),
                 quoted(&table.table),
                 quoted(column)
             );
+            let drop = format!("DROP INDEX {}", quoted(&name));
+            let index = Index { table: table.table.clone(), name, make, drop };
             let trouble = Trouble::UnindexedReference {
                 table: table.table.clone(),
                 columns: vec![column.to_owned()],
                 rows: table.rows.unwrap_or_default(),
                 to: to.to_owned(),
             };
-            Finding::new(trouble, Some(Mend::Statement { statement }))
+            Finding::new(trouble, Some(Mend::MakeIndex { index }))
         })
         .collect())
 }

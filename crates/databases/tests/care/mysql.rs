@@ -3,7 +3,7 @@
 use super::{examine, mend_indexes_there_and_back, mend_of, options, told};
 use crate::scratch;
 use databases::{
-    care::{self, Sight, Trouble, Why},
+    care::{self, Mend, Sight, Trouble, Why},
     private::{self, MariaDb},
 };
 use kernel::config::{DatabaseKind, DatabaseUrl};
@@ -77,7 +77,17 @@ async fn what_a_shop_suffers_from_is_found_and_mended_and_nothing_else_is() {
         mend_of(&found, "customer(email)").statement(),
         "ALTER TABLE `customer` ADD INDEX `email_idx` (`email`), ALGORITHM = INPLACE, LOCK = NONE"
     );
+    let Mend::MakeIndex { index } = mend_of(&found, "customer(email)") else { panic!() };
+    let prospect = care::prospect(&url, &index, &["email".to_owned()]).await.unwrap();
+    assert_eq!(prospect.may, Some(true), "{prospect:?}");
+    assert!(prospect.index_bytes.is_some_and(|bytes| bytes > 50_000), "{prospect:?}");
+    assert_eq!(care::goes_by(&url, &slow.text, &index).await.unwrap(), Some(false));
+    care::make_index(&url, &index).await.unwrap();
+    assert_eq!(care::goes_by(&url, &slow.text, &index).await.unwrap(), Some(true));
+    care::drop_index(&url, &index).await.unwrap();
     mend_indexes_there_and_back(&url).await;
+    let seen = care::glance(&url).await.unwrap();
+    assert!(seen.findings.is_empty() && seen.connections.is_some(), "{seen:?}");
 }
 
 #[tokio::test]

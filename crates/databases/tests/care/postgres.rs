@@ -3,10 +3,11 @@
 use super::{examine, mend_indexes_there_and_back, mend_of, options, told};
 use crate::scratch;
 use databases::{
-    care::{self, Index, IndexState, Sight, Trouble, Why},
+    care::{self, Index, IndexState, Mend, Sight, Trouble, Why},
     private::{self, Postgres},
 };
 use kernel::config::{DatabaseKind, DatabaseUrl};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
@@ -78,6 +79,14 @@ async fn what_a_shop_suffers_from_is_found_and_mended_and_nothing_else_is() {
         mend_of(&found, "public.customer(email)").statement(),
         "CREATE INDEX CONCURRENTLY \"customer_email_idx\" ON \"public\".\"customer\" (\"email\")"
     );
+    let Mend::MakeIndex { index } = mend_of(&found, "public.customer(email)") else { panic!() };
+    assert_eq!(care::goes_by(&url, &slow.text, &index).await.unwrap(), Some(false));
+    let prospect = care::prospect(&url, &index, &["email".to_owned()]).await.unwrap();
+    assert_eq!((prospect.may, prospect.rows), (Some(true), Some(5000)));
+    assert!(prospect.index_bytes.is_some_and(|bytes| bytes > 100_000), "{prospect:?}");
+    care::make_index(&url, &index).await.unwrap();
+    assert_eq!(care::goes_by(&url, &slow.text, &index).await.unwrap(), Some(true));
+    care::drop_index(&url, &index).await.unwrap();
     mend_indexes_there_and_back(&url).await;
     drop(client);
     driver.await.unwrap().ok();
@@ -157,4 +166,68 @@ async fn an_index_that_somebody_left_half_made_is_found_and_made_whole() {
     server.execute("shop", "DELETE FROM a WHERE n = 1").await.unwrap();
     care::make_index(&url, &index).await.unwrap();
     assert_eq!(care::index_state(&url, &index).await.unwrap(), IndexState::Whole);
+}
+
+#[tokio::test]
+async fn what_a_server_goes_on_with_for_somebody_dead_is_waited_for_and_not_done_twice() {
+    let (_folder, server, url) = server(&[]).await;
+    server.execute("shop", "CREATE TABLE a (n int); INSERT INTO a VALUES (1);").await.unwrap();
+    let index = Index {
+        table: "public.a".to_owned(),
+        name: "a_n_idx".to_owned(),
+        make: "CREATE INDEX CONCURRENTLY a_n_idx ON public.a (n)".to_owned(),
+        drop: "DROP INDEX CONCURRENTLY public.a_n_idx".to_owned(),
+    };
+    let (client, connection) = tokio_postgres::connect(&server.url("shop"), NoTls).await.unwrap();
+    let driver = tokio::spawn(connection);
+    // An index waits for whoever has written and not yet said that this is it.
+    client.batch_execute("BEGIN; INSERT INTO a VALUES (2)").await.unwrap();
+    let (of, at) = (index.clone(), url.clone());
+    let first = tokio::spawn(async move { care::make_index(&at, &of).await });
+    let busy = async {
+        while care::index_state(&url, &index).await.unwrap() != IndexState::Busy {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), busy).await.unwrap();
+    first.abort();
+    first.await.unwrap_err();
+    assert_eq!(care::index_state(&url, &index).await.unwrap(), IndexState::Busy);
+    let (made, ended) =
+        tokio::join!(care::make_index(&url, &index), client.batch_execute("COMMIT"));
+    made.unwrap();
+    ended.unwrap();
+    assert_eq!(care::index_state(&url, &index).await.unwrap(), IndexState::Whole);
+    drop(client);
+    driver.await.unwrap().ok();
+}
+
+#[tokio::test]
+async fn a_glance_sees_who_waits_now_and_a_table_is_tidied_by_its_own_statement() {
+    let (_folder, server, url) = server(&[("autovacuum", "off")]).await;
+    let shop = "CREATE TABLE a (n int); INSERT INTO a SELECT generate_series(1, 30000); \
+                DELETE FROM a; INSERT INTO a VALUES (1);";
+    server.execute("shop", shop).await.unwrap();
+    let seen = care::glance(&url).await.unwrap();
+    assert!(seen.findings.is_empty() && seen.blind.is_empty(), "{seen:?}");
+    assert!(seen.connections.is_some_and(|all| all.used >= 1 && all.most > all.used), "{seen:?}");
+    let counted = async {
+        loop {
+            let found = examine(&url).await;
+            if let Some(finding) =
+                found.findings.iter().find(|one| one.id() == "dead_rows:public.a")
+            {
+                return finding.clone();
+            }
+        }
+    };
+    let finding = tokio::time::timeout(Duration::from_secs(60), counted).await.unwrap();
+    let Some(Mend::TidyTable { table, statement }) = finding.mend else { panic!("{finding:?}") };
+    let before = care::tidied(&url, &table).await.unwrap().unwrap();
+    assert!(before.may && before.dead > 10_000, "{before:?}");
+    care::tidy(&url, &table, &statement).await.unwrap();
+    let done =
+        async { while care::tidied(&url, &table).await.unwrap().unwrap().times == before.times {} };
+    tokio::time::timeout(Duration::from_secs(60), done).await.unwrap();
+    assert_eq!(care::tidied(&url, "public.none").await.unwrap(), None);
 }

@@ -89,11 +89,11 @@ fn sentence(trouble: &Trouble) -> String {
         Trouble::UnusedIndex { table, index, bytes, counted_s } => format!(
             "index {index} of {table} was not used in {}, and takes {} and time at every write",
             seconds(*counted_s),
-            size(*bytes)
+            bytes.map_or_else(|| "room".to_owned(), size)
         ),
         Trouble::DuplicateIndex { table, index, like, bytes } => format!(
             "index {index} of {table} does nothing that {like} does not, and takes {}",
-            size(*bytes)
+            bytes.map_or_else(|| "room".to_owned(), size)
         ),
         Trouble::InvalidIndex { table, index } => format!(
             "index {index} of {table} was left half made: it costs time at every write and serves nobody"
@@ -125,14 +125,15 @@ fn sentence(trouble: &Trouble) -> String {
             "session {session} ({user}, {program}) has had a transaction open for {} and does nothing",
             milliseconds(*idle_ms)
         ),
-        Trouble::Blocked { session, program, by, waits_ms, .. } if by.is_empty() => format!(
-            "session {session} ({program}) has waited {} for somebody else's lock",
-            milliseconds(*waits_ms)
-        ),
-        Trouble::Blocked { session, program, by, by_program, waits_ms } => format!(
-            "session {session} ({program}) has waited {} for {by} ({by_program})",
-            milliseconds(*waits_ms)
-        ),
+        Trouble::Blocked { session, program, by, by_program, waits_ms } => {
+            let holder = match (by, by_program) {
+                (Some(by), Some(of)) if !of.is_empty() => format!("{by} ({of})"),
+                (Some(by), _) => by.clone(),
+                (None, _) => "somebody else's lock".to_owned(),
+            };
+            let waited = milliseconds(*waits_ms);
+            format!("session {session} ({program}) has waited {waited} for {holder}")
+        }
         Trouble::ReplicaBehind { replica, behind_bytes, behind_ms, state } => {
             let behind = match (behind_bytes, behind_ms) {
                 (Some(bytes), _) => format!("{} behind", size(*bytes)),
@@ -302,7 +303,7 @@ mod tests {
                     Trouble::UnusedIndex {
                         table: "public.orders".to_owned(),
                         index: "never".to_owned(),
-                        bytes: 40_000_000,
+                        bytes: Some(40_000_000),
                         counted_s: 700_000,
                     },
                     Some(Mend::DropIndex { index }),

@@ -1,10 +1,10 @@
 //! Indexes that nothing uses and that there are twice. InnoDB makes those that references need by
 //! itself.
 
-use super::{Blind, Fields, Figures, Finding, Index, Mend, Options, Server, Sight, Trouble};
+use super::{Blind, Fields, Figures, Finding, Mend, Options, Server, Sight, Trouble};
 use crate::{
     DatabaseError,
-    care::SMALL_INDEX_BYTES,
+    care::{Index, SMALL_INDEX_BYTES},
     dump::mysql::{literal, quoted, texts},
 };
 use mysql_async::Conn;
@@ -101,7 +101,7 @@ pub(super) async fn duplicates(conn: &mut Conn) -> Result<Vec<Finding>, Database
             table: table.clone(),
             index: name.clone(),
             like: like.clone(),
-            bytes: bytes(conn, table, name).await?.unwrap_or_default(),
+            bytes: bytes(conn, table, name).await?,
         };
         findings.push(Finding::new(trouble, Some(Mend::DropIndex { index })));
     }
@@ -173,8 +173,8 @@ pub(super) async fn unused(
         if one.is_unique || is_needed {
             continue;
         }
-        let bytes = bytes(conn, &table, &name).await?.unwrap_or(SMALL_INDEX_BYTES);
-        if bytes < SMALL_INDEX_BYTES {
+        let bytes = bytes(conn, &table, &name).await?;
+        if bytes.is_some_and(|bytes| bytes < SMALL_INDEX_BYTES) {
             continue;
         }
         let index = index(&table, &name, &one.columns);

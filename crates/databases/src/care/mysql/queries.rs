@@ -4,24 +4,15 @@
 use super::{Blind, Fields, Finding, Mend, Options, Server, Sight, Trouble, indexes};
 use crate::{
     DatabaseError,
-    care::{MOST_QUERIES, Query, condition::equalities},
+    care::{
+        MOST_QUERIES, Query,
+        condition::equalities,
+        explained::{self, Explained, Scan},
+    },
     dump::mysql::{literal, quoted, texts},
 };
 use mysql_async::Conn;
 use serde_json::Value;
-
-/// A statement with the tables that all of it reads.
-pub(super) struct Explained {
-    pub(super) query: Query,
-    scans: Vec<Scan>,
-}
-
-/// All of a table is read, for rows with these columns equal to something.
-#[derive(Debug, PartialEq, Eq)]
-struct Scan {
-    table: String,
-    columns: Vec<String>,
-}
 
 pub(super) async fn read(
     conn: &mut Conn,
@@ -50,8 +41,8 @@ pub(super) async fn read(
     for row in &rows {
         let fields = Fields { what: "a statement", fields: row };
         let text = fields.text(0);
-        let (plan, scans) = match explain(conn, &text).await {
-            Some((plan, scans)) => (Some(plan), scans),
+        let (plan, scans) = match explain(conn, &text).await? {
+            Some((plan, data)) => (Some(plan), explained::found(&data, &scan)),
             None => (None, Vec::new()),
         };
         let query = Query {
@@ -69,15 +60,30 @@ pub(super) async fn read(
 
 /// How the server would go about it; `None` where it cannot say: the text of a digest is no statement
 /// any more where a list was cut, or a value stood that only a number may be.
-async fn explain(conn: &mut Conn, digest: &str) -> Option<(String, Vec<Scan>)> {
-    let text = spoken(digest)?;
-    // Of no consequence: whoever cannot explain a statement shows it without a plan.
+async fn explain(conn: &mut Conn, digest: &str) -> Result<Option<(String, Value)>, DatabaseError> {
+    let Some(text) = spoken(digest) else { return Ok(None) };
     let rows = texts(conn, "explain a statement", &format!("EXPLAIN FORMAT = JSON {text}")).await;
-    let plan = rows.ok()?.into_iter().next()?.into_iter().next()??;
-    let data: Value = serde_json::from_str(&plan).ok()?;
-    let mut scans = Vec::new();
-    collect(&data, &mut scans);
-    Some((plan, scans))
+    let rows = match rows {
+        Ok(rows) => rows,
+        // It was answered: of no consequence. A connection that is lost explains nothing any more.
+        Err(DatabaseError::DumpMySql { source: mysql_async::Error::Server(_), .. }) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let Some(plan) = rows.into_iter().flatten().next().flatten() else { return Ok(None) };
+    let data = serde_json::from_str(&plan).ok();
+    Ok(data.map(|data| (plan, data)))
+}
+
+/// Whether the server goes about a statement by an index; `None`: it cannot say.
+pub(super) async fn goes_by(
+    conn: &mut Conn,
+    statement: &str,
+    index: &str,
+) -> Result<Option<bool>, DatabaseError> {
+    let explained = explain(conn, statement).await?;
+    Ok(explained.map(|(_, plan)| explained::goes_by(&plan, "key", index)))
 }
 
 /// A statement made of a digest: any value will do where none is known.
@@ -90,17 +96,6 @@ fn spoken(digest: &str) -> Option<String> {
     Some(text.replace("OFFSET ?", "OFFSET 0").replace('?', "'1'"))
 }
 
-fn collect(node: &Value, scans: &mut Vec<Scan>) {
-    match node {
-        Value::Array(nodes) => nodes.iter().for_each(|node| collect(node, scans)),
-        Value::Object(fields) => {
-            scans.extend(scan(node));
-            fields.values().for_each(|field| collect(field, scans));
-        }
-        _ => {}
-    }
-}
-
 fn scan(node: &Value) -> Option<Scan> {
     let text = |name: &str| node.get(name).and_then(Value::as_str);
     // With an index that could serve, it is the value that we made up which does not fit.
@@ -108,7 +103,7 @@ fn scan(node: &Value) -> Option<Scan> {
         return None;
     }
     let columns = equalities(text("attached_condition")?);
-    let scan = Scan { table: text("table_name")?.into(), columns };
+    let scan = Scan { schema: None, table: text("table_name")?.into(), columns };
     (!scan.columns.is_empty()).then_some(scan)
 }
 
@@ -209,9 +204,7 @@ mod tests {
             serde_json::json!({ "query_block": { "nested_loop": [{ "table": table }] } })
         };
         for (keys, expect) in [(None, 1), (Some("email"), 0)] {
-            let mut scans = Vec::new();
-            collect(&plan(keys), &mut scans);
-            assert_eq!(scans.len(), expect, "{keys:?}");
+            assert_eq!(explained::found(&plan(keys), &scan).len(), expect, "{keys:?}");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Indexes that nothing uses, that there are twice, that are broken, and that references lack.
 
-use super::{Fields, Figures, Finding, Index, Mend, Options, Trouble};
+use super::{Fields, Figures, Finding, Mend, Options, Trouble};
 use crate::{
     DatabaseError,
-    care::SMALL_INDEX_BYTES,
+    care::{Index, SMALL_INDEX_BYTES},
     dump::postgres::{qualified, quoted, texts},
 };
 use tokio_postgres::Client;
@@ -78,7 +78,7 @@ async fn unused(client: &Client, counted_s: u64) -> Result<Vec<Finding>, Databas
         let trouble = Trouble::UnusedIndex {
             table: index.table.clone(),
             index: index.name.clone(),
-            bytes: fields.count(3)?,
+            bytes: fields.number(3)?,
             counted_s,
         };
         findings.push(Finding::new(trouble, Some(Mend::DropIndex { index })));
@@ -114,7 +114,7 @@ async fn duplicates(client: &Client) -> Result<Vec<Finding>, DatabaseError> {
             table: index.table.clone(),
             index: index.name.clone(),
             like: fields.text(3),
-            bytes: fields.count(4)?,
+            bytes: fields.number(4)?,
         };
         if findings.iter().all(|one| one.trouble.subject() != trouble.subject()) {
             findings.push(Finding::new(trouble, Some(Mend::DropIndex { index })));

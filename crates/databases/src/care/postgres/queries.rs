@@ -4,25 +4,15 @@
 use super::{Blind, Fields, Finding, Mend, Options, Sight, Trouble, indexes};
 use crate::{
     DatabaseError,
-    care::{MOST_QUERIES, Query, condition::equalities},
+    care::{
+        MOST_QUERIES, Query,
+        condition::equalities,
+        explained::{self, Explained, Scan},
+    },
     dump::postgres::{execute, literal, qualified, texts},
 };
 use serde_json::Value;
 use tokio_postgres::{Client, SimpleQueryMessage, error::SqlState};
-
-/// A statement with the tables that all of it reads.
-pub(super) struct Explained {
-    pub(super) query: Query,
-    scans: Vec<Scan>,
-}
-
-/// All of a table is read, for rows with these columns equal to something.
-#[derive(Debug, PartialEq, Eq)]
-struct Scan {
-    schema: String,
-    table: String,
-    columns: Vec<String>,
-}
 
 pub(super) async fn read(client: &Client) -> Result<Result<Vec<Explained>, Blind>, DatabaseError> {
     let statement = "SELECT n.nspname FROM pg_extension e \
@@ -57,7 +47,7 @@ pub(super) async fn read(client: &Client) -> Result<Result<Vec<Explained>, Blind
         let fields = Fields { what: "a statement", fields: row };
         let text = fields.text(0);
         let (plan, scans) = match explain(client, &text).await? {
-            Some((plan, scans)) => (Some(plan), scans),
+            Some((plan, data)) => (Some(plan), explained::found(&data, &scan)),
             None => (None, Vec::new()),
         };
         let query = Query {
@@ -81,10 +71,7 @@ fn is_not_loaded(error: &DatabaseError) -> bool {
 
 /// How the server would go about it with values it does not know; `None` where it cannot say: not of
 /// every parameter the type can be told from the statement.
-async fn explain(
-    client: &Client,
-    text: &str,
-) -> Result<Option<(String, Vec<Scan>)>, DatabaseError> {
+async fn explain(client: &Client, text: &str) -> Result<Option<(String, Value)>, DatabaseError> {
     let text = text.trim().trim_end_matches(';');
     // One statement, and no other behind it.
     if text.contains(';') {
@@ -95,12 +82,13 @@ async fn explain(
                  SET LOCAL search_path = \"$user\", public;";
     execute(client, "explain a statement", begin).await?;
     let explained = explain_prepared(client, text).await;
-    // Ends the transaction, failed or not; what was prepared outlives it.
+    // Ends the transaction, failed or not; what was prepared outlives it. A connection that is lost
+    // fails here at the latest: that no plan was told is the server's word.
     execute(client, "explain a statement", "ROLLBACK; DEALLOCATE ALL").await?;
     Ok(explained)
 }
 
-async fn explain_prepared(client: &Client, text: &str) -> Option<(String, Vec<Scan>)> {
+async fn explain_prepared(client: &Client, text: &str) -> Option<(String, Value)> {
     let said = client.simple_query(&format!("PREPARE care AS {text}")).await;
     said.ok()?;
     let values = match parameters(text) {
@@ -117,10 +105,17 @@ async fn explain_prepared(client: &Client, text: &str) -> Option<(String, Vec<Sc
     let shown = client.simple_query(&format!("EXPLAIN EXECUTE care{values}")).await.ok()?;
     let data = format!("EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE care{values}");
     let data = lines(client.simple_query(&data).await.ok()?);
-    let data: Value = serde_json::from_str(&data).ok()?;
-    let mut scans = Vec::new();
-    collect(&data, &mut scans);
-    Some((lines(shown), scans))
+    Some((lines(shown), serde_json::from_str(&data).ok()?))
+}
+
+/// Whether the server goes about a statement by an index; `None`: it cannot say.
+pub(super) async fn goes_by(
+    client: &Client,
+    statement: &str,
+    index: &str,
+) -> Result<Option<bool>, DatabaseError> {
+    let explained = explain(client, statement).await?;
+    Ok(explained.map(|(_, plan)| explained::goes_by(&plan, "Index Name", index)))
 }
 
 /// The highest of `$1`, `$2`, … in a statement.
@@ -132,25 +127,17 @@ fn parameters(text: &str) -> usize {
     text.split('$').skip(1).map(number).max().unwrap_or_default()
 }
 
-fn collect(node: &Value, scans: &mut Vec<Scan>) {
-    match node {
-        Value::Array(nodes) => nodes.iter().for_each(|node| collect(node, scans)),
-        Value::Object(fields) => {
-            scans.extend(scan(node));
-            fields.values().for_each(|field| collect(field, scans));
-        }
-        _ => {}
-    }
-}
-
 fn scan(node: &Value) -> Option<Scan> {
     let text = |name: &str| node.get(name).and_then(Value::as_str);
     if !matches!(text("Node Type"), Some("Seq Scan")) {
         return None;
     }
     let columns = equalities(text("Filter")?);
-    let scan =
-        Scan { schema: text("Schema")?.into(), table: text("Relation Name")?.into(), columns };
+    let scan = Scan {
+        schema: Some(text("Schema")?.into()),
+        table: text("Relation Name")?.into(),
+        columns,
+    };
     (!scan.columns.is_empty()).then_some(scan)
 }
 
@@ -163,8 +150,10 @@ pub(super) async fn missing_indexes(
     let mut findings: Vec<Finding> = Vec::new();
     for Explained { query, scans } in queries {
         for scan in scans {
-            let Some((columns, rows)) = worth_it(client, scan, options).await? else { continue };
-            let index = indexes::new(&scan.schema, &scan.table, &columns);
+            let schema = scan.schema.as_deref().unwrap_or("public");
+            let found = worth_it(client, schema, scan, options).await?;
+            let Some((columns, rows)) = found else { continue };
+            let index = indexes::new(schema, &scan.table, &columns);
             let trouble = Trouble::MissingIndex {
                 table: index.table.clone(),
                 columns,
@@ -185,6 +174,7 @@ pub(super) async fn missing_indexes(
 /// table; and its rows.
 async fn worth_it(
     client: &Client,
+    schema: &str,
     scan: &Scan,
     options: &Options,
 ) -> Result<Option<(Vec<String>, u64)>, DatabaseError> {
@@ -195,7 +185,7 @@ async fn worth_it(
          JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = s.schemaname \
          WHERE s.schemaname = {} AND s.tablename = {} AND s.attname IN ({}) AND NOT s.inherited \
          AND c.reltuples >= {} ORDER BY values DESC LIMIT 2",
-        literal(&scan.schema),
+        literal(schema),
         literal(&scan.table),
         wanted.join(", "),
         options.large_rows
@@ -239,13 +229,11 @@ mod tests {
                 "Node Type": "Seq Scan", "Schema": "public", "Relation Name": "cart",
             }],
         }}]);
-        let mut scans = Vec::new();
-        collect(&plan, &mut scans);
         let expect = Scan {
-            schema: "public".to_owned(),
+            schema: Some("public".to_owned()),
             table: "orders".to_owned(),
             columns: vec!["email".to_owned()],
         };
-        assert_eq!(scans, [expect]);
+        assert_eq!(explained::found(&plan, &scan), [expect]);
     }
 }
