@@ -138,7 +138,8 @@ fn suite(shop: &Shop) {
 /// Another content while one is read: never half of each.
 fn meanwhile(shop: &Shop) {
     shop.put("a/long.jpg", noise(5, LONG));
-    shop.put("b/gone.jpg", noise(6, 1_000));
+    // Too long to be read before it is its turn.
+    shop.put("b/gone.jpg", noise(6, 3 << 20));
     let changed = Once::new();
     let watch = |progress: &Progress| {
         if progress.bytes > 1 << 20 {

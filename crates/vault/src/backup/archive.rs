@@ -337,13 +337,8 @@ impl<'a> Archive<'a> {
         Ok(Some(Draft { node, content }))
     }
 
-    /// As restic decides it, and only while the repository has all of the content.
-    pub(super) fn is_unchanged(&self, now: &Node, earlier: &Node) -> bool {
-        let looks = |node: &Node| (node.kind, node.mtime, node.ctime, node.size, node.inode);
-        looks(now) == looks(earlier)
-            && earlier.content.as_ref().is_some_and(|content| {
-                content.iter().all(|id| self.reader.index().has(BlobKind::Data, id))
-            })
+    fn is_unchanged(&self, now: &Node, earlier: &Node) -> bool {
+        is_unchanged(self.reader, now, earlier)
     }
 
     /// Sends a content on its way. The inner error is the content's own.
@@ -413,6 +408,16 @@ impl<'a> Archive<'a> {
         let first = || (0, format!("{}: {error}", path.display()));
         self.unreadable.get_or_insert_with(first).0 += 1;
     }
+}
+
+/// As restic decides it, and only while the repository has all of the content.
+pub(super) fn is_unchanged(reader: &Reader, now: &Node, earlier: &Node) -> bool {
+    let looks = |node: &Node| (node.kind, node.mtime, node.ctime, node.size, node.inode);
+    looks(now) == looks(earlier)
+        && earlier
+            .content
+            .as_ref()
+            .is_some_and(|content| content.iter().all(|id| reader.index().has(BlobKind::Data, id)))
 }
 
 pub(super) fn find<'a>(sorted: &'a [Node], name: &OsStr) -> Option<&'a Node> {

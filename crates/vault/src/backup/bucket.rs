@@ -1,9 +1,10 @@
 //! A bucket's objects as the files of a folder: keys are paths, and what has not changed by its ETag, size
 //! and time is not read again.
 
+use self::ahead::{Entered, Found, State, Step, Steps};
 use super::{
     NoteKind,
-    archive::{Archive, Draft, find},
+    archive::{Archive, Draft},
     earlier_folder, metadata,
 };
 use crate::{
@@ -16,6 +17,8 @@ use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
 };
+
+mod ahead;
 
 /// An object that is another one each time it is read is given up.
 const TRIES: u32 = 4;
@@ -53,38 +56,41 @@ impl Archive<'_> {
         if folder.is_empty() && before > 0 {
             return Err(VaultError::Emptied { path: path.to_owned(), count: before });
         }
-        let name = path.file_name().unwrap_or_default();
-        self.virtual_folder(path, name, (bucket, folder), earlier)
+        let root = Entered::of(path.file_name().unwrap_or_default(), &folder, earlier);
+        let reader = self.reader;
+        ahead::walk(reader, bucket, (folder, earlier), |steps| {
+            self.virtual_folder(path, root, bucket, steps)
+        })
     }
 
+    /// A folder that was entered, until it is left.
     fn virtual_folder(
         &mut self,
         path: &Path,
-        name: &OsStr,
-        (bucket, folder): (&MediaBucket, Folder),
-        earlier: Option<Id>,
+        entered: Entered,
+        bucket: &MediaBucket,
+        steps: &Steps,
     ) -> Result<Draft, VaultError> {
-        let nodes = earlier_folder(self.reader, earlier);
-        let mut node = metadata::invented(name, NodeKind::Dir, folder.modified_ms());
         let mut drafts = Vec::new();
-        for (name, folder) in folder.folders {
-            let name = OsStr::new(&name);
-            let below = find(&nodes, name).and_then(|node| node.subtree);
-            drafts.push(self.virtual_folder(&path.join(name), name, (bucket, folder), below)?);
-        }
-        for (name, object) in folder.objects {
-            let name = OsStr::new(&name);
-            let found = find(&nodes, name);
-            drafts.extend(self.object(&path.join(name), name, (bucket, object), found)?);
+        loop {
+            match steps.next()? {
+                Step::Enter(below) => {
+                    let path = path.join(&below.name);
+                    drafts.push(self.virtual_folder(&path, below, bucket, steps)?);
+                }
+                Step::Object(found) => drafts.extend(self.object(path, bucket, *found, steps)?),
+                Step::Leave => break,
+            }
         }
         drafts.sort_by(|one, other| one.node.name.cmp(&other.node.name));
         let tree = self.plant(drafts)?;
-        let counter = match earlier {
+        let counter = match entered.earlier {
             None => &mut self.summary.dirs_new,
             Some(earlier) if earlier == tree => &mut self.summary.dirs_unmodified,
             Some(_) => &mut self.summary.dirs_changed,
         };
         *counter += 1;
+        let mut node = metadata::invented(&entered.name, NodeKind::Dir, entered.modified_ms);
         node.subtree = Some(tree);
         Ok(node.into())
     }
@@ -92,28 +98,34 @@ impl Archive<'_> {
     /// `None` when it is gone, or cannot be read, which was noted.
     fn object(
         &mut self,
-        path: &Path,
-        name: &OsStr,
-        (bucket, mut object): (&MediaBucket, Object),
-        earlier: Option<&Node>,
+        folder: &Path,
+        bucket: &MediaBucket,
+        found: Found,
+        steps: &Steps,
     ) -> Result<Option<Draft>, VaultError> {
-        let mut node = node(name, &object);
-        if let Some(earlier) = earlier.filter(|earlier| self.is_unchanged(&node, earlier)) {
-            node.content.clone_from(&earlier.content);
-            self.summary.files_unmodified += 1;
-            self.meter.add(0, node.size);
-            self.count(node.size);
-            return Ok(Some(node.into()));
-        }
+        let Found { name, mut object, state } = found;
+        let (was_there, mut begun) = match state {
+            State::Unchanged(mut node, content) => {
+                node.content = content;
+                self.summary.files_unmodified += 1;
+                self.meter.add(0, node.size);
+                self.count(node.size);
+                return Ok(Some(Draft::from(*node)));
+            }
+            State::ToRead { was_there, ahead } => {
+                (was_there, ahead.map(|ahead| steps.begun(&ahead)))
+            }
+        };
+        let path = folder.join(&name);
         for _ in 0..TRIES {
-            let mut content = bucket.read(&object);
+            let mut content = bucket.read(&object, begun.take().transpose()?);
             if let Ok((slots, bytes)) = self.content(&mut content)? {
-                node = self::node(name, &object);
+                let mut node = node(&name, &object);
                 node.size = bytes;
                 node.content = Some(Vec::new());
-                match earlier {
-                    Some(earlier) if earlier.is_file() => self.summary.files_changed += 1,
-                    _ => self.summary.files_new += 1,
+                match was_there {
+                    true => self.summary.files_changed += 1,
+                    false => self.summary.files_new += 1,
                 }
                 self.count(bytes);
                 return Ok(Some(Draft { node, content: slots }));
@@ -121,25 +133,25 @@ impl Archive<'_> {
             match content.ended().expect("invariant: nothing else can fail here") {
                 Ended::Failed(error) => return Err(error),
                 Ended::Refused(error) => {
-                    self.refuse(path, &error.story());
+                    self.refuse(&path, &error.story());
                     return Ok(None);
                 }
                 Ended::Gone => {
-                    self.note(path, NoteKind::Vanished);
+                    self.note(&path, NoteKind::Vanished);
                     return Ok(None);
                 }
-                Ended::Changed => self.note(path, NoteKind::Changed),
+                Ended::Changed => self.note(&path, NoteKind::Changed),
             }
             // Half of the one and half of the other would be neither.
             match bucket.look_again(&object.key)? {
                 Some(now) => object = now,
                 None => {
-                    self.note(path, NoteKind::Vanished);
+                    self.note(&path, NoteKind::Vanished);
                     return Ok(None);
                 }
             }
         }
-        self.refuse(path, &format!("it was another one each of the {TRIES} times it was read"));
+        self.refuse(&path, &format!("it was another one each of the {TRIES} times it was read"));
         Ok(None)
     }
 }

@@ -57,9 +57,19 @@ impl MediaBucket {
         Ok(listed.into_iter().find(|object| object.key == key))
     }
 
-    /// The content of an object, as it was listed.
-    pub(crate) fn read<'a>(&'a self, object: &'a Object) -> Content<'a> {
-        Content { bucket: self, object, at: 0, part: bytes::Bytes::new(), ended: None }
+    /// The content of an object, as it was listed; of one that somebody has begun to read, what came of
+    /// its [`MediaBucket::first`] part.
+    pub(crate) fn read<'a>(
+        &'a self,
+        object: &'a Object,
+        begun: Option<Result<Part, VaultError>>,
+    ) -> Content<'a> {
+        Content { bucket: self, object, begun, at: 0, part: bytes::Bytes::new(), ended: None }
+    }
+
+    /// The first part of an object, for whoever reads it in a while.
+    pub(crate) fn first(&self, object: &Object) -> Result<Part, VaultError> {
+        self.part(object, &(0..object.size_bytes.min(PART_BYTES)))
     }
 
     fn part(&self, object: &Object, range: &Range<u64>) -> Result<Part, VaultError> {
@@ -82,6 +92,7 @@ fn path_of(settings: &S3Settings) -> PathBuf {
 pub(crate) struct Content<'a> {
     bucket: &'a MediaBucket,
     object: &'a Object,
+    begun: Option<Result<Part, VaultError>>,
     at: u64,
     part: bytes::Bytes,
     ended: Option<Ended>,
@@ -113,7 +124,11 @@ impl Read for Content<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.part.is_empty() && self.at < self.object.size_bytes {
             let range = self.at..self.object.size_bytes.min(self.at + PART_BYTES);
-            match self.bucket.part(self.object, &range) {
+            let read = match self.begun.take() {
+                Some(first) => first,
+                None => self.bucket.part(self.object, &range),
+            };
+            match read {
                 Ok(Part::Same(part)) => (self.part, self.at) = (part, range.end),
                 Ok(Part::Changed) => return Err(self.end(Ended::Changed)),
                 Ok(Part::Gone) => return Err(self.end(Ended::Gone)),
