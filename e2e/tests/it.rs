@@ -36,6 +36,8 @@ mod report;
 #[cfg(test)]
 mod restores;
 #[cfg(test)]
+mod sheets;
+#[cfg(test)]
 mod shopper;
 #[cfg(test)]
 mod soak;
@@ -43,5 +45,7 @@ mod soak;
 mod stream;
 #[cfg(test)]
 mod trade;
+#[cfg(test)]
+mod vanished;
 #[cfg(test)]
 mod warden;
