@@ -5,11 +5,13 @@
 //! what it was expected to be: whoever changed it meanwhile keeps what they wrote, and nothing
 //! happens.
 
-mod mysql;
+mod counters;
+pub(crate) mod mysql;
 mod postgres;
 mod sqlite;
 mod standing;
 
+pub use counters::Counter;
 pub use standing::Standing;
 
 use crate::{
@@ -180,6 +182,46 @@ impl Live {
             lacking.extend(some.iter().filter(|value| !there.contains(*value)).cloned());
         }
         Ok(lacking)
+    }
+
+    /// The next rows by this column, in its order: behind the value `after`, or from the beginning, so
+    /// many at most. For columns with an index; rows without a value in it are left out.
+    ///
+    /// # Errors
+    /// When the database ends the statement for its time or refuses it.
+    pub fn page(
+        &mut self,
+        table: &Table,
+        column: &str,
+        after: Option<&[u8]>,
+        most: usize,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        match &mut self.database {
+            Database::Postgres(database) => database.page(table, column, after, most),
+            Database::MySql(database) => database.page(table, column, after, most),
+            Database::Sqlite(database) => database.page(table, column, after, most),
+        }
+    }
+
+    /// The rows that have one of these values in a column, in no order. For columns with an index.
+    ///
+    /// # Errors
+    /// As of [`Live::page`].
+    pub fn rows_with(
+        &mut self,
+        table: &Table,
+        column: &str,
+        values: &[Vec<u8>],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let mut found = Vec::new();
+        for some in values.chunks(VALUES_AT_ONCE) {
+            found.extend(match &mut self.database {
+                Database::Postgres(database) => database.rows_among(table, column, some)?,
+                Database::MySql(database) => database.rows_among(table, column, some)?,
+                Database::Sqlite(database) => database.rows_among(table, column, some)?,
+            });
+        }
+        Ok(found)
     }
 
     /// Makes all changes in one transaction, in their order.

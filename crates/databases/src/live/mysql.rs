@@ -1,8 +1,8 @@
 //! Rows of MariaDB and MySQL, by the text protocol, in the bytes that their columns store.
 
 use super::{
-    Cell, Change, Changing, LOCK_LIMIT, MOST_ROWS, Required, STATEMENT_LIMIT, expected, find,
-    wanted,
+    Cell, Change, Changing, Counter, LOCK_LIMIT, MOST_ROWS, Required, STATEMENT_LIMIT, expected,
+    find, wanted,
 };
 use crate::{
     DatabaseError,
@@ -63,13 +63,40 @@ impl Rows {
         };
         let is: Vec<String> = wanted.iter().map(is).collect();
         let lock = if to_change { " FOR UPDATE" } else { "" };
-        let statement = format!(
-            "SELECT {} FROM {} WHERE {} LIMIT {}{lock}",
-            projection(table),
-            quoted(&table.name),
-            is.join(" AND "),
-            MOST_ROWS + 1
-        );
+        self.select(table, &format!("WHERE {} LIMIT {}{lock}", is.join(" AND "), MOST_ROWS + 1))
+    }
+
+    pub(super) fn page(
+        &mut self,
+        table: &Table,
+        column: &str,
+        after: Option<&[u8]>,
+        most: usize,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let behind = match after {
+            Some(after) => {
+                format!("{} > {}", quoted(column), self.comparable(table, column, after))
+            }
+            None => format!("{} IS NOT NULL", quoted(column)),
+        };
+        let which = format!("WHERE {behind} ORDER BY {} LIMIT {most}", quoted(column));
+        self.select(table, &which)
+    }
+
+    pub(super) fn rows_among(
+        &mut self,
+        table: &Table,
+        column: &str,
+        values: &[Vec<u8>],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let literals: Vec<String> =
+            values.iter().map(|value| self.comparable(table, column, value)).collect();
+        self.select(table, &format!("WHERE {} IN ({})", quoted(column), literals.join(", ")))
+    }
+
+    fn select(&mut self, table: &Table, which: &str) -> Result<Vec<Row>, DatabaseError> {
+        let statement =
+            format!("SELECT {} FROM {} {which}", projection(table), quoted(&table.name));
         let what = format!("look rows of `{}` up", table.label());
         let asked = self.conn.query::<mysql_async::Row, _>(statement);
         let answer = self.runtime.block_on(asked).map_err(failed(&what))?;
@@ -83,6 +110,31 @@ impl Rows {
             Ok(Row { fields })
         };
         answer.into_iter().map(row).collect()
+    }
+
+    /// The highest values of columns that count by themselves.
+    pub(super) fn counters(&mut self) -> Result<Vec<Counter>, DatabaseError> {
+        let statement = "SELECT table_name, column_name FROM information_schema.columns \
+            WHERE table_schema = DATABASE() AND extra LIKE '%auto_increment%'";
+        let what = "read what counts by itself";
+        let asked = self.conn.query::<(String, String), _>(statement);
+        let columns = self.runtime.block_on(asked).map_err(failed(what))?;
+        let mut counters = Vec::new();
+        for (name, column) in columns {
+            let statement = format!("SELECT MAX({}) FROM {}", quoted(&column), quoted(&name));
+            let asked = self.conn.query_first::<Option<i64>, _>(statement);
+            let last = self.runtime.block_on(asked).map_err(failed(what))?.flatten();
+            let counter = |last| Counter { schema: None, name, column: Some(column), last };
+            counters.extend(last.map(counter));
+        }
+        Ok(counters)
+    }
+
+    /// The server itself takes no smaller number than what its rows have.
+    pub(super) fn advance(&mut self, counter: &Counter, to: i64) -> Result<(), DatabaseError> {
+        let next = to.saturating_add(1);
+        let statement = format!("ALTER TABLE {} AUTO_INCREMENT = {next}", quoted(&counter.name));
+        self.run("move a counter on", &statement)
     }
 
     pub(super) fn count_between(
@@ -127,22 +179,9 @@ impl Rows {
         Ok(rows.into_iter().filter_map(value).collect())
     }
 
-    /// A literal that an index of the column serves: in the column's own character set.
     fn comparable(&self, table: &Table, column: &str, value: &[u8]) -> String {
-        let found = table.columns.iter().find(|known| known.name == column);
-        let form = found.map_or(Form::Bytes, |column| form(&column.type_name));
-        if form != Form::Bytes {
-            return literal(value, form);
-        }
         let charset = self.charsets.get(&(table.name.clone(), column.to_owned()));
-        let mut text = format!("_{} 0x", charset.map_or("binary", String::as_str));
-        if value.is_empty() {
-            return format!("_{} ''", charset.map_or("binary", String::as_str));
-        }
-        for byte in value {
-            write!(text, "{byte:02x}").expect("invariant: a String takes what is written");
-        }
-        text
+        comparable(table, column, charset.map(String::as_str), value)
     }
 
     fn is(&self, table: &Table, key: &[Cell]) -> Result<String, DatabaseError> {
@@ -200,6 +239,29 @@ impl Changing for Rows {
     }
 }
 
+/// A literal that an index of the column serves: in the column's own character set.
+pub(crate) fn comparable(
+    table: &Table,
+    column: &str,
+    charset: Option<&str>,
+    value: &[u8],
+) -> String {
+    let found = table.columns.iter().find(|known| known.name == column);
+    let form = found.map_or(Form::Bytes, |column| form(&column.type_name));
+    if form != Form::Bytes {
+        return literal(value, form);
+    }
+    let charset = charset.unwrap_or("binary");
+    if value.is_empty() {
+        return format!("_{charset} ''");
+    }
+    let mut text = format!("_{charset} 0x");
+    for byte in value {
+        write!(text, "{byte:02x}").expect("invariant: a String takes what is written");
+    }
+    text
+}
+
 /// As [`crate::dump`] reads and loads.
 async fn set_up(conn: &mut Conn) -> Result<(), DatabaseError> {
     let what = "set up the session";
@@ -221,7 +283,10 @@ async fn set_up(conn: &mut Conn) -> Result<(), DatabaseError> {
     execute(conn, what, "SET character_set_results = NULL").await
 }
 
-async fn charsets(conn: &mut Conn) -> Result<HashMap<(String, String), String>, DatabaseError> {
+/// The character sets of columns with text, by table and column.
+pub(crate) async fn charsets(
+    conn: &mut Conn,
+) -> Result<HashMap<(String, String), String>, DatabaseError> {
     let statement = "SELECT TABLE_NAME, COLUMN_NAME, CHARACTER_SET_NAME \
         FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND \
         CHARACTER_SET_NAME IS NOT NULL";

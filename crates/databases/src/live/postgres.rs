@@ -2,15 +2,16 @@
 //! server writes is read back by it.
 
 use super::{
-    Cell, Change, Changing, LOCK_LIMIT, MOST_ROWS, Required, STATEMENT_LIMIT, expected, find,
-    wanted,
+    Cell, Change, Changing, Counter, LOCK_LIMIT, MOST_ROWS, Required, STATEMENT_LIMIT, expected,
+    find, wanted,
 };
 use crate::{
     DatabaseError,
     dump::{
         Row, Table,
         postgres::{
-            MANNERS, Session, config, connect, execute, qualified, quoted, runtime, shapes, texts,
+            MANNERS, Session, config, connect, execute, literal as text, qualified, quoted,
+            runtime, shapes, texts,
         },
     },
 };
@@ -58,19 +59,43 @@ impl Rows {
         wanted: &[(&str, &[u8])],
         to_change: bool,
     ) -> Result<Vec<Row>, DatabaseError> {
-        let columns: Vec<_> = table.columns.iter().map(|column| quoted(&column.name)).collect();
-        let name = name(table);
         let is = |(column, value): &(&str, &[u8])| {
             Ok(format!("{} = {}", quoted(column), literal(table, Some(value))?))
         };
         let is: Vec<String> = wanted.iter().map(is).collect::<Result<_, DatabaseError>>()?;
         let lock = if to_change { " FOR UPDATE" } else { "" };
-        let statement = format!(
-            "SELECT {} FROM ONLY {name} WHERE {} LIMIT {}{lock}",
-            columns.join(", "),
-            is.join(" AND "),
-            MOST_ROWS + 1
-        );
+        self.select(table, &format!("WHERE {} LIMIT {}{lock}", is.join(" AND "), MOST_ROWS + 1))
+    }
+
+    pub(super) fn page(
+        &mut self,
+        table: &Table,
+        column: &str,
+        after: Option<&[u8]>,
+        most: usize,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let column = quoted(column);
+        let behind = match after {
+            Some(after) => format!("{column} > {}", literal(table, Some(after))?),
+            None => format!("{column} IS NOT NULL"),
+        };
+        self.select(table, &format!("WHERE {behind} ORDER BY {column} LIMIT {most}"))
+    }
+
+    pub(super) fn rows_among(
+        &mut self,
+        table: &Table,
+        column: &str,
+        values: &[Vec<u8>],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let literals: Vec<String> =
+            values.iter().map(|value| literal(table, Some(value))).collect::<Result<_, _>>()?;
+        self.select(table, &format!("WHERE {} IN ({})", quoted(column), literals.join(", ")))
+    }
+
+    fn select(&mut self, table: &Table, which: &str) -> Result<Vec<Row>, DatabaseError> {
+        let columns: Vec<_> = table.columns.iter().map(|column| quoted(&column.name)).collect();
+        let statement = format!("SELECT {} FROM ONLY {} {which}", columns.join(", "), name(table));
         let failed = failed(format!("look rows of `{}` up", table.label()));
         let asked = self.session.client.simple_query(&statement);
         let answer = self.runtime.block_on(asked).map_err(failed)?;
@@ -85,6 +110,32 @@ impl Rows {
             _ => None,
         };
         Ok(answer.into_iter().filter_map(row).collect())
+    }
+
+    /// What its sequences gave last, by schema and name.
+    pub(super) fn counters(&mut self) -> Result<Vec<Counter>, DatabaseError> {
+        let statement = "SELECT schemaname, sequencename, last_value::text \
+            FROM pg_catalog.pg_sequences WHERE last_value IS NOT NULL AND increment_by > 0";
+        let asked = texts::<3>(&self.session.client, "read sequences", statement);
+        let found = self.runtime.block_on(asked)?;
+        let counter = |[schema, name, last]: [Option<String>; 3]| {
+            Some(Counter { schema, name: name?, column: None, last: last?.parse().ok()? })
+        };
+        Ok(found.into_iter().filter_map(counter).collect())
+    }
+
+    pub(super) fn advance(&mut self, counter: &Counter, to: i64) -> Result<(), DatabaseError> {
+        let Counter { schema, name, .. } = counter;
+        let schema = schema.as_deref().unwrap_or("public");
+        let statement = format!(
+            "SELECT pg_catalog.setval(pg_catalog.format('%I.%I', schemaname, sequencename)::regclass, \
+             least({to}, max_value)) FROM pg_catalog.pg_sequences \
+             WHERE schemaname = {} AND sequencename = {} AND coalesce(last_value, 0) < {to} \
+             AND increment_by > 0",
+            text(schema),
+            text(name)
+        );
+        self.run("move a sequence on", &statement)
     }
 
     pub(super) fn count_between(

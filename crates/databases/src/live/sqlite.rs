@@ -1,6 +1,6 @@
 //! Rows of an SQLite file, in the types that they have there.
 
-use super::{Cell, Change, LOCK_LIMIT, MOST_ROWS, Required, expected, find, wanted};
+use super::{Cell, Change, Counter, LOCK_LIMIT, MOST_ROWS, Required, expected, find, wanted};
 use crate::{
     DatabaseError,
     dump::{
@@ -35,6 +35,57 @@ impl Rows {
         wanted: &[(&str, &[u8])],
     ) -> Result<Vec<Row>, DatabaseError> {
         look_up(&self.connection, table, wanted)
+    }
+
+    pub(super) fn page(
+        &self,
+        table: &Table,
+        column: &str,
+        after: Option<&[u8]>,
+        most: usize,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let column = quoted(column);
+        let behind = if after.is_some() { "> ?" } else { "IS NOT NULL" };
+        let which = format!("WHERE {column} {behind} ORDER BY {column} LIMIT {most}");
+        let asked: Vec<Field> = after.map(|after| Some(after.to_vec())).into_iter().collect();
+        select(&self.connection, table, &which, &asked)
+    }
+
+    pub(super) fn rows_among(
+        &self,
+        table: &Table,
+        column: &str,
+        values: &[Vec<u8>],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let marks = vec!["?"; values.len()].join(", ");
+        let asked: Vec<Field> = values.iter().map(|value| Some(value.clone())).collect();
+        let which = format!("WHERE {} IN ({marks})", quoted(column));
+        select(&self.connection, table, &which, &asked)
+    }
+
+    /// Of tables that never give a key again; the others count from their rows.
+    pub(super) fn counters(&self) -> Result<Vec<Counter>, DatabaseError> {
+        let failed = failed("read what counts by itself");
+        let there = "SELECT 1 FROM main.sqlite_master WHERE name = 'sqlite_sequence'";
+        let mut there = self.connection.prepare(there).map_err(&failed)?;
+        if !there.exists([]).map_err(&failed)? {
+            return Ok(Vec::new());
+        }
+        let mut prepared = self
+            .connection
+            .prepare("SELECT name, seq FROM main.sqlite_sequence")
+            .map_err(&failed)?;
+        let counter = |row: &rusqlite::Row<'_>| {
+            Ok(Counter { schema: None, name: row.get(0)?, column: None, last: row.get(1)? })
+        };
+        let counters = prepared.query_map([], counter).map_err(&failed)?;
+        counters.collect::<Result<_, _>>().map_err(&failed)
+    }
+
+    pub(super) fn advance(&self, counter: &Counter, to: i64) -> Result<(), DatabaseError> {
+        let statement = "UPDATE main.sqlite_sequence SET seq = ?2 WHERE name = ?1 AND seq < ?2";
+        let moved = self.connection.execute(statement, rusqlite::params![counter.name, to]);
+        moved.map(drop).map_err(failed("move a counter on"))
     }
 
     pub(super) fn count_between(
@@ -107,19 +158,24 @@ fn look_up(
     table: &Table,
     wanted: &[(&str, &[u8])],
 ) -> Result<Vec<Row>, DatabaseError> {
+    let is: Vec<_> = wanted.iter().map(|(column, _)| format!("{} = ?", quoted(column))).collect();
+    let which = format!("WHERE {} LIMIT {}", is.join(" AND "), MOST_ROWS + 1);
+    let fields: Vec<Field> = wanted.iter().map(|(_, value)| Some(value.to_vec())).collect();
+    select(connection, table, &which, &fields)
+}
+
+fn select(
+    connection: &Connection,
+    table: &Table,
+    which: &str,
+    asked: &[Field],
+) -> Result<Vec<Row>, DatabaseError> {
     let failed = failed(format!("look rows of `{}` up", table.name));
     let columns: Vec<_> = table.columns.iter().map(|column| quoted(&column.name)).collect();
-    let is: Vec<_> = wanted.iter().map(|(column, _)| format!("{} = ?", quoted(column))).collect();
-    let statement = format!(
-        "SELECT {} FROM main.{} WHERE {} LIMIT {}",
-        columns.join(", "),
-        quoted(&table.name),
-        is.join(" AND "),
-        MOST_ROWS + 1
-    );
-    let fields: Vec<Field> = wanted.iter().map(|(_, value)| Some(value.to_vec())).collect();
+    let statement =
+        format!("SELECT {} FROM main.{} {which}", columns.join(", "), quoted(&table.name));
     let mut prepared = connection.prepare(&statement).map_err(&failed)?;
-    let mut rows = prepared.query(params_from_iter(values(table, &fields)?)).map_err(&failed)?;
+    let mut rows = prepared.query(params_from_iter(values(table, asked)?)).map_err(&failed)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(&failed)? {
         let mut fields = Vec::with_capacity(columns.len());
