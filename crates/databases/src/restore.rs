@@ -5,6 +5,7 @@
 //! ends us in between, the same call again goes on, and what the shop has is never without a name.
 //! Everything here blocks its thread.
 
+mod aside;
 mod mysql;
 mod postgres;
 mod rows;
@@ -18,6 +19,9 @@ use crate::{
     },
 };
 use kernel::config::{DatabaseKind, DatabaseUrl};
+pub use aside::{Aside, AsideKind, aside, remove_aside};
+pub(crate) use mysql::{comment as comment_in_mysql, to_server as to_mysql};
+pub(crate) use postgres::to_server as to_postgres;
 pub(crate) use rows::KEPT;
 pub use rows::{Obstacle, RowCounts, RowsBack, count, may_come_back};
 use std::cell::Cell;

@@ -1,6 +1,7 @@
 //! What was dumped comes back: beside the live database, in its place, and back again; and whoever is
 //! killed in the midst of it leaves something that the next attempt finishes.
 
+mod aside;
 mod mysql;
 mod postgres;
 mod rows;

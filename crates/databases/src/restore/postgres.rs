@@ -24,7 +24,7 @@ const OURS: &str = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_sc
     n.nspname NOT LIKE 'storewarden\\_before\\_%'";
 
 /// A connection to the server, in none of the shop's databases.
-async fn to_server(live: &DatabaseUrl) -> Result<Session, DatabaseError> {
+pub(crate) async fn to_server(live: &DatabaseUrl) -> Result<Session, DatabaseError> {
     let mut first = None;
     for name in ALWAYS_THERE {
         let url = with_name(live, name);
