@@ -78,10 +78,12 @@ impl Warden {
 
     fn write(&self) -> Result<()> {
         let Self { http, https, control, instance, shop, more, .. } = self;
+        let is_told = shop.lines().any(|line| line.starts_with("platform = "));
+        let platform = if is_told { "" } else { "platform = \"generic\"\n" };
         let text = format!(
             "version = 1\n[edge]\nlisten = [\"http://{http}\", \"https://{https}\"]\nworkers = 1\n\
              drain = \"1s\"\n[control]\nlisten = \"{control}\"\n[shop.lamps]\n\
-             platform = \"generic\"\napp = \"{instance}\"\nforce_https = false\n{shop}\n{more}\n"
+             {platform}app = \"{instance}\"\nforce_https = false\n{shop}\n{more}\n"
         );
         Ok(fs::write(self.path("storewarden.toml"), text)?)
     }

@@ -33,6 +33,7 @@ fn graph() -> OrderGraph {
         root: "orders".into(),
         key: "id".into(),
         numbers: vec!["id".into()],
+        placed: None,
         emails: Vec::new(),
         children: Vec::new(),
         beside: Vec::new(),

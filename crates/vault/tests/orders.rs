@@ -72,6 +72,7 @@ fn graph() -> OrderGraph {
         root: text("orders"),
         key: text("id"),
         numbers: vec![text("number")],
+        placed: None,
         emails: vec![EmailPath {
             column: text("email"),
             table: Some(Through {

@@ -23,10 +23,31 @@ pub struct OrderQuestion {
     /// The key of a row of `table`.
     #[serde(default)]
     pub key: Option<String>,
-    /// As it was then, unix milliseconds: by the newest backup that is not younger. Null: the newest in
-    /// which it is found.
+    /// As it was then, unix milliseconds: by the journal of changes where that has the moment, else by the
+    /// newest backup that is not younger. Null: the newest in which it is found.
     #[serde(default)]
     pub as_of_ms: Option<i64>,
+}
+
+/// What time deleted orders are asked of; null: the last 30 days, up to now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeletedQuestion {
+    /// Unix milliseconds.
+    #[serde(default)]
+    pub since_ms: Option<i64>,
+    #[serde(default)]
+    pub until_ms: Option<i64>,
+}
+
+/// How far the journal of a shop's changes reaches that an answer is told from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JournalReach {
+    /// Any second since then can be asked for; null: none yet.
+    pub from_ms: Option<i64>,
+    pub until_ms: Option<i64>,
+    /// Why it could not be looked into: only backups tell then.
+    pub error: Option<String>,
 }
 
 /// Orders as they were in a backup, beside what they are.
@@ -35,6 +56,8 @@ pub struct OrderLook {
     /// The newest backup that was looked into, and of when it is; null: there is none.
     pub snapshot: Option<String>,
     pub snapshot_ms: Option<i64>,
+    /// Null: the shop has no journal of changes.
+    pub journal: Option<JournalReach>,
     /// None: neither the backup nor the shop has it.
     pub orders: Vec<OrderThenNow>,
     /// So many more of the buyer's are not told.
@@ -52,9 +75,11 @@ pub struct OrderThenNow {
     /// `same`, `changed`, `gone` (it is in the backup and no longer in the shop) or `new` (it is in the
     /// shop and not in the backup).
     pub state: String,
-    /// The backup that it is told from; null: none that was looked into has it.
+    /// The backup that it is told from; null: none that was looked into has it, or the journal tells all.
     pub snapshot: Option<String>,
     pub snapshot_ms: Option<i64>,
+    /// The moment as of which the journal of changes tells it; null: it is told as it was in the backup.
+    pub journal_ms: Option<i64>,
     /// Its own first, then what it needs and is gone.
     pub rows: Vec<RowThenNow>,
     /// So many more rows are not told.
@@ -93,6 +118,8 @@ pub struct OrderHistory {
     pub back_to_ms: Option<i64>,
     /// Whether that was far enough: `false` when the time was over before.
     pub is_whole: bool,
+    /// Null: the shop has no journal of changes.
+    pub journal: Option<JournalReach>,
 }
 
 /// What an order is called.
@@ -103,12 +130,14 @@ pub struct OrderName {
     pub numbers: Vec<String>,
 }
 
-/// Something happened to an order between two looks at it.
+/// Something happened to an order: in a transaction that the journal has, or between two looks at it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OrderMoment {
-    /// The backup before; null: no backup was before.
+    /// When it was committed, by the journal; null: only backups tell of it.
+    pub at_ms: Option<i64>,
+    /// The backup before; null: no backup was before, or the journal tells when.
     pub after_ms: Option<i64>,
-    /// The backup behind; null: now, in the shop itself.
+    /// The backup behind; null: now, in the shop itself, or the journal tells when.
     pub before_ms: Option<i64>,
     /// `made`, `changed` or `gone`.
     pub what: String,
@@ -116,7 +145,7 @@ pub struct OrderMoment {
     pub rows: Vec<RowThenNow>,
 }
 
-/// Orders that backups have and the shop no longer has.
+/// Orders that the journal of changes or backups have and the shop no longer has.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DeletedOrders {
     /// Those that were there last first.
@@ -127,6 +156,8 @@ pub struct DeletedOrders {
     pub back_to_ms: Option<i64>,
     /// Whether every backup of that time was looked into.
     pub is_whole: bool,
+    /// Null: the shop has no journal of changes.
+    pub journal: Option<JournalReach>,
 }
 
 /// One that is gone.
@@ -134,9 +165,12 @@ pub struct DeletedOrders {
 pub struct DeletedOrder {
     pub key: String,
     pub numbers: Vec<String>,
-    /// The newest backup that has it.
-    pub snapshot: String,
+    /// The newest backup that has it; null: the journal tells of it.
+    pub snapshot: Option<String>,
+    /// When it was there last, as far as is known.
     pub seen_ms: i64,
+    /// When it was deleted, by the journal; null: only backups tell of it.
+    pub gone_ms: Option<i64>,
     /// The oldest backup behind that one, which lacks it; null: none has come since.
     pub missed_ms: Option<i64>,
 }
@@ -145,8 +179,11 @@ pub struct DeletedOrder {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OrderReturn {
     pub order: OrderName,
-    pub snapshot: String,
-    pub snapshot_ms: i64,
+    /// The backup that it is told from, or that completes what the journal tells; `None`: neither.
+    pub snapshot: Option<String>,
+    /// As of when it comes back: the backup's time, or the journal's moment.
+    pub at_ms: i64,
+    pub from_journal: bool,
     /// Rows that are added, set back, and left as they are.
     pub added: u64,
     pub changed: u64,

@@ -57,7 +57,7 @@ pub(super) async fn perform(
             return begin(prompter, "take-backup", "The shop is being backed up");
         }
         "delete-order" => {
-            return begin(prompter, "delete-order", "The shop is being backed up before");
+            return begin(prompter, "delete-order", "The newest order is being deleted");
         }
         "restore-beside" => {
             return begin(prompter, "restore-beside", "The shop is being restored beside itself");
@@ -179,15 +179,18 @@ async fn back_up_and_restore(prompter: &Prompter) -> Result<()> {
     Ok(())
 }
 
-/// Deletes the newest order that a backup has.
+/// Deletes the newest order. Where the shop's changes are not followed, a backup must have it before.
 async fn delete_order(prompter: &Prompter) -> Result<()> {
     let (stage, storewarden) = (&prompter.stage, storewarden(&prompter.stage)?);
     let newest = stage.rows().await?.pop().context("nobody has ordered anything yet")?;
-    let run = storewarden.begin_backup().await?;
-    storewarden.run_reaches(&run, |run| run["state"] == "done").await?;
+    if !storewarden.is_followed().await? {
+        let run = storewarden.begin_backup().await?;
+        storewarden.run_reaches(&run, |run| run["state"] == "done").await?;
+    }
     stage.delete_order(&newest.number).await?;
     prompter.say(&format!(
-        "Order {} was deleted with its lines, its payment and its cart: see Orders › Deleted",
+        "Order {} was deleted with its lines, its payment and its cart: see Incidents, and Orders › \
+         Deleted",
         newest.number
     ));
     Ok(())

@@ -267,6 +267,15 @@ impl Storewarden {
         self.begin(&json!({ "kind": "back_up", "shop": SHOP })).await
     }
 
+    /// Whether the changes of the shop's database are followed.
+    ///
+    /// # Errors
+    /// When control does not answer.
+    pub async fn is_followed(&self) -> Result<bool> {
+        let backups = self.ask("GET", "/backups", None).await?;
+        Ok(backups["shops"][0]["stream"]["state"] == "following")
+    }
+
     /// Begins to restore a folder of the newest backup into another; the run's id.
     ///
     /// # Errors

@@ -12,6 +12,9 @@ pub struct OrderGraph {
     pub key: String,
     /// The columns of what people call an order by.
     pub numbers: Vec<String>,
+    /// The column that is NULL as long as a row of the root is a cart, and no order yet; `None`: all are
+    /// orders.
+    pub placed: Option<String>,
     pub emails: Vec<EmailPath>,
     pub children: Vec<Child>,
     /// Tables whose rows point to an order and do not belong to it.
@@ -57,6 +60,8 @@ pub(super) struct GraphPart {
     root: String,
     key: String,
     numbers: Vec<String>,
+    #[serde(default)]
+    placed: Option<String>,
     #[serde(default, rename = "email")]
     emails: Vec<EmailPath>,
     #[serde(default, rename = "child")]
@@ -69,8 +74,8 @@ pub(super) struct GraphPart {
 
 impl From<GraphPart> for OrderGraph {
     fn from(part: GraphPart) -> Self {
-        let GraphPart { root, key, numbers, emails, children, beside, with } = part;
-        Self { root, key, numbers, emails, children, beside, with }
+        let GraphPart { root, key, numbers, placed, emails, children, beside, with } = part;
+        Self { root, key, numbers, placed, emails, children, beside, with }
     }
 }
 

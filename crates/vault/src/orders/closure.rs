@@ -110,7 +110,7 @@ fn by_email(
     value: &[u8],
 ) -> Result<Vec<Row>, OrderError> {
     let Some(through) = &path.table else {
-        return Ok(source.lookup(root, &[(&path.column, value)])?);
+        return source.lookup(root, &[(&path.column, value)]);
     };
     let people = known(source, &through.name)?;
     let mut rows = Vec::new();
@@ -166,11 +166,11 @@ fn field(table: &Table, row: &Row, column: &str) -> Result<Field, OrderError> {
 
 /// A link between two tables: these columns of one point to those of the other.
 #[derive(Debug, Clone)]
-struct Link {
-    from: Table,
-    columns: Vec<String>,
-    to_table: String,
-    to: Vec<String>,
+pub(super) struct Link {
+    pub(super) from: Table,
+    pub(super) columns: Vec<String>,
+    pub(super) to_table: String,
+    pub(super) to: Vec<String>,
 }
 
 impl Closure {
@@ -348,11 +348,11 @@ fn rows_with(
     };
     let wanted: Vec<(&str, &[u8])> =
         pairs.iter().map(|(column, value)| (column.as_str(), value.as_slice())).collect();
-    Ok(source.lookup(table, &wanted)?)
+    source.lookup(table, &wanted)
 }
 
 /// Foreign keys of the schema, and those that only the platform's file knows.
-fn links(tables: &[Table], graph: &OrderGraph) -> Result<Vec<Link>, OrderError> {
+pub(super) fn links(tables: &[Table], graph: &OrderGraph) -> Result<Vec<Link>, OrderError> {
     let mut links = Vec::new();
     for from in tables {
         for reference in &from.references {

@@ -1,8 +1,8 @@
 //! Where rows are looked up: in a dump, or in the living database.
 
+use super::OrderError;
 use databases::{
-    DatabaseError,
-    dump::{Files, Kind, Reader, Row, Table},
+    dump::{Field, Files, Kind, Reader, Row, Table},
     live::Live,
 };
 
@@ -17,11 +17,7 @@ pub trait Source {
     ///
     /// # Errors
     /// When they cannot be read.
-    fn lookup(
-        &mut self,
-        table: &Table,
-        wanted: &[(&str, &[u8])],
-    ) -> Result<Vec<Row>, DatabaseError>;
+    fn lookup(&mut self, table: &Table, wanted: &[(&str, &[u8])]) -> Result<Vec<Row>, OrderError>;
 }
 
 /// A dump as it lies in a backup.
@@ -37,11 +33,7 @@ impl<F: Files> Source for Past<'_, F> {
         self.0.manifest().kind
     }
 
-    fn lookup(
-        &mut self,
-        table: &Table,
-        wanted: &[(&str, &[u8])],
-    ) -> Result<Vec<Row>, DatabaseError> {
+    fn lookup(&mut self, table: &Table, wanted: &[(&str, &[u8])]) -> Result<Vec<Row>, OrderError> {
         // The column that the index knows best: few blocks are read then.
         let is_key = |column: &str| table.key.first().is_some_and(|key| key == column);
         let is_known = |column: &str| table.summaries.iter().any(|summary| summary == column);
@@ -66,12 +58,8 @@ impl Source for Live {
         self.kind()
     }
 
-    fn lookup(
-        &mut self,
-        table: &Table,
-        wanted: &[(&str, &[u8])],
-    ) -> Result<Vec<Row>, DatabaseError> {
-        self.lookup(table, wanted)
+    fn lookup(&mut self, table: &Table, wanted: &[(&str, &[u8])]) -> Result<Vec<Row>, OrderError> {
+        Ok(Self::lookup(self, table, wanted)?)
     }
 }
 
@@ -100,4 +88,15 @@ pub(super) fn shown(kind: Kind, value: &[u8]) -> String {
 /// The table of this name in any schema.
 pub(super) fn table<'a>(tables: &'a [Table], name: &str) -> Option<&'a Table> {
     tables.iter().find(|table| table.name == name)
+}
+
+/// A key for people.
+pub(super) fn named(names: &[String], key: &[Field]) -> String {
+    let value = |value: &Field| {
+        value
+            .as_ref()
+            .map_or_else(|| "NULL".to_owned(), |value| String::from_utf8_lossy(value).into_owned())
+    };
+    let parts = names.iter().zip(key).map(|(name, one)| format!("{name} {}", value(one)));
+    parts.collect::<Vec<_>>().join(", ")
 }

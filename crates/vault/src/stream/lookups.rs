@@ -13,7 +13,7 @@ pub(super) async fn of(settings: &Settings) -> Lookups {
     let looked = move || Live::connect(&database).map(|live| live.tables().to_vec());
     let looked = tokio::task::spawn_blocking(looked).await;
     match looked.expect("invariant: reading a schema does not panic") {
-        Ok(tables) => among(&tables, settings.graph.as_ref()),
+        Ok(tables) => lookups(&tables, settings.graph.as_ref()),
         Err(error) => {
             tracing::warn!(error = story(&error), "rows of the journal will be found slowly");
             Lookups::default()
@@ -21,7 +21,10 @@ pub(super) async fn of(settings: &Settings) -> Lookups {
     }
 }
 
-fn among(tables: &[Table], graph: Option<&OrderGraph>) -> Lookups {
+/// The columns by which rows of these tables are found fast in a journal that was written with the same
+/// graph.
+#[must_use]
+pub fn lookups(tables: &[Table], graph: Option<&OrderGraph>) -> Lookups {
     let mut lookups = Lookups::default();
     for table in tables {
         let mut columns: BTreeSet<&str> = BTreeSet::new();
