@@ -201,6 +201,12 @@ pub enum Mend {
 }
 
 impl Mend {
+    /// Whether Storewarden does it itself when it is told to; the rest is a person's.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::MakeIndex { .. } | Self::DropIndex { .. } | Self::TidyTable { .. })
+    }
+
     /// As a person would run it.
     #[must_use]
     pub fn statement(&self) -> &str {

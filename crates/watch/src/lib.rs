@@ -8,6 +8,7 @@
 pub mod access_log;
 pub mod backups;
 pub mod clock;
+pub mod databases;
 pub mod desk;
 mod error;
 pub mod history;
