@@ -43,7 +43,7 @@ pub use outer::{
 pub use pattern::fits_pattern;
 pub use peer::{PeerAddress, PeerSettings};
 pub use plan::{PlanRule, PlanSettings};
-pub use stream::StreamSettings;
+pub use stream::{StreamCopySettings, StreamSettings};
 
 /// Everything that was asked for, valid as a whole.
 #[derive(Debug, Clone, PartialEq)]

@@ -30,6 +30,8 @@ pub struct BackupSettings {
     pub check_every_ms: u64,
     /// How often the newest backup is tried by restoring it.
     pub drill_every_ms: u64,
+    /// How long a recovery sheet may be left untried.
+    pub drill_sheet_ms: u64,
     /// The folder in which that is done; needs room for everything twice.
     pub drill_in: PathBuf,
     /// How the shop is started then, from what was restored; `None`: nobody said.

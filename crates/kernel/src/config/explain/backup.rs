@@ -36,6 +36,8 @@ pub(super) fn section(shop: &ShopSettings) -> Option<Section> {
     rows.add("check", &backup.check_every_ms, &outer::CHECK_MS, ms, meaning);
     let meaning = "the newest is tried by restoring it, database and all";
     rows.add("drill", &backup.drill_every_ms, &outer::DRILL_MS, ms, meaning);
+    let meaning = "a recovery sheet that nobody has tried for so long is a finding";
+    rows.add("drill_sheet", &backup.drill_sheet_ms, &outer::DRILL_SHEET_MS, ms, meaning);
     let folder = backup.drill_in.display().to_string();
     let is_default = folder == outer::DRILL_IN;
     rows.put("drill_in", folder, is_default, "where; needs room for everything twice");

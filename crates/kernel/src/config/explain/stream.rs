@@ -1,7 +1,7 @@
 //! `[shop.ID.stream]` in words.
 
 use super::{Rows, Section, ms};
-use crate::config::{ShopSettings, outer};
+use crate::config::{RepositorySettings, ShopSettings, StreamCopySettings, outer};
 
 /// Nothing for a shop whose changes are not followed.
 pub(super) fn section(shop: &ShopSettings) -> Option<Section> {
@@ -24,5 +24,21 @@ pub(super) fn section(shop: &ShopSettings) -> Option<Section> {
     let behind = &stream.behind_at_most_ms;
     rows.add("behind_at_most", behind, &outer::BEHIND_AT_MOST_MS, ms, meaning);
     rows.add("keep", &stream.keep_ms, &outer::STREAM_KEEP_MS, ms, "changes older than that go");
+    copies(&mut rows, &stream.copies);
     Some(rows.section(&format!("[shop.{}.stream]", shop.id), ""))
+}
+
+fn copies(rows: &mut Rows, copies: &[StreamCopySettings]) {
+    if copies.is_empty() {
+        let meaning = "lost with this machine";
+        rows.put("to", "nowhere: it stays on this machine".to_owned(), false, meaning);
+    }
+    let to = copies.iter().map(|copy| (copy.to.to_string(), "gets a copy as it grows".to_owned()));
+    rows.list("to", false, to);
+    let is_bucket = |copy: &&StreamCopySettings| matches!(copy.to, RepositorySettings::S3 { .. });
+    if let Some(bucket) = copies.iter().find(is_bucket) {
+        let requests = bucket.requests_a_month().unwrap_or_default();
+        let meaning = format!("at most {requests} requests a month to each bucket");
+        rows.add("send_every", &bucket.every_ms, &outer::SEND_EVERY_MS, ms, &meaning);
+    }
 }

@@ -25,6 +25,7 @@ pub(in crate::config) const LOSE_AT_MOST_MS: u64 = DAY;
 pub(in crate::config) const BACK_WITHIN_MS: u64 = HOUR;
 pub(in crate::config) const CHECK_MS: u64 = 7 * DAY;
 pub(in crate::config) const DRILL_MS: u64 = 7 * DAY;
+pub(in crate::config) const DRILL_SHEET_MS: u64 = 90 * DAY;
 /// On a disk, and open to the users that database servers run as.
 pub(in crate::config) const DRILL_IN: &str = "/var/tmp";
 /// Node on a busy machine needs a minute, after everything else.
@@ -67,6 +68,9 @@ pub(super) fn backup(section: Section<'_>) -> Option<BackupSettings> {
         section.finish();
         return None;
     }
+    if section.item("to").is_none() {
+        section.missing("to", format!("write `to = {EXAMPLE}`, or one of them"));
+    }
     let to = repositories(&section);
     let schedule = schedule(&section);
     let lose_at_most_ms = section.duration("lose_at_most", LOSE_AT_MOST_MS, MINUTE..=YEAR);
@@ -84,6 +88,7 @@ pub(super) fn backup(section: Section<'_>) -> Option<BackupSettings> {
         back_within_ms: section.duration("back_within", BACK_WITHIN_MS, MINUTE..=YEAR),
         check_every_ms: section.duration("check", CHECK_MS, HOUR..=YEAR),
         drill_every_ms: section.duration("drill", DRILL_MS, MINUTE..=YEAR),
+        drill_sheet_ms: section.duration("drill_sheet", DRILL_SHEET_MS, MINUTE..=YEAR),
         drill_in: section
             .parsed("drill_in", absolute_path)
             .unwrap_or_else(|| PathBuf::from(DRILL_IN)),
@@ -94,10 +99,8 @@ pub(super) fn backup(section: Section<'_>) -> Option<BackupSettings> {
     (!to.is_empty()).then_some(settings)
 }
 
-fn repositories(section: &Section<'_>) -> Vec<RepositorySettings> {
-    if section.item("to").is_none() {
-        section.missing("to", format!("write `to = {EXAMPLE}`, or one of them"));
-    }
+/// What `to` names, none twice.
+pub(super) fn repositories(section: &Section<'_>) -> Vec<RepositorySettings> {
     let to = DESTINATIONS.read(section);
     let is_again = |(at, one): &(usize, &RepositorySettings)| {
         to[..*at].iter().any(|other| other.to_string() == one.to_string())

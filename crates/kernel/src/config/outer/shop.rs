@@ -86,6 +86,7 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
     );
     eject.finish();
     let database = database(&section);
+    let backup = backup::backup(section.section("backup"));
     let rest = Rest {
         balance: section.choice("balance", BALANCE, &BALANCES),
         check: check(section.section("check"), base_check),
@@ -93,7 +94,7 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         timeouts: timeouts(section.section("timeouts")),
         slow_start_ms: section.duration("slow_start", SLOW_START_MS, 0..=HOUR),
         cache: cache(section.section("cache")),
-        stream: stream::stream(section.section("stream"), database.as_ref()),
+        stream: stream::stream(section.section("stream"), database.as_ref(), backup.as_ref()),
         database,
         currency: section.parsed("currency", currency).unwrap_or(Currency::EUR),
         time_zone: time_zone(&section),
@@ -101,7 +102,7 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         contact: section.parsed("contact", contact),
         media: backup::media(&section),
         code: backup::folders(&section, "code"),
-        backup: backup::backup(section.section("backup")),
+        backup,
     };
     backup::refuse_own_media(&section, &rest.media.1, rest.backup.as_ref());
     let backup = section.place_of("backup");

@@ -1,10 +1,16 @@
 //! `[shop.ID.stream]`: the changes of one shop's database, followed.
 
-use super::{database, section::Section};
-use crate::config::{DatabaseKind, DatabaseUrl, StreamSettings};
+use super::{backup, database, section::Section};
+use crate::config::{
+    BackupSettings, DatabaseKind, DatabaseUrl, RepositorySettings, StreamCopySettings,
+    StreamSettings,
+};
 
 pub(in crate::config) const BEHIND_AT_MOST_MS: u64 = MINUTE;
 pub(in crate::config) const KEEP_MS: u64 = 30 * DAY;
+pub(in crate::config) const SEND_EVERY_MS: u64 = 5 * SECOND;
+/// To whom nobody is billed for: less than a second is lost.
+const TO_A_MACHINE_EVERY_MS: u64 = 200;
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -12,8 +18,12 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 const YEAR: u64 = 366 * DAY;
 
-/// `None` where there is no such table; `shop` is the shop's own database.
-pub(super) fn stream(section: Section<'_>, shop: Option<&DatabaseUrl>) -> Option<StreamSettings> {
+/// `None` where there is no such table; `shop` is the shop's own database, `backup` where that goes.
+pub(super) fn stream(
+    section: Section<'_>,
+    shop: Option<&DatabaseUrl>,
+    backup: Option<&BackupSettings>,
+) -> Option<StreamSettings> {
     if !section.is_given() {
         section.finish();
         return None;
@@ -25,6 +35,7 @@ pub(super) fn stream(section: Section<'_>, shop: Option<&DatabaseUrl>) -> Option
         leave_out: leave_out(&section),
         behind_at_most_ms: section.duration("behind_at_most", BEHIND_AT_MOST_MS, SECOND..=DAY),
         keep_ms: section.duration("keep", KEEP_MS, HOUR..=100 * YEAR),
+        copies: copies(&section, backup),
     };
     let kind = follow_as.as_ref().or(shop).map(|url| url.kind);
     if kind.is_none_or(|kind| kind == DatabaseKind::Sqlite) {
@@ -37,6 +48,26 @@ pub(super) fn stream(section: Section<'_>, shop: Option<&DatabaseUrl>) -> Option
     }
     section.finish();
     Some(settings)
+}
+
+/// Where nobody says, it goes where the backups go.
+fn copies(section: &Section<'_>, backup: Option<&BackupSettings>) -> Vec<StreamCopySettings> {
+    let send_every_ms = section.duration("send_every", SEND_EVERY_MS, SECOND..=HOUR);
+    let is_wanted = section.boolean("copy").unwrap_or(true);
+    let to = match section.item("to") {
+        Some(_) if !is_wanted => {
+            let message = "`to` names places, and `copy = false` wants no copy";
+            section.wrong(section.place_of("copy"), message, "keep one of the two");
+            Vec::new()
+        }
+        Some(_) => backup::repositories(section),
+        None => backup.filter(|_| is_wanted).map(|backup| backup.to.clone()).unwrap_or_default(),
+    };
+    let every = |to: &RepositorySettings| match to {
+        RepositorySettings::S3 { .. } => send_every_ms,
+        RepositorySettings::Folder(_) | RepositorySettings::Sftp(_) => TO_A_MACHINE_EVERY_MS,
+    };
+    to.into_iter().map(|to| StreamCopySettings { every_ms: every(&to), to }).collect()
 }
 
 fn leave_out(section: &Section<'_>) -> Vec<String> {

@@ -248,7 +248,7 @@ impl Writer {
                 let one = json!({ "anyOf": [{ "type": "string" }, table] });
                 return either(&json!({ "type": "array", "items": one }), &one);
             }
-            ("[shop.ID.backup]", "to") => {
+            ("[shop.ID.backup]" | "[shop.ID.stream]", "to") => {
                 let table = self.table("a destination of a backup");
                 let one = json!({ "anyOf": [{ "type": "string" }, table] });
                 return either(&json!({ "type": "array", "items": one }), &one);
