@@ -11,7 +11,7 @@ const row = (table, key, role, state, values) => ({
 function order(key, number, state, at_ms) {
   const gone = state === 'gone' ? 'gone' : 'same'
   return {
-    table: 'shop_order', key, numbers: [number], state, snapshot: '5eed'.repeat(16), snapshot_ms: at_ms, more_rows: 0,
+    table: 'shop_order', key, numbers: [number], state, snapshot: '5eed'.repeat(16), snapshot_ms: at_ms, journal_ms: key === '41' ? at_ms : null, more_rows: 0,
     rows: [
       row('shop_order', key, 'root', gone, { id: [key], number: [number], total_minor: ['12900'], state: ['paid'], placed_at: ['2026-11-21 18:04:11.52+00'] }),
       row('order_line', `${key},3`, 'own', state === 'changed' ? 'changed' : gone, { order_id: [key], product_id: ['3'], name: ['Desk lamp “Kran”, brass'], quantity: ['2', state === 'changed' ? '20' : '2'], price_minor: ['6450'] }),
@@ -27,7 +27,8 @@ export function deleted(scenario, now = Date.now()) {
   const seen_ms = now - 5 * HOUR
   const gone = scenario === 'disk' || scenario === 'nothing' ? [] : ORDERS.filter(([, , state]) => state === 'gone')
   return {
-    orders: gone.map(([key, number]) => ({ key, numbers: [number], snapshot: '5eed'.repeat(16), seen_ms, missed_ms: key === '41' ? null : seen_ms + HOUR })),
+    orders: gone.map(([key, number]) => ({ key, numbers: [number], snapshot: key === '41' ? null : '5eed'.repeat(16), seen_ms, gone_ms: key === '41' ? seen_ms : null, missed_ms: key === '41' ? null : seen_ms + HOUR })),
+    journal: { from_ms: now - 5 * 24 * HOUR, until_ms: now, error: null },
     more: 0, back_to_ms: scenario === 'nothing' ? null : now - 29 * 24 * HOUR, is_whole: scenario !== 'disk',
   }
 }
@@ -35,14 +36,14 @@ export function deleted(scenario, now = Date.now()) {
 export function look({ order: wanted, email }, now = Date.now()) {
   const at_ms = now - 5 * HOUR
   const found = ORDERS.filter(([key, number]) => email || key === wanted || number === wanted)
-  return { snapshot: '5eed'.repeat(16), snapshot_ms: at_ms, orders: found.map(([key, number, state]) => order(key, number, state, at_ms)), more: 0 }
+  return { snapshot: '5eed'.repeat(16), snapshot_ms: at_ms, journal: { from_ms: now - 5 * 24 * HOUR, until_ms: now, error: null }, orders: found.map(([key, number, state]) => order(key, number, state, at_ms)), more: 0 }
 }
 
 export function past(question, now = Date.now()) {
   const [one] = look(question, now).orders
   const moments = one ? [
-    ...(one.state === 'same' ? [] : [{ after_ms: one.snapshot_ms, before_ms: null, what: one.state, rows: one.rows.filter((each) => each.state !== 'same') }]),
-    { after_ms: now - 50 * HOUR, before_ms: now - 26 * HOUR, what: 'made', rows: [] },
+    ...(one.state === 'same' ? [] : [{ at_ms: one.journal_ms, after_ms: one.journal_ms === null ? one.snapshot_ms : null, before_ms: null, what: one.state, rows: one.rows.filter((each) => each.state !== 'same') }]),
+    { at_ms: null, after_ms: now - 50 * HOUR, before_ms: now - 26 * HOUR, what: 'made', rows: [] },
   ] : []
-  return { order: one ? { table: one.table, key: one.key, numbers: one.numbers } : null, moments, back_to_ms: now - 29 * 24 * HOUR, is_whole: true }
+  return { order: one ? { table: one.table, key: one.key, numbers: one.numbers } : null, moments, back_to_ms: now - 29 * 24 * HOUR, is_whole: true, journal: { from_ms: now - 5 * 24 * HOUR, until_ms: now, error: null } }
 }

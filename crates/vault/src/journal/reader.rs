@@ -24,7 +24,7 @@ pub enum Entry {
 /// A journal that is looked into. What is appended later is seen by a reader that is opened later.
 #[derive(Debug)]
 pub struct Reader {
-    key: Key,
+    pub(super) key: Key,
     /// The oldest first; with the hash of its content where it has one.
     parts: Vec<(Part, Option<Id>)>,
 }
@@ -61,7 +61,7 @@ impl Reader {
         Ok(Self { key: key.clone(), parts })
     }
 
-    fn parts(&self) -> impl DoubleEndedIterator<Item = &Part> {
+    pub(super) fn parts(&self) -> impl DoubleEndedIterator<Item = &Part> {
         self.parts.iter().map(|(part, _)| part)
     }
 
