@@ -8,7 +8,7 @@
 mod block;
 mod compare;
 mod files;
-mod line;
+pub(crate) mod line;
 pub(crate) mod load;
 mod manifest;
 pub(crate) mod reader;

@@ -85,6 +85,9 @@ pub enum DatabaseError {
     /// Nothing was changed.
     #[error("put the rows of `{table}` back: {obstacle} ({what})")]
     RowsRefused { table: String, obstacle: Obstacle, what: String },
+    /// What was restored and what was followed do not fit; of no table where that is empty.
+    #[error("make the changes of `{table}` once more: {why}")]
+    NotReplayed { table: String, why: String },
     /// Somebody changed it, or it is gone.
     #[error("change row {key} of `{table}`: it is another one than it was, or is there no more")]
     RowChanged { table: String, key: String },

@@ -2,4 +2,4 @@
 
 mod mysql;
 mod postgres;
-mod suite;
+pub(crate) mod suite;

@@ -12,6 +12,8 @@ mod orders;
 #[cfg(test)]
 mod private;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod restore;
 #[cfg(test)]
 mod scratch;

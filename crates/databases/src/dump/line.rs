@@ -18,7 +18,7 @@ pub fn push_value(line: &mut Vec<u8>, value: &[u8]) {
 }
 
 /// Appends a whole row with the line feed at its end.
-pub(super) fn push_row<'a>(line: &mut Vec<u8>, fields: impl IntoIterator<Item = Option<&'a [u8]>>) {
+pub(crate) fn push_row<'a>(line: &mut Vec<u8>, fields: impl IntoIterator<Item = Option<&'a [u8]>>) {
     for (index, field) in fields.into_iter().enumerate() {
         if index > 0 {
             line.push(b'\t');

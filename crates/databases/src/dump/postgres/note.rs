@@ -14,6 +14,9 @@ pub(crate) struct Note {
     pub(crate) mark: String,
     /// Everything is in it, and was held against the dump.
     pub(crate) is_whole: bool,
+    /// Changes up to then were made once more since; unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replayed_until_ms: Option<i64>,
     /// Steps of the load that are whole.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) done: BTreeSet<String>,
@@ -21,7 +24,12 @@ pub(crate) struct Note {
 
 impl Note {
     pub(crate) fn new(mark: &str) -> Self {
-        Self { mark: mark.to_owned(), is_whole: false, done: BTreeSet::new() }
+        Self {
+            mark: mark.to_owned(),
+            is_whole: false,
+            replayed_until_ms: None,
+            done: BTreeSet::new(),
+        }
     }
 
     /// Of the database of this name, or of the one that we are in. `None`: it has none of ours.
