@@ -4,6 +4,7 @@
 //! Files come first, then the configuration, our own records, and the database last, which may need
 //! a server that is still to be installed. What is done is noted, and said once more it goes on.
 
+mod changes;
 mod database;
 mod databases;
 mod files;
@@ -25,6 +26,7 @@ use crate::{
     terminal::printable,
 };
 use anyhow::{Context as _, bail};
+pub(crate) use changes::{Changes, by_sheet};
 use files::write_file;
 use journal::Journal;
 use kernel::{
@@ -43,7 +45,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use survey::{BESIDE, Piece, Survey, Wish};
-use vault::{Origin, Snapshot, restore};
+use vault::{Snapshot, restore};
 
 /// The owner writes, the group reads: what a service's user is a member of.
 const CONFIGURATION_MODE: u32 = 0o640;
@@ -53,10 +55,11 @@ const TOLD: usize = 20;
 const ENVIRONMENT: &str = "environment";
 const RECORDS_STEP: &str = "records";
 const CONFIGURATION_STEP: &str = "configuration";
+const CHANGES_STEP: &str = "changes";
 
-/// Where from, what, and where to.
+/// Where the backups are, and what opens them.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Origin {
     /// The recovery sheet as a text file; `-` reads it from standard input. Without it the phrase is
     /// asked for
     #[arg(long, value_name = "FILE")]
@@ -66,6 +69,20 @@ pub(crate) struct Arguments {
     from: Option<String>,
     #[command(flatten)]
     storage: Storage,
+}
+
+impl Origin {
+    /// Whether anything was said of it.
+    pub(crate) fn is_given(&self) -> bool {
+        self.sheet.is_some() || self.from.is_some()
+    }
+}
+
+/// Where from, what, and where to.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    origin: Origin,
     /// Whose backup, where there are several shops
     #[arg(long)]
     shop: Option<String>,
@@ -104,8 +121,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
-    let read = source::said(arguments)?;
-    let source = source::open(arguments, &read)?;
+    let read = source::said(&arguments.origin)?;
+    let source = source::open(&arguments.origin, &read)?;
     let shop = arguments.shop.as_ref().or(read.shop.as_ref());
     let snapshots = source::ours(&source, shop.map(String::as_str))?;
     let here = Here::now();
@@ -129,8 +146,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     };
     let survey = Survey::new(&source.reader, snapshot, &notes, &wish);
     let survey = survey.map_err(|error| source.told(error))?;
-    let recovery =
-        Recovery { arguments, source: &source, snapshot, notes: &notes, survey: &survey };
+    let mut recovery = Recovery {
+        arguments,
+        source: &source,
+        snapshot,
+        notes: &notes,
+        survey: &survey,
+        changes: None,
+    };
+    recovery.changes = recovery.find_changes(&snapshots);
     say(&recovery.preview(&here));
     if arguments.preview {
         return Ok(Exit::Fine);
@@ -146,6 +170,8 @@ struct Recovery<'a> {
     snapshot: &'a Snapshot,
     notes: &'a Notes,
     survey: &'a Survey,
+    /// Of the database, since the backup: where there is a copy of their journal.
+    changes: Option<Changes>,
 }
 
 /// What was not as it should be, and did not end it.
@@ -187,6 +213,9 @@ impl Recovery<'_> {
         );
         for name in &survey.databases {
             row("database", self.preview_database(name));
+        }
+        if let Some(changes) = &self.changes {
+            row("changes", changes.preview());
         }
         if !survey.beside.is_empty() {
             let beside = survey.state.join(BESIDE);
@@ -256,6 +285,15 @@ impl Recovery<'_> {
                 Err(error) => outcome.failed.push(format!("our own records: {error:#}")),
             }
         }
+        if let Some(changes) = &self.changes
+            && !journal.has(CHANGES_STEP)
+        {
+            let since_ms = self.snapshot.time.ms();
+            match changes.bring(&self.survey.state, since_ms, &journal.folder().join("changes")) {
+                Ok(()) => journal.did(CHANGES_STEP)?,
+                Err(error) => outcome.failed.push(format!("the journal of changes: {error:#}")),
+            }
+        }
         if !self.arguments.without_database {
             self.bring_databases(&mut journal, &mut outcome)?;
         }
@@ -283,7 +321,7 @@ impl Recovery<'_> {
             snapshot: self.snapshot.clone(),
             path: from.to_owned(),
             target: target.to_owned(),
-            origin: Origin::of_this_process(),
+            origin: vault::Origin::of_this_process(),
         };
         let line = Line::new(what);
         let watch = |progress: &vault::progress::Progress| {
@@ -363,6 +401,14 @@ impl Recovery<'_> {
             left.sessions, left.links, left.notices
         ));
         Ok(())
+    }
+
+    /// The newest copy of the journal, among the places of the backup and of the configuration.
+    fn find_changes(&self, snapshots: &[Snapshot]) -> Option<Changes> {
+        let key = changes::key(&self.source.reader, snapshots)?;
+        let copies = self.shop().and_then(|shop| shop.stream).map(|stream| stream.copies);
+        let copies: Vec<_> = copies.unwrap_or_default().into_iter().map(|copy| copy.to).collect();
+        changes::find(&self.notes.shop, key, Some(&self.source.place), &copies)
     }
 
     fn shop(&self) -> Option<ShopSettings> {

@@ -2,11 +2,13 @@
 //! (docs/stream.md). It reads the configuration that is in force, asks nobody, and goes on when control
 //! ends: what it says lies in files beside the journals.
 
+mod fetch;
 mod standing;
 
 pub(crate) use standing::SILENT_MS;
 
 use crate::{
+    backup_worker::{self, Limits},
     cli::{Exit, State},
     configuration,
     control::{ACCEPTED_FILE, now_ms},
@@ -18,12 +20,16 @@ use host::{
     announcement::{Announcement, announce},
     descriptors,
 };
-use kernel::{ShopId, config::Configuration};
+use kernel::{
+    ShopId,
+    config::{Configuration, RepositorySettings, Secret, ShopSettings},
+};
 use std::{
     collections::BTreeMap,
     fs,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -34,8 +40,13 @@ use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
 };
-use vault::{VaultError, journal::Place, stream};
+use vault::{VaultError, journal::Place, storage::Storage, stream};
 
+/// The name in a backup of what opens the journal of the shop's changes, and its copies.
+pub(crate) const JOURNAL_KEY: &str = "journal.key";
+/// Of whoever is no backup's worker.
+pub(crate) const UNLIMITED: Limits =
+    Limits { bandwidth: None, memory_bytes: u64::MAX, cpu_percent: None };
 /// How often it is looked whether another configuration is in force.
 const LOOK: Duration = Duration::from_secs(1);
 /// The supervisor sends its message before it starts us.
@@ -53,6 +64,11 @@ pub(crate) enum StreamCommand {
         #[command(flatten)]
         json: crate::cli::Json,
     },
+    /// Bring a shop's journal of changes back from one of its copies
+    ///
+    /// From the places that the configuration in force names, by the key that lies here; or with nothing
+    /// but a recovery sheet.
+    Fetch(fetch::Arguments),
     /// Have another journal of a shop's changes begun, where the one that is there cannot go on
     ///
     /// What changes between the two is in neither: a backup is to be taken afterwards.
@@ -83,6 +99,7 @@ pub(crate) fn run(command: StreamCommand) -> anyhow::Result<Exit> {
         StreamCommand::Show { shop, state, json } => {
             standing::show(&state.directory, shop.as_deref(), json.json)
         }
+        StreamCommand::Fetch(arguments) => fetch::run(&arguments),
         StreamCommand::BeginAnew { shop, state } => {
             let shop: ShopId = shop.parse().context("understand the shop's id")?;
             let place = Place::of(&state.directory, &shop);
@@ -298,7 +315,9 @@ impl Running {
         let (stop, stopped) = watch::channel(false);
         let (place, wanted) = (Place::of(state, shop), settings.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let work = move || runtime.block_on(stream::follow(&place, &wanted, now_ms, stopped));
+        let open: stream::Open = Arc::new(open);
+        let work =
+            move || runtime.block_on(stream::follow(&place, &wanted, &open, now_ms, stopped));
         let thread = thread::Builder::new().name("stream".to_owned()).spawn(work)?;
         Ok(Self { settings: settings.clone(), stop, thread })
     }
@@ -315,6 +334,19 @@ impl Running {
     }
 }
 
+/// Where a copy goes. It is sealed by the journal's own key: nobody needs the repository's password here.
+pub(crate) fn open(to: &RepositorySettings) -> Result<Arc<dyn Storage>, VaultError> {
+    let place = backup_worker::Place::new(to, &Secret::new(String::new()), true);
+    place.storage(UNLIMITED)
+}
+
+/// Changes are kept for as long again as may lie between two backups: what is to be seen as it was a
+/// whole `keep` ago is seen from the backup before.
+fn keep_ms(shop: &ShopSettings, asked_ms: u64) -> u64 {
+    let gap_ms = shop.backup.as_ref().map_or(0, |backup| backup.schedule.longest_gap_ms());
+    asked_ms.saturating_add(2 * gap_ms)
+}
+
 /// What the configuration asks for.
 fn wanted(configuration: &Configuration) -> BTreeMap<ShopId, stream::Settings> {
     let shops = configuration.shops.iter().filter_map(|shop| {
@@ -324,8 +356,9 @@ fn wanted(configuration: &Configuration) -> BTreeMap<ShopId, stream::Settings> {
         let settings = stream::Settings {
             database,
             leave_out: asked.leave_out.clone(),
-            keep_ms: asked.keep_ms,
+            keep_ms: keep_ms(shop, asked.keep_ms),
             graph,
+            copies: asked.copies.clone(),
         };
         Some((shop.id.clone(), settings))
     });

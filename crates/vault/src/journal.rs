@@ -5,6 +5,8 @@
 //! written so far, while the writer goes on. Which rows belong to an order is not known here: rows are
 //! found by their key, and by the columns that the caller names ([`Lookups`]).
 
+pub mod away;
+mod extent;
 mod folder;
 mod index;
 mod log;
@@ -15,6 +17,7 @@ mod record;
 mod retention;
 mod seal;
 mod segment;
+mod span;
 mod writer;
 
 use crate::{Id, Repository, VaultError, crypto::Key};
@@ -30,6 +33,7 @@ use std::{
 pub use place::Place;
 pub use reader::{Entry, Reader};
 pub use retention::forget;
+pub(crate) use span::Span;
 pub use writer::{Options, Tail, Writer};
 
 /// What a journal is sealed with.
@@ -94,6 +98,9 @@ pub struct Mark {
     pub sequence: u64,
     pub place: u64,
     pub committed_ms: i64,
+    /// As of a [`Version`]; `None` where an older program wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
     pub kind: MarkKind,
 }
 

@@ -32,6 +32,9 @@ pub enum FileKind {
     Snapshot,
     Index,
     Pack,
+    /// Of the copy of a journal, which restic knows nothing of (docs/formats/journal.md).
+    JournalSegment,
+    JournalPiece,
 }
 
 /// One file of a repository.
@@ -43,9 +46,11 @@ pub struct FileName {
 }
 
 impl FileKind {
+    /// Those of a repository.
     pub const NAMED: [Self; 5] = [Self::Key, Self::Lock, Self::Snapshot, Self::Index, Self::Pack];
+    pub const OF_JOURNALS: [Self; 2] = [Self::JournalSegment, Self::JournalPiece];
 
-    /// The folder that restic gives it.
+    /// The folder that restic gives it; of the others, ours.
     #[must_use]
     pub fn folder(self) -> &'static str {
         match self {
@@ -55,6 +60,8 @@ impl FileKind {
             Self::Snapshot => "snapshots",
             Self::Index => "index",
             Self::Pack => "data",
+            Self::JournalSegment => "journal/segments",
+            Self::JournalPiece => "journal/pieces",
         }
     }
 }
@@ -68,6 +75,8 @@ impl fmt::Display for FileKind {
             Self::Snapshot => "snapshot",
             Self::Index => "index",
             Self::Pack => "pack",
+            Self::JournalSegment => "segment of a journal",
+            Self::JournalPiece => "piece of a journal",
         })
     }
 }

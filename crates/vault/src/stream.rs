@@ -6,22 +6,26 @@
 //! other stops until a person has looked. Knows no shop's rows, no repository and no control: how it
 //! stands is told by a file ([`Standing`]).
 
+mod copies;
 mod following;
 mod lookups;
 mod standing;
 
-pub use standing::{Gap, Hindrance, Standing, State, Tail, Trouble};
+pub use copies::Open;
+pub use lookups::lookups;
+pub use standing::{CopyStanding, Gap, Hindrance, Standing, State, Tail, Trouble};
 
 use crate::{
     VaultError,
-    journal::{self, Place, Writer},
+    journal::{self, Place, Writer, away::Durable},
 };
+use copies::{Copies, Reach};
 use databases::{
     DatabaseError,
     changes::{self, Obstacle, ObstacleKind, Tables},
 };
 use following::Following;
-use kernel::config::DatabaseUrl;
+use kernel::config::{DatabaseUrl, StreamCopySettings};
 use shops::OrderGraph;
 use std::{fs, io, time::Duration};
 use tokio::sync::watch;
@@ -46,6 +50,8 @@ pub struct Settings {
     pub keep_ms: u64,
     /// What rows will be looked for by.
     pub graph: Option<OrderGraph>,
+    /// Where copies of the journal go as it grows.
+    pub copies: Vec<StreamCopySettings>,
 }
 
 /// Why a round of following ended.
@@ -68,23 +74,27 @@ struct Follower<'a> {
     settings: &'a Settings,
     now: fn() -> i64,
     standing: Standing,
+    copies: Copies,
     stop: watch::Receiver<bool>,
 }
 
-/// Follows until `stop` says so, or its sender is gone. `now` gives Unix milliseconds.
+/// Follows until `stop` says so, or its sender is gone. `now` gives Unix milliseconds, `open` the places
+/// that copies go to.
 ///
 /// # Errors
 /// When not even how it stands can be written down.
 pub async fn follow(
     place: &Place,
     settings: &Settings,
+    open: &Open,
     now: fn() -> i64,
     stop: watch::Receiver<bool>,
 ) -> Result<(), VaultError> {
     place.make_key()?;
     let standing = Standing::read(place)?.unwrap_or_default();
     let standing = Standing { state: State::Starting, trouble: None, ..standing };
-    let mut follower = Follower { place, settings, now, standing, stop };
+    let copies = Copies::begin(place, settings, open, now, &standing.copies)?;
+    let mut follower = Follower { place, settings, now, standing, copies, stop };
     let mut wait = FIRST_WAIT;
     loop {
         follower.tell()?;
@@ -146,6 +156,7 @@ impl Follower<'_> {
             Ok(found) => found,
             Err(error) => return Ok(of_database(&error)),
         };
+        self.tell_copies(&writer);
         let is_begun = writer.last().is_some();
         self.standing.obstacles = found.iter().map(Hindrance::of).collect();
         if let Some(obstacle) = found.iter().find(|one| refuses(one, is_begun)) {
@@ -222,9 +233,17 @@ impl Follower<'_> {
         Ok(())
     }
 
+    /// What is durable may be sent elsewhere.
+    fn tell_copies(&self, writer: &Writer) {
+        let journal::Tail { number, durable_bytes, .. } = writer.tail();
+        let durable = Durable { number, bytes: durable_bytes };
+        self.copies.tell(Reach { durable, current_ms: self.standing.current_ms });
+    }
+
     /// How it stands, now.
     fn tell(&mut self) -> Result<(), VaultError> {
         self.standing.at_ms = (self.now)();
+        self.standing.copies = self.copies.standings();
         self.standing.write(self.place)
     }
 

@@ -1,5 +1,6 @@
 //! Journals: against a plain list of what happened, killed, torn, flipped, and measured.
 
+pub(crate) mod away;
 mod damage;
 mod kills;
 mod model;

@@ -12,7 +12,7 @@ use vault::{
 
 /// An empty storage, and what it must do.
 pub(crate) fn suite(storage: &dyn Storage, removes: bool) {
-    for kind in FileKind::NAMED {
+    for kind in FileKind::NAMED.into_iter().chain(FileKind::OF_JOURNALS) {
         assert_eq!(storage.list(kind).unwrap(), [], "{kind:?}");
         let content = Bytes::from(vec![7; 100_000]);
         let file = FileName::new(kind, Id::of(&content));
@@ -73,7 +73,7 @@ fn one_that_only_adds_does_too() {
     suite(&WriteOnly::new(Arc::new(Folder::new(folder.path()))), false);
 }
 
-fn objects(moto: &Moto, bucket: &str, prefix: &str) -> Objects {
+pub(crate) fn objects(moto: &Moto, bucket: &str, prefix: &str) -> Objects {
     let settings = S3Settings {
         endpoint: moto.endpoint().into(),
         region: "us-east-1".into(),

@@ -8,10 +8,12 @@ use databases::{
     private::{MariaDb, Options, Postgres},
 };
 use host::process::Signal;
-use kernel::config::{DatabaseKind, DatabaseUrl};
+use kernel::config::{DatabaseKind, DatabaseUrl, RepositorySettings, StreamCopySettings};
 use std::{
     collections::BTreeMap,
+    fs,
     path::Path,
+    sync::Arc,
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -19,7 +21,8 @@ use testkit::wait_until;
 use tokio::sync::watch;
 use vault::{
     VaultError,
-    journal::{Entry, Lookups, Place, Reader},
+    journal::{Entry, Lookups, Place, Reader, away},
+    storage::{Folder, Storage},
     stream::{self, Settings, Standing, State},
 };
 
@@ -37,7 +40,13 @@ fn now_ms() -> i64 {
 
 fn settings(kind: DatabaseKind, secret: String) -> Settings {
     let database = DatabaseUrl { kind, secret };
-    Settings { database, leave_out: Vec::new(), keep_ms: 86_400_000, graph: None }
+    Settings {
+        database,
+        leave_out: Vec::new(),
+        keep_ms: 86_400_000,
+        graph: None,
+        copies: Vec::new(),
+    }
 }
 
 fn place(folder: &Path) -> Place {
@@ -47,6 +56,12 @@ fn place(folder: &Path) -> Place {
 fn options(settings: &[(&str, &str)]) -> Options {
     let settings = settings.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
     Options { settings, ..Options::default() }
+}
+
+/// Copies go to folders here.
+fn open(to: &RepositorySettings) -> Result<Arc<dyn Storage>, VaultError> {
+    let RepositorySettings::Folder(path) = to else { panic!("{to}") };
+    Ok(Arc::new(Folder::new(path)))
 }
 
 /// One who follows, on a thread of their own, until they are told to end.
@@ -59,8 +74,10 @@ impl Following {
     fn begin(place: &Place, settings: &Settings) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (place, settings) = (place.clone(), settings.clone());
+        let open: stream::Open = Arc::new(open);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let follow = move || runtime.block_on(stream::follow(&place, &settings, now_ms, stopped));
+        let follow =
+            move || runtime.block_on(stream::follow(&place, &settings, &open, now_ms, stopped));
         Self { stop, thread: thread::spawn(follow) }
     }
 
@@ -245,6 +262,99 @@ async fn what_stands_in_the_way_is_said_and_a_lost_slot_leaves_a_gap() {
     })
     .await;
     until_followed(&place).await;
+    following.end();
+    server.stop().await.unwrap();
+}
+
+/// The rows as a copy at a place has them.
+fn copied(place: &Place, to: &Path) -> Result<Rows, VaultError> {
+    let (back, key) = (testkit::folder(), place.key()?.expect("there is a key"));
+    let back = Place::of(back.path(), place.shop());
+    fs::create_dir_all(back.folder()).unwrap();
+    back.keep_key(&key)?;
+    let fetched = away::fetch(&Folder::new(to), &key, None, &back.folder(), &|_, _| {})?;
+    match fetched {
+        Some(fetched) if fetched.lacks.is_empty() => journalled(&back),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn copies_elsewhere_have_every_change_in_less_than_a_second_and_catch_up() {
+    if MariaDb::find().is_none() {
+        println!("skipped: MariaDB is not installed");
+        return;
+    }
+    let folder = testkit::folder();
+    let telling = options(&[("binlog-row-metadata", "FULL")]);
+    let server = MariaDb::start(&folder.path().join("maria"), telling).await.unwrap();
+    server.create_database("one").await.unwrap();
+    server.execute("one", TABLE).await.unwrap();
+    let (near, far) = (folder.path().join("near"), folder.path().join("far"));
+    let copy = |path: &Path| StreamCopySettings {
+        to: RepositorySettings::Folder(path.to_owned()),
+        every_ms: 200,
+    };
+    let settings = Settings {
+        copies: vec![copy(&near), copy(&far)],
+        ..settings(DatabaseKind::MySql, server.url("one"))
+    };
+    fs::create_dir(&near).unwrap();
+    let place = place(folder.path());
+    let following = Following::begin(&place, &settings);
+    // One place is not there: it is said, and delays nobody.
+    let is_away = |standing: &Standing| {
+        let trouble = |at: usize| standing.copies.get(at)?.trouble.as_ref();
+        standing.state == State::Following && trouble(0).is_none() && trouble(1).is_some()
+    };
+    let standing = until(&place, "a place that is away to be said", is_away).await;
+    assert_eq!(standing.copies[1].current_ms, None);
+    for round in 0..20 {
+        for statement in changes(round).split("; ") {
+            server.execute("one", statement).await.unwrap();
+        }
+    }
+    let committed_ms = now_ms();
+    let is_there = |at: usize| {
+        move |standing: &Standing| {
+            standing.copies[at].current_ms.is_some_and(|current_ms| current_ms > committed_ms)
+        }
+    };
+    let standing = until(&place, "the near copy", is_there(0)).await;
+    println!("there after {:?} ms", standing.copies[0].delay_ms);
+    let expect = stored(&settings).await;
+    assert_eq!(copied(&place, &near).unwrap(), expect);
+    assert_eq!(standing.copies[1].current_ms, None);
+    // It comes, and another process goes on.
+    fs::create_dir(&far).unwrap();
+    until(&place, "the far copy", is_there(1)).await;
+    assert_eq!(copied(&place, &far).unwrap(), expect);
+    following.end();
+    server.execute("one", "DELETE FROM orders WHERE id < 50").await.unwrap();
+    let following = Following::begin(&place, &settings);
+    let committed_ms = now_ms();
+    let is_there = |standing: &Standing| {
+        let is_current = |copy: &stream::CopyStanding| copy.current_ms > Some(committed_ms);
+        standing.at_ms > committed_ms && standing.copies.iter().all(is_current)
+    };
+    until(&place, "both copies", is_there).await;
+    let expect = stored(&settings).await;
+    assert_eq!(copied(&place, &far).unwrap(), expect);
+    // Another journal begins: what the one before had stays there as well.
+    stream::begin_anew(&place).unwrap();
+    server.execute("one", "DELETE FROM orders").await.unwrap();
+    let key = place.key().unwrap().unwrap();
+    wait_until("another journal there", LONG, async || {
+        let kept = away::kept(&Folder::new(&near), &key).unwrap();
+        if kept.len() == 2 { Ok(()) } else { Err(format!("{kept:?}")) }
+    })
+    .await;
+    let begun_ms = away::kept(&Folder::new(&near), &key).unwrap()[0].begun_ms;
+    let back = folder.path().join("back");
+    let told = |_, _| {};
+    away::fetch(&Folder::new(&near), &key, Some(begun_ms), &back, &told).unwrap().unwrap();
+    let reader = Reader::open(&back, &key, &Lookups::default()).unwrap();
+    assert!(reader.size().0 > 20, "{:?}", reader.size());
     following.end();
     server.stop().await.unwrap();
 }

@@ -26,6 +26,32 @@ pub struct StreamStanding {
     /// Why changes are not followed at the moment.
     pub trouble: Option<Trouble>,
     pub gap: Option<StreamGap>,
+    /// Of the journal elsewhere, as it grows; empty: it is on this machine alone.
+    pub copies: Vec<StreamCopy>,
+}
+
+/// A copy of a journal elsewhere. What it says holds only while the stream is known to be followed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StreamCopy {
+    /// The place.
+    pub to: String,
+    /// How often it gets what came.
+    pub every_ms: u64,
+    /// Requests that a bucket counts where the database changes all the time; null: nobody counts.
+    pub requests_a_month: Option<u64>,
+    /// All that was committed by then is there; how long ago that is, is its lag. Null: it is not known
+    /// of any time.
+    pub current_ms: Option<i64>,
+    /// When it got something last.
+    pub sent_ms: Option<i64>,
+    /// How long that took, from this machine's disk to there.
+    pub delay_ms: Option<u64>,
+    /// What the shop's journals take there.
+    pub bytes: Option<u64>,
+    /// It lets nothing go: what is too old, somebody else must remove.
+    pub keeps_all: bool,
+    /// Why it does not get what came, at the moment.
+    pub trouble: Option<Trouble>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

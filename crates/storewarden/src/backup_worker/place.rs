@@ -123,7 +123,11 @@ impl Place {
         }
     }
 
-    fn storage(&self, limits: Limits) -> Result<Arc<dyn Storage>, VaultError> {
+    /// Reaches nothing yet.
+    ///
+    /// # Errors
+    /// When the system gives no thread, or no file for a host's key.
+    pub(crate) fn storage(&self, limits: Limits) -> Result<Arc<dyn Storage>, VaultError> {
         let storage: Arc<dyn Storage> = match &self.to {
             To::Folder(path) => Arc::new(Folder::new(path)),
             To::S3 { .. } => {

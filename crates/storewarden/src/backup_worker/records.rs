@@ -2,6 +2,7 @@
 //! (docs/formats/recovery.md).
 
 use super::{Records, Trouble};
+use crate::stream::JOURNAL_KEY;
 use kernel::ShopId;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -62,6 +63,13 @@ pub(super) fn streams(records: &Records, shop: &ShopId) -> Result<Vec<Stream>, B
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(unread(&path, &error)),
         }
+    }
+    // Whoever opens the repository opens what lies elsewhere of the journal.
+    let key = vault::journal::Place::of(&records.state, shop).key_file();
+    match fs::read(&key) {
+        Ok(bytes) => streams.push(text(JOURNAL_KEY, bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(unread(&key, &error)),
     }
     streams.push(store(&records.state, shop)?);
     Ok(streams)

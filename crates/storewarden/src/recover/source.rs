@@ -2,15 +2,16 @@
 //! it, and the backups in it.
 
 use super::{
-    Arguments,
+    Origin,
     progress::say,
     sheet::{self, Read, ReadPlace},
 };
 use crate::{
-    backup_worker::{Limits, Place, Trouble},
+    backup_worker::{Place, Trouble},
     cli::Exit,
     control::now_ms,
     moment::Here,
+    stream::UNLIMITED,
     terminal::printable,
 };
 use anyhow::{Context as _, bail};
@@ -33,18 +34,18 @@ pub(super) struct Source {
 }
 
 /// What the sheet says, or the person.
-pub(super) fn said(arguments: &Arguments) -> anyhow::Result<Read> {
-    let mut read = match &arguments.sheet {
+pub(super) fn said(origin: &Origin) -> anyhow::Result<Read> {
+    let mut read = match &origin.sheet {
         None => Read::default(),
         Some(path) => sheet::read(&text_of(path)?),
     };
-    if let Some(from) = &arguments.from {
+    if let Some(from) = &origin.from {
         let known = read.places.iter().find(|known| known.place == *from).cloned();
         let named = || ReadPlace { place: from.clone(), ..ReadPlace::default() };
         read.places = vec![known.unwrap_or_else(named)];
     }
     if read.places.is_empty() {
-        if arguments.sheet.is_some() {
+        if origin.sheet.is_some() {
             bail!("the sheet does not say where the backups are: say it by --from PLACE");
         }
         let place = ask("Where the backups are (a folder, s3://… or sftp://…)")
@@ -52,7 +53,7 @@ pub(super) fn said(arguments: &Arguments) -> anyhow::Result<Read> {
         read.places = vec![ReadPlace { place, ..ReadPlace::default() }];
     }
     if read.phrase.is_none() {
-        if let Some(path) = &arguments.sheet {
+        if let Some(path) = &origin.sheet {
             bail!("there is no phrase in the sheet `{}`", path.display());
         }
         let typed = ask("The phrase of the recovery sheet")
@@ -94,11 +95,11 @@ pub(crate) fn ask(what: &str) -> anyhow::Result<String> {
 }
 
 /// The first of the places that opens.
-pub(super) fn open(arguments: &Arguments, read: &Read) -> anyhow::Result<Source> {
+pub(super) fn open(origin: &Origin, read: &Read) -> anyhow::Result<Source> {
     let phrase = read.phrase.as_deref().expect("invariant: it was asked for");
     let mut failed: Vec<String> = Vec::new();
     for named in &read.places {
-        match open_one(arguments, named, phrase) {
+        match open_one(origin, named, phrase) {
             Ok(source) => {
                 for line in failed {
                     say(&line);
@@ -111,11 +112,10 @@ pub(super) fn open(arguments: &Arguments, read: &Read) -> anyhow::Result<Source>
     bail!("{}", failed.join("\n"))
 }
 
-fn open_one(arguments: &Arguments, named: &ReadPlace, phrase: &str) -> anyhow::Result<Source> {
-    let place = arguments.storage.place(named, phrase, &ask)?;
-    let limits = Limits { bandwidth: None, memory_bytes: u64::MAX, cpu_percent: None };
+fn open_one(origin: &Origin, named: &ReadPlace, phrase: &str) -> anyhow::Result<Source> {
+    let place = origin.storage.place(named, phrase, &ask)?;
     let open = || -> Result<(Repository, Reader), Box<Trouble>> {
-        let repository = place.open(limits)?;
+        let repository = place.open(UNLIMITED)?;
         let reader = repository.reader().map_err(|error| place.trouble(error))?;
         Ok((repository, reader))
     };

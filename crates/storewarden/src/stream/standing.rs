@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::{fmt::Write as _, fs, io, path::Path};
 use vault::{
     journal::Place,
-    stream::{Standing, State},
+    stream::{CopyStanding, Standing, State},
 };
 
 /// Nobody has said anything for so long, who says something each second: nobody is there.
@@ -49,7 +49,8 @@ pub(super) fn show(state: &Path, shop: Option<&str>, json: bool) -> anyhow::Resu
         print(text.as_bytes())?;
     }
     let is_well = |(_, standing): &(ShopId, Standing)| {
-        is_alive(standing, now_ms) && standing.state == State::Following
+        let is_copied = standing.copies.iter().all(|copy| copy.trouble.is_none());
+        is_alive(standing, now_ms) && standing.state == State::Following && is_copied
     };
     Ok(if shown.iter().all(is_well) { Exit::Fine } else { Exit::Wrong })
 }
@@ -101,6 +102,9 @@ fn describe(text: &mut String, shop: &ShopId, standing: &Standing, now_ms: i64) 
         line("last", &format!("{} ago", words::age((now_ms - last_ms).max(0))));
     }
     line("journal", &format!("{} bytes", standing.journal_bytes));
+    for copy in &standing.copies {
+        line("copy", &copied(copy, now_ms));
+    }
     if let Some(trouble) = &standing.trouble {
         line("trouble", &trouble.message);
     }
@@ -114,4 +118,27 @@ fn describe(text: &mut String, shop: &ShopId, standing: &Standing, now_ms: i64) 
         let until = words::age((now_ms - gap.until_ms).max(0));
         line("gap", &format!("until {until} ago: {}", gap.reason));
     }
+}
+
+/// A copy in a line, and one more where it costs or hangs.
+fn copied(copy: &CopyStanding, now_ms: i64) -> String {
+    let lag = match copy.current_ms {
+        Some(current_ms) => format!("{} behind", words::age((now_ms - current_ms).max(0))),
+        None => "has nothing yet".to_owned(),
+    };
+    let mut text = format!("{}: {lag}", copy.to);
+    let mut add = |more: String| write!(text, "{more}").expect("invariant: a String takes all");
+    if let Some(bytes) = copy.bytes {
+        add(format!(", {bytes} bytes"));
+    }
+    if let Some(requests) = copy.requests_a_month {
+        add(format!(", at most {requests} requests a month"));
+    }
+    if copy.keeps_all {
+        add(", nothing may be removed there".to_owned());
+    }
+    if let Some(trouble) = &copy.trouble {
+        add(format!("; NOT SENT: {}", trouble.message));
+    }
+    text
 }

@@ -166,7 +166,7 @@ pub(super) fn hashes(table: &TableShape, change: &Change, lookups: &Lookups) -> 
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) path: PathBuf,
-    number: u64,
+    pub(super) number: u64,
     file: File,
     pub(super) bytes: u64,
     pub(super) summary: Summary,
@@ -238,10 +238,8 @@ impl Part {
                     place += 1;
                 }
                 Record::Emptied { .. } | Record::Redefined { .. } => {
-                    if let Some(Outcome::Committed { sequence, committed_ms, .. }) =
-                        outcomes.get(over)
-                    {
-                        summary.marks.extend(mark(record, *sequence, *committed_ms, place));
+                    if let Some(outcome) = outcomes.get(over) {
+                        summary.marks.extend(mark(record, outcome, place));
                     }
                     place += 1;
                 }
@@ -401,13 +399,15 @@ impl Part {
 }
 
 /// What `record` says beside rows.
-pub(super) fn mark(record: Record, sequence: u64, committed_ms: i64, place: u64) -> Option<Mark> {
+pub(super) fn mark(record: Record, of: &Outcome, place: u64) -> Option<Mark> {
+    let Outcome::Committed { sequence, committed_ms, position } = of else { return None };
+    let (sequence, committed_ms, position) = (*sequence, *committed_ms, Some(position.clone()));
     let kind = match record {
         Record::Emptied { table } => MarkKind::Emptied { table },
         Record::Redefined { table, statement } => MarkKind::Redefined { table, statement },
         _ => return None,
     };
-    Some(Mark { sequence, place, committed_ms, kind })
+    Some(Mark { sequence, place, committed_ms, position, kind })
 }
 
 pub(super) fn add_table(

@@ -2,7 +2,7 @@
 //!
 //! `journal/SHOP` is the journal, `journal/SHOP.key` its key: whoever may read the state directory may
 //! read the journal, without asking control or a repository. What leaves the machine takes the journal
-//! along and the key only as it is sealed by a repository's.
+//! along and the key only within a backup, which a repository's key seals.
 
 use super::{JournalKey, seal::failed};
 use crate::{VaultError, crypto};
@@ -123,7 +123,9 @@ impl Place {
         Ok(found)
     }
 
-    fn key_file(&self) -> PathBuf {
+    /// The key's file.
+    #[must_use]
+    pub fn key_file(&self) -> PathBuf {
         self.beside("key")
     }
 }
@@ -140,7 +142,9 @@ impl JournalKey {
         text
     }
 
-    fn from_hex(text: &str) -> Option<Self> {
+    /// As a key's file has it.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
         let digits: Vec<u8> = text
             .chars()
             .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))

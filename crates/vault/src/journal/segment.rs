@@ -54,10 +54,8 @@ pub(super) fn make(
                 place += 1;
             }
             Record::Emptied { .. } | Record::Redefined { .. } => {
-                if let Some(Outcome::Committed { sequence, committed_ms, .. }) = outcomes.get(over)
-                {
-                    let mark = mark(record, *sequence, *committed_ms, place);
-                    builder.summary.marks.extend(mark);
+                if let Some(outcome @ Outcome::Committed { .. }) = outcomes.get(over) {
+                    builder.summary.marks.extend(mark(record, outcome, place));
                     // The next change is not the next of its places.
                     builder.now = None;
                 }

@@ -95,8 +95,9 @@ impl Folder {
     /// Every folder that files may lie in.
     fn folders(&self) -> impl Iterator<Item = PathBuf> {
         let packs = (0..=255_u8).map(|first| self.root.join(format!("data/{first:02x}")));
-        let named = FileKind::NAMED.map(|kind| self.root.join(kind.folder()));
-        named.into_iter().chain([self.root.clone()]).chain(packs)
+        let kinds = FileKind::NAMED.into_iter().chain(FileKind::OF_JOURNALS);
+        let named = kinds.map(|kind| self.root.join(kind.folder()));
+        named.chain([self.root.clone()]).chain(packs)
     }
 
     fn list_kind(&self, kind: FileKind) -> io::Result<Vec<Listed>> {

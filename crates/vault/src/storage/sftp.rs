@@ -315,7 +315,8 @@ impl Storage for Sftp {
 
     fn remove_unfinished(&self) -> Result<(), VaultError> {
         let mut folders = vec![self.root.clone()];
-        folders.extend(FileKind::NAMED.iter().flat_map(|kind| self.folders(*kind)));
+        let kinds = FileKind::NAMED.into_iter().chain(FileKind::OF_JOURNALS);
+        folders.extend(kinds.flat_map(|kind| self.folders(kind)));
         let removed = self.try_often(|session| {
             for (folder, entry) in calls::list(session, &folders)? {
                 let name = String::from_utf8_lossy(&entry.name);

@@ -7,7 +7,7 @@ use crate::{
 };
 use databases::{
     DatabaseError,
-    changes::{self, Event, ObstacleKind, Position, Stream},
+    changes::{self, Change, Event, ObstacleKind, Position, Stream},
 };
 use std::{
     future::ready,
@@ -61,6 +61,8 @@ impl<'f, 'a> Following<'f, 'a> {
         tracing::info!(shop = %self.follower.place.shop(), "changes are followed");
         self.follower.standing.state = State::Following;
         self.follower.standing.trouble = None;
+        // What was written down of them last may be older than the journal.
+        self.follower.standing.orders_deleted += 1;
         let mut ticks = interval(TOLD_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -104,6 +106,7 @@ impl<'f, 'a> Following<'f, 'a> {
         for _ in 0..GROUP {
             let Some(event) = next.take() else { break };
             ends |= matches!(event, Event::Commit { .. } | Event::Reached { .. });
+            self.note_orders(&event);
             self.writer.append(&event)?;
             let following = tokio::select! {
                 biased;
@@ -118,6 +121,7 @@ impl<'f, 'a> Following<'f, 'a> {
         }
         if let Some(event) = next {
             ends |= matches!(event, Event::Commit { .. } | Event::Reached { .. });
+            self.note_orders(&event);
             self.writer.append(&event)?;
         }
         self.came = Instant::now();
@@ -126,11 +130,25 @@ impl<'f, 'a> Following<'f, 'a> {
             let last_ms = self.writer.last_ms();
             let standing = &mut self.follower.standing;
             standing.current_ms = standing.current_ms.max((last_ms > 0).then_some(last_ms));
+            self.follower.tell_copies(&self.writer);
             if let Some(error) = self.acknowledge(position).await {
                 failed = failed.or(Some(error));
             }
         }
         Ok(failed.as_ref().map(of_database))
+    }
+
+    /// Takes note of orders that go, so that somebody looks.
+    fn note_orders(&mut self, event: &Event) {
+        let Some(graph) = &self.follower.settings.graph else { return };
+        let is_one = match event {
+            Event::Row(row) => {
+                row.table.name == graph.root && matches!(row.change, Change::Deleted(_))
+            }
+            Event::Emptied { table } => table.rsplit('.').next() == Some(graph.root.as_str()),
+            _ => false,
+        };
+        self.follower.standing.orders_deleted += u64::from(is_one);
     }
 
     async fn acknowledge(&mut self, position: Option<Position>) -> Option<DatabaseError> {
@@ -183,6 +201,7 @@ impl<'f, 'a> Following<'f, 'a> {
         let sealed: u64 = journal::segments(&folder)?.iter().map(|segment| segment.bytes).sum();
         standing.journal_bytes = sealed + tail.durable_bytes;
         standing.tail = Some(Tail { number: tail.number, durable_bytes: tail.durable_bytes });
+        self.follower.tell_copies(&self.writer);
         self.follower.tell()
     }
 }

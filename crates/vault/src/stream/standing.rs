@@ -3,6 +3,7 @@
 
 use crate::{VaultError, journal::Place};
 use databases::changes::{Obstacle, ObstacleKind};
+use kernel::config::StreamCopySettings;
 use serde::{Deserialize, Serialize};
 use std::{fs, io};
 
@@ -35,6 +36,34 @@ pub struct Standing {
     pub trouble: Option<Trouble>,
     /// Changes that are in no journal; only a backup that begins after `until_ms` makes up for them.
     pub gap: Option<Gap>,
+    /// Grows whenever rows of orders may have been deleted: whoever wants to know which reads the journal.
+    pub orders_deleted: u64,
+    /// Elsewhere, in the order of the configuration.
+    pub copies: Vec<CopyStanding>,
+}
+
+/// How far a copy of the journal is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CopyStanding {
+    /// The place, for people: holds no secret.
+    pub to: String,
+    /// How often it gets what came.
+    pub every_ms: u64,
+    /// What a bucket counts where the database changes all the time; `None`: nobody counts.
+    pub requests_a_month: Option<u64>,
+    /// All that was committed by then is there; `None`: it is not known of any time.
+    pub current_ms: Option<i64>,
+    /// When it got something last.
+    pub sent_ms: Option<i64>,
+    /// How long that took, from being on this machine's disk to being there.
+    pub delay_ms: Option<u64>,
+    /// What this shop's journals take there.
+    pub bytes: Option<u64>,
+    /// It lets nothing go: somebody else must see to what is too old.
+    pub keeps_all: bool,
+    /// Why it does not get what came, at the moment.
+    pub trouble: Option<Trouble>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +135,21 @@ impl Standing {
         let bytes = serde_json::to_vec(self).expect("invariant: our own types are JSON");
         let written = fs::write(&new, bytes).and_then(|()| fs::rename(&new, &path));
         written.map_err(|source| VaultError::File { operation: "write", path, source })
+    }
+}
+
+impl CopyStanding {
+    /// Before anything was sent by this process.
+    pub(super) fn begin(copy: &StreamCopySettings, before: &[Self]) -> Self {
+        let to = copy.to.to_string();
+        let before = before.iter().find(|one| one.to == to).cloned();
+        Self {
+            every_ms: copy.every_ms,
+            requests_a_month: copy.requests_a_month(),
+            trouble: None,
+            to,
+            ..before.unwrap_or_default()
+        }
     }
 }
 

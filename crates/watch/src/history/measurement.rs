@@ -28,6 +28,7 @@ pub enum Measurement {
     Orders,
     Revenue,
     StreamLag,
+    StreamCopyLag,
     CpuShare,
     MemoryShare,
     DiskFree,
@@ -61,7 +62,7 @@ pub(super) struct Row {
 }
 
 impl Measurement {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::RequestsPerSecond,
         Self::ErrorsPerSecond,
         Self::P50,
@@ -74,6 +75,7 @@ impl Measurement {
         Self::Orders,
         Self::Revenue,
         Self::StreamLag,
+        Self::StreamCopyLag,
         Self::CpuShare,
         Self::MemoryShare,
         Self::DiskFree,
@@ -110,6 +112,13 @@ impl Measurement {
                 name: "stream_lag_ms",
                 unit: Unit::Ms,
                 metric: "storewarden_shop_stream_lag_seconds",
+                quantile: "",
+                scale: 1_000.0,
+            },
+            Self::StreamCopyLag => Row {
+                name: "stream_copy_lag_ms",
+                unit: Unit::Ms,
+                metric: "storewarden_shop_stream_copy_lag_seconds",
                 quantile: "",
                 scale: 1_000.0,
             },

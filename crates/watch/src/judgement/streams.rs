@@ -3,14 +3,37 @@
 use super::Sign;
 use crate::{
     backups::{ShopBackups, Trouble},
-    streams::{StreamStanding, StreamState},
+    streams::{StreamCopy, StreamStanding, StreamState},
 };
 use kernel::Level;
 
 pub(super) fn signs(backups: &ShopBackups, now_ms: i64) -> Vec<Sign> {
     let Some(stream) = &backups.stream else { return Vec::new() };
     let own = [state_sign(stream), behind_sign(stream, now_ms), gap_sign(stream, backups)];
-    own.into_iter().flatten().collect()
+    let copies = stream.copies.iter().filter_map(|copy| copy_sign(stream, copy, now_ms));
+    own.into_iter().flatten().chain(copies).collect()
+}
+
+/// Of copies nothing is known while nobody says how the stream is, which is told by itself.
+fn copy_sign(stream: &StreamStanding, copy: &StreamCopy, now_ms: i64) -> Option<Sign> {
+    if stream.state == StreamState::Unknown {
+        return None;
+    }
+    if let Some(trouble) = &copy.trouble {
+        let sign = Sign::new("stream_copy_failing", Level::Attention).about(&copy.to);
+        let sign = sign.with("place", copy.to.as_str());
+        let current_ms = copy.current_ms.into_iter();
+        let sign = current_ms.fold(sign, |sign, current_ms| sign.with("current_ms", current_ms));
+        return Some(because(sign, Some(trouble)));
+    }
+    let most_ms = stream.behind_at_most_ms.saturating_add(copy.every_ms);
+    // Of a stream that is behind itself, every copy is: that is told once.
+    let known_ms = stream.current_ms?.min(now_ms);
+    let behind_of_ms = copy.current_ms.or(stream.begun_ms)?;
+    let late_ms = behind_of_ms.saturating_add(i64::try_from(most_ms).unwrap_or(i64::MAX));
+    let sign = Sign::new("stream_copy_behind", Level::Attention).about(&copy.to);
+    let sign = sign.with("place", copy.to.as_str()).with("current_ms", behind_of_ms);
+    (late_ms < known_ms).then(|| sign.with("behind_at_most_ms", most_ms).since(late_ms))
 }
 
 fn state_sign(stream: &StreamStanding) -> Option<Sign> {
@@ -70,6 +93,26 @@ mod tests {
             obstacles: Vec::new(),
             trouble: None,
             gap: None,
+            copies: Vec::new(),
+        }
+    }
+
+    fn copy(current_ms: Option<i64>, trouble: Option<&str>) -> StreamCopy {
+        let trouble = trouble.map(|code| Trouble {
+            code: code.to_owned(),
+            params: Default::default(),
+            message: "nobody answers".to_owned(),
+        });
+        StreamCopy {
+            to: "/mnt/usb".to_owned(),
+            every_ms: 50,
+            requests_a_month: None,
+            current_ms,
+            sent_ms: current_ms,
+            delay_ms: Some(1),
+            bytes: Some(1),
+            keeps_all: false,
+            trouble,
         }
     }
 
@@ -89,6 +132,7 @@ mod tests {
             drills: Vec::new(),
             drill_late_ms: None,
             failed_drill: None,
+            sheet: None,
             stream,
         };
         let said: Vec<String> = signs(&backups, 1_000).iter().map(Sign::id).collect();
@@ -109,5 +153,24 @@ mod tests {
         let gap = Some(StreamGap { from_ms: Some(4), until_ms: 5, reason: "lost".into() });
         let with_gap = StreamStanding { gap, ..stream(StreamState::Following, 999) };
         check(Some(with_gap), &["stream_gap"]);
+    }
+
+    #[test]
+    fn each_copy_has_findings_of_its_own() {
+        let with = |state, current_ms, copy| {
+            Some(StreamStanding { copies: vec![copy], ..stream(state, current_ms) })
+        };
+        let following = StreamState::Following;
+        check(with(following, 990, copy(Some(980), None)), &[]);
+        check(with(following, 990, copy(Some(840), None)), &[]);
+        let behind = "stream_copy_behind:/mnt/usb";
+        check(with(following, 990, copy(Some(839), None)), &[behind]);
+        // It has never got anything.
+        check(with(following, 990, copy(None, None)), &[behind]);
+        check(with(following, 800, copy(Some(700), None)), &["stream_behind"]);
+        let failing = "stream_copy_failing:/mnt/usb";
+        check(with(following, 990, copy(Some(980), Some("storage_unreachable"))), &[failing]);
+        check(with(following, 990, copy(None, Some("storage_unreachable"))), &[failing]);
+        check(with(StreamState::Unknown, 990, copy(None, Some("x"))), &["stream_unknown"]);
     }
 }

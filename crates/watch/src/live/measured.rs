@@ -24,6 +24,7 @@ impl Live {
             measure_traffic(shop, at_ms, &mut all);
             measure_orders(shop, at_ms, &mut all);
             all.extend(stream_lag(shop, at_ms));
+            all.extend(stream_copy_lag(shop, at_ms));
         }
         let mut machine = |what, subject: &str, value: Option<f64>| {
             let of = |value| Measured { what, subject: subject.to_owned(), at_ms, value };
@@ -69,6 +70,14 @@ fn stream_lag(shop: &ShopLive, at_ms: i64) -> Option<Measured> {
     let current_ms = shop.backups.as_ref()?.stream.as_ref()?.current_ms?;
     let lag_ms = (at_ms - current_ms).max(0) as f64;
     Some(Measured::of_shop(&shop.site.id, Measurement::StreamLag, at_ms, lag_ms))
+}
+
+/// What would be lost with the machine: the copy that is least behind counts.
+fn stream_copy_lag(shop: &ShopLive, at_ms: i64) -> Option<Measured> {
+    let copies = &shop.backups.as_ref()?.stream.as_ref()?.copies;
+    let current_ms = copies.iter().filter_map(|copy| copy.current_ms).max()?;
+    let lag_ms = (at_ms - current_ms).max(0) as f64;
+    Some(Measured::of_shop(&shop.site.id, Measurement::StreamCopyLag, at_ms, lag_ms))
 }
 
 /// Of the last minute that is over, so that every minute stands in the history six times.

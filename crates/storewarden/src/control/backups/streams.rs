@@ -4,12 +4,12 @@ use super::Backups;
 use crate::stream::SILENT_MS;
 use ::watch::{
     backups::Trouble,
-    streams::{StreamGap, StreamObstacle, StreamStanding, StreamState},
+    streams::{StreamCopy, StreamGap, StreamObstacle, StreamStanding, StreamState},
 };
 use kernel::{Params, config::ShopSettings};
 use vault::{
     journal::Place,
-    stream::{Gap, Hindrance, Standing, State},
+    stream::{CopyStanding, Gap, Hindrance, Standing, State},
 };
 
 impl Backups {
@@ -40,6 +40,7 @@ impl Backups {
             obstacles: told.obstacles.into_iter().map(obstacle).collect(),
             trouble,
             gap: told.gap.map(gap),
+            copies: told.copies.into_iter().map(copy).collect(),
         })
     }
 }
@@ -73,6 +74,23 @@ fn obstacle(one: Hindrance) -> StreamObstacle {
 fn gap(gap: Gap) -> StreamGap {
     let Gap { from_ms, until_ms, reason } = gap;
     StreamGap { from_ms, until_ms, reason }
+}
+
+fn copy(one: CopyStanding) -> StreamCopy {
+    let CopyStanding { to, every_ms, requests_a_month, current_ms, sent_ms, delay_ms, .. } = one;
+    let CopyStanding { bytes, keeps_all, .. } = one;
+    let trouble = one.trouble.map(|one| trouble(&one.code, one.message));
+    StreamCopy {
+        to,
+        every_ms,
+        requests_a_month,
+        current_ms,
+        sent_ms,
+        delay_ms,
+        bytes,
+        keeps_all,
+        trouble,
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,164 @@
+//! The journal of a shop's changes out of its copies: what happened since the backup, and up to when.
+
+use super::{
+    Origin,
+    progress::{Line, say},
+    records,
+    source::{self, ours},
+};
+use crate::{
+    backup_worker::{Place, RECORDS},
+    control::now_ms,
+    moment::Here,
+    stream::{self, JOURNAL_KEY, UNLIMITED},
+    words,
+};
+use anyhow::{Context as _, bail};
+use kernel::{ShopId, config::RepositorySettings};
+use std::{fs, path::Path, sync::Arc};
+use vault::{
+    Reader, Snapshot, VaultError,
+    journal::{
+        self, JournalKey,
+        away::{self, Fetched, Kept},
+    },
+    storage::Storage,
+};
+
+/// So many backups are looked through for the key: one of them was made since the journal was begun, or
+/// there is no backup that it goes on from.
+const MOST_BACKUPS: usize = 20;
+
+/// A copy of a journal that can be opened.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    shop: ShopId,
+    key: JournalKey,
+    storage: Arc<dyn Storage>,
+    kept: Kept,
+}
+
+/// What opens the journal, out of the newest backup that has it.
+pub(super) fn key(reader: &Reader, snapshots: &[Snapshot]) -> Option<JournalKey> {
+    let path = Path::new(RECORDS).join(JOURNAL_KEY);
+    snapshots.iter().rev().take(MOST_BACKUPS).find_map(|snapshot| {
+        let node = reader.node(snapshot, &path).ok()?;
+        let mut bytes = Vec::new();
+        reader.copy_to(&node, &mut bytes).ok()?;
+        JournalKey::from_hex(std::str::from_utf8(&bytes).ok()?.trim())
+    })
+}
+
+/// The newest copy among these places; one that cannot be looked at is told.
+pub(super) fn find(
+    shop: &ShopId,
+    key: JournalKey,
+    first: Option<&Place>,
+    others: &[RepositorySettings],
+) -> Option<Changes> {
+    let is_other =
+        |to: &&RepositorySettings| first.is_none_or(|place| place.name != to.to_string());
+    let others = others.iter().filter(is_other).map(stream::open);
+    let places = first.map(|place| place.storage(UNLIMITED)).into_iter().chain(others);
+    let look = |storage: Result<Arc<dyn Storage>, VaultError>| {
+        let looked = storage.and_then(|storage| {
+            let kept = away::kept(storage.as_ref(), &key)?;
+            Ok(kept.last().map(|kept| (*kept, storage)))
+        });
+        looked.unwrap_or_else(|error| {
+            say(&format!("No changes are had from there: {}", error.story()));
+            None
+        })
+    };
+    let (kept, storage) = places.filter_map(look).max_by_key(|(kept, _)| *kept)?;
+    Some(Changes { shop: shop.clone(), key, storage, kept })
+}
+
+/// The newest copy of a shop's journal, by nothing but the recovery sheet.
+///
+/// # Errors
+/// When the repository does not open, or there is none.
+pub(crate) fn by_sheet(origin: &Origin, shop: &ShopId) -> anyhow::Result<Changes> {
+    let read = source::said(origin)?;
+    let source = source::open(origin, &read)?;
+    let snapshots = ours(&source, Some(shop.as_str()))?;
+    let Some(key) = key(&source.reader, &snapshots) else {
+        bail!("no backup at {} has the key of a journal of changes", source.place.name);
+    };
+    let found = find(shop, key, Some(&source.place), &[]);
+    found.with_context(|| format!("there is no copy of the journal at {}", source.place.name))
+}
+
+impl Changes {
+    /// The newest copy among the places that the configuration names.
+    pub(crate) fn of_places(
+        shop: &ShopId,
+        key: JournalKey,
+        places: &[RepositorySettings],
+    ) -> Option<Self> {
+        find(shop, key, None, places)
+    }
+
+    pub(super) fn preview(&self) -> String {
+        let size = crate::backup::size(self.kept.bytes);
+        format!("{size} of their journal, from {}", self.storage.label())
+    }
+
+    /// Into a folder like a state directory: `journal/SHOP`, and its key beside.
+    ///
+    /// # Errors
+    /// When there is one already, or it cannot be read there or written here.
+    pub(crate) fn fetch(&self, to: &Path) -> anyhow::Result<Fetched> {
+        let place = journal::Place::of(to, &self.shop);
+        let folder = place.folder();
+        if folder.exists() {
+            bail!("`{}` is there already: nothing was brought", folder.display());
+        }
+        fs::create_dir_all(&folder).with_context(|| format!("make `{}`", folder.display()))?;
+        place.keep_key(&self.key)?;
+        let line = Line::new("the journal of changes");
+        let told = |_, bytes| line.tell(bytes, Some(self.kept.bytes));
+        let begun_ms = Some(self.kept.begun_ms);
+        let fetched = away::fetch(self.storage.as_ref(), &self.key, begun_ms, &folder, &told)?;
+        let fetched = fetched.context("the copy is gone since it was looked at")?;
+        line.end(&format!("{} files, {}", fetched.files, crate::backup::size(fetched.bytes)));
+        for lack in &fetched.lacks {
+            say(&format!("    NOT THERE: {lack}; what came after that is left out"));
+        }
+        Ok(fetched)
+    }
+
+    /// Puts it into a state directory, as one that was put aside: the database that comes next has
+    /// another log, and gets another journal.
+    ///
+    /// # Errors
+    /// As of [`Changes::fetch`].
+    pub(super) fn bring(&self, state: &Path, since_ms: i64, by: &Path) -> anyhow::Result<()> {
+        records::clear(by)?;
+        let fetched = self.fetch(by)?;
+        let from = journal::Place::of(by, &self.shop);
+        let place = journal::Place::of(state, &self.shop);
+        if place.key()?.is_none() {
+            place.make_key()?;
+            place.keep_key(&self.key)?;
+        }
+        let aside = place.beside(&format!("before-{}", now_ms()));
+        fs::rename(from.folder(), &aside)
+            .with_context(|| format!("put the journal to `{}`", aside.display()))?;
+        say(&format!("    {}", reaches(&fetched, since_ms)));
+        Ok(())
+    }
+}
+
+/// Up to when it goes, and how much later than the backup that is.
+fn reaches(fetched: &Fetched, since_ms: i64) -> String {
+    let later_ms = fetched.until_ms - since_ms;
+    if later_ms <= 0 {
+        return "nothing was changed after the backup".to_owned();
+    }
+    format!(
+        "changes up to {}, {} after the backup",
+        Here::now().moment_ago(fetched.until_ms),
+        words::age(later_ms)
+    )
+}
