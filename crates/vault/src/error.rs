@@ -82,6 +82,9 @@ pub enum VaultError {
     /// The stream is of a server with another history: it wants a journal of its own.
     #[error("go on in the journal after {last}: {next} is no place in the same log")]
     OtherHistory { last: String, next: String },
+    /// What the database says of the changes that are made once more.
+    #[error("make the changes of a journal once more")]
+    Replay(#[source] Box<databases::DatabaseError>),
     /// A thread of the run has failed; the first failure is told instead wherever it is known.
     #[error("go on: another part of the run has failed")]
     Aborted,

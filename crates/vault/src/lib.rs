@@ -6,7 +6,7 @@
 //! processor and memory are its parent's affair. It knows no shop and no schedule. A dump is a stream
 //! with an end that somebody vouches for; only a drill ([`drill`]) and whoever looks for one order
 //! ([`orders`]) know what is in one. What changed since, row by row, is in a [`journal`]:
-//! [`stream`] fills it, in a process of its own.
+//! [`stream`] fills it, in a process of its own, and by it a database goes back to a [`moment`].
 
 pub mod backup;
 pub mod check;
@@ -22,6 +22,7 @@ mod id;
 mod index;
 pub mod journal;
 pub mod lock;
+pub mod moment;
 pub mod orders;
 mod pack;
 mod packer;
