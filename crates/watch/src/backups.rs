@@ -50,8 +50,53 @@ pub struct ShopBackups {
     pub drill_late_ms: Option<i64>,
     /// The last drill that could not be carried out, when none has come since.
     pub failed_drill: Option<BackupRun>,
+    /// The recovery sheet that was made last; null: none was.
+    pub sheet: Option<SheetStanding>,
     /// How far the changes of its database are followed; null: they are not to be.
     pub stream: Option<StreamStanding>,
+    /// Orders that went without a plan of ours and are not back, by when they went.
+    pub vanished: Vec<VanishedOrders>,
+}
+
+/// Orders that vanished at about one time. Which ones says the page of orders, to whoever may see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VanishedOrders {
+    pub count: u64,
+    /// When the first and the last of them went; by the backup that has them last where only backups tell.
+    pub first_ms: i64,
+    pub last_ms: i64,
+}
+
+/// A recovery sheet, and whether anybody knows that it is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SheetStanding {
+    pub made_ms: i64,
+    /// When a backup was last tried by a sheet; null: never.
+    pub tried_ms: Option<i64>,
+    /// Since when one should have been, and was not; null: it is not late.
+    pub late_ms: Option<i64>,
+}
+
+/// What restores in place have put aside, and is still there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KeptAside {
+    /// The oldest first.
+    pub kept: Vec<AsideRow>,
+}
+
+/// A database that another one took the place of, or rows that were put back over others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AsideRow {
+    /// Of the database or schema, of an SQLite file its path; of rows in SQLite what the names of their
+    /// tables begin with.
+    pub name: String,
+    /// `database` or `rows`.
+    pub kind: String,
+    pub since_ms: i64,
+    /// Null: the database does not say.
+    pub bytes: Option<u64>,
+    /// The change that put it aside; null: none that is remembered.
+    pub run: Option<String>,
 }
 
 /// What is known of a shop's backups now. Unknown is no kind of ok.

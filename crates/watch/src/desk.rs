@@ -281,6 +281,12 @@ impl Desk {
         self.0.state.lock().await.incidents.is_taken_on(code, since_ms)
     }
 
+    /// When a person called an incident of a shop over that this code's findings are in, if that was at
+    /// this time or later.
+    pub async fn called_over_ms(&self, shop: &ShopId, code: &str, since_ms: i64) -> Option<i64> {
+        self.0.state.lock().await.incidents.called_over_ms(shop, code, since_ms)
+    }
+
     /// Wishes with the runs that were made of them and whose end nobody told yet, as after a restart.
     pub async fn remedy_runs(&self) -> Vec<(String, String)> {
         self.0.state.lock().await.incidents.remedy_runs()

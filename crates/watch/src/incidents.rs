@@ -169,6 +169,20 @@ impl Incidents {
         })
     }
 
+    /// When a person called an incident of a shop over that has findings of this code, the last time, if that was
+    /// at this time or later.
+    #[must_use]
+    pub fn called_over_ms(&self, shop: &ShopId, code: &str, since_ms: i64) -> Option<i64> {
+        let incidents = self.cases.values().map(|case| &case.incident);
+        let called = incidents.filter(|incident| {
+            let is_it = |finding: &kernel::IncidentFinding| {
+                finding.code == code && finding.shop.as_ref() == Some(shop)
+            };
+            incident.resolution.is_some() && incident.findings.iter().any(is_it)
+        });
+        called.filter_map(|incident| incident.resolved_ms).filter(|at| *at >= since_ms).max()
+    }
+
     /// Takes an incident that was resolved long ago, to do something with it.
     pub fn recall(&mut self, case: Case) {
         self.cases.entry(case.incident.id).or_insert(case);

@@ -14,5 +14,7 @@ export type OrderMoment = But<Whole<Schemas['OrderMoment']>, { what: 'made' | 'c
 export type OrderHistory = But<Whole<Schemas['OrderHistory']>, { moments: OrderMoment[] }>
 export type DeletedOrder = Whole<Schemas['DeletedOrder']>
 export type Deleted = But<Whole<Schemas['DeletedOrders']>, { orders: DeletedOrder[] }>
+/** Of what time. */
+export type DeletedQuestion = Partial<Schemas['DeletedQuestion']>
 /** Which one: by its number, its buyer's address, or a row by table and key. */
 export type OrderQuestion = Partial<Schemas['OrderQuestion']>

@@ -1,10 +1,13 @@
-//! Single orders then and now: looked for in the backups of a shop, held against its living database,
-//! and brought back there.
+//! Single orders then and now: looked for in the journal of a shop's changes and in its backups, held
+//! against its living database, and brought back there.
 //!
 //! Whoever asks waits, so that looking has an end: what was not looked into by then is said. Nothing
 //! that is found goes into a log.
 
 mod asked;
+mod gone;
+mod history;
+mod journals;
 mod kept;
 mod returned;
 mod shown;
@@ -17,11 +20,12 @@ use super::{
     work::{find, ours},
 };
 use ::watch::time_machine::{
-    DeletedOrder, DeletedOrders, OrderHistory, OrderLook, OrderMoment, OrderName, OrderQuestion,
-    OrderReturn, OrderThenNow,
+    DeletedOrders, DeletedQuestion, OrderHistory, OrderLook, OrderName, OrderQuestion, OrderReturn,
+    OrderThenNow,
 };
 use asked::{Asked, mixed};
 use databases::{dump::Reader, live::Live};
+use journals::Journals;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
@@ -32,7 +36,7 @@ use std::{
 use vault::{
     DumpFiles, Origin,
     lock::LockKind,
-    orders::{Closure, Deleted, Difference, Found, Past, Source, find as find_orders},
+    orders::{Closure, Difference, Found, OrderError, Past, Source, find as find_orders},
 };
 
 /// No further backup is opened after that.
@@ -48,8 +52,12 @@ pub(crate) struct Orders {
     pub(crate) live: Database,
     /// Whose file says what belongs to an order.
     pub(crate) platform: String,
-    /// The newest first.
+    /// The newest first; none: no repository is opened.
     pub(crate) snapshots: Vec<Taken>,
+    /// The state directory, where the journals lie that are looked into as well; `None`: they are not.
+    pub(crate) journals: Option<PathBuf>,
+    /// The journal's moment, with the one backup that completes it; `None`: whatever tells best.
+    pub(crate) exact_ms: Option<i64>,
     pub(crate) deed: OrderDeed,
 }
 
@@ -67,7 +75,9 @@ pub(crate) struct Taken {
 pub(crate) enum OrderDeed {
     Look(OrderQuestion),
     History(OrderQuestion),
-    Deleted,
+    Deleted(DeletedQuestion),
+    /// See which of the orders with these keys the shop lacks.
+    Lacking(Vec<String>),
     /// See what bringing it back would do, as it was in the newest of the backups that has it.
     Prepare {
         question: OrderQuestion,
@@ -104,6 +114,7 @@ pub(crate) enum Told {
     Look(OrderLook),
     History(OrderHistory),
     Deleted(DeletedOrders),
+    Lacking(Vec<String>),
     Prepared(Box<OrderReturn>),
     Changed { rows: u64 },
     Stands(Stands),
@@ -126,6 +137,8 @@ pub(super) fn run(job: &Job, wanted: &Orders) -> Result<Done, Box<Trouble>> {
         OrderDeed::Stands { kept, back } => {
             Told::Stands(returned::stands(&wanted.live.url(), kept, *back)?)
         }
+        OrderDeed::Lacking(keys) => Told::Lacking(gone::lacking(wanted, keys)?),
+        _ if wanted.snapshots.is_empty() => answer(&Search::new(job, wanted, Vec::new(), None))?,
         _ => in_backups(job, wanted)?,
     };
     Ok(Done::Orders(told))
@@ -136,20 +149,18 @@ fn in_backups(job: &Job, wanted: &Orders) -> Result<Told, Box<Trouble>> {
     let repository = job.at.open(job.limits)?;
     let _lock = repository.lock(LockKind::Shared, &Origin::of_this_process()).map_err(trouble)?;
     let reader = repository.reader().map_err(trouble)?;
-    let search = Search {
-        job,
-        wanted,
-        snapshots: match wanted.snapshots.as_slice() {
-            [one] => vec![find(job, &repository, &one.id)?],
-            _ => ours(job, &repository, &job.at)?,
-        },
-        reader: &reader,
-        until: Instant::now() + LOOK,
+    let snapshots = match wanted.snapshots.as_slice() {
+        [one] => vec![find(job, &repository, &one.id)?],
+        _ => ours(job, &repository, &job.at)?,
     };
-    match &wanted.deed {
+    answer(&Search::new(job, wanted, snapshots, Some(&reader)))
+}
+
+fn answer(search: &Search<'_>) -> Result<Told, Box<Trouble>> {
+    match &search.wanted.deed {
         OrderDeed::Look(question) => search.look(question).map(Told::Look),
         OrderDeed::History(question) => search.history(question).map(Told::History),
-        OrderDeed::Deleted => search.deleted().map(Told::Deleted),
+        OrderDeed::Deleted(question) => search.deleted(*question).map(Told::Deleted),
         OrderDeed::Prepare { question, set_back } => {
             search.prepare(question, *set_back).map(|told| Told::Prepared(Box::new(told)))
         }
@@ -157,32 +168,40 @@ fn in_backups(job: &Job, wanted: &Orders) -> Result<Told, Box<Trouble>> {
             let rows = search.bring_back((question, *set_back), changes_sha256, kept)?;
             Ok(Told::Changed { rows })
         }
-        OrderDeed::TakeBack { .. } | OrderDeed::Stands { .. } => {
+        OrderDeed::TakeBack { .. } | OrderDeed::Stands { .. } | OrderDeed::Lacking(_) => {
             unreachable!("done without a backup")
         }
     }
 }
 
-/// The backups of a shop, to be looked through.
+/// The journals and backups of a shop, to be looked through.
 struct Search<'a> {
     job: &'a Job,
     wanted: &'a Orders,
     snapshots: Vec<vault::Snapshot>,
-    reader: &'a vault::Reader,
+    /// `None`: no repository is open.
+    reader: Option<&'a vault::Reader>,
     until: Instant,
 }
 
 type Dump<'a> = Reader<DumpFiles<'a>>;
 
 impl<'a> Search<'a> {
+    fn new(
+        job: &'a Job,
+        wanted: &'a Orders,
+        snapshots: Vec<vault::Snapshot>,
+        reader: Option<&'a vault::Reader>,
+    ) -> Self {
+        Self { job, wanted, snapshots, reader, until: Instant::now() + LOOK }
+    }
+
     /// The dump in a backup; `None`: that was removed meanwhile.
     fn open(&self, taken: &Taken) -> Result<Option<Dump<'a>>, Box<Trouble>> {
-        let Some(snapshot) = self.snapshots.iter().find(|one| one.id.to_string() == taken.id)
-        else {
-            return Ok(None);
-        };
+        let found = self.snapshots.iter().find(|one| one.id.to_string() == taken.id);
+        let (Some(snapshot), Some(reader)) = (found, self.reader) else { return Ok(None) };
         let folder = Path::new(DATABASES).join(&taken.database);
-        let files = DumpFiles::open(self.reader, snapshot, &folder);
+        let files = DumpFiles::open(reader, snapshot, &folder);
         let files = files.map_err(|error| self.job.at.trouble(error))?;
         Reader::open(files).map(Some).map_err(|error| asked::of_database(&error))
     }
@@ -195,11 +214,23 @@ impl<'a> Search<'a> {
         Instant::now() > self.until
     }
 
+    fn journals(&self, live: &Live, asked: &Asked) -> Journals {
+        let opened = self.wanted.journals.as_ref();
+        let opened =
+            opened.map(|state| Journals::open(state, &self.job.shop, live, Some(&asked.graph)));
+        opened.unwrap_or_default()
+    }
+
     fn look(&self, question: &OrderQuestion) -> Result<OrderLook, Box<Trouble>> {
         let mut live = self.live()?;
         let asked = Asked::of(question, &self.wanted.platform, &live)?;
-        let (mut look, mut keys) = (OrderLook::default(), BTreeSet::new());
-        for taken in &self.wanted.snapshots {
+        let journals = self.journals(&live, &asked);
+        let mut look = OrderLook { journal: journals.reach(), ..OrderLook::default() };
+        let mut keys = BTreeSet::new();
+        let is_told =
+            self.look_into(&journals, question, &asked, &mut live, (&mut look, &mut keys))?;
+        let snapshots = if is_told { &[][..] } else { &self.wanted.snapshots };
+        for taken in snapshots {
             let Some(dump) = self.open(taken)? else { continue };
             look.snapshot.get_or_insert_with(|| taken.id.clone());
             look.snapshot_ms.get_or_insert(taken.at_ms);
@@ -209,7 +240,9 @@ impl<'a> Search<'a> {
                     continue;
                 }
                 if look.orders.len() < MOST_ORDERS {
-                    look.orders.push(then_now(&mut past, &asked, &order, &mut live, taken)?);
+                    let from = From { taken: Some(taken), journal_ms: None };
+                    let told = then_now(&mut past, &asked, &order, &mut live, from);
+                    look.orders.push(told.map_err(mixed)?);
                 } else {
                     look.more += 1;
                 }
@@ -228,91 +261,44 @@ impl<'a> Search<'a> {
         Ok(look)
     }
 
-    fn history(&self, question: &OrderQuestion) -> Result<OrderHistory, Box<Trouble>> {
-        let mut live = self.live()?;
-        let asked = Asked::of(question, &self.wanted.platform, &live)?;
-        let mut history = OrderHistory { is_whole: true, ..OrderHistory::default() };
-        let living = find_orders(&mut live, &asked.graph, &asked.wanted).map_err(mixed)?;
-        let mut was_there = asked.one(&living)?.is_some();
-        history.order = living.first().map(|order| asked.name(order));
-        let mut newer: Option<(i64, Dump<'_>)> = None;
-        for taken in &self.wanted.snapshots {
-            if self.is_over() {
-                history.is_whole = false;
-                break;
-            }
-            let Some(dump) = self.open(taken)? else { continue };
-            history.back_to_ms = Some(taken.at_ms);
-            let mut past = Past(&dump);
-            let found = find_orders(&mut past, &asked.graph, &asked.wanted).map_err(mixed)?;
-            let before_ms = newer.as_ref().map(|(at_ms, _)| *at_ms);
-            let moment = |what: &str, rows| OrderMoment {
-                after_ms: Some(taken.at_ms),
-                before_ms,
-                what: what.to_owned(),
-                rows,
-            };
-            match asked.one(&found)? {
-                Some(order) => {
-                    let mut between = match &newer {
-                        Some((_, dump)) => difference(&mut past, &asked, order, &mut Past(dump))?,
-                        None => difference(&mut past, &asked, order, &mut live)?,
-                    };
-                    between.rows.retain(|row| row.state != vault::orders::State::Same);
-                    if !between.rows.is_empty() {
-                        let what = if between.is_gone() { "gone" } else { "changed" };
-                        history.moments.push(moment(what, shown::rows(&between).0));
+    /// What the journals tell; whether that is all that was asked for.
+    fn look_into(
+        &self,
+        journals: &Journals,
+        question: &OrderQuestion,
+        asked: &Asked,
+        live: &mut Live,
+        (look, keys): (&mut OrderLook, &mut BTreeSet<String>),
+    ) -> Result<bool, Box<Trouble>> {
+        let mut is_told = false;
+        for then in self.thens(journals, asked, question.as_of_ms, live)? {
+            let told = self.at_moment(&then, live, asked, |moment, taken, live| {
+                let mut orders = Vec::new();
+                for order in find_orders(moment, &asked.graph, &then.wanted)? {
+                    let from = From { taken, journal_ms: Some(then.at_ms) };
+                    if orders.len() < MOST_ORDERS {
+                        orders.push(then_now(moment, asked, &order, live, from)?);
                     }
-                    history.order.get_or_insert_with(|| asked.name(order));
-                    was_there = true;
                 }
-                None if was_there => {
-                    history.moments.push(moment("made", Vec::new()));
-                    was_there = false;
+                Ok(orders)
+            })?;
+            let Some(orders) = told else { continue };
+            for order in orders {
+                if keys.insert(order.key.clone()) {
+                    look.orders.push(order);
                 }
-                None => {}
             }
-            newer = Some((taken.at_ms, dump));
+            is_told = question.as_of_ms.is_some() || !asked.is_many() && !look.orders.is_empty();
         }
-        if was_there {
-            let before_ms = newer.map(|(at_ms, _)| at_ms);
-            let what = "made".to_owned();
-            history.moments.push(OrderMoment { after_ms: None, before_ms, what, rows: Vec::new() });
-        }
-        Ok(history)
+        Ok(is_told)
     }
+}
 
-    fn deleted(&self) -> Result<DeletedOrders, Box<Trouble>> {
-        let mut live = self.live()?;
-        let asked = Asked::orders(&self.wanted.platform)?;
-        let mut deleted = DeletedOrders { is_whole: true, ..DeletedOrders::default() };
-        let (mut search, mut missed_ms) = (Deleted::default(), None);
-        for taken in &self.wanted.snapshots {
-            if self.is_over() {
-                deleted.is_whole = false;
-                break;
-            }
-            let Some(dump) = self.open(taken)? else { continue };
-            deleted.back_to_ms = Some(taken.at_ms);
-            for Found { key, numbers, .. } in
-                search.of(&dump, &asked.graph, &mut live).map_err(mixed)?
-            {
-                if deleted.orders.len() == MOST_DELETED {
-                    deleted.more += 1;
-                    continue;
-                }
-                deleted.orders.push(DeletedOrder {
-                    key,
-                    numbers,
-                    snapshot: taken.id.clone(),
-                    seen_ms: taken.at_ms,
-                    missed_ms,
-                });
-            }
-            missed_ms = Some(taken.at_ms);
-        }
-        Ok(deleted)
-    }
+/// Where an order is told from.
+#[derive(Clone, Copy)]
+struct From<'a> {
+    taken: Option<&'a Taken>,
+    journal_ms: Option<i64>,
 }
 
 fn difference(
@@ -320,9 +306,9 @@ fn difference(
     asked: &Asked,
     order: &Found,
     now: &mut dyn Source,
-) -> Result<Difference, Box<Trouble>> {
-    let mut closure = Closure::of(past, &asked.graph, &order.row).map_err(mixed)?;
-    Difference::between(past, &asked.graph, &mut closure, now).map_err(mixed)
+) -> Result<Difference, OrderError> {
+    let mut closure = Closure::of(past, &asked.graph, &order.row)?;
+    Difference::between(past, &asked.graph, &mut closure, now)
 }
 
 fn then_now(
@@ -330,8 +316,8 @@ fn then_now(
     asked: &Asked,
     order: &Found,
     live: &mut Live,
-    taken: &Taken,
-) -> Result<OrderThenNow, Box<Trouble>> {
+    from: From<'_>,
+) -> Result<OrderThenNow, OrderError> {
     let between = difference(past, asked, order, live)?;
     let state = match (between.is_gone(), between.is_same()) {
         (true, _) => "gone",
@@ -345,8 +331,9 @@ fn then_now(
         key,
         numbers,
         state: state.to_owned(),
-        snapshot: Some(taken.id.clone()),
-        snapshot_ms: Some(taken.at_ms),
+        snapshot: from.taken.map(|taken| taken.id.clone()),
+        snapshot_ms: from.taken.map(|taken| taken.at_ms),
+        journal_ms: from.journal_ms,
         rows,
         more_rows,
     })
@@ -359,7 +346,7 @@ fn only_now(
     asked: &Asked,
     order: &Found,
 ) -> Result<OrderThenNow, Box<Trouble>> {
-    let between = difference(live, asked, order, again)?;
+    let between = difference(live, asked, order, again).map_err(mixed)?;
     let (mut rows, more_rows) = shown::rows(&between);
     for row in &mut rows {
         "new".clone_into(&mut row.state);
@@ -377,6 +364,7 @@ fn only_now(
         state,
         snapshot: None,
         snapshot_ms: None,
+        journal_ms: None,
         rows,
         more_rows,
     })

@@ -8,7 +8,7 @@ use vault::{VaultError, storage::Fault};
 
 impl Trouble {
     /// Of a repository, at a place.
-    pub(super) fn of(error: VaultError, place: &str) -> Box<Self> {
+    pub(crate) fn of(error: VaultError, place: &str) -> Box<Self> {
         let message = error.story();
         let at = ("place", place.into());
         let trouble = |code: &str| Self::new(code, [at.clone()], message.clone());

@@ -96,7 +96,16 @@ fn of_row(platform: &str, table: &str, live: &Live) -> Result<OrderGraph, Box<Tr
     let (children, beside, with) =
         known.map(|graph| (graph.children, graph.beside, graph.with)).unwrap_or_default();
     let root = living.name.clone();
-    Ok(OrderGraph { root, key, numbers: Vec::new(), emails: Vec::new(), children, beside, with })
+    Ok(OrderGraph {
+        root,
+        key,
+        numbers: Vec::new(),
+        placed: None,
+        emails: Vec::new(),
+        children,
+        beside,
+        with,
+    })
 }
 
 /// What keeps an order from being looked at.
@@ -113,6 +122,13 @@ pub(super) fn mixed(error: OrderError) -> Box<Trouble> {
         OrderError::TooMuch { table } => {
             Box::new(Trouble::new("order_too_much", [("table", table.as_str().into())], message))
         }
+        OrderError::Journal(_) => {
+            let said = [("error", message.as_str().into())];
+            Box::new(Trouble::new("order_journal_unreadable", said, message.clone()))
+        }
+        OrderError::NotKnown { table, .. } | OrderError::Redefined { table } => Box::new(
+            Trouble::new("order_moment_unknown", [("table", table.as_str().into())], message),
+        ),
     }
 }
 

@@ -2,7 +2,7 @@
 //! to say afterwards whether it happened.
 
 use super::{
-    Kept, Search, Taken,
+    From, Kept, Search, Taken,
     asked::{Asked, mixed, of_database},
     difference, find_orders,
     kept::{self, Changes},
@@ -14,7 +14,9 @@ use kernel::{Value, config::DatabaseUrl, plan::Reason};
 use ring::digest;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt::Write as _};
-use vault::orders::{Options, Past, Refusal, Restoration, State, restoration};
+use vault::orders::{
+    Found, Options, OrderError, Past, Refusal, Restoration, Source, State, restoration,
+};
 
 /// What became of a return, or of taking it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +69,21 @@ impl Search<'_> {
     fn prepared(&self, question: &OrderQuestion, set_back: bool) -> Result<Prepared, Box<Trouble>> {
         let mut live = self.live()?;
         let asked = Asked::of(question, &self.wanted.platform, &live)?;
-        for taken in &self.wanted.snapshots {
+        let journals = self.journals(&live, &asked);
+        for then in self.thens(&journals, &asked, question.as_of_ms, &mut live)? {
+            let made = self.at_moment(&then, &mut live, &asked, |moment, taken, live| {
+                let found = find_orders(moment, &asked.graph, &then.wanted)?;
+                let from = From { taken, journal_ms: Some(then.at_ms) };
+                match found.as_slice() {
+                    [one] => made(moment, (&asked, one), live, from, set_back).map(Some),
+                    _ => Ok(None),
+                }
+            })?;
+            if let Some((told, restoration)) = made.flatten() {
+                return Ok(Prepared { told, restoration, live });
+            }
+        }
+        for taken in self.wanted.snapshots.iter().filter(|_| self.wanted.exact_ms.is_none()) {
             let Some(dump) = self.open(taken)? else { continue };
             let mut past = Past(&dump);
             let found = find_orders(&mut past, &asked.graph, &asked.wanted).map_err(mixed)?;
@@ -77,33 +93,48 @@ impl Search<'_> {
                 }
                 continue;
             };
-            let between = difference(&mut past, &asked, order, &mut live)?;
-            let made = restoration(&asked.graph, &between, &mut live, Options { set_back });
-            let (restoration, refusal) = match made.map_err(mixed)? {
-                Ok(restoration) => (restoration, None),
-                Err(Refusal(reason)) => {
-                    (Restoration { changes: Vec::new(), notes: Vec::new() }, Some(reason))
-                }
-            };
-            let here = |state| between.rows.iter().filter(move |row| row.state == state).count();
-            let counts = counts(&restoration.changes);
-            let told = OrderReturn {
-                order: asked.name(order),
-                snapshot: taken.id.clone(),
-                snapshot_ms: taken.at_ms,
-                added: counts.added,
-                changed: counts.changed,
-                left: (here(State::Changed) as u64).saturating_sub(counts.changed)
-                    + here(State::New) as u64,
-                tables: counts.tables,
-                changes_sha256: digest_of(&restoration.changes),
-                notes: restoration.notes.clone(),
-                refusal,
-            };
+            let from = From { taken: Some(taken), journal_ms: None };
+            let made = made(&mut past, (&asked, order), &mut live, from, set_back);
+            let (told, restoration) = made.map_err(mixed)?;
             return Ok(Prepared { told, restoration, live });
         }
         Err(not_found(self.wanted.snapshots.last()))
     }
+}
+
+/// What would be done, and how that is told.
+fn made(
+    past: &mut dyn Source,
+    (asked, order): (&Asked, &Found),
+    live: &mut Live,
+    from: From<'_>,
+    set_back: bool,
+) -> Result<(OrderReturn, Restoration), OrderError> {
+    let between = difference(past, asked, order, live)?;
+    let made = restoration(&asked.graph, &between, live, Options { set_back })?;
+    let (restoration, refusal) = match made {
+        Ok(restoration) => (restoration, None),
+        Err(Refusal(reason)) => {
+            (Restoration { changes: Vec::new(), notes: Vec::new() }, Some(reason))
+        }
+    };
+    let here = |state| between.rows.iter().filter(move |row| row.state == state).count();
+    let counts = counts(&restoration.changes);
+    let told = OrderReturn {
+        order: asked.name(order),
+        snapshot: from.taken.map(|taken| taken.id.clone()),
+        at_ms: from.journal_ms.or(from.taken.map(|taken| taken.at_ms)).unwrap_or_default(),
+        from_journal: from.journal_ms.is_some(),
+        added: counts.added,
+        changed: counts.changed,
+        left: (here(State::Changed) as u64).saturating_sub(counts.changed)
+            + here(State::New) as u64,
+        tables: counts.tables,
+        changes_sha256: digest_of(&restoration.changes),
+        notes: restoration.notes.clone(),
+        refusal,
+    };
+    Ok((told, restoration))
 }
 
 /// Takes a return back; so many rows changed.
@@ -200,7 +231,7 @@ pub(crate) fn refused(reason: Reason) -> Box<Trouble> {
 }
 
 fn not_found(oldest: Option<&Taken>) -> Box<Trouble> {
-    let message = "no backup that was looked into has it; try an earlier time with --as-of";
+    let message = "neither the journal nor a backup that was looked into has it; try an earlier time with --as-of";
     let said = oldest.map(|oldest| ("back_to_ms", Value::from(oldest.at_ms)));
     Box::new(Trouble::new("order_not_found", said, message))
 }

@@ -8,7 +8,9 @@ use crate::backup_worker::{
 };
 use ::watch::{
     backups::SnapshotRow,
-    time_machine::{DeletedOrders, OrderHistory, OrderLook, OrderQuestion, OrderReturn},
+    time_machine::{
+        DeletedOrders, DeletedQuestion, OrderHistory, OrderLook, OrderQuestion, OrderReturn,
+    },
 };
 use api::{OrdersAsked, Refusal};
 use databases::restore::name_of;
@@ -31,10 +33,23 @@ const DELETED_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// The folder in the state directory where changes are kept to be taken back by.
 pub(in crate::control) const KEPT: &str = "orders";
 
-/// Backups of one place, the newest first.
-struct Shelf {
+/// Backups of one place, the newest first, and whether journals are looked into beside them.
+pub(super) struct Shelf {
     place: String,
     taken: Vec<Taken>,
+    journals: bool,
+}
+
+impl Shelf {
+    /// No backup: no repository is opened.
+    pub(super) fn without(of: &BackedUp) -> Self {
+        Self { place: of.settings.to[0].to_string(), taken: Vec::new(), journals: true }
+    }
+
+    /// The backups alone.
+    pub(super) fn without_journals(self) -> Self {
+        Self { journals: false, ..self }
+    }
 }
 
 impl Backups {
@@ -47,8 +62,13 @@ impl Backups {
             OrdersAsked::History { question, answer } => {
                 answer.send(self.order_history(shop, question).await).ok();
             }
-            OrdersAsked::Deleted { answer } => {
-                answer.send(self.deleted_orders(shop, crate::control::now_ms()).await).ok();
+            OrdersAsked::Missing { question, answer } => {
+                let now_ms = crate::control::now_ms();
+                answer.send(self.missing_orders(shop, question, now_ms).await).ok();
+            }
+            OrdersAsked::Deleted { question, answer } => {
+                let now_ms = crate::control::now_ms();
+                answer.send(self.deleted_orders(shop, question, now_ms).await).ok();
             }
         }
     }
@@ -79,10 +99,16 @@ impl Backups {
         }
     }
 
-    /// Orders that backups of the last month have and the shop has no longer.
-    async fn deleted_orders(&self, shop: &ShopId, now_ms: i64) -> Result<DeletedOrders, Refusal> {
-        let range = (Some(now_ms - DELETED_MS), None);
-        match self.ask(shop, range, OrderDeed::Deleted).await? {
+    /// Orders that the journal or backups of the time have, and the shop has no longer.
+    async fn deleted_orders(
+        &self,
+        shop: &ShopId,
+        question: DeletedQuestion,
+        now_ms: i64,
+    ) -> Result<DeletedOrders, Refusal> {
+        let since_ms = question.since_ms.unwrap_or(now_ms - DELETED_MS);
+        let question = DeletedQuestion { since_ms: Some(since_ms), ..question };
+        match self.ask(shop, (Some(since_ms), None), OrderDeed::Deleted(question)).await? {
             Told::Deleted(deleted) => Ok(deleted),
             other => Err(refused(*unexpected(&Done::Orders(other)))),
         }
@@ -109,7 +135,7 @@ impl Backups {
             return Err(refused(*refused_order(reason)));
         }
         if told.added + told.changed == 0 {
-            let message = "there is nothing to bring back: all that the backup has of it is there";
+            let message = "there is nothing to bring back: all that it was made of is there";
             let message = match told.left {
                 0 => message.to_owned(),
                 left => format!("{message}; {left} rows are another by now, and stay unless asked"),
@@ -117,7 +143,7 @@ impl Backups {
             let said = [("left", told.left.into())];
             return Err(refused(Trouble::new("order_is_there", said, message)));
         }
-        let taken = shelf.taken.iter().find(|taken| taken.id == told.snapshot);
+        let taken = shelf.taken.iter().find(|taken| Some(&taken.id) == told.snapshot.as_ref());
         let database = taken.map(|taken| taken.database.clone()).unwrap_or_default();
         let act = act(&of, shelf.place, database, set_back, told, now_ms);
         Ok(plan(&of, act, now_ms))
@@ -130,12 +156,22 @@ impl Backups {
         deed: OrderDeed,
     ) -> Result<Told, Refusal> {
         let of = self.backed_up(shop).map_err(|trouble| refused(*trouble))?;
+        let shelf = self.shelf(&of, range).await?;
+        self.ask_of(&of, &shelf, deed).await.map_err(|trouble| refused(*trouble))
+    }
+
+    /// By the account that reads the shop's database.
+    pub(super) async fn ask_of(
+        &self,
+        of: &BackedUp,
+        shelf: &Shelf,
+        deed: OrderDeed,
+    ) -> Result<Told, Box<Trouble>> {
         let Some(live) = of.shop.database.clone() else {
             let message = format!("the configuration names no database of {}", of.shop.id);
-            return Err(refused(Trouble::new("no_database", [], message)));
+            return Err(Box::new(Trouble::new("no_database", [], message)));
         };
-        let shelf = self.shelf(&of, range).await?;
-        self.told(&of, &live, &shelf, deed).await.map_err(|trouble| refused(*trouble))
+        self.told(of, &live, shelf, deed).await
     }
 
     async fn told(
@@ -149,6 +185,8 @@ impl Backups {
             live: Database::new(live),
             platform: of.shop.platform.clone(),
             snapshots: shelf.taken.clone(),
+            journals: shelf.journals.then(|| self.state.clone()),
+            exact_ms: None,
             deed,
         };
         let asked = async {
@@ -165,19 +203,24 @@ impl Backups {
         })
     }
 
-    /// The backups between two times, of the first place that has the newest of them.
-    async fn shelf(
+    /// The backups between two times, and the newest from before, of the first place that has the newest
+    /// of them. There may be none of a shop that has a journal of its changes.
+    pub(super) async fn shelf(
         &self,
         of: &BackedUp,
         (from_ms, until_ms): (Option<i64>, Option<i64>),
     ) -> Result<Shelf, Refusal> {
         let known = self.snapshots(&of.shop.id).await?.snapshots;
-        let is_in = |row: &&SnapshotRow| {
-            from_ms.is_none_or(|from_ms| row.at_ms >= from_ms)
-                && until_ms.is_none_or(|until_ms| row.at_ms <= until_ms)
-                && !row.databases.is_empty()
+        let is_before = |row: &SnapshotRow| from_ms.is_some_and(|from_ms| row.at_ms < from_ms);
+        let fits = |row: &&SnapshotRow| {
+            until_ms.is_none_or(|until_ms| row.at_ms <= until_ms) && !row.databases.is_empty()
         };
-        let rows: Vec<&SnapshotRow> = known.iter().filter(is_in).collect();
+        let mut rows: Vec<&SnapshotRow> = known.iter().filter(fits).collect();
+        let within = rows.iter().take_while(|row| !is_before(row)).count();
+        rows.truncate(within + 1);
+        if rows.is_empty() && of.shop.stream.is_some() {
+            return Ok(Shelf::without(of));
+        }
         let none = || {
             let message = format!("there is no backup of {} with its database so old", of.shop.id);
             let said = [("shop", of.shop.id.as_str().into())];
@@ -191,7 +234,7 @@ impl Backups {
             Some(Taken { id: self.id_at(&place, row)?, at_ms: row.at_ms, database })
         });
         let taken = taken.collect();
-        Ok(Shelf { place, taken })
+        Ok(Shelf { place, taken, journals: true })
     }
 
     /// What a worker is told for an act of single orders.
@@ -200,7 +243,7 @@ impl Backups {
         of: &BackedUp,
         act: &Act,
     ) -> Result<(String, Work), Box<Trouble>> {
-        let (place, snapshots, deed) = match act {
+        let (place, deed) = match act {
             Act::RestoreOrder { at, set_back, changes_sha256, mark, .. } => {
                 let deed = OrderDeed::Return {
                     question: question_of(act),
@@ -208,28 +251,25 @@ impl Backups {
                     changes_sha256: changes_sha256.clone(),
                     kept: self.kept(of, mark).await?,
                 };
-                (at.clone(), taken_of(act), deed)
+                return Ok((at.clone(), self.order_job(of, Past::of(act), deed)?));
             }
             Act::TakeOrderBack { mark, .. } => {
                 let deed = OrderDeed::TakeBack { kept: self.kept(of, mark).await? };
-                (of.settings.to[0].to_string(), Vec::new(), deed)
+                (of.settings.to[0].to_string(), deed)
             }
             other => return Err(super::performer::not_ours(other)),
         };
-        Ok((place, self.order_job(of, snapshots, deed)?))
+        Ok((place, self.order_job(of, Past::default(), deed)?))
     }
 
-    fn order_job(
-        &self,
-        of: &BackedUp,
-        snapshots: Vec<Taken>,
-        deed: OrderDeed,
-    ) -> Result<Work, Box<Trouble>> {
+    fn order_job(&self, of: &BackedUp, past: Past, deed: OrderDeed) -> Result<Work, Box<Trouble>> {
         let account = account(&of.shop, &of.settings).map_err(|refusal| {
             Box::new(Trouble::new("no_database", [], refusal.message.clone()))
         })?;
         let (live, platform) = (Database::new(account), of.shop.platform.clone());
-        Ok(Work::Orders(Orders { live, platform, snapshots, deed }))
+        let Past { snapshots, exact_ms } = past;
+        let journals = exact_ms.map(|_| self.state.clone());
+        Ok(Work::Orders(Orders { live, platform, snapshots, journals, exact_ms, deed }))
     }
 
     /// Whether what was shown is still what would be done.
@@ -239,7 +279,7 @@ impl Backups {
         };
         let deed = OrderDeed::Prepare { question: question_of(act), set_back: *set_back };
         let looked = async {
-            let work = self.order_job(of, taken_of(act), deed)?;
+            let work = self.order_job(of, Past::of(act), deed)?;
             let job = self.job(of, at, work).await?;
             match timeout(PATIENCE, self.work(job, &worker::unheard)).await {
                 Ok(done) => done,
@@ -295,7 +335,7 @@ impl Backups {
         };
         let deed = OrderDeed::Stands { kept: self.kept(of, mark).await?, back };
         let place = of.settings.to[0].to_string();
-        let job = self.job(of, &place, self.order_job(of, Vec::new(), deed)?).await?;
+        let job = self.job(of, &place, self.order_job(of, Past::default(), deed)?).await?;
         let looked = timeout(PATIENCE, self.work(job, &worker::unheard)).await;
         let looked = looked.unwrap_or_else(|_| {
             let message = "the database does not answer in time";
@@ -345,9 +385,23 @@ fn question_of(act: &Act) -> OrderQuestion {
     OrderQuestion { table, key, as_of_ms: Some(*at_ms), ..OrderQuestion::default() }
 }
 
-fn taken_of(act: &Act) -> Vec<Taken> {
-    let Act::RestoreOrder { snapshot, at_ms, database, .. } = act else { return Vec::new() };
-    vec![Taken { id: snapshot.clone(), at_ms: *at_ms, database: database.clone() }]
+/// What an act was previewed from, and is carried out from: nothing newer counts.
+#[derive(Default)]
+struct Past {
+    snapshots: Vec<Taken>,
+    /// The journal's moment.
+    exact_ms: Option<i64>,
+}
+
+impl Past {
+    fn of(act: &Act) -> Self {
+        let Act::RestoreOrder { snapshot, at_ms, from_journal, database, .. } = act else {
+            return Self::default();
+        };
+        let taken = Taken { id: snapshot.clone(), at_ms: *at_ms, database: database.clone() };
+        let snapshots = if snapshot.is_empty() { Vec::new() } else { vec![taken] };
+        Self { snapshots, exact_ms: from_journal.then_some(*at_ms) }
+    }
 }
 
 fn act(
@@ -358,13 +412,16 @@ fn act(
     told: OrderReturn,
     now_ms: i64,
 ) -> Act {
-    let OrderReturn { order, snapshot, snapshot_ms, added, changed, changes_sha256, .. } = told;
+    let OrderReturn {
+        order, snapshot, at_ms, from_journal, added, changed, changes_sha256, ..
+    } = told;
     let called = order.numbers.first().cloned().unwrap_or_else(|| order.key.clone());
     Act::RestoreOrder {
         shop: of.shop.id.clone(),
         at,
-        snapshot,
-        at_ms: snapshot_ms,
+        snapshot: snapshot.unwrap_or_default(),
+        at_ms,
+        from_journal,
         database,
         table: order.table,
         key: order.key,
@@ -378,12 +435,13 @@ fn act(
 }
 
 fn plan(of: &BackedUp, act: Act, now_ms: i64) -> Plan {
-    let Act::RestoreOrder { order, mark, at_ms, .. } = &act else {
+    let Act::RestoreOrder { order, mark, at_ms, from_journal, .. } = &act else {
         unreachable!("made just before")
     };
     let params = Params::from([
         ("order".to_owned(), Value::from(Personal::Order(order.clone()))),
         ("at_ms".to_owned(), (*at_ms).into()),
+        ("from".to_owned(), if *from_journal { "journal" } else { "backup" }.into()),
     ]);
     let (shop, order, mark) = (of.shop.id.clone(), order.clone(), mark.clone());
     let undo = Undo::By(Act::TakeOrderBack { shop, order, mark });
