@@ -77,7 +77,7 @@ export const ledger: typeof english = {
       recovery_codes_made: () => 'machte neue Wiederherstellungscodes',
       recovery_sheet_made: (p) => `machte ein Wiederherstellungsblatt für die Backups bei ${text(p['places'])}`,
       order_looked_at: () => 'sah eine Bestellung an, wie sie war',
-      order_vanished: 'bemerkte, dass eine Bestellung fehlt, die keine unserer Änderungen gelöscht hat',
+      order_vanished: () => 'bemerkte, dass eine Bestellung fehlt, die keine unserer Änderungen gelöscht hat',
       missing_orders_listed: () => 'listete bestätigte Bestellungen, die fehlen',
       deleted_orders_listed: () => 'listete verschwundene Bestellungen',
       machine_recovered: (p, f, now) => `stellte diese Maschine aus dem Backup von ${f.when(num(p['of_ms']), now)} bei ${text(p['place'])} wieder her`,

@@ -77,7 +77,7 @@ export const ledger = {
       recovery_codes_made: () => 'made new recovery codes',
       recovery_sheet_made: (p) => `made a recovery sheet for the backups at ${text(p['places'])}`,
       order_looked_at: () => 'looked at an order as it was',
-      order_vanished: 'noticed that an order is gone that no change of ours deleted',
+      order_vanished: () => 'noticed that an order is gone that no change of ours deleted',
       missing_orders_listed: () => 'listed confirmed orders that are missing',
       deleted_orders_listed: () => 'listed orders that are gone',
       machine_recovered: (p, f, now) => `recovered this machine from the backup of ${f.when(num(p['of_ms']), now)} at ${text(p['place'])}`,
