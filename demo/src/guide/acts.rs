@@ -213,7 +213,7 @@ pub(super) const ACTS: [Act; 17] = [
             "kill-stream",
             "Kill what follows the database",
             "Ends the process with kill -9 that brings every change of the database into a journal, while orders come in. On PostgreSQL only: SQLite tells no changes.",
-            "Backups › Changes between backups: it is followed again within a second, and not behind. What was sold meanwhile is in the journal too: the database had kept it for the next one.",
+            "Backups › Changes between backups: it is followed again within a second, and not behind. What was sold meanwhile is in the journal too: the database had kept it for the next one. Below it, the copies elsewhere are current again as well.",
             "Kill the stream",
         )
     },
