@@ -155,6 +155,10 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
             says.age("tried_ms"),
             text("error")
         ),
+        "sheet_untried" => {
+            "Nobody has tried the recovery sheet for longer than was agreed: backup drill --sheet FILE"
+                .to_owned()
+        }
         "drill_missing" => format!("No backup was ever tried: {}", text("error")),
         "backup_failed" => format!("The last backup failed: {}", text("error")),
         "backup_late" => {
@@ -178,10 +182,45 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
             format!("The database's changes cannot be followed: {}", text("error"))
         }
         "stream_unknown" => "Whether the database's changes are followed is unknown".to_owned(),
+        "confirmations_without_order" => format!(
+            "{} orders were confirmed and are not in the database, the first {} ago: storewarden order \
+             missing",
+            text("count"),
+            says.age("first_ms")
+        ),
+        "orders_vanished" => format!(
+            "{} orders vanished from the database, the first {} ago, and no change of ours did that: \
+             storewarden order deleted",
+            text("count"),
+            says.age("first_ms")
+        ),
         "stream_gap" => format!(
             "Changes of the database are missing in the journal, a backup is due: {}",
             text("error")
         ),
+        "stream_copy_behind" => format!(
+            "The copy of the journal at {} is {} behind",
+            text("place"),
+            says.age("current_ms")
+        ),
+        "stream_copy_failing" => {
+            format!("The journal is not copied to {}: {}", text("place"), text("error"))
+        }
+        "database_waits" => format!(
+            "{} sessions of the database wait for others, {} do nothing in an open transaction, the longest \
+             for {}",
+            text("waiting"),
+            text("idle"),
+            says.integer("longest_ms").map_or_else(|| "unknown".to_owned(), age)
+        ),
+        "database_connections" => {
+            format!("{} of {} connections of the database are taken", text("used"), text("most"))
+        }
+        "database_replica" => format!("Replica {} of the database is behind", text("replica")),
+        "database_numbers" => {
+            "The numbers of the database run out: soon no row can be added".to_owned()
+        }
+        "database_unknown" => format!("The database cannot be looked at: {}", text("error")),
         "peer_silent" => {
             let age = says.age("since_ms");
             format!("Storewarden {} has been silent for {age}: {}", text("peer"), text("error"))

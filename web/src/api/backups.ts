@@ -17,7 +17,8 @@ export type DrillOutcome = 'passed' | 'failed' | 'unknown' | 'absent'
 export type DrillCheck = But<Whole<Schemas['DrillCheck']>, { params: Params; outcome: DrillOutcome }>
 export type Drill = But<Whole<Schemas['DrillRow']>, { verdict: DrillVerdict; checks: DrillCheck[] }>
 export type ChangeStreamState = Schemas['StreamState']
-export type ChangeStream = But<Whole<Schemas['StreamStanding']>, { obstacles: Schemas['StreamObstacle'][]; trouble: Trouble | null; gap: Whole<Schemas['StreamGap']> | null }>
+export type StreamCopy = But<Whole<Schemas['StreamCopy']>, { trouble: Trouble | null }>
+export type ChangeStream = But<Whole<Schemas['StreamStanding']>, { obstacles: Schemas['StreamObstacle'][]; trouble: Trouble | null; gap: Whole<Schemas['StreamGap']> | null; copies: StreamCopy[] }>
 export type ShopBackups = But<Whole<Schemas['ShopBackups']>, { drills: Drill[]; failed_drill: BackupRun | null; places: BackupPlace[]; newest: SnapshotRow | null; last_run: BackupRun | null; stream: ChangeStream | null; history: Whole<Schemas['BackupSize']>[] }>
 export type Sheet = But<Whole<Schemas['RecoverySheet']>, { places: But<Whole<Schemas['SheetPlace']>, { trouble: Trouble | null }>[] }>
 export interface Standing { shops: ShopBackups[] }

@@ -2491,6 +2491,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/shops/{shop}/backups/kept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What restores in place have put aside, databases and rows, the oldest first. It stays until somebody
+         *     removes it.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The shop's id */
+                    shop: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["KeptAside"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description It is not backed up, or its database does not answer */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/shops/{shop}/backups/sheet": {
         parameters: {
             query?: never;
@@ -2621,6 +2687,126 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shops/{shop}/database": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a shop's database stands, as it was last looked at.
+         * @description Every minute it is seen who waits, every hour all of it.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The shop's id */
+                    shop: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ShopDatabase"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shops/{shop}/database/examine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look at all of a shop's database now. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The shop's id */
+                    shop: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ShopDatabase"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description The configuration names none */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -2894,7 +3080,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Orders that backups of the last thirty days have and the shop no longer has. */
+        /**
+         * Orders that the shop no longer has, as the journal of changes and backups know them.
+         * @description Of the last thirty days, unless told.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -2905,7 +3094,11 @@ export interface paths {
                 };
                 cookie?: never;
             };
-            requestBody?: never;
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["DeletedQuestion"];
+                };
+            };
             responses: {
                 200: {
                     headers: {
@@ -2965,7 +3158,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** What became of one order, from backup to backup. */
+        /** What became of one order, change by change where the journal has them, else from backup to backup. */
         post: {
             parameters: {
                 query?: never;
@@ -3042,8 +3235,9 @@ export interface paths {
         put?: never;
         /**
          * Orders as they were in a backup, beside what they are.
-         * @description By number, by e-mail address, or any row by its table and key. Without a time, as in the newest
-         *     backup that has it.
+         * @description By number, by e-mail address, or any row by its table and key. At a time, as the journal of changes has
+         *     it to the second where the shop has one, else as in the newest backup of then; without, as it was just
+         *     before it went, or in the newest backup that has it.
          */
         post: {
             parameters: {
@@ -3094,6 +3288,85 @@ export interface paths {
                     };
                 };
                 /** @description It is not backed up, or cannot be looked into */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shops/{shop}/orders/missing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Orders that the shop has confirmed to visitors and that its database lacks.
+         * @description By the edge's access log, of the last 24 hours unless told: after going back in time, and whenever
+         *     something is lost on the way. Payments and confirmations whose path names no order are counted.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The shop's id */
+                    shop: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["MissingQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["MissingOrders"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description There is no log, or it cannot be looked into */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -3730,6 +4003,25 @@ export interface components {
             invitation: components["schemas"]["Invitation"];
             person: components["schemas"]["Person"];
         };
+        /** @description A database that another one took the place of, or rows that were put back over others. */
+        AsideRow: {
+            /**
+             * Format: int64
+             * @description Null: the database does not say.
+             */
+            bytes?: number | null;
+            /** @description `database` or `rows`. */
+            kind: string;
+            /**
+             * @description Of the database or schema, of an SQLite file its path; of rows in SQLite what the names of their
+             *     tables begin with.
+             */
+            name: string;
+            /** @description The change that put it aside; null: none that is remembered. */
+            run?: string | null;
+            /** Format: int64 */
+            since_ms: number;
+        };
         /** @description One repository. */
         BackupPlace: {
             /**
@@ -3908,14 +4200,121 @@ export interface components {
             /** @description Not asked of those who have none. */
             password?: string | null;
         };
+        /** @description Something that could not be looked at. */
+        DatabaseBlind: {
+            /** @description What would open the eyes. */
+            mend: string;
+            /** @description `queries`, `sessions`, `index_use` or `replication`. */
+            what: string;
+        };
+        /** @description Something that is not well. */
+        DatabaseFinding: {
+            /** @description What takes that back. */
+            back?: string | null;
+            /** @description Whether a plan can mend it (`mend_database`). */
+            by_plan: boolean;
+            /** @description Names the message. */
+            code: string;
+            /** @description `missing_index:public.customer(email)`: by it a plan to mend it is asked for. */
+            id: string;
+            params: {
+                [key: string]: unknown;
+            };
+            /** @description Whether it holds only after a restart of the server. */
+            restart: boolean;
+            /** @description What mends it, as a person would run it. */
+            statement?: string | null;
+            /** @description `danger`, `warning` or `advice`. */
+            weight: string;
+        };
+        /** @description A database as it was seen. */
+        DatabaseLook: {
+            /** @description What could not be looked at. */
+            blind: components["schemas"]["DatabaseBlind"][];
+            /**
+             * Format: double
+             * @description The share of reads that needed no disk, 0..1; null before the first.
+             */
+            cache_share?: number | null;
+            /**
+             * Format: int64
+             * @description Null where there are none (SQLite).
+             */
+            connections?: number | null;
+            /** Format: int64 */
+            connections_most?: number | null;
+            /**
+             * Format: int64
+             * @description For how long its counters have counted.
+             */
+            counted_s?: number | null;
+            /** @description The worst first. */
+            findings: components["schemas"]["DatabaseFinding"][];
+            /** @description Those that took the most time together first. */
+            queries: components["schemas"]["DatabaseQuery"][];
+            replicas: components["schemas"]["DatabaseReplica"][];
+            /** @description Name and version: `PostgreSQL 15.14`. */
+            server: string;
+            /** Format: int64 */
+            size_bytes: number;
+            /** @description The largest first. */
+            tables: components["schemas"]["DatabaseTable"][];
+            /** Format: int64 */
+            up_s?: number | null;
+        };
+        /** @description Statements of one form, whatever their values. */
+        DatabaseQuery: {
+            /** Format: int64 */
+            calls: number;
+            /** Format: double */
+            mean_ms: number;
+            /** @description As the server explains it for values that it does not know; null: it cannot. */
+            plan?: string | null;
+            text: string;
+            /** Format: double */
+            total_ms: number;
+        };
+        /** @description A server that follows this one, or that this one follows. */
+        DatabaseReplica: {
+            /** Format: int64 */
+            behind_bytes?: number | null;
+            /** Format: int64 */
+            behind_ms?: number | null;
+            name: string;
+            /** @description In the server's words. */
+            state: string;
+        };
         /** @description A database in a backup. */
         DatabaseRow: {
             name: string;
             /** Format: int64 */
             tables?: number | null;
         };
+        /**
+         * @description What is known of a database. Unknown is no kind of well.
+         * @enum {string}
+         */
+        DatabaseState: "off" | "unknown" | "well" | "advice" | "warning" | "danger";
+        /** @description A table. */
+        DatabaseTable: {
+            /** Format: int64 */
+            bytes?: number | null;
+            /** Format: int64 */
+            index_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description As the server estimates.
+             */
+            rows?: number | null;
+            table: string;
+        };
         /** @description One that is gone. */
         DeletedOrder: {
+            /**
+             * Format: int64
+             * @description When it was deleted, by the journal; null: only backups tell of it.
+             */
+            gone_ms?: number | null;
             key: string;
             /**
              * Format: int64
@@ -3923,12 +4322,15 @@ export interface components {
              */
             missed_ms?: number | null;
             numbers: string[];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description When it was there last, as far as is known.
+             */
             seen_ms: number;
-            /** @description The newest backup that has it. */
-            snapshot: string;
+            /** @description The newest backup that has it; null: the journal tells of it. */
+            snapshot?: string | null;
         };
-        /** @description Orders that backups have and the shop no longer has. */
+        /** @description Orders that the journal of changes or backups have and the shop no longer has. */
         DeletedOrders: {
             /**
              * Format: int64
@@ -3937,6 +4339,7 @@ export interface components {
             back_to_ms?: number | null;
             /** @description Whether every backup of that time was looked into. */
             is_whole: boolean;
+            journal?: components["schemas"]["JournalReach"] | null;
             /**
              * Format: int64
              * @description So many more are not told.
@@ -3944,6 +4347,16 @@ export interface components {
             more: number;
             /** @description Those that were there last first. */
             orders: components["schemas"]["DeletedOrder"][];
+        };
+        /** @description What time deleted orders are asked of; null: the last 30 days, up to now. */
+        DeletedQuestion: {
+            /**
+             * Format: int64
+             * @description Unix milliseconds.
+             */
+            since_ms?: number | null;
+            /** Format: int64 */
+            until_ms?: number | null;
         };
         Disk: {
             /** Format: int64 */
@@ -4252,6 +4665,23 @@ export interface components {
             id: string;
             name: string;
         };
+        /** @description How far the journal of a shop's changes reaches that an answer is told from. */
+        JournalReach: {
+            /** @description Why it could not be looked into: only backups tell then. */
+            error?: string | null;
+            /**
+             * Format: int64
+             * @description Any second since then can be asked for; null: none yet.
+             */
+            from_ms?: number | null;
+            /** Format: int64 */
+            until_ms?: number | null;
+        };
+        /** @description What restores in place have put aside, and is still there. */
+        KeptAside: {
+            /** @description The oldest first. */
+            kept: components["schemas"]["AsideRow"][];
+        };
         LastNotice: {
             /** Format: int64 */
             at_ms: number;
@@ -4387,6 +4817,53 @@ export interface components {
             /** Format: int64 */
             revenue_minor?: number | null;
         };
+        /** @description A confirmed order without a row. */
+        MissingOrder: {
+            /**
+             * Format: int64
+             * @description When it was confirmed for the first and for the last time, unix milliseconds.
+             */
+            first_ms: number;
+            /** Format: int64 */
+            last_ms: number;
+            /** @description As the request named it. */
+            number: string;
+        };
+        /** @description Orders that the shop has confirmed to visitors, by the edge's access log, and that its database lacks. */
+        MissingOrders: {
+            /**
+             * Format: int64
+             * @description Orders that were confirmed since then, those that are there among them.
+             */
+            confirmed: number;
+            /**
+             * Format: int64
+             * @description From when on the log was read; null: it has no line since then.
+             */
+            from_ms?: number | null;
+            /** @description Whether the log reaches back so far, and all of it was read and looked up in time. */
+            is_whole: boolean;
+            /**
+             * Format: int64
+             * @description So many more are not told.
+             */
+            more: number;
+            /** @description The first that was confirmed first. */
+            orders: components["schemas"]["MissingOrder"][];
+            /**
+             * Format: int64
+             * @description Answers to requests of payments and confirmations whose path names no order: of these nobody can say.
+             */
+            unnamed: number;
+        };
+        /** @description Since when confirmed orders are looked for; null: the last 24 hours. */
+        MissingQuestion: {
+            /**
+             * Format: int64
+             * @description Unix milliseconds.
+             */
+            since_ms?: number | null;
+        };
         NewPassword: {
             /** @description The one until now; not asked of those who have none. */
             current?: string | null;
@@ -4416,12 +4893,14 @@ export interface components {
             back_to_ms?: number | null;
             /** @description Whether that was far enough: `false` when the time was over before. */
             is_whole: boolean;
+            journal?: components["schemas"]["JournalReach"] | null;
             /** @description The newest first. */
             moments: components["schemas"]["OrderMoment"][];
             order?: components["schemas"]["OrderName"] | null;
         };
         /** @description Orders as they were in a backup, beside what they are. */
         OrderLook: {
+            journal?: components["schemas"]["JournalReach"] | null;
             /**
              * Format: int64
              * @description So many more of the buyer's are not told.
@@ -4434,16 +4913,21 @@ export interface components {
             /** Format: int64 */
             snapshot_ms?: number | null;
         };
-        /** @description Something happened to an order between two looks at it. */
+        /** @description Something happened to an order: in a transaction that the journal has, or between two looks at it. */
         OrderMoment: {
             /**
              * Format: int64
-             * @description The backup before; null: no backup was before.
+             * @description The backup before; null: no backup was before, or the journal tells when.
              */
             after_ms?: number | null;
             /**
              * Format: int64
-             * @description The backup behind; null: now, in the shop itself.
+             * @description When it was committed, by the journal; null: only backups tell of it.
+             */
+            at_ms?: number | null;
+            /**
+             * Format: int64
+             * @description The backup behind; null: now, in the shop itself, or the journal tells when.
              */
             before_ms?: number | null;
             /** @description The rows that are different. */
@@ -4461,8 +4945,8 @@ export interface components {
         OrderQuestion: {
             /**
              * Format: int64
-             * @description As it was then, unix milliseconds: by the newest backup that is not younger. Null: the newest in
-             *     which it is found.
+             * @description As it was then, unix milliseconds: by the journal of changes where that has the moment, else by the
+             *     newest backup that is not younger. Null: the newest in which it is found.
              */
             as_of_ms?: number | null;
             /** @description The buyer's e-mail address: all orders of it. */
@@ -4476,6 +4960,11 @@ export interface components {
         };
         /** @description One order, then and now. */
         OrderThenNow: {
+            /**
+             * Format: int64
+             * @description The moment as of which the journal of changes tells it; null: it is told as it was in the backup.
+             */
+            journal_ms?: number | null;
             key: string;
             /**
              * Format: int64
@@ -4486,7 +4975,7 @@ export interface components {
             numbers: string[];
             /** @description Its own first, then what it needs and is gone. */
             rows: components["schemas"]["RowThenNow"][];
-            /** @description The backup that it is told from; null: none that was looked into has it. */
+            /** @description The backup that it is told from; null: none that was looked into has it, or the journal tells all. */
             snapshot?: string | null;
             /** Format: int64 */
             snapshot_ms?: number | null;
@@ -4910,6 +5399,21 @@ export interface components {
             repository?: string | null;
             trouble?: components["schemas"]["Trouble"] | null;
         };
+        /** @description A recovery sheet, and whether anybody knows that it is good. */
+        SheetStanding: {
+            /**
+             * Format: int64
+             * @description Since when one should have been, and was not; null: it is not late.
+             */
+            late_ms?: number | null;
+            /** Format: int64 */
+            made_ms: number;
+            /**
+             * Format: int64
+             * @description When a backup was last tried by a sheet; null: never.
+             */
+            tried_ms?: number | null;
+        };
         /** @description Backups of one shop. */
         ShopBackups: {
             /**
@@ -4943,6 +5447,7 @@ export interface components {
             places: components["schemas"]["BackupPlace"][];
             /** @description The change that backs it up at the moment. */
             running?: string | null;
+            sheet?: components["schemas"]["SheetStanding"] | null;
             shop: string;
             /**
              * Format: int64
@@ -4951,6 +5456,8 @@ export interface components {
             since_ms?: number | null;
             state: components["schemas"]["BackupState"];
             stream?: components["schemas"]["StreamStanding"] | null;
+            /** @description Orders that went without a plan of ours and are not back, by when they went. */
+            vanished: components["schemas"]["VanishedOrders"][];
         };
         /** @description A shop's certificate. */
         ShopCertificate: {
@@ -4964,6 +5471,30 @@ export interface components {
             renews: boolean;
             /** @description As browsers show it, `0a:1b:…`; null while the first one is awaited. */
             serial?: string | null;
+        };
+        /** @description The database of one shop. */
+        ShopDatabase: {
+            /**
+             * Format: int32
+             * @description Looks that failed, one after the other, until now.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description When it was last seen who waits.
+             */
+            glanced_ms?: number | null;
+            /** @description `postgres`, `mysql` or `sqlite`; null: the configuration names none, or nobody has looked yet. */
+            kind?: string | null;
+            look?: components["schemas"]["DatabaseLook"] | null;
+            /**
+             * Format: int64
+             * @description When all of it was looked at.
+             */
+            looked_ms?: number | null;
+            shop: string;
+            state: components["schemas"]["DatabaseState"];
+            trouble?: components["schemas"]["Trouble"] | null;
         };
         /**
          * @description A shop and its machine over a time, in even steps. The times are those that were asked for, widened
@@ -5196,6 +5727,45 @@ export interface components {
             timeout_ms: number;
             undo: components["schemas"]["UndoView"];
         };
+        /** @description A copy of a journal elsewhere. What it says holds only while the stream is known to be followed. */
+        StreamCopy: {
+            /**
+             * Format: int64
+             * @description What the shop's journals take there.
+             */
+            bytes?: number | null;
+            /**
+             * Format: int64
+             * @description All that was committed by then is there; how long ago that is, is its lag. Null: it is not known
+             *     of any time.
+             */
+            current_ms?: number | null;
+            /**
+             * Format: int64
+             * @description How long that took, from this machine's disk to there.
+             */
+            delay_ms?: number | null;
+            /**
+             * Format: int64
+             * @description How often it gets what came.
+             */
+            every_ms: number;
+            /** @description It lets nothing go: what is too old, somebody else must remove. */
+            keeps_all: boolean;
+            /**
+             * Format: int64
+             * @description Requests that a bucket counts where the database changes all the time; null: nobody counts.
+             */
+            requests_a_month?: number | null;
+            /**
+             * Format: int64
+             * @description When it got something last.
+             */
+            sent_ms?: number | null;
+            /** @description The place. */
+            to: string;
+            trouble?: components["schemas"]["Trouble"] | null;
+        };
         /** @description Changes that are in no journal. */
         StreamGap: {
             /** Format: int64 */
@@ -5235,6 +5805,8 @@ export interface components {
              * @description Of the server's log, still to come; null: the server does not say.
              */
             behind_bytes?: number | null;
+            /** @description Of the journal elsewhere, as it grows; empty: it is on this machine alone. */
+            copies: components["schemas"]["StreamCopy"][];
             /**
              * Format: int64
              * @description All that was committed by then is in the journal, on disk; how long ago that is, is the lag.
@@ -5341,6 +5913,18 @@ export interface components {
          * @enum {string}
          */
         Unit: "per_second" | "ms" | "share" | "count" | "minor" | "bytes";
+        /** @description Orders that vanished at about one time. Which ones says the page of orders, to whoever may see it. */
+        VanishedOrders: {
+            /** Format: int64 */
+            count: number;
+            /**
+             * Format: int64
+             * @description When the first and the last of them went; by the backup that has them last where only backups tell.
+             */
+            first_ms: number;
+            /** Format: int64 */
+            last_ms: number;
+        };
         /** @description The one sentence about a shop, as a code with parameters. */
         Verdict: {
             code: string;
@@ -5376,7 +5960,8 @@ export interface components {
             all?: boolean;
             /**
              * Format: int64
-             * @description As it was then, unix milliseconds; unless told by the newest backup that has it.
+             * @description As it was then, unix milliseconds: an order, unless told by the newest backup that has it; a whole
+             *     database, by the journal of changes.
              */
             as_of_ms?: number | null;
             /** @description Which database of the backup; the first in it unless told. */
@@ -5385,6 +5970,8 @@ export interface components {
             exact?: boolean;
             /** @description Files of the configuration that are to say something else. */
             files?: components["schemas"]["FileBody"][];
+            /** @description What the database suffers from: the id of a finding. */
+            finding?: string | null;
             /** @description Also when nobody else is there to serve meanwhile. */
             forced?: boolean;
             /** @description The place of the repository that it is taken from; the first that has it unless told. */
@@ -5395,6 +5982,8 @@ export interface components {
              */
             in_place?: boolean;
             instance?: string | null;
+            /** @description With a whole database in place: orders that are newer than the backup come along. */
+            keep_newer_orders?: boolean;
             key?: string | null;
             /**
              * @description `restart_instance` (`shop`, `instance`, `forced`), `rolling_restart` (`shop`),
@@ -5403,12 +5992,14 @@ export interface components {
              *     `back_up` (`shop`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`, `phrase`),
              *     `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
              *     `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
-             *     `tables`, `name`, `in_place`, `exact`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
-             *     `as_of_ms`, `set_back`) or `clean_up`.
+             *     `tables`, `name`, `in_place`, `exact`, `keep_newer_orders`, `newer_states`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
+             *     `as_of_ms`, `set_back`), `mend_database` (`shop`, `finding`) or `clean_up`.
              */
             kind: string;
             /** @description What the restored database is called; by date unless told. */
             name?: string | null;
+            /** @description With them: orders that both have become as the shop has them now. */
+            newer_states?: boolean;
             /** @description The order to bring back, by its number as people read it or its key. */
             order?: string | null;
             /** @description What of it, from the root; all of it unless told. */

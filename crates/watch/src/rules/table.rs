@@ -36,7 +36,7 @@ pub struct Rule {
 /// edge has seen several good answers in a row before it is not down any more.
 type Line = (&'static str, u32, u32, Source);
 
-const TABLE: [Line; 47] = [
+const TABLE: &[Line] = &[
     ("all_down", 5, 10, Source::Edge),
     ("instance_down", 30, 10, Source::Edge),
     ("instance_hung", 30, 10, Source::Edge),
@@ -75,6 +75,7 @@ const TABLE: [Line; 47] = [
     ("drill_late", 0, 60, Source::Own),
     // A first one waits for a first backup, and takes its time.
     ("drill_missing", 21_600, 60, Source::Own),
+    ("sheet_untried", 0, 60, Source::Own),
     // How far behind is too far says the configuration.
     ("stream_behind", 5, 10, Source::Own),
     ("stream_stopped", 0, 10, Source::Own),
@@ -82,6 +83,17 @@ const TABLE: [Line; 47] = [
     // A process that ends is started again.
     ("stream_unknown", 30, 10, Source::Own),
     ("stream_gap", 0, 10, Source::Own),
+    ("orders_vanished", 0, 10, Source::Own),
+    ("confirmations_without_order", 0, 10, Source::Own),
+    ("stream_copy_behind", 5, 10, Source::Own),
+    // A machine that starts anew is back by then.
+    ("stream_copy_failing", 60, 10, Source::Own),
+    // Sessions are looked at once a minute, and have waited for one then.
+    ("database_waits", 0, 90, Source::Own),
+    ("database_connections", 60, 90, Source::Own),
+    ("database_replica", 60, 90, Source::Own),
+    ("database_numbers", 0, 60, Source::Own),
+    ("database_unknown", 300, 60, Source::Own),
     // Silence has lasted for its own time before it is found.
     ("peer_silent", 0, 60, Source::Peers),
     ("peer_refuses", 30, 60, Source::Peers),

@@ -102,6 +102,10 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
             says.until("tried_ms"),
             text("error")
         ),
+        "sheet_untried" => {
+            "Nobody has tried the recovery sheet for longer than was agreed: storewarden backup drill --sheet"
+                .to_owned()
+        }
         "drill_missing" => format!("No backup was ever tried: {}", text("error")),
         "backup_failed" => format!("The last backup failed: {}", text("error")),
         "backup_late" => format!(
@@ -123,10 +127,44 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
             format!("The database's changes cannot be followed: {}", text("error"))
         }
         "stream_unknown" => "Whether the database's changes are followed is unknown".to_owned(),
+        "confirmations_without_order" => format!(
+            "{} orders were confirmed to visitors and are not in the shop's database, the first {} ago",
+            text("count"),
+            says.until("first_ms")
+        ),
+        "orders_vanished" => format!(
+            "{} orders vanished from the shop's database, the first {} ago, and no change of Storewarden \
+             did that",
+            text("count"),
+            says.until("first_ms")
+        ),
         "stream_gap" => format!(
             "Changes of the database are missing in the journal, a backup is due: {}",
             text("error")
         ),
+        "stream_copy_behind" => format!(
+            "The copy of the journal at {} is {} behind",
+            text("place"),
+            says.until("current_ms")
+        ),
+        "stream_copy_failing" => {
+            format!("The journal is not copied to {}: {}", text("place"), text("error"))
+        }
+        "database_waits" => format!(
+            "{} sessions of the database wait for others, {} do nothing in an open transaction, the longest \
+             for {}",
+            text("waiting"),
+            text("idle"),
+            says.span("longest_ms")
+        ),
+        "database_connections" => {
+            format!("{} of {} connections of the database are taken", text("used"), text("most"))
+        }
+        "database_replica" => format!("Replica {} of the database is behind", text("replica")),
+        "database_numbers" => {
+            "The numbers of the database run out: soon no row can be added".to_owned()
+        }
+        "database_unknown" => format!("The database cannot be looked at: {}", text("error")),
         "peer_clock_off" => format!(
             "The clocks of this machine and of {} differ by {}",
             text("peer"),

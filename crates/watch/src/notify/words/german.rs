@@ -106,6 +106,10 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
             says.until("tried_ms"),
             text("error")
         ),
+        "sheet_untried" => {
+            "Länger als vereinbart hat niemand das Notfallblatt geprobt: storewarden backup drill --sheet"
+                .to_owned()
+        }
         "drill_missing" => format!("Noch nie wurde ein Backup geprobt: {}", text("error")),
         "backup_failed" => format!("Das letzte Backup ist gescheitert: {}", text("error")),
         "backup_late" => format!(
@@ -132,10 +136,49 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
         "stream_unknown" => {
             "Ob den Änderungen der Datenbank gefolgt wird, ist nicht bekannt".to_owned()
         }
+        "confirmations_without_order" => format!(
+            "{} Bestellungen wurden Besuchern bestätigt und stehen nicht in der Datenbank des Shops, die \
+             erste vor {}",
+            text("count"),
+            says.until("first_ms")
+        ),
+        "orders_vanished" => format!(
+            "{} Bestellungen verschwanden aus der Datenbank des Shops, die erste vor {}, und keine Änderung \
+             von Storewarden hat das getan",
+            text("count"),
+            says.until("first_ms")
+        ),
         "stream_gap" => format!(
             "Im Journal fehlen Änderungen der Datenbank, ein Backup ist fällig: {}",
             text("error")
         ),
+        "stream_copy_behind" => format!(
+            "Die Kopie des Journals bei {} ist {} zurück",
+            text("place"),
+            says.until("current_ms")
+        ),
+        "stream_copy_failing" => {
+            format!("Das Journal wird nicht nach {} kopiert: {}", text("place"), text("error"))
+        }
+        "database_waits" => format!(
+            "{} Sitzungen der Datenbank warten auf andere, {} tun in einer offenen Transaktion nichts, die \
+             längste seit {}",
+            text("waiting"),
+            text("idle"),
+            says.span("longest_ms")
+        ),
+        "database_connections" => format!(
+            "{} von {} Verbindungen der Datenbank sind vergeben",
+            text("used"),
+            text("most")
+        ),
+        "database_replica" => format!("Replikat {} der Datenbank hängt zurück", text("replica")),
+        "database_numbers" => {
+            "Der Datenbank gehen die Nummern aus: Bald kommt keine Zeile mehr hinzu".to_owned()
+        }
+        "database_unknown" => {
+            format!("Die Datenbank lässt sich nicht ansehen: {}", text("error"))
+        }
         "peer_clock_off" => format!(
             "Die Uhren dieses Rechners und von {} gehen um {} auseinander",
             text("peer"),
