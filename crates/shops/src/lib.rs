@@ -14,5 +14,5 @@ pub mod snapshot;
 
 pub use error::ShopsError;
 pub use platform::{
-    Child, EmailPath, OrderGraph, Orders, Platform, Through, known, names, platform,
+    Child, Confirmed, EmailPath, OrderGraph, Orders, Platform, Through, known, names, platform,
 };

@@ -13,8 +13,10 @@ use kernel::{
 use serde::Deserialize;
 use std::sync::LazyLock;
 
+mod confirmed;
 mod graph;
 
+pub use confirmed::Confirmed;
 pub use graph::{Child, EmailPath, OrderGraph, Through};
 
 /// The newest version of the file format that this program reads.
@@ -58,6 +60,8 @@ pub struct Platform {
     pub orders: Option<Orders>,
     /// What belongs to one order; absent when nobody knows.
     pub graph: Option<OrderGraph>,
+    /// Which answers say that there is an order; absent when none names it.
+    pub confirmed: Option<Confirmed>,
 }
 
 /// How to read the orders of a platform's database, each once, by a key that grows.
@@ -124,6 +128,7 @@ struct File {
     cache: CachePart,
     orders: Option<Orders>,
     graph: Option<GraphPart>,
+    confirmed: Option<Confirmed>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -205,6 +210,7 @@ fn read(name: &str, text: &str, every: &str) -> Result<Platform, ShopsError> {
         },
         orders: file.orders,
         graph: file.graph.map(OrderGraph::from),
+        confirmed: file.confirmed,
     };
     fault(&platform).map_or(Ok(platform), |what| Err(invalid(&what)))
 }
@@ -275,7 +281,8 @@ fn fault(platform: &Platform) -> Option<String> {
         return Some(format!("header `{bad}` is not in lower-case letters"));
     }
     let orders = platform.orders.as_ref().and_then(orders_fault);
-    orders.or_else(|| platform.graph.as_ref().and_then(OrderGraph::fault))
+    let graph = orders.or_else(|| platform.graph.as_ref().and_then(OrderGraph::fault));
+    graph.or_else(|| platform.confirmed.as_ref().and_then(Confirmed::fault))
 }
 
 fn orders_fault(orders: &Orders) -> Option<String> {

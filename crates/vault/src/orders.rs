@@ -1,23 +1,32 @@
 //! The order time machine: what belonged to an order at a moment, what became of it, and how it comes
 //! back under its own id and number, with everything else left alone.
 //!
-//! The moment is any [`Source`] of rows: a dump in a backup, the living database, or what the journal
-//! says. [`Closure`] is all that belongs to an order in one; [`Difference`] holds two of them against
+//! The moment is any [`Source`] of rows: a dump in a backup, the living database, or a [`Moment`] that the
+//! journal tells of; a [`Trail`] is what became of an order there. [`Closure`] is all that belongs to an order in one; [`Difference`] holds two of them against
 //! each other; [`restoration`] makes changes of rows from it, or says why not. Nothing here goes
 //! through the platform: a restored order sends no mail and takes nothing from stock.
 
+mod carry;
 mod closure;
 mod deleted;
 mod difference;
+mod gone;
+mod moment;
 mod restoration;
 mod source;
+mod trail;
 
+pub use carry::{Carried, CarryOptions, carry};
 pub use closure::{Closure, Found, Role, Wanted, find, found};
 pub use deleted::Deleted;
 pub use difference::{Difference, RowDifference, State};
+pub use gone::{Gone, gone, lacking, was_emptied};
+pub use moment::{Base, Moment};
 pub use restoration::{Options, Refusal, Restoration, restoration};
 pub use source::{Past, Source};
+pub use trail::{Happening, Trail, What};
 
+use crate::VaultError;
 use databases::DatabaseError;
 
 /// So many rows belong to no order; the graph must be wrong.
@@ -35,4 +44,11 @@ pub enum OrderError {
         "gather what belongs to the order: more than {MOST_ROWS} rows do; `{table}` has the most"
     )]
     TooMuch { table: String },
+    #[error(transparent)]
+    Journal(#[from] VaultError),
+    /// The journal knows that it was another, and not what.
+    #[error("tell row {key} of `{table}` at that moment: the journal does not know all of it")]
+    NotKnown { table: String, key: String },
+    #[error("tell rows of `{table}` at that moment: its columns were changed since")]
+    Redefined { table: String },
 }

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod carry;
+#[cfg(test)]
 mod copies;
 #[cfg(test)]
 mod damage;
@@ -11,6 +13,8 @@ mod damage;
 mod drill;
 #[cfg(test)]
 mod drill_kills;
+#[cfg(test)]
+mod far_bucket;
 #[cfg(test)]
 mod far_kills;
 #[cfg(test)]
@@ -25,6 +29,8 @@ mod locks;
 mod machines;
 #[cfg(test)]
 mod media;
+#[cfg(test)]
+mod moments;
 #[cfg(test)]
 mod orders;
 #[cfg(test)]
