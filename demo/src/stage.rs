@@ -149,10 +149,7 @@ impl Stage {
             Some(program) => {
                 let backup = match options.backs_up {
                     true => {
-                        let boot = match options.shop {
-                            Kind::Sample => backup::boot(&options.demo, &directory),
-                            _ => String::new(),
-                        };
+                        let boot = play.boot(&options.demo, &directory)?;
                         let account = play.restore_as();
                         let settings = format!("{}{account}{boot}", options.backup_settings);
                         backup::prepare(&directory, play.files(), &settings)?

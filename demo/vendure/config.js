@@ -33,6 +33,8 @@ exports.config = {
     host: '127.0.0.1',
     port: Number(env.DB_PORT),
     username: env.DB_USER,
+    // The living database asks for none; that of a drill does.
+    ...(env.DB_PASSWORD && { password: env.DB_PASSWORD }),
     database: env.DB_NAME,
     synchronize: env.SYNCHRONIZE === '1',
     migrations: [],

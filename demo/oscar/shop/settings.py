@@ -32,6 +32,8 @@ DATABASES = {
         "PORT": os.environ["DB_PORT"],
         "NAME": os.environ["DB_NAME"],
         "USER": os.environ["DB_USER"],
+        # The living database asks for none; that of a drill does.
+        "PASSWORD": os.environ.get("DB_PASSWORD", ""),
         # An order, its lines, its address and its basket are one transaction.
         "ATOMIC_REQUESTS": True,
         "CONN_MAX_AGE": 60,

@@ -45,9 +45,33 @@ pub(super) fn boot(demo: &Path, directory: &Path) -> String {
     let demo = demo.display().to_string();
     let words =
         [&demo, "shop", "--name=drill", "--port={port}", "--database={database}", &pictures];
-    // As whom the living one runs: the program may lie where nobody else can look.
-    let user = if users::is_root() { ", user = \"root\"" } else { "" };
-    format!(", boot = {{ command = {words:?}{user} }}")
+    format!(", boot = {{ command = {words:?}{} }}", user())
+}
+
+/// How a drill starts a shop that is told all by its environment, in the folder of its restored files.
+pub(super) fn boot_in(
+    directory: &Path,
+    command: &[String],
+    environment: &[(&'static str, String)],
+    probe: &str,
+) -> String {
+    let lines: Vec<String> =
+        environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!(
+        ", boot = {{ command = {command:?}, directory = {directory:?}, environment = {lines:?}, \
+         path = {probe:?}{} }}",
+        user()
+    )
+}
+
+/// As whom the living shop runs: its programs may lie where nobody else can look.
+fn user() -> &'static str {
+    if users::is_root() { ", user = \"root\"" } else { "" }
+}
+
+/// Where a drill has restored a folder to.
+pub(super) fn in_drill(path: &Path) -> String {
+    format!("{{files}}{}", path.display())
 }
 
 fn write_pictures(directory: &Path) -> Result<PathBuf> {

@@ -12,6 +12,7 @@ use kernel::config::CommandSettings;
 
 use super::{
     Instance,
+    backup::{boot_in, in_drill},
     database::{DATABASE, Home, Server, ServerKind},
     installation::{self, run},
     play::{Keeping, STOP_GRACE_MS},
@@ -178,6 +179,22 @@ impl Running {
             stop_grace_ms: STOP_GRACE_MS,
         };
         Ok(keeping.instance(name, port, PROBE, settings))
+    }
+
+    /// How a drill starts it, from its restored files and with the packages of this machine.
+    pub(super) fn boot(&self) -> Result<String> {
+        let gunicorn = self.python.join("gunicorn");
+        let command = [gunicorn.to_str().context("a path that is text")?.to_owned()];
+        let mut environment =
+            vec![("PORT", "{port}".to_owned()), ("DB_PASSWORD", "{database_password}".to_owned())];
+        environment.extend(self.environment().map(|(name, value)| match name {
+            "DB_PORT" => (name, "{database_port}".to_owned()),
+            "DB_NAME" => (name, "{database_name}".to_owned()),
+            "DB_USER" => (name, "{database_user}".to_owned()),
+            "MEDIA" => (name, in_drill(&self.pictures)),
+            _ => (name, value),
+        }));
+        Ok(boot_in(&self.code, &command, &environment, PROBE))
     }
 
     fn python(&self) -> Spawn {

@@ -7,7 +7,7 @@ use kernel::config::{CommandSettings, DatabaseUrl};
 use tokio::sync::Mutex;
 
 use super::{
-    Instance, SHOP, StageOptions,
+    Instance, SHOP, StageOptions, backup,
     database::{self, Engine, Home, Installed, Server, ServerKind},
     oscar,
     ports::free_ports,
@@ -314,6 +314,15 @@ impl Play {
             Software::Oscar(oscar) => {
                 Some((vec![oscar.code().to_owned()], oscar.pictures().to_owned()))
             }
+        }
+    }
+
+    /// How a drill starts the shop, as a key of its backup.
+    pub(super) fn boot(&self, demo: &Path, directory: &Path) -> Result<String> {
+        match &self.software {
+            Software::Sample => Ok(backup::boot(demo, directory)),
+            Software::Vendure { vendure, .. } => vendure.boot(),
+            Software::Oscar(oscar) => oscar.boot(),
         }
     }
 

@@ -13,6 +13,7 @@ use kernel::config::CommandSettings;
 
 use super::{
     Instance,
+    backup::{boot_in, in_drill},
     database::{DATABASE, Home, Server, ServerKind},
     installation::{self, run},
     play::{Keeping, STOP_GRACE_MS},
@@ -161,6 +162,27 @@ impl Running {
             stop_grace_ms: STOP_GRACE_MS,
         };
         Ok(keeping.instance(name, port, PROBE, settings))
+    }
+
+    /// How a drill starts it, from its restored files. What npm puts beside them is in no backup: it is
+    /// that of this machine.
+    pub(super) fn boot(&self) -> Result<String> {
+        let text = |path: &Path| path.to_str().map(str::to_owned).context("a path that is text");
+        let command = [text(&node()?)?, "server.js".to_owned()];
+        let packages = self.code.join("node_modules");
+        let mut environment = vec![
+            ("NODE_PATH", text(&packages)?),
+            ("DB_PASSWORD", "{database_password}".to_owned()),
+        ];
+        environment.extend(self.environment(0).map(|(name, value)| match name {
+            "PORT" => (name, "{port}".to_owned()),
+            "DB_PORT" => (name, "{database_port}".to_owned()),
+            "DB_NAME" => (name, "{database_name}".to_owned()),
+            "DB_USER" => (name, "{database_user}".to_owned()),
+            "ASSETS" => (name, in_drill(&self.pictures)),
+            _ => (name, value),
+        }));
+        Ok(boot_in(&self.code, &command, &environment, PROBE))
     }
 
     fn node(&self, script: &str, port: u16) -> Spawn {
