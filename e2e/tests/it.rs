@@ -8,6 +8,8 @@ mod backups;
 #[cfg(test)]
 mod bring_back;
 #[cfg(test)]
+mod care;
+#[cfg(test)]
 mod changes;
 #[cfg(test)]
 mod comes_back;
@@ -17,6 +19,10 @@ mod disk_full;
 mod front;
 #[cfg(test)]
 mod init;
+#[cfg(test)]
+mod moments;
+#[cfg(test)]
+mod keeping;
 #[cfg(test)]
 mod must_not_break;
 #[cfg(test)]

@@ -7,6 +7,7 @@ import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { backups, folder, sheet } from './backups.mjs'
+import { database } from './databases.mjs'
 import { deleted, look, past } from './orders.mjs'
 import { Frame, Refused } from './frame.mjs'
 import { frameApi, noContent } from './frame_api.mjs'
@@ -136,7 +137,7 @@ async function orders(request, response, what, scenario) {
   let text = ''
   for await (const part of request) text += part
   const question = text === '' ? {} : JSON.parse(text)
-  return json(response, 200, what === 'deleted' ? deleted(scenario) : what === 'look' ? look(question) : past(question))
+  return json(response, 200, what === 'deleted' ? deleted(scenario) : what === 'missing' ? { orders: [], more: 0, confirmed: 412, unnamed: 0, from_ms: Date.now() - 864e5, reaches_back: true, is_whole: true } : what === 'look' ? look(question) : past(question))
 }
 
 async function frameRoute(request, response, url, frame) {
@@ -176,7 +177,9 @@ function api(request, response, url, cookie) {
   if (/^\/api\/v1\/shops\/[^/]+\/backups\/sheet$/.test(path)) return json(response, 200, sheet(list[0].id))
   const backup = /^\/api\/v1\/shops\/([^/]+)\/backups(?:\/[^/]+\/(files))?$/.exec(path)
   if (backup) return json(response, 200, backup[2] ? folder(url.searchParams.get('path') ?? '/') : backups(scenario, backup[1]).snapshots)
-  const ofOrders = /^\/api\/v1\/shops\/[^/]+\/orders\/(deleted|look|history)$/.exec(path)
+  const ofDatabase = /^\/api\/v1\/shops\/([^/]+)\/database(?:\/examine)?$/.exec(path)
+  if (ofDatabase) return json(response, 200, database(scenario, ofDatabase[1]))
+  const ofOrders = /^\/api\/v1\/shops\/[^/]+\/orders\/(deleted|missing|look|history)$/.exec(path)
   if (ofOrders) return orders(request, response, ofOrders[1], scenario)
   if (!/^\/api\/v1\/shops\//.test(path)) return frameRoute(request, response, url, frameOf(scenario))
   const match = /^\/api\/v1\/shops\/([^/]+)(?:\/(events|history)|\/instances\/([^/]+)\/(drain|undrain))?$/.exec(path)

@@ -2,8 +2,8 @@
 //! same list.
 
 use crate::{
-    ApiError, ApiState, backups, cookies, guard, history, incidents, ledger_page, machine, me,
-    orders, pages, peers, people, runs, sessions, shops, sign_in, tokens,
+    ApiError, ApiState, backups, cookies, databases, guard, history, incidents, ledger_page,
+    machine, me, orders, pages, peers, people, runs, sessions, shops, sign_in, tokens,
 };
 use axum::{
     Json, Router,
@@ -35,6 +35,7 @@ const BODY_BYTES: usize = 16 * 1024;
         (name = "incidents", description = "What is wrong, who looks after it, who was told"),
         (name = "changes", description = "Plans and runs: what is to be done, and what was"),
         (name = "backups", description = "What would bring a shop back"),
+        (name = "databases", description = "What a shop's database suffers from"),
         (name = "orders", description = "Single orders then and now: personal data of whoever bought"),
         (name = "machine", description = "What the command line looks at"),
         (name = "access", description = "Coming in and going out"),
@@ -137,11 +138,15 @@ fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(history::of_shop))
         .routes(routes!(backups::standing))
         .routes(routes!(backups::snapshots))
+        .routes(routes!(backups::kept))
         .routes(routes!(backups::sheet))
         .routes(routes!(backups::files))
+        .routes(routes!(databases::standing))
+        .routes(routes!(databases::examine))
         .routes(routes!(orders::look))
         .routes(routes!(orders::history))
         .routes(routes!(orders::deleted))
+        .routes(routes!(orders::missing))
         .routes(routes!(shops::drain))
         .routes(routes!(shops::undrain))
         .routes(routes!(runs::preview))

@@ -9,7 +9,7 @@ mod performer;
 mod preview;
 mod run;
 
-pub use act::{Act, Area, Claim, FileChange, OldData, PageLook, Subject};
+pub use act::{Act, Area, Claim, FileChange, OldData, PageLook, Subject, TableIndex};
 pub use performer::{Failed, Fence, Intent, Measure, Pending, Performer, Probe, Progress, Reason};
 pub use preview::{Condition, Holds, Preview, StepPreview, WaitsFor, WindowChoice};
 pub use run::{
@@ -123,12 +123,13 @@ pub enum OnFailure {
 pub struct PlanKind(Arc<str>);
 
 /// Every sort of plan that there is, for whoever names some in a configuration.
-pub const PLAN_KINDS: [&str; 14] = [
+pub const PLAN_KINDS: [&str; 15] = [
     "apply_configuration",
     "back_up",
     "clean_up",
     "drill_backup",
     "front",
+    "mend_database",
     "renew_certificate",
     "restart_instance",
     "restore_backup",

@@ -106,11 +106,42 @@ pub fn sentence(act: &Act, zone: &TimeZone) -> String {
         | Act::SwapDatabase { .. }
         | Act::RestoreRows { .. }
         | Act::ReturnRows { .. }
+        | Act::CarryOrders { .. }
         | Act::DrillBackup { .. } => of_backup(act),
-        Act::RestoreOrder { shop, order, at_ms, added, changed, .. } => format!(
-            "bring order {order} of {shop} back as it was {}: {} added, {} made as they were, in one \
+        Act::MakeIndex { index, .. } => {
+            let waits = match index.kind.as_str() {
+                "sqlite" => "; whoever writes waits until it is there",
+                _ => "; everybody reads and writes meanwhile",
+            };
+            let over = match index.columns.is_empty() {
+                true => String::new(),
+                false => format!(" over {}", index.columns.join(", ")),
+            };
+            format!("make index {} of {}{over}{waits}", index.name, index.table)
+        }
+        Act::DropIndex { index, .. } => format!("drop index {} of {}", index.name, index.table),
+        Act::TidyTable { table, .. } => format!(
+            "clear the dead rows of {table} away, and count anew what is in it; everybody reads and \
+             writes meanwhile"
+        ),
+        Act::ReplayChanges { name, until_ms, transactions, changes, last_ms, .. } => {
+            let last = match last_ms {
+                Some(last_ms) => format!(", the last of them at {}", instant(*last_ms, zone)),
+                None => String::new(),
+            };
+            format!(
+                "make {changes} changes of {transactions} transactions once more in {name}, up to {}{last}, \
+                 and read every row of them back",
+                instant(*until_ms, zone)
+            )
+        }
+        Act::RestoreOrder { shop, order, at_ms, from_journal, added, changed, .. } => format!(
+            "bring order {order} of {shop} back from the {}: {} added, {} made as they were, in one \
              transaction",
-            instant(*at_ms, zone),
+            match from_journal {
+                true => format!("journal, as of {}", instant(*at_ms, zone)),
+                false => format!("backup of {}", instant(*at_ms, zone)),
+            },
             counted(usize::try_from(*added).unwrap_or(usize::MAX), "row"),
             changed
         ),
@@ -170,6 +201,13 @@ fn of_backup(act: &Act) -> String {
             };
             format!("put {with} in the place of the database of {shop}, then {aside}{noticed}")
         }
+        Act::CarryOrders { from, to, newer_states, .. } => {
+            let states = match newer_states {
+                true => "; those that both have become as they are there",
+                false => "; those that both have stay as they are",
+            };
+            format!("carry the orders that only {from} has over to {to}{states}")
+        }
         Act::DrillBackup { at, snapshot, scratch, sheet, .. } => {
             let short = snapshot.get(..8).unwrap_or(snapshot);
             let by = if sheet.is_some() { ", by the phrase of a recovery sheet alone" } else { "" };
@@ -200,6 +238,7 @@ pub fn title(kind: &PlanKind, shop: Option<&ShopId>, params: &Params) -> String 
         "verify_backup" => format!("Read the backups{of} again"),
         "drill_backup" => format!("Try the newest backup{of} by restoring it"),
         "restore_database" => format!("Restore the database{of} as {}", says("name")),
+        "mend_database" => format!("Mend the database{of}: {}", says("finding")),
         "restore_rows" => format!("Put the rows of {}{of} back", says("tables")),
         "restore_backup" => format!("Restore {}{of} from a backup", says("path")),
         "restore_order" => {
@@ -305,6 +344,35 @@ pub fn condition(condition: &Condition) -> String {
             format!("the rows can be put back: {}", says("error"))
         }
         "rows_may_come_back" => format!("the rows of {} can be put back", says("tables")),
+        "index_absent" => {
+            format!("there is no whole index {} of {} yet", says("index"), says("table"))
+        }
+        "index_there" => {
+            format!("index {} of {} is there, and whole", says("index"), says("table"))
+        }
+        "database_account_may" => {
+            format!("the account {} may do that to {}", says("account"), says("table"))
+        }
+        "index_takes" => {
+            let bytes =
+                if has("bytes") { says("bytes") } else { "an unknown number of".to_owned() };
+            let took =
+                if has("within_s") { says("within_s") } else { "an unknown number of".to_owned() };
+            format!("it takes about {bytes} bytes and {took} s, by a guess")
+        }
+        "index_waits_for" => format!(
+            "a transaction has been open for {} s: the index is not ready before it ends",
+            says("open_s")
+        ),
+        "dead_rows_counted" => {
+            format!(
+                "{} has {} dead rows beside {} living ones",
+                says("table"),
+                says("dead"),
+                says("live")
+            )
+        }
+        "database_answers" => format!("the database answers: {}", says("error")),
         "rows_counted" => format!(
             "{}: {} rows to add, {} to change, {} that are only in the live table",
             says("table"),
@@ -316,6 +384,15 @@ pub fn condition(condition: &Condition) -> String {
             "the rows of {} are counted in the run: it takes too long to do so before",
             says("tables")
         ),
+        "newer_orders_counted" => format!(
+            "{} orders are newer than the backup, and would be carried over",
+            says("orders")
+        ),
+        "newer_orders_not_counted" => {
+            "how many orders are newer than the backup shows the run: their keys are no numbers"
+                .to_owned()
+        }
+        "newer_orders_readable" => format!("the shop's orders can be read: {}", says("error")),
         "name_is_free" => format!("there is nothing called {} yet", says("name")),
         "old_data_counted" if has("bytes") => {
             format!("it is known how much that is: {}, {} bytes", says("count"), says("bytes"))

@@ -7,6 +7,7 @@
 mod backups;
 mod certificates;
 mod changes;
+mod databases;
 mod fleet;
 mod ledger;
 mod link;
@@ -36,6 +37,7 @@ use apps::Instances;
 use backups::Backups;
 use certificates::Certificates;
 use changes::{Others, Situation, certificates::Certifier};
+use databases::Databases;
 use fleet::{Pools, Sightings};
 use kernel::{
     Actor, Params, ShopId,
@@ -115,6 +117,7 @@ struct Control {
     address: SocketAddr,
     engine: Engine,
     backups: Arc<Backups>,
+    databases: Arc<Databases>,
     instances: Arc<Instances<Pools>>,
     /// The configuration for those who look at it from aside.
     shared: watch::Sender<Arc<Configuration>>,
@@ -181,8 +184,13 @@ impl Control {
         let backups = Backups::new(store.clone(), places, known.clone(), watch.clone());
         let backups = Arc::new(backups);
         backups.end_leftovers();
-        let (certifier, others) = (Arc::new(certifier), Arc::clone(&instances));
-        let others = Others { instances: others, certifier, backups: Arc::clone(&backups) };
+        let databases = Arc::new(Databases::new(known.clone(), watch.clone()));
+        let others = Others {
+            instances: Arc::clone(&instances),
+            certifier: Arc::new(certifier),
+            backups: Arc::clone(&backups),
+            databases: Arc::clone(&databases),
+        };
         let engine = changes::engine(store.clone(), &start, state, asked.clone(), others).await?;
         let renewal = Renewal::new(store.clone(), engine.clone(), asked.clone(), wish);
         engine.set_calendar(crate::configuration::calendar(&configuration.plan)?);
@@ -197,6 +205,9 @@ impl Control {
         sources.spawn(remedies::carry_out(wished, hands));
         sources.spawn(upgrades::follow(state.to_owned(), watch.clone(), desk.clone()));
         sources.spawn(Arc::clone(&backups).keep(engine.clone()));
+        sources.spawn(Arc::clone(&databases).keep());
+        sources.spawn(Arc::clone(&backups).keep_orders(desk.clone()));
+        sources.spawn(Arc::clone(&backups).keep_confirmed());
         let api = ApiState {
             watch: watch.clone(),
             store: store.clone(),
@@ -205,6 +216,7 @@ impl Control {
             stream: Arc::new(Stream::default()),
             peers: peers.clone(),
             backups: backups.board.clone(),
+            databases: databases.board.clone(),
             engine: engine.clone(),
             previews: Previews::default(),
             commands: asked,
@@ -234,6 +246,7 @@ impl Control {
             address,
             engine,
             backups,
+            databases,
             instances,
             shared,
             ledger,
@@ -324,6 +337,12 @@ impl Control {
                     answer.send(backups.snapshots(&shop).await).ok();
                 });
             }
+            Command::KeptAside { shop, answer } => {
+                let backups = Arc::clone(&self.backups);
+                self.aside(async move {
+                    answer.send(backups.kept_aside(&shop).await).ok();
+                });
+            }
             Command::RecoverySheet { shop, answer } => {
                 let backups = Arc::clone(&self.backups);
                 self.aside(async move {
@@ -340,6 +359,12 @@ impl Control {
                 let backups = Arc::clone(&self.backups);
                 self.aside(async move { backups.answer(&shop, ask).await });
             }
+            Command::LookAtDatabase { shop, answer } => {
+                let databases = Arc::clone(&self.databases);
+                self.aside(async move {
+                    answer.send(databases.look_now(&shop).await).ok();
+                });
+            }
             Command::Plan { wish, answer } => {
                 self.make_plan(wish, answer);
             }
@@ -351,7 +376,7 @@ impl Control {
     fn make_plan(&mut self, wish: Wished, answer: oneshot::Sender<Result<Plan, Refusal>>) {
         let (file, text) = (self.start.file().to_owned(), self.text.clone());
         let (configuration, instances) = (self.configuration.clone(), Arc::clone(&self.instances));
-        let backups = Arc::clone(&self.backups);
+        let (backups, databases) = (Arc::clone(&self.backups), Arc::clone(&self.databases));
         let serial =
             changes::shop_of(&wish).and_then(|shop| self.certificates.ordered_serial(shop));
         self.aside(async move {
@@ -374,6 +399,18 @@ impl Control {
                 }
                 _ => None,
             };
+            let moment = match &wish {
+                Wished::RestoreDatabase { shop, wanted } => {
+                    backups.moment(shop, wanted, now_ms()).await
+                }
+                _ => None,
+            };
+            let mend = match &wish {
+                Wished::MendDatabase { shop, finding } => {
+                    Some(databases.mend(shop, finding, now_ms()).await)
+                }
+                _ => None,
+            };
             let situation = Situation {
                 file: &file,
                 text: &text,
@@ -382,6 +419,8 @@ impl Control {
                 serial,
                 front,
                 order,
+                moment,
+                mend,
                 backups: Some(&backups),
                 now_ms: now_ms(),
             };
@@ -424,6 +463,8 @@ impl Control {
             serial: None,
             front: None,
             order: None,
+            moment: None,
+            mend: None,
             backups: None,
             now_ms: now_ms(),
         };

@@ -1,14 +1,16 @@
-//! `storewarden database`: what a shop's database suffers from, and the statement that mends it. Asks
-//! the database itself, by the account that the configuration in force names; control need not run.
+//! `storewarden database`: what a shop's database suffers from, and what mends it. To look, it asks the
+//! database itself, by the account that the configuration in force names, and control need not run; to
+//! mend is a change, and control's.
 
 mod text;
 
 use crate::{
-    cli::{Exit, Json, State},
+    cli::{ChangeOptions, Exit, Json, State},
     completions::shops,
     configuration,
     control::{ACCEPTED_FILE, now_ms},
     remote::{print, print_bytes},
+    runs,
     terminal::Paint,
 };
 use anyhow::{Context as _, anyhow, bail};
@@ -17,6 +19,7 @@ use clap_complete::engine::ArgValueCandidates;
 use databases::care::{self, Examination, Options, Weight};
 use host::facts::HostReader;
 use kernel::config::{DatabaseKind, DatabaseUrl};
+use serde_json::json;
 use std::{fs, path::Path};
 
 /// What to do with the databases of shops.
@@ -39,15 +42,34 @@ pub(crate) enum DatabaseCommand {
         #[command(flatten)]
         json: Json,
     },
+    /// Have Storewarden mend something that the database suffers from, as a change that can be taken back
+    ///
+    /// An index made or dropped while the shop goes on, or dead rows cleared away. What will be done is
+    /// shown first, with what it takes; it runs as every change does, by the account `restore_as` of
+    /// the shop's backup where one is named.
+    Mend {
+        /// The shop's id
+        #[arg(add = ArgValueCandidates::new(shops))]
+        shop: String,
+        /// What `database examine` found, by the name it prints for it
+        finding: String,
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
 }
 
 /// # Errors
 /// When the shop has no database, or it cannot be asked.
 pub(crate) fn run(command: DatabaseCommand) -> anyhow::Result<Exit> {
-    let DatabaseCommand::Examine { shop, plans, state, json } = command;
+    let (shop, plans, state, json) = match command {
+        DatabaseCommand::Examine { shop, plans, state, json } => (shop, plans, state, json),
+        DatabaseCommand::Mend { shop, finding, options } => {
+            let wish = json!({ "kind": "mend_database", "shop": shop, "finding": finding });
+            return runs::change(&options.state.directory, &wish, &options);
+        }
+    };
     let url = database(&state.directory, &shop)?;
-    let memory_bytes = is_here(&url).then(memory_bytes).flatten();
-    let options = Options { memory_bytes, ..Options::default() };
+    let options = options(&url);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let examination = runtime
         .block_on(care::examine(&url, &options))
@@ -55,9 +77,15 @@ pub(crate) fn run(command: DatabaseCommand) -> anyhow::Result<Exit> {
     if json.json {
         print_bytes(serde_json::to_string(&examination)?.as_bytes())?;
     } else {
-        print(text::of(&examination, plans, Paint::of_output()).as_bytes())?;
+        print(text::of(&examination, (&shop, plans), Paint::of_output()).as_bytes())?;
     }
     Ok(exit_of(&examination))
+}
+
+/// How a database is judged on this machine.
+pub(crate) fn options(url: &DatabaseUrl) -> Options {
+    let memory_bytes = is_here(url).then(memory_bytes).flatten();
+    Options { memory_bytes, ..Options::default() }
 }
 
 /// Advice is none that anybody has to follow.

@@ -5,12 +5,14 @@
 //! judged unknown, never good.
 
 pub(crate) mod backups;
+mod databases;
 mod evidence;
 mod machine;
 pub(crate) mod peers;
 mod streams;
 mod traffic;
 mod trends;
+mod vanished;
 mod verdict;
 
 #[cfg(test)]
@@ -133,6 +135,8 @@ pub fn judge(before: &Memory, evidence: &Evidence) -> (Memory, Judgement) {
     signs.extend(evidence.backups.iter().flat_map(backups::signs));
     let streams = evidence.backups.iter().flat_map(|of| streams::signs(of, evidence.now_ms));
     signs.extend(streams);
+    signs.extend(evidence.database.iter().flat_map(databases::signs));
+    signs.extend(evidence.backups.iter().flat_map(vanished::signs));
     memory.settle(signs, evidence.now_ms);
     let findings = memory.findings();
     let verdict = verdict::verdict(evidence, &findings, memory.checkouts_failed);

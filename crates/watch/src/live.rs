@@ -29,6 +29,7 @@ pub(crate) use minutes::{KEPT_MS as MINUTES_KEPT_MS, MINUTE_MS, minute_of};
 use crate::{
     access_log::{LogPlaces, LogReading},
     backups::BackupsStanding,
+    databases::ShopDatabase,
     judgement::{
         self, CertificateEvidence, EdgeEvidence, MachineEvidence, Memory, UpgradeEvidence,
         judge_machine,
@@ -290,6 +291,14 @@ impl Live {
         for shop in &mut self.shops {
             let own = standing.shops.iter().find(|of| of.shop == shop.site.id);
             shop.backups = own.cloned();
+        }
+    }
+
+    /// How the database of a shop stands; a shop that is not known is passed over.
+    pub fn database(&mut self, database: ShopDatabase) {
+        let shop = self.shops.iter_mut().find(|shop| shop.site.id == database.shop);
+        if let Some(shop) = shop {
+            shop.database = Some(database);
         }
     }
 

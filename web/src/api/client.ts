@@ -1,8 +1,9 @@
 // The only place that talks HTTP. Knows paths and the error shape; keeps nothing.
 
+import type { ShopDatabase } from './databases'
 import type { Folder, Sheet, Snapshots, Standing } from './backups'
 import type { Channel, ConfigurationView, Decision, Grant, Incident, Invitation, Ledger, Me, Message, Peers, Permission, Person, PlanWish, Preview, Run, SecondFactorOffer, SessionView, Silence, Token } from './frame'
-import type { Deleted, Look, OrderHistory, OrderQuestion } from './orders'
+import type { Deleted, DeletedQuestion, Look, Missing, OrderHistory, OrderQuestion } from './orders'
 import type { ApiError, History, Instance, Reloaded, ShopState, ShopSummary } from './types'
 
 const BASE = '/api/v1'
@@ -79,7 +80,8 @@ export const api = {
 
   lookAtOrder: (shop: string, question: OrderQuestion) => call<Look>('POST', `${shopPath(shop)}/orders/look`, question),
   orderHistory: (shop: string, question: OrderQuestion) => call<OrderHistory>('POST', `${shopPath(shop)}/orders/history`, question),
-  deletedOrders: (shop: string) => call<Deleted>('POST', `${shopPath(shop)}/orders/deleted`),
+  deletedOrders: (shop: string, question: DeletedQuestion = {}) => call<Deleted>('POST', `${shopPath(shop)}/orders/deleted`, question),
+  missingOrders: (shop: string) => call<Missing>('POST', `${shopPath(shop)}/orders/missing`, {}),
 
   plan: (wish: PlanWish) => call<Preview>('POST', '/plans', wish),
   /** `reason`: why it can't wait, of one that begins at once past its window or a freeze. */
@@ -127,6 +129,9 @@ export const api = {
   snapshots: (shop: string) => call<Snapshots>('GET', `/shops/${part(shop)}/backups`),
   recoverySheet: (shop: string) => call<Sheet>('POST', `/shops/${part(shop)}/backups/sheet`),
   browse: (shop: string, snapshot: string, path: string, skip = 0) => call<Folder>('GET', `/shops/${part(shop)}/backups/${part(snapshot)}/files${query({ path, ...(skip > 0 && { skip: String(skip) }) })}`),
+
+  database: (shop: string) => call<ShopDatabase>('GET', `/shops/${part(shop)}/database`),
+  examineDatabase: (shop: string) => call<ShopDatabase>('POST', `/shops/${part(shop)}/database/examine`),
 
   ledger: (asked: Asked) => call<Ledger>('GET', `/ledger${query(asked)}`),
 }

@@ -2,6 +2,7 @@
 
 import type { FrameMessages } from './frame.en'
 import { backups } from './frame/backups.de'
+import { databases } from './frame/databases.de'
 import { changes } from './frame/changes.de'
 import { everywhere } from './frame/everywhere.de'
 import { incidents } from './frame/incidents.de'
@@ -22,5 +23,6 @@ export const frame: FrameMessages = {
   ...settings,
   ...ledger,
   ...backups,
+  ...databases,
   ...orders,
 }

@@ -1,6 +1,7 @@
 // The texts of the further pages, in English, put together from those of each page. The shape is the contract.
 
 import { backups } from './frame/backups.en'
+import { databases } from './frame/databases.en'
 import { changes } from './frame/changes.en'
 import { everywhere } from './frame/everywhere.en'
 import { incidents } from './frame/incidents.en'
@@ -21,6 +22,7 @@ export const frame = {
   ...settings,
   ...ledger,
   ...backups,
+  ...databases,
   ...orders,
 }
 

@@ -27,8 +27,8 @@ pub(crate) struct WishBody {
     /// `back_up` (`shop`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`, `phrase`),
     /// `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
     /// `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
-    /// `tables`, `name`, `in_place`, `exact`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
-    /// `as_of_ms`, `set_back`) or `clean_up`.
+    /// `tables`, `name`, `in_place`, `exact`, `keep_newer_orders`, `newer_states`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
+    /// `as_of_ms`, `set_back`), `mend_database` (`shop`, `finding`) or `clean_up`.
     kind: String,
     #[serde(default)]
     shop: Option<String>,
@@ -77,6 +77,12 @@ pub(crate) struct WishBody {
     /// With both of them: rows that the backup does not have are deleted.
     #[serde(default)]
     exact: bool,
+    /// With a whole database in place: orders that are newer than the backup come along.
+    #[serde(default)]
+    keep_newer_orders: bool,
+    /// With them: orders that both have become as the shop has them now.
+    #[serde(default)]
+    newer_states: bool,
     /// The order to bring back, by its number as people read it or its key.
     #[serde(default)]
     order: Option<String>,
@@ -85,12 +91,16 @@ pub(crate) struct WishBody {
     table: Option<String>,
     #[serde(default)]
     key: Option<String>,
-    /// As it was then, unix milliseconds; unless told by the newest backup that has it.
+    /// As it was then, unix milliseconds: an order, unless told by the newest backup that has it; a whole
+    /// database, by the journal of changes.
     #[serde(default)]
     as_of_ms: Option<i64>,
     /// Also what was changed since, and not only what is gone.
     #[serde(default)]
     set_back: bool,
+    /// What the database suffers from: the id of a finding.
+    #[serde(default)]
+    finding: Option<String>,
     /// The phrase of a recovery sheet, to open the backup by it alone. It is kept in memory until then, and
     /// told nowhere.
     #[serde(default)]
@@ -149,11 +159,14 @@ impl WishBody {
         if self.kind == "restore_database" {
             let wanted = RestoreDatabase {
                 snapshot,
+                as_of_ms: self.as_of_ms,
                 database: self.database.clone(),
                 tables: self.tables.clone(),
                 name: self.name.clone(),
                 in_place: self.in_place,
                 exact: self.exact,
+                keep_newer_orders: self.keep_newer_orders,
+                newer_states: self.newer_states,
                 from: self.from.clone(),
             };
             return Ok(Wished::RestoreDatabase { shop, wanted });
@@ -208,6 +221,10 @@ impl WishBody {
                 };
                 Ok(Wished::RestoreOrder { shop: shop()?, question, set_back: self.set_back })
             }
+            "mend_database" => {
+                let finding = self.finding.clone().ok_or_else(|| missing("finding"))?;
+                Ok(Wished::MendDatabase { shop: shop()?, finding })
+            }
             "clean_up" => Ok(Wished::CleanUp),
             _ => Err(ApiError::NotFound { what: "kind of plan", name: self.kind }),
         }
@@ -245,6 +262,7 @@ pub(crate) fn names_what_is_there(
         | Wished::RestoreBackup { shop, .. }
         | Wished::RestoreDatabase { shop, .. }
         | Wished::RestoreOrder { shop, .. }
+        | Wished::MendDatabase { shop, .. }
         | Wished::RenewCertificate { shop } => names::shop(state, caller, shop),
         Wished::ApplyConfiguration { .. } | Wished::TakeOverFile | Wished::CleanUp => Ok(()),
     }
@@ -281,6 +299,7 @@ pub(crate) fn allowed(wish: &Wished, caller: &Caller) -> Result<(), ApiError> {
         Wished::BackUp { shop }
         | Wished::VerifyBackup { shop, .. }
         | Wished::DrillBackup { shop, .. }
+        | Wished::MendDatabase { shop, .. }
         // Its preview tells of what somebody bought.
         | Wished::RestoreOrder { shop, .. } => caller.may(Permission::Approve, shop),
         // It writes wherever somebody says, as whom we run as.

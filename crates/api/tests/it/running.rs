@@ -118,6 +118,7 @@ impl Running {
         let state = ApiState {
             peers: ::watch::peers::Peers::default(),
             backups: ::watch::backups::Backups::default(),
+            databases: ::watch::databases::Databases::default(),
             watch,
             store,
             history: History::new(folder.path().join("series"), 1),

@@ -179,6 +179,29 @@ pub enum Act {
         /// Stands in the new one: by it a run finds its own again, and takes no other away.
         mark: String,
     },
+    /// What was changed since a snapshot's dump, up to a moment, is made once more by the journal of changes in
+    /// the database that was restored from it, and every row that it touches was read back.
+    ReplayChanges {
+        shop: ShopId,
+        at: String,
+        /// Its whole id.
+        snapshot: String,
+        /// What the database is called in the snapshot.
+        database: String,
+        /// Only of these; none: of all.
+        tables: Vec<String>,
+        /// The restored one.
+        name: String,
+        /// Stands in it.
+        mark: String,
+        /// The moment, unix milliseconds; and that of the dump, by the database's own clock.
+        until_ms: i64,
+        from_ms: i64,
+        transactions: u64,
+        changes: u64,
+        /// When the last of these transactions was committed; `None`: nothing was changed.
+        last_ms: Option<i64>,
+    },
     /// A restored database is gone again.
     DropRestored {
         shop: ShopId,
@@ -219,15 +242,18 @@ pub enum Act {
         kept: String,
         mark: String,
     },
-    /// One order, or another row, is there again as a snapshot has it, with all that belongs to it, and
+    /// One order, or another row, is there again as a snapshot or the journal of changes has it, with all that belongs to it, and
     /// nothing else is another.
     RestoreOrder {
         shop: ShopId,
         at: String,
-        /// Its whole id.
+        /// Its whole id; empty: the journal of changes tells all.
         snapshot: String,
-        /// When it was made, unix milliseconds.
+        /// When it was made, or the journal's moment; unix milliseconds.
         at_ms: i64,
+        /// It is as the journal of changes has it at that moment, which the snapshot only completes.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        from_journal: bool,
         /// What the database is called in the snapshot.
         database: String,
         /// The table of the order's own row, or of the other row that is meant.
@@ -245,6 +271,17 @@ pub enum Act {
         changes_sha256: String,
         /// Names the file that the changes are kept in, to be taken back by.
         mark: String,
+    },
+    /// Orders that one database of the shop has and another lacks are in that one as well, each with all
+    /// that belongs to it and under its own key.
+    CarryOrders {
+        shop: ShopId,
+        from: String,
+        to: String,
+        /// Whether orders that both have become as they are in `from`.
+        newer_states: bool,
+        /// So many keys stay free behind those that were given in `from`.
+        keys_free: i64,
     },
     /// What brought an order back is taken back, row by row.
     TakeOrderBack {
@@ -264,6 +301,25 @@ pub enum Act {
         /// Opened by the phrase of a recovery sheet alone, which is kept in memory by this name.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sheet: Option<String>,
+    },
+    /// A table of the shop's database has an index more.
+    MakeIndex {
+        shop: ShopId,
+        index: TableIndex,
+        /// A statement that is to go by it then, as the server's statistics have it.
+        query: Option<String>,
+    },
+    /// A table of the shop's database has an index less.
+    DropIndex {
+        shop: ShopId,
+        index: TableIndex,
+    },
+    /// Dead rows of a table of the shop's database are cleared away, and its statistics made anew.
+    TidyTable {
+        shop: ShopId,
+        /// `public.orders`.
+        table: String,
+        statement: String,
     },
     /// Our own old records are removed, for good.
     RemoveOldData {
@@ -288,6 +344,21 @@ impl FileChange {
         let (text, before) = (self.before.clone(), self.text.clone());
         Self { path: self.path.clone(), text, before }
     }
+}
+
+/// An index of a table of a shop's database, with what makes and drops it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableIndex {
+    /// `public.orders` in PostgreSQL, else `orders`.
+    pub table: String,
+    pub name: String,
+    /// Empty where only its definition is known.
+    pub columns: Vec<String>,
+    /// `postgres`, `mysql` or `sqlite`: who waits while it is made.
+    pub kind: String,
+    /// The statements, as the database's own reader made them.
+    pub make: String,
+    pub drop: String,
 }
 
 /// Which pages are looked at, and where.
@@ -322,6 +393,7 @@ pub enum Area {
     Certificates,
     WebServer,
     Backups,
+    Databases,
 }
 
 /// What a run lays its hands on.
@@ -402,13 +474,18 @@ impl Act {
             Self::CheckRepository { .. } => "check_repository",
             Self::RestoreFiles { .. } => "restore_files",
             Self::RestoreDatabase { .. } => "restore_database",
+            Self::ReplayChanges { .. } => "replay_changes",
             Self::DropRestored { .. } => "drop_restored",
             Self::SwapDatabase { .. } => "swap_database",
             Self::RestoreRows { .. } => "restore_rows",
             Self::ReturnRows { .. } => "return_rows",
             Self::RestoreOrder { .. } => "restore_order",
+            Self::CarryOrders { .. } => "carry_orders",
             Self::TakeOrderBack { .. } => "take_order_back",
             Self::DrillBackup { .. } => "drill_backup",
+            Self::MakeIndex { .. } => "make_index",
+            Self::DropIndex { .. } => "drop_index",
+            Self::TidyTable { .. } => "tidy_table",
             Self::RemoveOldData { .. } => "remove_old_data",
         }
     }
@@ -477,6 +554,19 @@ impl Act {
                 put("what", what.code().into());
                 put("older_than_ms", (*older_than_ms).into());
             }
+            Self::MakeIndex { shop, index, .. } => {
+                put("shop", shop.as_str().into());
+                index.params(&index.make, &mut put);
+            }
+            Self::DropIndex { shop, index } => {
+                put("shop", shop.as_str().into());
+                index.params(&index.drop, &mut put);
+            }
+            Self::TidyTable { shop, table, statement } => {
+                put("shop", shop.as_str().into());
+                put("table", table.as_str().into());
+                put("statement", statement.as_str().into());
+            }
             _ => params.extend(self.params_of_backups()),
         }
         params
@@ -509,6 +599,24 @@ impl Act {
                 let only = (!tables.is_empty()).then(|| text("tables", &tables.join(", ")));
                 place.into_iter().chain([text("snapshot", snapshot)]).chain(only).collect()
             }
+            Self::ReplayChanges {
+                shop,
+                name,
+                until_ms,
+                from_ms,
+                transactions,
+                changes,
+                last_ms,
+                ..
+            } => {
+                let names = [text("shop", shop.as_str()), text("name", name)];
+                let number = |name: &str, value: u64| (name.to_owned(), value.into());
+                let counts = [number("transactions", *transactions), number("changes", *changes)];
+                let moment = |name: &str, at_ms: i64| (name.to_owned(), at_ms.into());
+                let moments = [moment("until_ms", *until_ms), moment("from_ms", *from_ms)];
+                let last = last_ms.map(|at_ms| moment("last_ms", at_ms));
+                names.into_iter().chain(counts).chain(moments).chain(last).collect()
+            }
             Self::DropRestored { shop, name, .. } => {
                 Params::from([text("shop", shop.as_str()), text("name", name)])
             }
@@ -525,13 +633,29 @@ impl Act {
             Self::ReturnRows { shop, tables, .. } => {
                 Params::from([text("shop", shop.as_str()), text("tables", &tables.join(", "))])
             }
-            Self::RestoreOrder { shop, at, snapshot, at_ms, order, added, changed, .. } => {
+            Self::RestoreOrder {
+                shop,
+                at,
+                snapshot,
+                at_ms,
+                from_journal,
+                order,
+                added,
+                changed,
+                ..
+            } => {
                 let place = [text("shop", shop.as_str()), text("at", at)];
                 let more = [text("snapshot", snapshot), of_order(order)];
                 let number = |name: &str, value: u64| (name.to_owned(), value.into());
                 let counts = [number("added", *added), number("changed", *changed)];
                 let taken = ("at_ms".to_owned(), (*at_ms).into());
-                place.into_iter().chain(more).chain(counts).chain([taken]).collect()
+                let from = text("from", if *from_journal { "journal" } else { "backup" });
+                place.into_iter().chain(more).chain(counts).chain([taken, from]).collect()
+            }
+            Self::CarryOrders { shop, from, to, newer_states, .. } => {
+                let states = text("states", if *newer_states { "newer" } else { "kept" });
+                let names = [text("from", from), text("to", to), states];
+                [text("shop", shop.as_str())].into_iter().chain(names).collect()
             }
             Self::TakeOrderBack { shop, order, .. } => {
                 Params::from([text("shop", shop.as_str()), of_order(order)])
@@ -574,13 +698,18 @@ impl Act {
             | Self::CheckRepository { .. }
             | Self::RestoreFiles { .. }
             | Self::RestoreDatabase { .. }
+            | Self::ReplayChanges { .. }
             | Self::DropRestored { .. }
             | Self::SwapDatabase { .. }
             | Self::RestoreRows { .. }
             | Self::ReturnRows { .. }
             | Self::RestoreOrder { .. }
             | Self::TakeOrderBack { .. }
+            | Self::CarryOrders { .. }
             | Self::DrillBackup { .. }
+            | Self::MakeIndex { .. }
+            | Self::DropIndex { .. }
+            | Self::TidyTable { .. }
             | Self::RemoveOldData { .. } => None,
         }
     }
@@ -606,13 +735,18 @@ impl Act {
             | Self::CheckRepository { .. }
             | Self::RestoreFiles { .. }
             | Self::RestoreDatabase { .. }
+            | Self::ReplayChanges { .. }
             | Self::DropRestored { .. }
             | Self::SwapDatabase { .. }
             | Self::RestoreRows { .. }
             | Self::ReturnRows { .. }
             | Self::RestoreOrder { .. }
             | Self::TakeOrderBack { .. }
+            | Self::CarryOrders { .. }
             | Self::DrillBackup { .. } => Area::Backups,
+            Self::MakeIndex { .. } | Self::DropIndex { .. } | Self::TidyTable { .. } => {
+                Area::Databases
+            }
             _ => Area::Instances,
         }
     }
@@ -635,12 +769,17 @@ impl Act {
             }
             Self::CheckRepository { .. } => Vec::new(),
             Self::RestoreDatabase { shop, .. }
+            | Self::ReplayChanges { shop, .. }
             | Self::DropRestored { shop, .. }
             | Self::SwapDatabase { shop, .. }
             | Self::RestoreRows { shop, .. }
             | Self::ReturnRows { shop, .. }
             | Self::RestoreOrder { shop, .. }
-            | Self::TakeOrderBack { shop, .. } => {
+            | Self::TakeOrderBack { shop, .. }
+            | Self::CarryOrders { shop, .. }
+            | Self::MakeIndex { shop, .. }
+            | Self::DropIndex { shop, .. }
+            | Self::TidyTable { shop, .. } => {
                 vec![exclusive(Subject::Database { shop: shop.clone() })]
             }
             Self::RestoreFiles { target: path, .. } | Self::DrillBackup { scratch: path, .. } => {
@@ -664,6 +803,18 @@ impl Act {
                 instances.into_iter().chain([relied_on()]).collect()
             }
         }
+    }
+}
+
+impl TableIndex {
+    fn params(&self, statement: &str, put: &mut impl FnMut(&str, crate::Value)) {
+        put("table", self.table.as_str().into());
+        put("index", self.name.as_str().into());
+        if !self.columns.is_empty() {
+            put("columns", self.columns.join(", ").into());
+        }
+        put("kind", self.kind.as_str().into());
+        put("statement", statement.into());
     }
 }
 

@@ -8,10 +8,14 @@ pub(super) mod records;
 
 use super::{
     backups::{self, Backups},
+    databases::Databases,
     fleet::Pools,
     start::Start,
 };
-use crate::configuration::{Loaded, NotIncluded, changed, load};
+use crate::{
+    backup_worker::Reached,
+    configuration::{Loaded, NotIncluded, changed, load},
+};
 use ::plan::{Calendar, Engine, Moments, Settings};
 use anyhow::Context;
 use api::{Command, Refusal, Wished};
@@ -59,6 +63,10 @@ pub(super) struct Situation<'a> {
     pub(super) front: Option<Result<Plan, Refusal>>,
     /// The plan to bring an order back that the wish is about.
     pub(super) order: Option<Result<Plan, Refusal>>,
+    /// From where the moment is reached that the wish is about.
+    pub(super) moment: Option<Result<Reached, Refusal>>,
+    /// The plan to mend a database that the wish is about.
+    pub(super) mend: Option<Result<Plan, Refusal>>,
     /// What repositories list; `None` where the wish is about no backup.
     pub(super) backups: Option<&'a Backups>,
     pub(super) now_ms: i64,
@@ -69,6 +77,7 @@ pub(super) struct Others {
     pub(super) instances: Arc<Instances<Pools>>,
     pub(super) certifier: Arc<Certifier>,
     pub(super) backups: Arc<Backups>,
+    pub(super) databases: Arc<Databases>,
 }
 
 /// The engine with everybody who can do something. Nothing acts before it is told to resume.
@@ -95,6 +104,7 @@ pub(super) async fn engine(
         others.certifier,
         others.instances,
         others.backups,
+        others.databases,
     ];
     let settings = Settings {
         logs,
@@ -159,6 +169,8 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         serial,
         front,
         order,
+        moment,
+        mend,
         backups,
         now_ms,
     } = now;
@@ -181,6 +193,7 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         }
         Wished::Front { .. } => front.expect("invariant: made before it is asked for"),
         Wished::RestoreOrder { .. } => order.expect("invariant: made before it is asked for"),
+        Wished::MendDatabase { .. } => mend.expect("invariant: made before it is asked for"),
         Wished::CleanUp => Ok(records::plan(now_ms)),
         // Who asks for one by hand has no time to wait for what frees room.
         Wished::BackUp { shop } => backups::plans::back_up(configuration, &shop, false, now_ms),
@@ -194,7 +207,8 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         }
         Wished::RestoreDatabase { shop, wanted } => {
             let known = backups.expect("invariant: given to whoever wishes");
-            backups::databases::plan(configuration, known, &shop, &wanted, now_ms)
+            let reached = moment.transpose()?;
+            backups::databases::plan(configuration, known, &shop, &wanted, reached.as_ref(), now_ms)
         }
         Wished::RestoreBackup { shop, wanted } => {
             let known = backups.expect("invariant: given to whoever wishes");
@@ -265,6 +279,7 @@ pub(super) fn shop_of(wish: &Wished) -> Option<&ShopId> {
         | Wished::RestoreBackup { shop, .. }
         | Wished::RestoreDatabase { shop, .. }
         | Wished::RestoreOrder { shop, .. }
+        | Wished::MendDatabase { shop, .. }
         | Wished::RenewCertificate { shop } => Some(shop),
         _ => None,
     }

@@ -14,13 +14,14 @@ const TABLES: usize = 10;
 const QUERIES: usize = 10;
 const STATEMENT: usize = 160;
 
-pub(super) fn of(examination: &Examination, plans: bool, paint: Paint) -> String {
+/// With `plans`, how the server goes about each statement; the shop is what a command would name.
+pub(super) fn of(examination: &Examination, (shop, plans): (&str, bool), paint: Paint) -> String {
     let mut text = head(examination);
     if examination.findings.is_empty() {
         text += "\nNothing is wrong that could be seen.\n";
     }
     for finding in &examination.findings {
-        text += &one(finding, paint);
+        text += &one(finding, shop, paint);
     }
     for blind in &examination.blind {
         let what = match blind.what {
@@ -50,7 +51,7 @@ fn head(examination: &Examination) -> String {
     parts.join(", ") + "\n"
 }
 
-fn one(finding: &Finding, paint: Paint) -> String {
+fn one(finding: &Finding, shop: &str, paint: Paint) -> String {
     let sentence = printable(&sentence(&finding.trouble));
     let mut text = match finding.trouble.weight() {
         Weight::Danger => format!("\n{} {sentence}\n", paint.bad("danger ")),
@@ -69,6 +70,10 @@ fn one(finding: &Finding, paint: Paint) -> String {
     }
     if let Some(Mend::DropIndex { index }) = &finding.mend {
         text += &paint.quiet(&format!("          back: {};\n", printable(&index.make)));
+    }
+    if finding.mend.as_ref().is_some_and(Mend::is_ours) {
+        let command = format!("storewarden database mend {shop} '{}'", finding.id());
+        text += &paint.quiet(&format!("          or: {}\n", printable(&command)));
     }
     text
 }
@@ -323,6 +328,7 @@ danger  fsync = off: a crash of the machine can damage the database; on would be
 advice  index never of public.orders was not used in 8 d 2 h, and takes 40.0 MB and time at every write
           DROP INDEX CONCURRENTLY never;
           back: CREATE INDEX CONCURRENTLY never ON orders (note);
+          or: storewarden database mend lamps 'unused_index:public.orders/never'
 
 Not seen: what others' sessions do. To see it: GRANT pg_monitor TO its_user
 
@@ -332,6 +338,6 @@ TOGETHER  CALLS       EACH  STATEMENT
 TABLE             ROWS    SIZE  INDEXES
 public.orders  1000000  2.0 GB  unknown
 ";
-        assert_eq!(of(&examination, false, Paint(false)), expect);
+        assert_eq!(of(&examination, ("lamps", false), Paint(false)), expect);
     }
 }

@@ -23,6 +23,7 @@ pub(crate) fn cause(code: &str) -> &str {
         "peer_refuses" | "peer_token_ending" => "peer_token",
         "backup_late" | "backup_failed" | "backup_missing" => "backup",
         "stream_behind" | "stream_stopped" | "stream_refused" | "stream_unknown" => "stream",
+        "database_waits" | "database_connections" => "database",
         "disk_nearly_full" | "store_read_only" | "access_log_lossy" => "disk",
         other => other,
     }

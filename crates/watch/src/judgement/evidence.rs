@@ -1,6 +1,9 @@
 //! All that judgement looks at: plain numbers of the last seconds, made by `live`.
 
-use crate::{backups::ShopBackups, ledger_keeper::LedgerStanding, peers::PeersStanding};
+use crate::{
+    backups::ShopBackups, databases::ShopDatabase, ledger_keeper::LedgerStanding,
+    peers::PeersStanding,
+};
 use kernel::{Drain, InstanceName, ShopId, facts::Health};
 
 /// One shop at one moment.
@@ -20,6 +23,8 @@ pub struct Evidence {
     pub reports: Option<ReportEvidence>,
     /// `None` when nobody has said yet.
     pub backups: Option<ShopBackups>,
+    /// `None` when nobody has looked yet.
+    pub database: Option<ShopDatabase>,
     pub machine: MachineEvidence,
     /// ISO 4217.
     pub currency: String,

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     access_log::LogReading,
     backups::ShopBackups,
+    databases::ShopDatabase,
     judgement::{
         CheckoutEvidence, EdgeEvidence, Evidence, HoldEvidence, InstanceEvidence, Judgement,
         MachineEvidence, Memory, OrdersEvidence, ReportEvidence, Streak, TrafficEvidence, judge,
@@ -51,6 +52,8 @@ pub(crate) struct ShopLive {
     pub(crate) log: BesideLive,
     /// How it stands with its backups; `None` when nobody has said yet.
     pub(crate) backups: Option<ShopBackups>,
+    /// How its database stands; `None` when nobody has looked yet.
+    pub(crate) database: Option<ShopDatabase>,
     /// Differences since the last tick.
     pending: Counts,
     /// What they cover, by edge.
@@ -108,6 +111,7 @@ impl ShopLive {
             reports: Reports::default(),
             log: BesideLive::default(),
             backups: None,
+            database: None,
             pending: Counts::default(),
             pending_ms: BTreeMap::new(),
             window: Window::default(),
@@ -347,6 +351,7 @@ impl ShopLive {
                 what: newest.what.clone(),
             }),
             backups: self.backups.clone(),
+            database: self.database.clone(),
             machine: around.machine.clone(),
             currency: self.site.currency.clone(),
         }

@@ -1,0 +1,100 @@
+// Datenbanken: woran die Datenbank des Shops leidet und was dagegen hilft; auf Deutsch.
+
+import type { Format } from '../../format'
+import { has, num, text } from '../readable'
+import type { databases as english } from './databases.en'
+
+const size = (value: unknown, f: Format) => (value === undefined ? 'Platz' : f.bytes(Number(value)))
+
+export const databases: typeof english = {
+  databases: {
+    answer: {
+      off: () => 'Die Konfiguration nennt keine Datenbank dieses Shops.',
+      unknown: () => 'Wie es der Datenbank geht, ist nicht bekannt.',
+      well: () => 'An der Datenbank ist nichts auszusetzen, soweit man es sehen kann.',
+      advice: () => 'Der Datenbank geht es gut. Etwas könnte besser sein.',
+      warning: (number, count) => (count === 1 ? 'Etwas macht den Shop langsamer als nötig oder wird es tun.' : `${number} Dinge machen den Shop langsamer als nötig oder werden es tun.`),
+      danger: () => 'Die Datenbank braucht jemanden: Bestellungen können verloren gehen.',
+    },
+    offLede: 'Nennen Sie sie in der Konfiguration, mit einem Konto, das nur lesen darf:',
+    untold: 'Sie wird bald angesehen.',
+    looked: (age) => `Als Ganzes wurde sie vor ${age} angesehen, wer auf wen wartet jede Minute.`,
+    again: 'Noch einmal ansehen',
+    looking: 'Wird angesehen …',
+    size: 'Größe',
+    connections: 'Verbindungen',
+    connectionsOf: (used, most) => `${used} von ${most}`,
+    none: 'keine',
+    cache: 'Aus dem Speicher',
+    cacheNote: 'aller Lesezugriffe',
+    up: 'Läuft seit',
+    counted: (span) => `gezählt seit ${span}`,
+    tablesCount: (number) => `${number} Tabellen gezeigt`,
+
+    findings: 'Was gefunden wurde',
+    weight: { danger: 'Gefahr', warning: 'Warnung', advice: 'Rat' },
+    mend: 'Beheben',
+    yours: 'Führen Sie es selbst aus, wenn Sie zustimmen:',
+    ours: 'Behoben würde es durch:',
+    back: 'Zurückgenommen durch:',
+    restart: 'Es gilt erst nach einem Neustart des Servers.',
+    copy: 'Kopieren',
+    copied: 'Kopiert.',
+    blindTitle: 'Nicht gesehen',
+    blind: {
+      queries: 'welche Anweisungen die Zeit brauchen',
+      sessions: 'was die Sitzungen anderer tun',
+      index_use: 'wie oft Indizes benutzt werden',
+      replication: 'wie weit Replikate sind',
+    },
+    toSee: 'Um es zu sehen:',
+    finding: {
+      missing_index: (p, f) => `${text(p['table'])} wird ganz gelesen, ${f.count(num(p['rows']))} Zeilen, weil ein Index auf ${text(p['columns'])} fehlt: ${f.count(num(p['calls']))}-mal, je ${f.milliseconds(num(p['mean_ms']))}`,
+      unindexed_reference: (p, f) => `${text(p['table'])} verweist mit ${text(p['columns'])} ohne Index auf ${text(p['to'])}: Wer dort löscht, liest alle ${f.count(num(p['rows']))} Zeilen`,
+      unused_index: (p, f) => `Der Index ${text(p['index'])} von ${text(p['table'])} wurde in ${f.span((num(p['counted_s']) ?? 0) * 1000)} nicht benutzt; er braucht ${size(p['bytes'], f)} und bei jedem Schreiben Zeit`,
+      duplicate_index: (p, f) => `Der Index ${text(p['index'])} von ${text(p['table'])} kann nichts, was ${text(p['like'])} nicht auch kann, und braucht ${size(p['bytes'], f)}`,
+      invalid_index: (p) => `Der Index ${text(p['index'])} von ${text(p['table'])} blieb halb fertig: Er kostet bei jedem Schreiben Zeit und nützt niemandem`,
+      dead_rows: (p, f) => `${text(p['table'])} hat ${f.count(num(p['dead']))} tote Zeilen neben ${f.count(num(p['live']))} lebenden: Niemand räumt schnell genug auf`,
+      empty_space: (p, f) => `${f.bytes(num(p['empty_bytes']))} von ${f.bytes(num(p['bytes']))} in ${text(p['table'])} sind leer`,
+      transaction_numbers: (p, f) => `${f.share(num(p['used']))} der Transaktionsnummern sind verbraucht: Danach schreibt der Server nichts mehr`,
+      key_runs_out: (p, f) => `${f.share(num(p['used']))} der Nummern von ${text(p['table'])}.${text(p['column'])} sind verbraucht: Nach ${f.count(num(p['last']))} kommt keine Zeile mehr hinzu`,
+      no_key: (p, f) => `${text(p['table'])} hat ${f.count(num(p['rows']))} Zeilen und keinen Schlüssel: Sie lassen sich nicht unterscheiden`,
+      non_transactional: (p) => `${text(p['table'])} hat die Engine ${text(p['engine'])}: Ein Absturz kann sie halb geschrieben zurücklassen, und ein Backup sperrt sie`,
+      connections_scarce: (p, f) => `${f.count(num(p['used']))} von ${f.count(num(p['most']))} Verbindungen sind vergeben: Bald sehen Besucher Fehler`,
+      idle_transaction: (p, f) => `Sitzung ${text(p['session'])} (${text(p['user'])}, ${text(p['program'])}) hat seit ${f.span(num(p['idle_ms']))} eine Transaktion offen und tut nichts`,
+      blocked: (p, f) => `Sitzung ${text(p['session'])} (${text(p['program'])}) wartet seit ${f.span(num(p['waits_ms']))} auf ${has(p, 'by') ? `Sitzung ${text(p['by'])}${has(p, 'by_program') ? ` (${text(p['by_program'])})` : ''}` : 'eine fremde Sperre'}`,
+      replica_behind: (p, f) => `Das Replikat ${text(p['replica'])} hängt ${has(p, 'behind_bytes') ? `${f.bytes(num(p['behind_bytes']))} zurück` : has(p, 'behind_ms') ? `${f.span(num(p['behind_ms']))} zurück` : 'zurück, niemand weiß wie weit'} (${text(p['state'])})`,
+      slot_keeps_log: (p, f) => `Niemand liest aus dem Slot ${text(p['slot'])}, der ${f.bytes(num(p['bytes']))} des Logs festhält${num(p['is_capped']) === 1 ? '' : '; nichts beendet das, bevor die Platte voll ist'}`,
+      setting: (p) => `${text(p['name'])} = ${text(p['value'])}: ${WHY[text(p['why'])] ?? text(p['why'])}; richtig wäre ${text(p['advised'])}`,
+    },
+
+    queries: 'Anweisungen, die am meisten Zeit brauchen',
+    noQueries: 'Keine ist bekannt.',
+    statement: 'Anweisung',
+    total: 'Zusammen',
+    calls: 'Aufrufe',
+    mean: 'Je Aufruf',
+    plan: 'Wie der Server vorgeht',
+    noPlan: 'Ohne die Werte kann der Server es nicht sagen.',
+    tables: 'Größte Tabellen',
+    table: 'Tabelle',
+    rows: 'Zeilen',
+    data: 'Daten',
+    indexes: 'Indizes',
+    replicas: 'Replikate',
+    replica: 'Replikat',
+    state: 'Zustand',
+    behind: 'Zurück',
+  },
+}
+
+const WHY: Record<string, string> = {
+  damaged_by_a_crash: 'ein Absturz der Maschine kann die Datenbank beschädigen',
+  lost_by_a_crash: 'ein Absturz kann bestätigte Bestellungen verlieren',
+  never_cleared_up: 'nichts räumt nach gelöschten Zeilen auf',
+  small_cache: 'für die vorhandenen Daten wird wenig Speicher benutzt',
+  too_much_memory: 'alle Sitzungen zusammen können mehr Speicher nehmen, als es gibt',
+  flushed_too_often: 'das Log ist so klein, dass der Server ständig auf die Platte schreibt',
+  uncapped: 'ein Slot, aus dem niemand liest, könnte die Platte füllen',
+  readers_wait: 'Lesende warten auf Schreibende',
+}
