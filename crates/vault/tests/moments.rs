@@ -10,7 +10,7 @@ use shops::OrderGraph;
 use std::sync::Arc;
 use vault::{
     journal::{Reader, Writer},
-    orders::{Base, Closure, Moment, OrderError, Source, Trail, Wanted, What, find, gone},
+    orders::{Base, Closure, Cut, Moment, OrderError, Source, Trail, Wanted, What, find, gone},
 };
 
 fn graph() -> OrderGraph {
@@ -143,7 +143,7 @@ fn every_moment_is_told_as_it_was() {
     let then = vec![("public.orders", ["1", "A-1", "10"]), ("public.lines", ["1", "1", "lamp"])];
     let check = |at_ms, number: &str, expect: Option<(&str, usize)>| {
         let base = base(then.clone(), Some((500, 50)));
-        let mut moment = Moment::new(&journal, at_ms, base);
+        let mut moment = Moment::new(&journal, (at_ms, Cut::Until(at_ms)), base);
         assert_eq!(moment.is_based_before(), at_ms >= 500, "{at_ms}");
         let told = seen(&mut moment, number).unwrap();
         let told = told.as_ref().map(|(total, lines)| (total.as_str(), *lines));
@@ -166,12 +166,16 @@ fn what_nobody_knows_is_not_guessed() {
     let (_folder, journal) = journal();
     // Taken after the line had gone: of the moment before, nobody has more than its key.
     let now = vec![("public.orders", ["1", "A-1", "15"])];
-    let mut moment = Moment::new(&journal, 3_500, base(now.clone(), None));
+    let at = |at_ms| (at_ms, Cut::Until(at_ms));
+    let mut moment = Moment::new(&journal, at(3_500), base(now.clone(), None));
     let table = moment.tables()[1].clone();
     let told = moment.lookup(&table, &[("id", b"1")]);
     assert!(matches!(told, Err(OrderError::NotKnown { .. })), "{told:?}");
     // What came since the journal began is known from it alone.
-    let mut moment = Moment::new(&journal, 2_500, base(now, None));
+    let mut moment = Moment::new(&journal, at(2_500), base(now.clone(), None));
+    assert_eq!(seen(&mut moment, "A-2").unwrap(), Some(("20".into(), 1)));
+    // However coarse a clock is, the moment before a transaction is that.
+    let mut moment = Moment::new(&journal, (0, Cut::Before(3)), base(now, None));
     assert_eq!(seen(&mut moment, "A-2").unwrap(), Some(("20".into(), 1)));
 }
 
@@ -194,11 +198,12 @@ fn an_order_that_went_row_by_row_is_whole_just_before_the_first() {
         .collect();
     let expect = [(1_000, What::Made, 2), (3_000, What::Changed, 1), (3_005, What::Gone, 1)];
     assert_eq!(told, expect);
-    assert_eq!((trail.last_whole_ms(), trail.gone_ms()), (Some(2_999), Some(3_005)));
+    assert_eq!(trail.last_whole(), Some((3_000, Cut::Before(3))));
+    assert_eq!(trail.gone_ms(), Some(3_005));
     assert!(trail.begins_with_it());
     // Old values beside new ones.
     let trail = of("1");
-    assert_eq!((trail.last_whole_ms(), trail.begins_with_it()), (None, false));
+    assert_eq!((trail.last_whole(), trail.begins_with_it()), (None, false));
     let difference = &trail.happenings[0].difference;
     let changes: Vec<_> = difference.rows[0]
         .changes()

@@ -6,7 +6,7 @@
 use super::{OrderError, Source, source::named};
 use crate::journal::{MarkKind, Reader, State, Version};
 use databases::{
-    changes::{Image, Position, TableShape},
+    changes::{Change, Image, Position, TableShape},
     dump::{Field, Kind, Row, Table},
 };
 use std::{
@@ -29,11 +29,30 @@ impl fmt::Debug for Base<'_> {
     }
 }
 
+/// Up to where the journal counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The last transaction that was committed by then, in Unix ms.
+    Until(i64),
+    /// Just before this transaction. MariaDB and MySQL tell times in seconds: within one, this is exact.
+    Before(u64),
+}
+
+impl Cut {
+    fn takes(self, sequence: u64, committed_ms: i64) -> bool {
+        match self {
+            Self::Until(at_ms) => committed_ms <= at_ms,
+            Self::Before(first) => sequence < first,
+        }
+    }
+}
+
 /// Rows as of a moment.
 #[derive(Debug)]
 pub struct Moment<'a> {
     journal: &'a Reader,
     at_ms: i64,
+    cut: Cut,
     base: Base<'a>,
     /// The base's, with the columns that they had all along.
     tables: Vec<Table>,
@@ -43,9 +62,9 @@ pub struct Moment<'a> {
 type Known = BTreeMap<String, Field>;
 
 impl<'a> Moment<'a> {
-    /// After the last transaction that was committed by `at_ms` (Unix ms).
+    /// `at_ms` says about when it is, in Unix ms: what the base has of it is held against that.
     #[must_use]
-    pub fn new(journal: &'a Reader, at_ms: i64, base: Base<'a>) -> Self {
+    pub fn new(journal: &'a Reader, (at_ms, cut): (i64, Cut), base: Base<'a>) -> Self {
         let mut tables = base.source.tables().to_vec();
         for table in &mut tables {
             let shapes = journal.shapes(&table.label());
@@ -53,7 +72,7 @@ impl<'a> Moment<'a> {
                 .columns
                 .retain(|column| shapes.iter().all(|shape| shape.column(&column.name).is_some()));
         }
-        Self { journal, at_ms, base, tables }
+        Self { journal, at_ms, cut, base, tables }
     }
 
     /// Whether the base was taken before the moment: it has what was deleted since without a word in the
@@ -71,9 +90,9 @@ impl<'a> Moment<'a> {
     ) -> Result<Option<Row>, OrderError> {
         let label = table.label();
         let history = self.journal.history(&label, key)?;
-        let (until, later) =
-            history.split_at(history.partition_point(|one| one.committed_ms <= self.at_ms));
-        let image = match self.journal.state_of(&history, &label, key, self.at_ms) {
+        let (until, later) = history
+            .split_at(history.partition_point(|one| self.takes(one.sequence, one.committed_ms)));
+        let image = match self.state((until, later), &label, (names, key)) {
             State::Absent => return Ok(None),
             State::Row(image) => Some(image),
             State::Unknown => None,
@@ -106,12 +125,56 @@ impl<'a> Moment<'a> {
         fitted(table, known).map(Some)
     }
 
+    fn takes(&self, sequence: u64, committed_ms: i64) -> bool {
+        self.cut.takes(sequence, committed_ms)
+    }
+
+    /// How a row was, by its versions until the moment and later ones.
+    fn state(
+        &self,
+        (until, later): (&[Version], &[Version]),
+        label: &str,
+        (names, key): (&[String], &[Field]),
+    ) -> State {
+        let has_key = |version: &Version, image: &Image| {
+            let mut row = Known::new();
+            learn(&mut row, &version.row.table, image);
+            key_of(names, &row).is_some_and(|its| its == key)
+        };
+        let is_it = |kind: &MarkKind| matches!(kind, MarkKind::Emptied { table } if table == label);
+        let order = |version: &Version| (version.sequence, version.place);
+        let (before, after): (Vec<_>, Vec<_>) = self
+            .journal
+            .marks()
+            .filter(|mark| is_it(&mark.kind))
+            .partition(|mark| self.takes(mark.sequence, mark.committed_ms));
+        if let Some(last) = until.last() {
+            let is_gone =
+                before.last().is_some_and(|mark| (mark.sequence, mark.place) > order(last));
+            let image = last.row.after().filter(|image| !is_gone && has_key(last, image));
+            return image.map_or(State::Absent, |image| State::Row(image.clone()));
+        }
+        if !before.is_empty() {
+            return State::Absent;
+        }
+        // What was before the first change that is known; unless the table was emptied in between.
+        let Some(first) = later.first() else { return State::Unknown };
+        let is_cut = after.iter().any(|mark| (mark.sequence, mark.place) < order(first));
+        match (&first.row.change, first.row.before()) {
+            _ if is_cut => State::Unknown,
+            (Change::Inserted(_), _) => State::Absent,
+            (_, Some(image)) if has_key(first, image) => State::Row(image.clone()),
+            (_, Some(_)) => State::Absent,
+            (_, None) => State::Unknown,
+        }
+    }
+
     /// Whether what the base has of a row is of the moment: nothing came in between.
     fn base_fits(&self, label: &str, later: &[Version]) -> bool {
         let is_emptied_between = self.journal.marks().any(|mark| {
             let is_before = self.base.taken.as_ref().is_none_or(|(ms, _)| mark.committed_ms <= *ms);
             let is_it = matches!(&mark.kind, MarkKind::Emptied { table } if table == label);
-            is_it && is_before && mark.committed_ms > self.at_ms
+            is_it && is_before && !self.takes(mark.sequence, mark.committed_ms)
         });
         let is_before = |next: &Version| {
             let taken = self.base.taken.as_ref();

@@ -3,7 +3,7 @@
 use super::{
     Difference, OrderError, Role, RowDifference, State,
     closure::{Link, links},
-    moment::key_names,
+    moment::{Cut, key_names},
 };
 use crate::journal::{MarkKind, Reader, Version};
 use databases::{
@@ -22,6 +22,8 @@ const ONE_DELETION_MS: i64 = 10_000;
 /// A transaction that changed something of an order.
 #[derive(Debug, Clone)]
 pub struct Happening {
+    /// Of its transaction in the journal.
+    pub sequence: u64,
     pub at_ms: i64,
     pub what: What,
     /// Old values beside new ones, as far as the journal knows them.
@@ -64,10 +66,10 @@ impl Trail {
         Ok(trail)
     }
 
-    /// The last moment at which all of an order was there that is gone by now; `None`: it is not gone, as
-    /// far as the journal knows. Rows that went just before their order went with it.
+    /// The last moment at which all of an order was there that is gone by now, and when the first of it went;
+    /// `None`: it is not gone, as far as the journal knows. Rows that went just before their order went with it.
     #[must_use]
-    pub fn last_whole_ms(&self) -> Option<i64> {
+    pub fn last_whole(&self) -> Option<(i64, Cut)> {
         let at = self.happenings.iter().rposition(|one| one.what != What::Changed)?;
         let gone = self.happenings.get(at).filter(|last| last.what == What::Gone)?;
         let is_of_it = |one: &&Happening| {
@@ -75,7 +77,8 @@ impl Trail {
             is_near && one.what != What::Made && one.difference.rows.iter().all(is_taken)
         };
         let before = self.happenings[..at].iter().rev().take_while(is_of_it);
-        Some(before.last().unwrap_or(gone).at_ms - 1)
+        let first = before.last().unwrap_or(gone);
+        Some((first.at_ms, Cut::Before(first.sequence)))
     }
 
     /// When its own row went; `None`: it is not gone, as far as the journal knows.
@@ -95,14 +98,14 @@ impl Trail {
     fn add_emptied(&mut self, journal: &Reader, label: &str, kind: Kind) {
         for mark in journal.marks() {
             let is_it = matches!(&mark.kind, MarkKind::Emptied { table } if table == label);
-            let before = self.happenings.iter().rev().find(|one| one.at_ms <= mark.committed_ms);
+            let before = self.happenings.iter().rev().find(|one| one.sequence <= mark.sequence);
             if is_it && before.is_none_or(|before| before.what != What::Gone) {
                 let difference = Difference { rows: Vec::new(), kind };
-                let at_ms = mark.committed_ms;
-                self.happenings.push(Happening { at_ms, what: What::Gone, difference });
+                let (sequence, at_ms) = (mark.sequence, mark.committed_ms);
+                self.happenings.push(Happening { sequence, at_ms, what: What::Gone, difference });
             }
         }
-        self.happenings.sort_by_key(|one| one.at_ms);
+        self.happenings.sort_by_key(|one| one.sequence);
     }
 }
 
@@ -213,7 +216,7 @@ impl Walk<'_> {
     }
 
     fn happenings(self, kind: Kind) -> Vec<Happening> {
-        let mut happenings: Vec<(u64, Happening)> = Vec::new();
+        let mut happenings: Vec<Happening> = Vec::new();
         for ((sequence, _), seen) in self.found {
             let what = match (seen.role, &seen.version.row.change) {
                 (Role::Root, Change::Inserted(_)) => What::Made,
@@ -222,8 +225,8 @@ impl Walk<'_> {
             };
             let at_ms = seen.version.committed_ms;
             let row = difference(seen);
-            match happenings.last_mut().filter(|(last, _)| *last == sequence) {
-                Some((_, happening)) => {
+            match happenings.last_mut().filter(|last| last.sequence == sequence) {
+                Some(happening) => {
                     happening.difference.rows.push(row);
                     if what != What::Changed {
                         happening.what = what;
@@ -231,11 +234,11 @@ impl Walk<'_> {
                 }
                 None => {
                     let difference = Difference { rows: vec![row], kind };
-                    happenings.push((sequence, Happening { at_ms, what, difference }));
+                    happenings.push(Happening { sequence, at_ms, what, difference });
                 }
             }
         }
-        happenings.into_iter().map(|(_, happening)| happening).collect()
+        happenings
     }
 }
 

@@ -38,7 +38,8 @@ impl Search<'_> {
             let trail = trail(journal, &asked, &live, &key).map_err(mixed)?;
             history.order = history.order.or_else(|| called(&asked, &trail, &key));
             let happenings = trail.happenings.iter().filter(|one| one.at_ms <= as_of_ms);
-            history.moments.extend(happenings.map(|one| OrderMoment {
+            // The newest first: a second may have several.
+            history.moments.extend(happenings.rev().map(|one| OrderMoment {
                 at_ms: Some(one.at_ms),
                 after_ms: None,
                 before_ms: None,

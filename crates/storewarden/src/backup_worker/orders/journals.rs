@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use vault::{
     VaultError,
     journal::{JournalKey, Lookups, Place, Reader},
-    orders::{Base, Moment, OrderError, Past, Trail, Wanted, find},
+    orders::{Base, Cut, Moment, OrderError, Past, Trail, Wanted, find},
     stream::{Standing, lookups},
 };
 
@@ -101,7 +101,9 @@ impl Journals {
 
     /// The one that has this moment.
     pub(super) fn at(&self, at_ms: i64) -> Option<&Journal> {
-        self.all.iter().find(|one| one.from_ms <= at_ms && at_ms <= one.until_ms)
+        // Some databases tell times of their changes in whole seconds.
+        let from_ms = |one: &Journal| one.from_ms - one.from_ms.rem_euclid(1000);
+        self.all.iter().find(|one| from_ms(one) <= at_ms && at_ms <= one.until_ms)
     }
 
     /// `None`: nobody follows the shop's changes, or ever did.
@@ -119,6 +121,7 @@ impl Journals {
 pub(super) struct Then<'a> {
     pub(super) journal: &'a Journal,
     pub(super) at_ms: i64,
+    cut: Cut,
     pub(super) wanted: Wanted,
 }
 
@@ -140,11 +143,16 @@ impl<'a> Search<'a> {
         live: &mut Live,
     ) -> Result<Vec<Then<'s>>, Box<Trouble>> {
         if let Some(at_ms) = self.wanted.exact_ms.or(as_of_ms) {
-            let found = journals.at(at_ms).map(|journal| {
-                let wanted = asked.wanted.clone();
-                Then { journal, at_ms, wanted }
-            });
-            return Ok(found.into_iter().collect());
+            let Some(journal) = journals.at(at_ms) else { return Ok(Vec::new()) };
+            let wanted = asked.wanted.clone();
+            let mut cut = Cut::Until(at_ms);
+            // What was previewed as it was just before it went is meant so.
+            if let (Some(_), Wanted::Key(key)) = (self.wanted.exact_ms, &wanted) {
+                let trail = trail(journal, asked, live, key).map_err(mixed)?;
+                let last = trail.last_whole().filter(|(gone_ms, _)| *gone_ms == at_ms);
+                cut = last.map_or(cut, |(_, before)| before);
+            }
+            return Ok(vec![Then { journal, at_ms, cut, wanted }]);
         }
         let mut thens: Vec<Then<'s>> = Vec::new();
         for journal in journals.all() {
@@ -156,8 +164,8 @@ impl<'a> Search<'a> {
                     continue;
                 }
                 let trail = trail(journal, asked, live, &key).map_err(mixed)?;
-                if let Some(at_ms) = trail.last_whole_ms() {
-                    thens.push(Then { journal, at_ms, wanted });
+                if let Some((at_ms, cut)) = trail.last_whole() {
+                    thens.push(Then { journal, at_ms, cut, wanted });
                 }
             }
         }
@@ -182,7 +190,7 @@ impl<'a> Search<'a> {
             }
             None => Base { source: Box::new(self.live()?), taken: None },
         };
-        let mut moment = Moment::new(&then.journal.reader, then.at_ms, base);
+        let mut moment = Moment::new(&then.journal.reader, (then.at_ms, then.cut), base);
         let looked = match is_told_whole(then, &mut moment, live, asked) {
             Ok(true) => look(&mut moment, based.as_ref().map(|(taken, _)| *taken), live).map(Some),
             Ok(false) => Ok(None),
