@@ -20,9 +20,9 @@ mod front;
 #[cfg(test)]
 mod init;
 #[cfg(test)]
-mod moments;
-#[cfg(test)]
 mod keeping;
+#[cfg(test)]
+mod moments;
 #[cfg(test)]
 mod must_not_break;
 #[cfg(test)]
