@@ -344,12 +344,6 @@ pub fn condition(condition: &Condition) -> String {
             format!("the rows can be put back: {}", says("error"))
         }
         "rows_may_come_back" => format!("the rows of {} can be put back", says("tables")),
-        "index_absent" => {
-            format!("there is no whole index {} of {} yet", says("index"), says("table"))
-        }
-        "index_there" => {
-            format!("index {} of {} is there, and whole", says("index"), says("table"))
-        }
         "database_account_may" => {
             format!("the account {} may do that to {}", says("account"), says("table"))
         }

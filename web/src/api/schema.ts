@@ -4841,7 +4841,7 @@ export interface components {
              * @description From when on the log was read; null: it has no line since then.
              */
             from_ms?: number | null;
-            /** @description Whether the log reaches back so far, and all of it was read and looked up in time. */
+            /** @description Whether all of it was read and looked up in time. */
             is_whole: boolean;
             /**
              * Format: int64
@@ -4850,6 +4850,8 @@ export interface components {
             more: number;
             /** @description The first that was confirmed first. */
             orders: components["schemas"]["MissingOrder"][];
+            /** @description Whether the log reaches back so far. */
+            reaches_back: boolean;
             /**
              * Format: int64
              * @description Answers to requests of payments and confirmations whose path names no order: of these nobody can say.
@@ -5437,6 +5439,7 @@ export interface components {
              * @description The newest whole backup must not be older.
              */
             lose_at_most_ms: number;
+            missing?: components["schemas"]["VanishedOrders"] | null;
             newest?: components["schemas"]["SnapshotRow"] | null;
             /**
              * Format: int64

@@ -95,8 +95,10 @@ mod tests {
         };
         check(&[], &[]);
         check(&[("missing_index", "table", "a".into()), ("setting", "name", "b".into())], &[]);
-        let waits =
-            [("blocked", "waits_ms", 61_000_i64.into()), ("idle_transaction", "idle_ms", 9_i64.into())];
+        let waits = [
+            ("blocked", "waits_ms", 61_000_i64.into()),
+            ("idle_transaction", "idle_ms", 9_i64.into()),
+        ];
         check(&waits, &["database_waits"]);
         check(&[("connections_scarce", "used", 9_i64.into())], &["database_connections"]);
         check(&[("replica_behind", "replica", "b".into())], &["database_replica:b"]);
