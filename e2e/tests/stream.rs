@@ -12,21 +12,23 @@ use kernel::config::{DatabaseKind, DatabaseUrl};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
+    fs,
     path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use testkit::{
-    process::{Signal, signal},
+    process::{Signal, run_to_end, signal},
     wait_until,
 };
 use tokio::{sync::RwLock, task::JoinHandle};
 use vault::{
     VaultError,
     journal::{Entry, Lookups, Place, Reader},
+    stream::Standing,
 };
 
 const TABLES: &str = "CREATE TABLE shop_order (id int PRIMARY KEY, shop int, number text, total int); \
@@ -147,8 +149,8 @@ fn journalled(state: &Path) -> Result<Rows, VaultError> {
     Ok(rows)
 }
 
-async fn stored(server: &Postgres) -> Result<Rows> {
-    let database = DatabaseUrl { kind: DatabaseKind::Postgres, secret: server.url("one") };
+async fn stored(server: &Postgres, name: &str) -> Result<Rows> {
+    let database = DatabaseUrl { kind: DatabaseKind::Postgres, secret: server.url(name) };
     let look = move || -> Result<Rows> {
         let mut live = Live::connect(&database)?;
         let mut rows = Rows::new();
@@ -220,7 +222,7 @@ async fn no_order_is_missing_in_the_journal_whoever_is_killed() -> Result<()> {
     customers.go().await?;
 
     let guard = server.read().await;
-    let expect = stored(guard.as_ref().context("the database is there")?).await?;
+    let expect = stored(guard.as_ref().context("the database is there")?, "one").await?;
     let state = warden.path("state");
     wait_until("the journal to have every order", LONG, async || match journalled(&state) {
         Ok(rows) if rows == expect => Ok(()),
@@ -233,4 +235,103 @@ async fn no_order_is_missing_in_the_journal_whoever_is_killed() -> Result<()> {
     assert_eq!(stream["gap"], Value::Null, "{stream:#}");
     assert!(stream["obstacles"].as_array().is_some_and(Vec::is_empty), "{stream:#}");
     warden.stop().await
+}
+
+/// What the command line says.
+async fn said(warden: &Warden, words: &[&str]) -> Result<String> {
+    let spawn = warden.command(words)?;
+    let output = tokio::task::spawn_blocking(move || run_to_end(spawn, LONG)).await??;
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// All that was committed by then is in the copy.
+fn promised_ms(state: &Path) -> Result<i64> {
+    let place = Place::of(state, &"lamps".parse().expect("an id"));
+    let standing = Standing::read(&place)?.context("somebody follows")?;
+    let copy = standing.copies.first().context("there is a copy")?;
+    copy.current_ms.context("the copy has something")
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
+    i64::try_from(since.as_millis()).expect("a time")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_is_lost_loses_no_more_than_was_said_and_the_sheet_brings_the_rest()
+-> Result<()> {
+    if Postgres::find().is_none() {
+        println!("skipped: PostgreSQL is not installed");
+        return Ok(());
+    }
+    let folder = testkit::folder();
+    let (repository, back) = (folder.path().join("repository"), folder.path().join("back"));
+    let postgres = start(folder.path(), None).await?;
+    postgres.create_database("one").await?;
+    postgres.execute("one", TABLES).await?;
+    let settings = format!(
+        "hosts = \"lamps.example\"\ndatabase = \"{}\"\nstream = {{}}\n\
+         backup = {{ to = {repository:?}, every = \"1d\", drill = \"365d\" }}\n",
+        postgres.url("one")
+    );
+    let mut warden = Warden::start(&settings, "").await?;
+    warden.until("changes to be followed", "/backups", is_followed).await;
+    said(&warden, &["backup", "now", "--yes"]).await?;
+    let sheet = folder.path().join("sheet.txt");
+    fs::write(&sheet, said(&warden, &["backup", "sheet"]).await?)?;
+    let server: Server = Arc::new(RwLock::new(Some(postgres)));
+    let customers = Customers::come(&server);
+    customers.buy(50).await;
+
+    let (served, state) = (customers.served.load(Ordering::Relaxed), warden.path("state"));
+    let served_ms = now_ms();
+    wait_until("the copy to have them", LONG, async || match promised_ms(&state) {
+        Ok(promised_ms) if promised_ms > served_ms => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    let shown = warden.get("/backups").await?;
+    let copy = &shown["shops"][0]["stream"]["copies"][0];
+    assert_eq!((&copy["trouble"], &copy["requests_a_month"]), (&Value::Null, &Value::Null));
+    customers.buy(50).await;
+    signal(warden.pid("stream")?, Signal::Kill)?;
+    warden.kill().await?;
+    fs::remove_dir_all(&state)?;
+    let at_the_end = customers.served.load(Ordering::Relaxed);
+    customers.go().await?;
+
+    let paths = [&back, &sheet, &repository].map(|path| path.display().to_string());
+    let [to, by, from] = paths.each_ref().map(String::as_str);
+    said(&warden, &["stream", "fetch", "lamps", "--to", to, "--sheet", by, "--from", from]).await?;
+    let rows = journalled(&back)?;
+    let number =
+        |field: &Field| -> Option<u32> { std::str::from_utf8(field.as_ref()?).ok()?.parse().ok() };
+    let orders = rows.keys().filter(|(table, _)| table == "public.shop_order");
+    let last = orders.filter_map(|(_, key)| number(key)).max().context("there are orders")?;
+    println!("{at_the_end} orders, the last that came back: {last}; it took {}", copy["delay_ms"]);
+    assert!(last >= served, "{last} of {served}, which were said to be there");
+    // Up to the last of them, it is what the database has; the last two were changed once more since.
+    let is_before = |(_, row): &(&(String, Field), &Vec<Field>)| {
+        let order = if row.len() == 4 && row[2].as_ref().is_some_and(|text| text.starts_with(b"L-"))
+        {
+            number(&row[0])
+        } else {
+            number(&row[3])
+        };
+        order.is_some_and(|order| order + 1 < last)
+    };
+    let guard = server.read().await;
+    let server = guard.as_ref().context("the database is there")?;
+    let all = stored(server, "one").await?;
+    let expect: Vec<_> = all.iter().filter(is_before).collect();
+    let found: Vec<_> = rows.iter().filter(is_before).collect();
+    assert!(found == expect, "{} rows of {}", found.len(), expect.len());
+
+    // Another machine has them in its database.
+    let (url, root) = (server.url("two"), folder.path().join("root").display().to_string());
+    let mut words = vec!["recover", "--yes", "--sheet", by, "--from", from, "--shop", "lamps"];
+    words.extend(["--root", &root, "--database", &url]);
+    let recovered = said(&warden, &words).await?;
+    assert!(stored(server, "two").await? == rows, "{recovered}");
+    Ok(())
 }

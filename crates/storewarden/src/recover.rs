@@ -118,6 +118,9 @@ pub(crate) struct Arguments {
     /// Leave the database out
     #[arg(long)]
     without_database: bool,
+    /// Leave out what was changed after the backup: the database is as it was then
+    #[arg(long)]
+    without_changes: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
@@ -285,17 +288,14 @@ impl Recovery<'_> {
                 Err(error) => outcome.failed.push(format!("our own records: {error:#}")),
             }
         }
-        if let Some(changes) = &self.changes
-            && !journal.has(CHANGES_STEP)
-        {
-            let since_ms = self.snapshot.time.ms();
-            match changes.bring(&self.survey.state, since_ms, &journal.folder().join("changes")) {
-                Ok(()) => journal.did(CHANGES_STEP)?,
-                Err(error) => outcome.failed.push(format!("the journal of changes: {error:#}")),
-            }
-        }
-        if !self.arguments.without_database {
+        self.bring_changes(&mut journal, &mut outcome)?;
+        // What is loaded without them never gets them.
+        let has_changes = self.changes.is_none() || journal.has(CHANGES_STEP);
+        if !self.arguments.without_database && has_changes {
             self.bring_databases(&mut journal, &mut outcome)?;
+        }
+        if let Some(changes) = self.changes.as_ref().filter(|_| outcome.failed.is_empty()) {
+            changes.keep(&journal.folder().join(CHANGES_STEP), &self.survey.state)?;
         }
         let is_whole = outcome.failed.is_empty();
         let exit = self.conclude(&outcome);
@@ -303,6 +303,19 @@ impl Recovery<'_> {
             journal.end()?;
         }
         Ok(exit)
+    }
+
+    fn bring_changes(&self, journal: &mut Journal, outcome: &mut Outcome) -> anyhow::Result<()> {
+        let Some(changes) = &self.changes else { return Ok(()) };
+        if journal.has(CHANGES_STEP) {
+            return Ok(());
+        }
+        let folder = journal.folder().join(CHANGES_STEP);
+        match changes.bring(self.snapshot.time.ms(), &folder) {
+            Ok(()) => journal.did(CHANGES_STEP)?,
+            Err(error) => outcome.failed.push(format!("the journal of changes: {error:#}")),
+        }
+        Ok(())
     }
 
     fn bring(&self, piece: &Piece, outcome: &mut Outcome) -> anyhow::Result<()> {
@@ -405,6 +418,9 @@ impl Recovery<'_> {
 
     /// The newest copy of the journal, among the places of the backup and of the configuration.
     fn find_changes(&self, snapshots: &[Snapshot]) -> Option<Changes> {
+        if self.arguments.without_changes {
+            return None;
+        }
         let key = changes::key(&self.source.reader, snapshots)?;
         let copies = self.shop().and_then(|shop| shop.stream).map(|stream| stream.copies);
         let copies: Vec<_> = copies.unwrap_or_default().into_iter().map(|copy| copy.to).collect();

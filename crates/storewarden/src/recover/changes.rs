@@ -13,16 +13,23 @@ use crate::{
     stream::{self, JOURNAL_KEY, UNLIMITED},
     words,
 };
+use ::databases::{
+    dump::Manifest,
+    replay::{self, Wanted},
+    restore::Beside,
+};
 use anyhow::{Context as _, bail};
 use kernel::{ShopId, config::RepositorySettings};
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, io, path::Path, sync::Arc};
 use vault::{
     Reader, Snapshot, VaultError,
     journal::{
         self, JournalKey,
         away::{self, Fetched, Kept},
     },
+    moment::Journals,
     storage::Storage,
+    stream::{Standing, State},
 };
 
 /// So many backups are looked through for the key: one of them was made since the journal was begun, or
@@ -128,14 +135,66 @@ impl Changes {
         Ok(fetched)
     }
 
-    /// Puts it into a state directory, as one that was put aside: the database that comes next has
-    /// another log, and gets another journal.
+    /// Brings it into a folder of the recovery, whatever an attempt before has left there.
     ///
     /// # Errors
     /// As of [`Changes::fetch`].
-    pub(super) fn bring(&self, state: &Path, since_ms: i64, by: &Path) -> anyhow::Result<()> {
+    pub(super) fn bring(&self, since_ms: i64, by: &Path) -> anyhow::Result<()> {
         records::clear(by)?;
         let fetched = self.fetch(by)?;
+        let standing = Standing {
+            begun_ms: Some(fetched.begun_ms),
+            current_ms: Some(fetched.until_ms),
+            state: State::Ended,
+            ..Standing::default()
+        };
+        let path = journal::Place::of(by, &self.shop).beside("json");
+        fs::write(&path, serde_json::to_vec(&standing)?)
+            .with_context(|| format!("write `{}`", path.display()))?;
+        say(&format!("    {}", reaches(&fetched, since_ms)));
+        Ok(())
+    }
+
+    /// Makes what was changed since the backup once more in the database that was loaded from it.
+    ///
+    /// # Errors
+    /// What the database says; the same again goes on. What stands in the way is none: it is said.
+    pub(super) fn replay(
+        &self,
+        by: &Path,
+        manifest: &Manifest,
+        beside: Beside,
+    ) -> anyhow::Result<()> {
+        let place = journal::Place::of(by, &self.shop);
+        let until_ms = Standing::read(&place)?.and_then(|standing| standing.current_ms);
+        let until_ms = until_ms.context("it is not known up to when the journal goes")?;
+        if until_ms <= manifest.taken_ms {
+            return Ok(());
+        }
+        let path = match Journals::of(&place)?.find(manifest, until_ms, &[])? {
+            Ok(path) => path,
+            Err(obstacle) => {
+                say(&format!(
+                    "    NOT MADE ONCE MORE, what was changed since the backup: {obstacle}"
+                ));
+                return Ok(());
+            }
+        };
+        let line = Line::new("the changes since the backup");
+        let total = path.forecast.changes;
+        let told = |done: u64| line.tell(done, Some(total));
+        let done = path.go(Wanted { beside, until_ms, tables: Vec::new() }, &told)?;
+        let replay::Progress { transactions, changes, .. } = done;
+        line.end(&format!("{transactions} transactions, {changes} rows, every one read back"));
+        Ok(())
+    }
+
+    /// Puts it into a state directory, as one that was put aside: the database that was loaded has another
+    /// log, and gets another journal.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub(super) fn keep(&self, by: &Path, state: &Path) -> anyhow::Result<()> {
         let from = journal::Place::of(by, &self.shop);
         let place = journal::Place::of(state, &self.shop);
         if place.key()?.is_none() {
@@ -143,10 +202,11 @@ impl Changes {
             place.keep_key(&self.key)?;
         }
         let aside = place.beside(&format!("before-{}", now_ms()));
-        fs::rename(from.folder(), &aside)
-            .with_context(|| format!("put the journal to `{}`", aside.display()))?;
-        say(&format!("    {}", reaches(&fetched, since_ms)));
-        Ok(())
+        match fs::rename(from.folder(), &aside) {
+            // It was moved before somebody ended us.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            moved => moved.with_context(|| format!("put the journal to `{}`", aside.display())),
+        }
     }
 }
 

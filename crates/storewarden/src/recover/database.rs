@@ -2,6 +2,7 @@
 //! file. Or what is missing for that, in words.
 
 use super::{
+    changes::Changes,
     progress::{Line, say},
     records,
     survey::{Piece, is_taken},
@@ -38,6 +39,8 @@ pub(super) struct Loading<'a> {
     pub(super) root: &'a Path,
     /// What is there is set aside.
     pub(super) overwrite: bool,
+    /// What was changed since the backup, and the folder that its journal was brought into.
+    pub(super) changes: Option<(&'a Changes, &'a Path)>,
 }
 
 /// What is there on a server, for whoever is to begin; `None`: it does not say.
@@ -68,6 +71,12 @@ impl Loading<'_> {
         line.end(&format!("{} tables, {rows} rows", dump.tables().len()));
         for what in &left_out {
             say(&format!("  not made: {what}"));
+        }
+        if let Some((changes, folder)) = self.changes
+            && self.into.kind != DatabaseKind::Sqlite
+        {
+            let made = changes.replay(folder, dump.manifest(), of(self.into, self.mark));
+            made.context("make the changes since the backup once more")?;
         }
         Ok(())
     }

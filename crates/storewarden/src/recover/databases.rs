@@ -81,6 +81,7 @@ impl Recovery<'_> {
         let folder = Path::new(vault::drill::DATABASES).join(name);
         let files = DumpFiles::open(&self.source.reader, self.snapshot, &folder);
         let files = files.map_err(|error| self.source.told(error))?;
+        let changes_in = journal.folder().join(super::CHANGES_STEP);
         let loading = Loading {
             name,
             into: &into,
@@ -88,6 +89,7 @@ impl Recovery<'_> {
             brought: &self.survey.places,
             root: self.arguments.root.as_deref().unwrap_or(Path::new("/")),
             overwrite: self.arguments.overwrite,
+            changes: self.changes.as_ref().map(|changes| (changes, changes_in.as_path())),
         };
         loading.run(files)
     }

@@ -273,8 +273,12 @@ impl Away {
     }
 }
 
-/// The name that tells a journal from every other of its key: when it was first sent anywhere.
-fn begun(folder: &Path, now_ms: i64) -> Result<i64, VaultError> {
+/// The name that tells a journal from every other of its key: when it was first to be sent anywhere, in
+/// Unix ms. Every change since then is in it.
+///
+/// # Errors
+/// [`VaultError::File`].
+pub fn begun(folder: &Path, now_ms: i64) -> Result<i64, VaultError> {
     read_begun(folder)?.map_or_else(|| begin(folder, now_ms), Ok)
 }
 

@@ -9,7 +9,7 @@ use crate::{
     VaultError,
     journal::{
         Place,
-        away::{Away, Durable},
+        away::{self, Away, Durable},
     },
     storage::Storage,
 };
@@ -227,6 +227,8 @@ impl Copier {
 
     fn round(&mut self, opened: &mut Option<Opened>, reach: Reach) -> Result<(), VaultError> {
         let now_ms = (self.now)();
+        // Also while the place is away: a backup may be taken meanwhile.
+        away::begun(&self.place.folder(), now_ms)?;
         let is_fresh = |opened: &Opened| opened.at.elapsed() < LOOK_AGAIN;
         let is_first = !opened.as_ref().is_some_and(is_fresh);
         if is_first {
