@@ -9,6 +9,7 @@ mod backups;
 mod body;
 mod caller;
 mod cookies;
+mod databases;
 mod entrance;
 mod error;
 mod guard;
@@ -48,11 +49,15 @@ pub use stream::Stream;
 use ::plan::Engine;
 use ::watch::{
     Watch,
-    backups::{Backups, RecoverySheet, SnapshotFolder, Snapshots},
+    backups::{Backups, KeptAside, RecoverySheet, SnapshotFolder, Snapshots},
+    databases::{Databases, ShopDatabase},
     desk::Desk,
     history::History,
     peers::Peers,
-    time_machine::{DeletedOrders, OrderHistory, OrderLook, OrderQuestion},
+    time_machine::{
+        DeletedOrders, DeletedQuestion, MissingOrders, MissingQuestion, OrderHistory, OrderLook,
+        OrderQuestion,
+    },
 };
 use kernel::{
     Drain, InstanceName, ShopId, Value,
@@ -77,6 +82,8 @@ pub struct ApiState {
     pub peers: Peers,
     /// How it stands with backups.
     pub backups: Backups,
+    /// How databases of shops stand.
+    pub databases: Databases,
     /// Carries out plans.
     pub engine: Engine,
     /// Plans that were shown to somebody.
@@ -107,6 +114,8 @@ pub enum Command {
     InForce { answer: oneshot::Sender<InForce> },
     /// Tell which backups there are of a shop.
     Snapshots { shop: ShopId, answer: oneshot::Sender<Result<Snapshots, Refusal>> },
+    /// Tell what restores of a shop's database have put aside.
+    KeptAside { shop: ShopId, answer: oneshot::Sender<Result<KeptAside, Refusal>> },
     /// Make a second key to the backups of a shop, and say it once.
     RecoverySheet { shop: ShopId, answer: oneshot::Sender<Result<RecoverySheet, Refusal>> },
     /// Look into a folder of a backup.
@@ -121,6 +130,8 @@ pub enum Command {
     },
     /// Look at single orders, then and now.
     Orders { shop: ShopId, ask: OrdersAsked },
+    /// Look at all of a shop's database now.
+    LookAtDatabase { shop: ShopId, answer: oneshot::Sender<Result<ShopDatabase, Refusal>> },
     /// Make a plan, from what is there now, for the window that the configuration's rules say. It is
     /// not started.
     Plan { wish: Wished, answer: oneshot::Sender<Result<Plan, Refusal>> },
@@ -133,8 +144,10 @@ pub enum OrdersAsked {
     Look { question: OrderQuestion, answer: oneshot::Sender<Result<OrderLook, Refusal>> },
     /// What became of one, backup by backup.
     History { question: OrderQuestion, answer: oneshot::Sender<Result<OrderHistory, Refusal>> },
-    /// Those that backups have and the shop no longer has.
-    Deleted { answer: oneshot::Sender<Result<DeletedOrders, Refusal>> },
+    /// Those that the shop has confirmed and its database lacks.
+    Missing { question: MissingQuestion, answer: oneshot::Sender<Result<MissingOrders, Refusal>> },
+    /// Those that the journal or backups have and the shop no longer has.
+    Deleted { question: DeletedQuestion, answer: oneshot::Sender<Result<DeletedOrders, Refusal>> },
 }
 
 /// The configuration that is in force.
@@ -177,6 +190,8 @@ pub enum Wished {
     RestoreDatabase { shop: ShopId, wanted: RestoreDatabase },
     /// One order, or another row, as a backup has it; `set_back`: also what was changed since.
     RestoreOrder { shop: ShopId, question: OrderQuestion, set_back: bool },
+    /// What a shop's database suffers from mended: a finding by its id.
+    MendDatabase { shop: ShopId, finding: String },
     /// Our own old records removed.
     CleanUp,
 }
@@ -203,6 +218,9 @@ pub struct Restore {
 pub struct RestoreDatabase {
     /// As in a [`Restore`].
     pub snapshot: String,
+    /// As it was at this moment, unix milliseconds, by the journal of changes; the backup that it is reached
+    /// from is found then, whichever is named.
+    pub as_of_ms: Option<i64>,
     /// What it is called in the backup; `None`: the first that is in it.
     pub database: Option<String>,
     /// Only the rows of these tables; none: of all.
@@ -213,6 +231,10 @@ pub struct RestoreDatabase {
     pub in_place: bool,
     /// Whether rows of these tables that the backup does not have are deleted.
     pub exact: bool,
+    /// Whether orders that are newer than the backup come along into the whole database.
+    pub keep_newer_orders: bool,
+    /// With them: whether orders that both have become as the shop has them now.
+    pub newer_states: bool,
     /// As in a [`Restore`].
     pub from: Option<String>,
 }

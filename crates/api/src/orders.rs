@@ -1,4 +1,4 @@
-//! Single orders, as backups and the shop have them. To bring one back, ask for a plan.
+//! Single orders, as the journal of changes, backups and the shop have them. To bring one back, ask for a plan.
 //!
 //! What is told is personal data of whoever bought: who may decide on changes to a shop may see it, and
 //! that they looked goes into the ledger, the order under a keyed id.
@@ -7,7 +7,10 @@ use crate::{
     ApiError, ApiState, Command, OrdersAsked, backups::refused, caller::Caller, error::ErrorBody,
     ledger, machine::ask_within,
 };
-use ::watch::time_machine::{DeletedOrders, OrderHistory, OrderLook, OrderQuestion};
+use ::watch::time_machine::{
+    DeletedOrders, DeletedQuestion, MissingOrders, MissingQuestion, OrderHistory, OrderLook,
+    OrderQuestion,
+};
 use axum::{
     Json,
     extract::{Path, State},
@@ -20,8 +23,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Orders as they were in a backup, beside what they are.
 ///
-/// By number, by e-mail address, or any row by its table and key. Without a time, as in the newest
-/// backup that has it.
+/// By number, by e-mail address, or any row by its table and key. At a time, as the journal of changes has
+/// it to the second where the shop has one, else as in the newest backup of then; without, as it was just
+/// before it went, or in the newest backup that has it.
 #[utoipa::path(
     post, path = "/api/v1/shops/{shop}/orders/look", tag = "orders", request_body = OrderQuestion,
     params(("shop" = String, Path, description = "The shop's id")),
@@ -45,7 +49,7 @@ pub(crate) async fn look(
     ask_within(PATIENCE, &state, wanted).await?.map(Json).map_err(refused)
 }
 
-/// What became of one order, from backup to backup.
+/// What became of one order, change by change where the journal has them, else from backup to backup.
 #[utoipa::path(
     post, path = "/api/v1/shops/{shop}/orders/history", tag = "orders", request_body = OrderQuestion,
     params(("shop" = String, Path, description = "The shop's id")),
@@ -69,9 +73,12 @@ pub(crate) async fn history(
     ask_within(PATIENCE, &state, wanted).await?.map(Json).map_err(refused)
 }
 
-/// Orders that backups of the last thirty days have and the shop no longer has.
+/// Orders that the shop no longer has, as the journal of changes and backups know them.
+///
+/// Of the last thirty days, unless told.
 #[utoipa::path(
     post, path = "/api/v1/shops/{shop}/orders/deleted", tag = "orders",
+    request_body = DeletedQuestion,
     params(("shop" = String, Path, description = "The shop's id")),
     responses(
         (status = 200, body = DeletedOrders),
@@ -85,10 +92,41 @@ pub(crate) async fn deleted(
     State(state): State<ApiState>,
     caller: Caller,
     Path(shop): Path<String>,
+    question: Option<Json<DeletedQuestion>>,
 ) -> Result<Json<DeletedOrders>, ApiError> {
     let shop = known(&state, shop)?;
     ledger::note_of_shop(&state, &caller.actor, "deleted_orders_listed", &shop, []).await?;
-    let wanted = |answer| Command::Orders { shop, ask: OrdersAsked::Deleted { answer } };
+    let question = question.map(|Json(question)| question).unwrap_or_default();
+    let wanted = |answer| Command::Orders { shop, ask: OrdersAsked::Deleted { question, answer } };
+    ask_within(PATIENCE, &state, wanted).await?.map(Json).map_err(refused)
+}
+
+/// Orders that the shop has confirmed to visitors and that its database lacks.
+///
+/// By the edge's access log, of the last 24 hours unless told: after going back in time, and whenever
+/// something is lost on the way. Payments and confirmations whose path names no order are counted.
+#[utoipa::path(
+    post, path = "/api/v1/shops/{shop}/orders/missing", tag = "orders",
+    request_body = MissingQuestion,
+    params(("shop" = String, Path, description = "The shop's id")),
+    responses(
+        (status = 200, body = MissingOrders),
+        (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody),
+        (status = 422, body = ErrorBody, description = "There is no log, or it cannot be looked into"),
+    )
+)]
+pub(crate) async fn missing(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(shop): Path<String>,
+    question: Option<Json<MissingQuestion>>,
+) -> Result<Json<MissingOrders>, ApiError> {
+    let shop = known(&state, shop)?;
+    ledger::note_of_shop(&state, &caller.actor, "missing_orders_listed", &shop, []).await?;
+    let question = question.map(|Json(question)| question).unwrap_or_default();
+    let wanted = |answer| Command::Orders { shop, ask: OrdersAsked::Missing { question, answer } };
     ask_within(PATIENCE, &state, wanted).await?.map(Json).map_err(refused)
 }
 

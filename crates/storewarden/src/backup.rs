@@ -5,7 +5,7 @@ use crate::{
     cli::{ChangeOptions, Exit, Json, State},
     client::ask,
     completions::shops,
-    moment::{Here, length},
+    moment::{Here, When, length},
     recover::{phrase_of, sheet::written},
     remote::{escape, good, print, print_bytes},
     runs,
@@ -26,6 +26,7 @@ use std::{
 };
 
 mod bring_back;
+mod kept;
 
 const BACKUPS: &str = "/api/v1/backups";
 
@@ -103,6 +104,15 @@ pub(crate) enum BackupCommand {
         #[command(flatten)]
         json: Json,
     },
+    /// List what restores in place have put aside, with its age and size
+    Kept {
+        #[command(flatten)]
+        shop: OneShop,
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Bring a bucket with object lock back to what was in it, when it was emptied or written over
     BringBack(bring_back::Arguments),
     /// Bring back what a backup holds: all of it, a folder, a file, the database
@@ -126,6 +136,10 @@ pub(crate) enum BackupCommand {
         #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
         #[arg(conflicts_with_all = ["to", "path"])]
         database: Option<String>,
+        /// As it was at a time, by the journal of changes: 2h for so long ago, a day, or a time such as
+        /// 2026-01-31T09:30:15
+        #[arg(long, value_name = "TIME", requires = "database", conflicts_with = "snapshot")]
+        as_of: Option<When>,
         /// Only the rows of this table; can be repeated
         #[arg(long = "table", value_name = "TABLE", requires = "database")]
         tables: Vec<String>,
@@ -139,6 +153,12 @@ pub(crate) enum BackupCommand {
         /// Delete the rows of these tables that the backup does not have
         #[arg(long, requires_all = ["tables", "in_place"])]
         exact: bool,
+        /// Carry the orders over that are newer than the backup, each with all that belongs to it
+        #[arg(long, requires = "in_place", conflicts_with = "tables")]
+        keep_newer_orders: bool,
+        /// Take over how the orders that both have stand now: what was paid and shipped since
+        #[arg(long, requires = "keep_newer_orders")]
+        newer_states: bool,
         /// Take it from this repository, as the configuration names it
         #[arg(long, value_name = "PLACE")]
         from: Option<String>,
@@ -181,6 +201,9 @@ pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
             }
             start(&wish, options)
         }
+        BackupCommand::Kept { shop, state, json } => {
+            kept::list(&state.directory, &shop.find(&state.directory)?, json.json)
+        }
         BackupCommand::BringBack(arguments) => bring_back::run(&arguments),
         BackupCommand::Sheet { shop, state, json } => {
             sheet(&state.directory, &shop.find(&state.directory)?, json.json)
@@ -192,10 +215,13 @@ pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
             to,
             whole,
             database,
+            as_of,
             tables,
             name,
             in_place,
             exact,
+            keep_newer_orders,
+            newer_states,
             from,
             options,
         } => {
@@ -203,8 +229,10 @@ pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
             let wish = match database {
                 Some(database) => json!({
                     "kind": "restore_database", "shop": shop, "snapshot": snapshot,
+                    "as_of_ms": as_of.map(|when| when.ago(&Here::now())),
                     "database": (!database.is_empty()).then_some(database), "tables": tables, "name": name,
-                    "in_place": in_place, "exact": exact, "from": from,
+                    "in_place": in_place, "exact": exact,
+                    "keep_newer_orders": keep_newer_orders, "newer_states": newer_states, "from": from,
                 }),
                 None => json!({
                     "kind": if whole { "restore_whole" } else { "restore_backup" }, "shop": shop,

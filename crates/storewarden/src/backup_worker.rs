@@ -3,10 +3,13 @@
 //! What it is to do comes by the socket that is its standard input, and what it says goes back the
 //! same way. It ends as soon as nobody listens any more.
 
+mod carrying;
+mod confirmed;
 mod databases;
 mod drills;
 mod emptied;
 mod job;
+mod moments;
 mod orders;
 mod place;
 mod records;
@@ -15,11 +18,14 @@ mod trouble;
 mod work;
 
 pub(crate) use self::databases::{Deed, Found, Restoring};
+pub(crate) use carrying::{CarriedOrders, CarryDeed, Carrying};
+pub(crate) use confirmed::ConfirmedOrders;
 pub(crate) use drills::{Boot, Drill};
 pub(crate) use job::{
     Database, Done, Event, Job, Keep, Limits, Listing, Place, Pruned, Records, Sources, To,
     Trouble, Work,
 };
+pub(crate) use moments::{Moment, Reached, Replayed};
 pub(crate) use orders::{Kept, OrderDeed, Orders, Stands, Taken, Told, refused as refused_order};
 pub(crate) use records::{Notes, RECORDS};
 pub(crate) use trouble::story;

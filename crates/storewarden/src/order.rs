@@ -12,19 +12,21 @@ use crate::{
     terminal::printable,
 };
 use ::watch::time_machine::{
-    DeletedOrders, FieldThenNow, OrderHistory, OrderLook, OrderMoment, OrderQuestion, OrderThenNow,
-    RowThenNow,
+    DeletedOrder, DeletedOrders, DeletedQuestion, FieldThenNow, JournalReach, MissingOrder,
+    MissingOrders, MissingQuestion, OrderHistory, OrderLook, OrderMoment, OrderQuestion,
+    OrderThenNow, RowThenNow,
 };
 use anyhow::bail;
 use clap::Subcommand;
 use clap_complete::engine::ArgValueCandidates;
+use serde::Serialize;
 use serde_json::json;
 use std::{fmt::Write as _, path::Path};
 
 /// What to do with single orders.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum OrderCommand {
-    /// Show an order with all its rows, as it was in a backup
+    /// Show an order with all its rows, as it was at a moment or in a backup
     Show {
         #[command(flatten)]
         which: Which,
@@ -33,7 +35,7 @@ pub(crate) enum OrderCommand {
         #[command(flatten)]
         json: Json,
     },
-    /// Say what became of an order, from backup to backup
+    /// Say what became of an order: change by change in the journal, else from backup to backup
     History {
         #[command(flatten)]
         which: Which,
@@ -64,11 +66,33 @@ pub(crate) enum OrderCommand {
         #[command(flatten)]
         options: ChangeOptions,
     },
-    /// List the orders of the last 30 days that backups have and the shop no longer has
+    /// List the orders that the shop has confirmed to visitors and that its database lacks
+    ///
+    /// By the edge's access log: after going back in time, the orders that are lost; else it should be
+    /// empty. Exits with 1 when one is missing, or not all could be looked at.
+    Missing {
+        /// The shop's id
+        #[arg(add = ArgValueCandidates::new(shops))]
+        shop: String,
+        /// Only those that were confirmed since then; unless told in the last 24 hours
+        #[arg(long, value_name = "TIME")]
+        since: Option<When>,
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// List the orders that the journal or backups have and the shop no longer has
     Deleted {
         /// The shop's id
         #[arg(add = ArgValueCandidates::new(shops))]
         shop: String,
+        /// Only those that went since then; unless told in the last 30 days
+        #[arg(long, value_name = "TIME")]
+        since: Option<When>,
+        /// Only those that went until then
+        #[arg(long, value_name = "TIME")]
+        until: Option<When>,
         #[command(flatten)]
         state: State,
         #[command(flatten)]
@@ -91,7 +115,8 @@ pub(crate) struct Which {
     /// The row's key
     #[arg(long, value_name = "KEY", requires = "table")]
     key: Option<String>,
-    /// As it was so long ago, or at that time; unless told by the newest backup that has it
+    /// As it was so long ago, or at that time; unless told as it was just before it went, or in the newest
+    /// backup that has it
     #[arg(long, value_name = "TIME")]
     as_of: Option<When>,
 }
@@ -117,7 +142,12 @@ impl Which {
     }
 }
 
-fn asked(what: &str, state: &Path, shop: &str, question: &OrderQuestion) -> anyhow::Result<Answer> {
+fn asked(
+    what: &str,
+    state: &Path,
+    shop: &str,
+    question: &impl Serialize,
+) -> anyhow::Result<Answer> {
     let path = format!("/api/v1/shops/{}/orders/{what}", escape(shop));
     good(ask_patiently(state, "POST", &path, question, LONG)?)
 }
@@ -139,10 +169,22 @@ pub(crate) fn run(command: OrderCommand) -> anyhow::Result<Exit> {
                 (history_text(history, &here), history.order.is_some())
             })
         }
-        OrderCommand::Deleted { shop, state, json } => {
-            let answer = asked("deleted", &state.directory, &shop, &OrderQuestion::default())?;
+        OrderCommand::Deleted { shop, since, until, state, json } => {
+            let at = |when: Option<When>| when.map(|when| when.ago(&here));
+            let question = DeletedQuestion { since_ms: at(since), until_ms: at(until) };
+            let answer = asked("deleted", &state.directory, &shop, &question)?;
             said(&answer, json, |found: &DeletedOrders| {
                 (deleted_text(found, &here), found.is_whole)
+            })
+        }
+        OrderCommand::Missing { shop, since, state, json } => {
+            let question = MissingQuestion { since_ms: since.map(|when| when.ago(&here)) };
+            let answer = asked("missing", &state.directory, &shop, &question)?;
+            said(&answer, json, |missing: &MissingOrders| {
+                (
+                    missing_text(missing, &here),
+                    missing.orders.is_empty() && missing.is_whole && missing.reaches_back,
+                )
             })
         }
         OrderCommand::Restore { which, set_back, options } => restore(&which, set_back, &options),
@@ -214,6 +256,7 @@ fn look_text(look: &OrderLook, here: &Here, whole: bool) -> String {
         let when = when.unwrap_or_else(|| "the oldest".to_owned());
         put(&mut text, &format!("Neither the shop nor a backup up to {when} has it."));
     }
+    put_trouble(&mut text, look.journal.as_ref());
     for order in &look.orders {
         put(&mut text, &head(order, here));
         for row in &order.rows {
@@ -233,12 +276,16 @@ fn look_text(look: &OrderLook, here: &Here, whole: bool) -> String {
 
 fn head(order: &OrderThenNow, here: &Here) -> String {
     let called = called(&order.table, &order.key, &order.numbers);
-    let then = order.snapshot_ms.map(|at_ms| here.moment_ago(at_ms)).unwrap_or_default();
+    let then = match (order.journal_ms, order.snapshot_ms) {
+        (Some(at_ms), _) => format!("from the journal, as of {}", here.moment(at_ms)),
+        (None, Some(at_ms)) => format!("from the backup of {}", here.moment_ago(at_ms)),
+        (None, None) => String::new(),
+    };
     match order.state.as_str() {
-        "gone" => format!("{called}: as it was {then}; the shop no longer has it"),
-        "changed" => format!("{called}: as it was {then}; it is another now"),
-        "new" => format!("{called}: the shop has it, and no backup that was looked into"),
-        _ => format!("{called}: as it was {then}, and as it is"),
+        "gone" => format!("{called}: {then}; the shop no longer has it"),
+        "changed" => format!("{called}: {then}; it is another now"),
+        "new" => format!("{called}: the shop has it, and did not then, as far as was looked"),
+        _ => format!("{called}: {then}; it is the same now"),
     }
 }
 
@@ -267,10 +314,43 @@ fn field_text(FieldThenNow { column, then, now, is_other }: &FieldThenNow, state
     }
 }
 
+fn missing_text(missing: &MissingOrders, here: &Here) -> String {
+    let mut text = String::new();
+    let MissingOrders { orders, more, confirmed, unnamed, from_ms, reaches_back, is_whole } =
+        missing;
+    match orders.len() as u64 + more {
+        0 => put(&mut text, &format!("Of {confirmed} confirmed orders, every one is there.")),
+        count => put(&mut text, &format!("Of {confirmed} confirmed orders, {count} are missing:")),
+    }
+    let row = |order: &MissingOrder| {
+        [order.number.clone(), here.moment(order.first_ms), here.moment(order.last_ms)]
+    };
+    let rows: Vec<[String; 3]> = orders.iter().map(row).collect();
+    if !rows.is_empty() {
+        let head = ["ORDER", "CONFIRMED", "LAST SHOWN"].map(|name| (name, Side::Left));
+        text.push_str(&table(head, &rows));
+    }
+    if *more > 0 {
+        put(&mut text, &format!("and {more} more"));
+    }
+    if *unnamed > 0 {
+        let what = "payments and confirmations whose path names no order";
+        put(&mut text, &format!("{unnamed} {what}: whether theirs are there is unknown."));
+    }
+    if !reaches_back {
+        let from = from_ms.map_or_else(|| "it has none".to_owned(), |at| here.moment(at));
+        put(&mut text, &format!("The log does not reach back so far; its first line: {from}."));
+    }
+    if !is_whole {
+        put(&mut text, "Not all of it was looked at, for the time was over.");
+    }
+    text
+}
+
 fn history_text(history: &OrderHistory, here: &Here) -> String {
     let mut text = String::new();
     let Some(order) = &history.order else {
-        put(&mut text, "Neither the shop nor a backup that was looked into has it.");
+        put(&mut text, "Neither the shop, the journal nor a backup that was looked into has it.");
         return text;
     };
     put(&mut text, &called(&order.table, &order.key, &order.numbers));
@@ -280,6 +360,7 @@ fn history_text(history: &OrderHistory, here: &Here) -> String {
             put_row(&mut text, row, false);
         }
     }
+    put_reach(&mut text, history.journal.as_ref(), here);
     if let Some(back_to_ms) = history.back_to_ms {
         let more =
             if history.is_whole { "" } else { ", for the time was over; older ones may know" };
@@ -297,6 +378,9 @@ fn moment_text(moment: &OrderMoment, here: &Here) -> String {
         "gone" => "was deleted",
         _ => "was changed",
     };
+    if let Some(at_ms) = moment.at_ms {
+        return format!("{what} at {}", here.moment(at_ms));
+    }
     match (moment.after_ms, moment.before_ms) {
         (Some(after), Some(before)) => {
             format!("{what} between {} and {}", here.moment(after), here.moment(before))
@@ -308,30 +392,35 @@ fn moment_text(moment: &OrderMoment, here: &Here) -> String {
 }
 
 fn deleted_text(found: &DeletedOrders, here: &Here) -> String {
-    let rows: Vec<[String; 4]> = found
-        .orders
-        .iter()
-        .map(|order| {
-            let missed = order.missed_ms.map(|at_ms| here.moment(at_ms));
-            [
-                order.numbers.first().unwrap_or(&order.key).clone(),
-                order.key.clone(),
-                here.moment_ago(order.seen_ms),
-                missed.unwrap_or_else(|| "since".to_owned()),
-            ]
-        })
-        .collect();
+    let row = |order: &DeletedOrder| {
+        let called = order.numbers.first().unwrap_or(&order.key).clone();
+        let went = match (order.gone_ms, order.missed_ms) {
+            (Some(at_ms), _) => here.moment(at_ms),
+            (None, Some(missed)) => {
+                format!("{} to {}", here.moment(order.seen_ms), here.moment(missed))
+            }
+            (None, None) => format!("after {}", here.moment(order.seen_ms)),
+        };
+        let told = if order.gone_ms.is_some() { "journal" } else { "backup" };
+        [called, order.key.clone(), went, told.to_owned()]
+    };
+    let rows: Vec<[String; 4]> = found.orders.iter().map(row).collect();
     let head = [
         ("ORDER", Side::Left),
         ("KEY", Side::Right),
-        ("LAST SEEN", Side::Left),
-        ("MISSED", Side::Left),
+        ("WENT", Side::Left),
+        ("TOLD BY", Side::Left),
     ];
     let mut text = table(head, &rows);
     if found.more > 0 {
         put(&mut text, &format!("and {} more", found.more));
     }
-    let back_to = found.back_to_ms.map_or_else(|| "?".to_owned(), |at_ms| here.moment(at_ms));
+    put_reach(&mut text, found.journal.as_ref(), here);
+    let Some(back_to_ms) = found.back_to_ms else {
+        put(&mut text, "No backup was looked into.");
+        return text;
+    };
+    let back_to = here.moment(back_to_ms);
     let sentence = match (rows.is_empty(), found.is_whole) {
         (true, true) => format!("No order is gone that backups back to {back_to} have."),
         (false, true) => format!("Backups back to {back_to} were looked into."),
@@ -342,6 +431,20 @@ fn deleted_text(found: &DeletedOrders, here: &Here) -> String {
     };
     writeln!(text, "{sentence}").expect("invariant: a String takes all text");
     text
+}
+
+/// Since when the journal knows every change, or why it could not be read.
+fn put_reach(text: &mut String, journal: Option<&JournalReach>, here: &Here) {
+    if let Some(from_ms) = journal.and_then(|reach| reach.from_ms) {
+        put(text, &format!("The journal knows every change since {}.", here.moment(from_ms)));
+    }
+    put_trouble(text, journal);
+}
+
+fn put_trouble(text: &mut String, journal: Option<&JournalReach>) {
+    if let Some(error) = journal.and_then(|reach| reach.error.as_ref()) {
+        put(text, &printable(&format!("The journal could not be read: {error}")));
+    }
 }
 
 #[cfg(test)]
@@ -376,6 +479,7 @@ mod tests {
                 state: "changed".into(),
                 snapshot: Some("abc".into()),
                 snapshot_ms: Some(1_767_222_000_000),
+                journal_ms: None,
                 rows: vec![
                     row("shop_order", "same", vec![field("number", "L-7", "L-7")]),
                     row("payment", "changed", vec![field("id", "7", "7"), field("sum", "1", "2")]),
@@ -384,10 +488,14 @@ mod tests {
             }],
             ..OrderLook::default()
         };
-        let expect = "L-7 (shop_order 7): as it was 2025-12-31 23:00 UTC (1 h 0 min ago); it is \
+        let expect = "L-7 (shop_order 7): from the backup of 2025-12-31 23:00 UTC (1 h 0 min ago); it is \
                       another now\n  payment 7: changed\n    sum: 1 → 2\n";
         assert_eq!(look_text(&look, &here(), false), expect);
         assert!(look_text(&look, &here(), true).contains("    number: L-7\n"));
+        let mut exact = look;
+        exact.orders[0].journal_ms = Some(1_767_222_001_000);
+        let expect = "L-7 (shop_order 7): from the journal, as of 2025-12-31 23:00:01 UTC; ";
+        assert!(look_text(&exact, &here(), false).starts_with(expect));
     }
 
     #[test]

@@ -56,6 +56,9 @@ pub struct ShopBackups {
     pub stream: Option<StreamStanding>,
     /// Orders that went without a plan of ours and are not back, by when they went.
     pub vanished: Vec<VanishedOrders>,
+    /// Orders that were confirmed to visitors and that the database lacked when it was last held against the
+    /// access log; null: nothing is missing, or whether anything is was never known.
+    pub missing: Option<VanishedOrders>,
 }
 
 /// Orders that vanished at about one time. Which ones says the page of orders, to whoever may see it.

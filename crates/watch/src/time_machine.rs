@@ -196,3 +196,41 @@ pub struct OrderReturn {
     /// Why it does not come back.
     pub refusal: Option<Reason>,
 }
+
+/// Since when confirmed orders are looked for; null: the last 24 hours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MissingQuestion {
+    /// Unix milliseconds.
+    #[serde(default)]
+    pub since_ms: Option<i64>,
+}
+
+/// Orders that the shop has confirmed to visitors, by the edge's access log, and that its database lacks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MissingOrders {
+    /// The first that was confirmed first.
+    pub orders: Vec<MissingOrder>,
+    /// So many more are not told.
+    pub more: u64,
+    /// Orders that were confirmed since then, those that are there among them.
+    pub confirmed: u64,
+    /// Answers to requests of payments and confirmations whose path names no order: of these nobody can say.
+    pub unnamed: u64,
+    /// From when on the log was read; null: it has no line since then.
+    pub from_ms: Option<i64>,
+    /// Whether the log reaches back so far.
+    pub reaches_back: bool,
+    /// Whether all of it was read and looked up in time.
+    pub is_whole: bool,
+}
+
+/// A confirmed order without a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MissingOrder {
+    /// As the request named it.
+    pub number: String,
+    /// When it was confirmed for the first and for the last time, unix milliseconds.
+    pub first_ms: i64,
+    pub last_ms: i64,
+}

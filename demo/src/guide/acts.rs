@@ -53,7 +53,7 @@ const fn act(
     Act { id, title, what, look_at, button, undo: None, undo_button: None, fits: Fits::Every }
 }
 
-pub(super) const ACTS: [Act; 17] = [
+pub(super) const ACTS: [Act; 18] = [
     Act {
         undo: Some("start-instance"),
         undo_button: Some("Start it now"),
@@ -137,6 +137,16 @@ pub(super) const ACTS: [Act; 17] = [
             "Restores the newest backup whole: its files into a folder, its database into a new one beside the live one, every row held against the backup. Then a second shop is started from them, on a port of its own.",
             "Changes: the run, with rate and time left. What happened, below, says where the second shop is: open it, its orders are those of the backup. The first one sells on, and the orders a minute on this page do not notice.",
             "Restore it all",
+        )
+    },
+    Act {
+        fits: Fits::SampleWithStorewarden,
+        ..act(
+            "go-back",
+            "Go back in time without losing the orders since",
+            "Deletes an order that the newest backup has, and restores the database of that backup in the place of the shop's own. The orders that came since are carried over, each with its lines, its payment and its buyer.",
+            "Changes: the run, with the orders that were carried before and after the exchange. The shop sells on; the deleted order is there again, and so is every newer one. Orders › Confirmed and missing has none. Undo exchanges the databases again. Without PostgreSQL the run says what keeps it from it: no instance may have the file open.",
+            "Go back",
         )
     },
     Act {

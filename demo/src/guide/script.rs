@@ -62,6 +62,9 @@ pub(super) async fn perform(
         "restore-beside" => {
             return begin(prompter, "restore-beside", "The shop is being restored beside itself");
         }
+        "go-back" => {
+            return begin(prompter, "go-back", "The shop goes back to its newest backup");
+        }
         "damage-backup" => {
             return begin(prompter, "damage-backup", "A bit of the backups was turned around");
         }
@@ -155,6 +158,7 @@ fn begin(prompter: &Arc<Prompter>, act: &'static str, said: &str) -> Result<Stri
             "take-backup" => back_up_and_restore(&owned).await,
             "delete-order" => delete_order(&owned).await,
             "restore-beside" => restore_beside(&owned).await,
+            "go-back" => go_back(&owned).await,
             "damage-backup" => damage_backup(&owned).await,
             _ => stop_both(&owned).await,
         };
@@ -192,6 +196,27 @@ async fn delete_order(prompter: &Prompter) -> Result<()> {
         "Order {} was deleted with its lines, its payment and its cart: see Incidents, and Orders › \
          Deleted",
         newest.number
+    ));
+    Ok(())
+}
+
+/// Loses an old order, and restores the newest backup in place with the orders that are newer.
+async fn go_back(prompter: &Prompter) -> Result<()> {
+    let (stage, storewarden) = (&prompter.stage, storewarden(&prompter.stage)?);
+    let run = storewarden.begin_backup().await?;
+    storewarden.run_reaches(&run, |run| run["state"] == "done").await?;
+    let lost = stage.rows().await?.into_iter().next().context("nobody has ordered anything yet")?;
+    stage.delete_order(&lost.number).await?;
+    let run = storewarden.begin_going_back().await?;
+    let is_over =
+        |run: &Value| !matches!(run["state"].as_str(), Some("waiting" | "running" | "undoing"));
+    let last = storewarden.run_reaches(&run, is_over).await?;
+    if last["state"] != "done" {
+        bail!("run {run} is {}: see Changes", last["state"]);
+    }
+    prompter.say(&format!(
+        "Order {} is there again, and no newer one was lost: see Changes, and Orders",
+        lost.number
     ));
     Ok(())
 }

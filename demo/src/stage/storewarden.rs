@@ -65,7 +65,8 @@ impl Storewarden {
         let ports = free_ports(2)?;
         let [edge, control] = [ports[0], ports[1]].map(|port| ([127, 0, 0, 1], port).into());
         let file = directory.join("storewarden.toml");
-        std::fs::write(&file, write(configuration, edge, control))
+        let log = directory.join("access.log");
+        std::fs::write(&file, write(configuration, (edge, control), &log))
             .with_context(|| format!("write {}", file.display()))?;
         Ok(Self {
             program: program.to_owned(),
@@ -287,6 +288,18 @@ impl Storewarden {
         .await
     }
 
+    /// Begins to put the database of the newest backup in the place of the shop's own, with the orders that
+    /// are newer; the run's id.
+    ///
+    /// # Errors
+    /// As [`Storewarden::begin_redeploy`].
+    pub async fn begin_going_back(&self) -> Result<String> {
+        self.begin(&json!({
+            "kind": "restore_database", "shop": SHOP, "in_place": true, "keep_newer_orders": true,
+        }))
+        .await
+    }
+
     /// Begins to restore the newest backup whole: files into a folder, the database beside the shop's
     /// own under this name; the run's id.
     ///
@@ -359,7 +372,12 @@ impl Drop for Storewarden {
     }
 }
 
-fn write(configuration: &Configuration<'_>, edge: SocketAddr, control: SocketAddr) -> String {
+fn write(
+    configuration: &Configuration<'_>,
+    (edge, control): (SocketAddr, SocketAddr),
+    access_log: &Path,
+) -> String {
+    let access_log = access_log.display();
     let apps: Vec<String> = configuration
         .instances
         .iter()
@@ -380,7 +398,7 @@ fn write(configuration: &Configuration<'_>, edge: SocketAddr, control: SocketAdd
     format!(
         "# Written by the demonstration, which takes it away again.\n\
          version = 1\n\n\
-         [edge]\nlisten = [\"http://{edge}\"]\n{edge_settings}\n\n\
+         [edge]\nlisten = [\"http://{edge}\"]\naccess_log = \"{access_log}\"\n{edge_settings}\n\n\
          [control]\nlisten = \"{control}\"\n\n\
          [shop.{SHOP}]\nname = \"{title}\"\nplatform = \"{platform}\"\ntime_zone = \"Europe/Berlin\"\nhosts = [\"127.0.0.1\", \"localhost\"]\n\
          app = [\n{}]\ndatabase = \"{database}\"\n{shop_settings}\n{more_settings}\n",

@@ -14,6 +14,9 @@ export type OrderMoment = But<Whole<Schemas['OrderMoment']>, { what: 'made' | 'c
 export type OrderHistory = But<Whole<Schemas['OrderHistory']>, { moments: OrderMoment[] }>
 export type DeletedOrder = Whole<Schemas['DeletedOrder']>
 export type Deleted = But<Whole<Schemas['DeletedOrders']>, { orders: DeletedOrder[] }>
+/** Confirmed to visitors, and not in the shop's database. */
+export type MissingOrder = Schemas['MissingOrder']
+export type Missing = But<Whole<Schemas['MissingOrders']>, { orders: MissingOrder[] }>
 /** Of what time. */
 export type DeletedQuestion = Partial<Schemas['DeletedQuestion']>
 /** Which one: by its number, its buyer's address, or a row by table and key. */

@@ -1,6 +1,8 @@
 //! Brings a database of a backup back, and puts it in the place of the shop's own.
 
-use super::{Database, Done, Event, Job, Trouble, Voice, streams::DATABASES, work};
+use super::{
+    Database, Done, Event, Job, Moment, Taken, Trouble, Voice, moments, streams::DATABASES, work,
+};
 use databases::{
     DatabaseError,
     dump::Reader,
@@ -33,6 +35,24 @@ pub(crate) enum Deed {
         tables: Vec<String>,
         name: String,
         mark: String,
+    },
+    /// See which of these backups, the newest first, a moment is reached from, and what that takes.
+    FindMoment {
+        moment: Moment,
+        snapshots: Vec<Taken>,
+    },
+    /// What was changed since the backup is made once more in the database that was restored from it.
+    Replay {
+        moment: Moment,
+        snapshot: String,
+        database: String,
+        name: String,
+        mark: String,
+    },
+    LookForReplay {
+        name: String,
+        mark: String,
+        until_ms: i64,
     },
     Discard {
         name: String,
@@ -71,6 +91,8 @@ pub(crate) enum Deed {
         kept: String,
         mark: String,
     },
+    /// See what restores have put aside.
+    Aside,
 }
 
 /// What is there under a name.
@@ -112,6 +134,13 @@ pub(super) fn run(job: &Job, wanted: &Restoring, voice: &Voice) -> Result<Done, 
         Deed::Restore { snapshot, database, tables, name, mark } => {
             bring_back(job, &beside(name, mark), (snapshot, database, tables), voice)
         }
+        Deed::FindMoment { moment, snapshots } => moments::find(job, moment, snapshots),
+        Deed::Replay { moment, snapshot, database, name, mark } => {
+            moments::go(job, moment, beside(name, mark), (snapshot, database), voice)
+        }
+        Deed::LookForReplay { name, mark, until_ms } => {
+            moments::look(&beside(name, mark), *until_ms)
+        }
         Deed::Discard { name, mark } => {
             beside(name, mark).discard().map_err(trouble)?;
             Ok(Done::DatabaseSwapped { is_done: true })
@@ -145,6 +174,7 @@ pub(super) fn run(job: &Job, wanted: &Restoring, voice: &Voice) -> Result<Done, 
             rows(kept, mark).take_back().map_err(trouble)?;
             Ok(Done::Rows(None))
         }
+        Deed::Aside => restore::aside(&live).map(Done::Aside).map_err(trouble),
         Deed::LookForRows { kept, mark } => {
             Ok(Done::Rows(rows(kept, mark).look().map_err(trouble)?))
         }
@@ -152,7 +182,7 @@ pub(super) fn run(job: &Job, wanted: &Restoring, voice: &Voice) -> Result<Done, 
 }
 
 /// Does something with a database's dump in a snapshot, while nobody may take that away.
-fn with_dump<T>(
+pub(super) fn with_dump<T>(
     job: &Job,
     live: &DatabaseUrl,
     (snapshot, database): (&str, &str),
@@ -209,7 +239,7 @@ fn bring_back(
     })
 }
 
-fn of_restore(error: &DatabaseError, live: &DatabaseUrl) -> Box<Trouble> {
+pub(super) fn of_restore(error: &DatabaseError, live: &DatabaseUrl) -> Box<Trouble> {
     let message = super::story(error);
     let about = |code: &str, params: Vec<(&'static str, kernel::Value)>| {
         Box::new(Trouble::new(code, params, message.clone()))
@@ -221,6 +251,10 @@ fn of_restore(error: &DatabaseError, live: &DatabaseUrl) -> Box<Trouble> {
         DatabaseError::Differs { table, what } => about(
             "restore_differs",
             vec![("table", table.as_str().into()), ("what", what.as_str().into())],
+        ),
+        DatabaseError::NotReplayed { table, why } => about(
+            "changes_not_replayed",
+            vec![("table", table.as_str().into()), ("why", why.as_str().into())],
         ),
         DatabaseError::NotSwapped { why, .. } => {
             about("database_not_swapped", vec![("why", why.as_str().into())])

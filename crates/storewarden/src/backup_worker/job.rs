@@ -2,11 +2,14 @@
 //! else.
 
 use super::{
-    Drill, Notes, Orders, Told,
+    CarriedOrders, Carrying, ConfirmedOrders, Drill, Notes, Orders, Reached, Replayed, Told,
     databases::{Found, Restoring},
 };
-use ::watch::backups::{SnapshotFolder, SnapshotRow};
-use databases::restore::RowCounts;
+use ::watch::{
+    backups::{SnapshotFolder, SnapshotRow},
+    time_machine::MissingOrders,
+};
+use databases::restore::{Aside, RowCounts};
 use kernel::{
     Params, ShopId, Value,
     config::{
@@ -115,6 +118,10 @@ pub(crate) enum Work {
     Database(Restoring),
     /// Single orders then and now.
     Orders(Orders),
+    /// From one of a shop's databases to another.
+    Carry(Carrying),
+    /// Orders that the shop has confirmed and its database lacks.
+    Confirmed(ConfirmedOrders),
     /// Another password for the repository.
     AddKey {
         phrase: String,
@@ -168,7 +175,15 @@ pub(crate) struct Keep {
 /// What a worker says while it works; the last one is `Done` or `Failed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Event {
-    Progress { bytes: u64, total_bytes: Option<u64> },
+    Progress {
+        bytes: u64,
+        total_bytes: Option<u64>,
+    },
+    /// Of a journal, made once more.
+    Changes {
+        done: u64,
+        total: u64,
+    },
     Line(String),
     Done(Box<Done>),
     Failed(Trouble),
@@ -216,13 +231,26 @@ pub(crate) enum Done {
         rows: u64,
         bytes: u64,
     },
+    Moment(Reached),
+    Replayed {
+        transactions: u64,
+        changes: u64,
+        checked: u64,
+    },
+    ReplayStands(Replayed),
     /// Whether the one is in the place of the other, or gone.
     DatabaseSwapped {
         is_done: bool,
     },
     /// What became, or would become, of rows; `None`: nothing was done, or nobody asked.
     Rows(Option<Vec<RowCounts>>),
+    Aside(Vec<Aside>),
     Orders(Told),
+    /// Orders that were carried from one database to another.
+    Carried(CarriedOrders),
+    Confirmed(MissingOrders),
+    /// How many would be; `None`: nobody can say before.
+    NewerOrders(Option<u64>),
     KeyAdded {
         key: String,
         repository: String,
@@ -337,6 +365,8 @@ impl Work {
             Self::Drill { .. } => "drill",
             Self::Database(_) => "database",
             Self::Orders(_) => "orders",
+            Self::Carry(_) => "carry",
+            Self::Confirmed(_) => "confirmed",
             Self::AddKey { .. } => "add_key",
         }
     }

@@ -1,8 +1,8 @@
 //! The things that a worker does with a repository.
 
 use super::{
-    Done, Event, Job, Keep, Listing, Place, Pruned, Sources, Trouble, Voice, Work, databases,
-    drills, emptied,
+    Done, Event, Job, Keep, Listing, Place, Pruned, Sources, Trouble, Voice, Work, carrying,
+    confirmed, databases, drills, emptied,
     job::To,
     orders,
     place::{self, COST_OF_RANDOM},
@@ -53,6 +53,8 @@ pub(super) fn run(job: &Job, voice: &Voice) -> Result<Done, Box<Trouble>> {
         Work::Drill(wanted) => drills::run(job, wanted, voice),
         Work::Database(wanted) => databases::run(job, wanted, voice),
         Work::Orders(wanted) => orders::run(job, wanted),
+        Work::Carry(wanted) => carrying::run(job, wanted, voice),
+        Work::Confirmed(wanted) => confirmed::run(job, wanted),
         Work::AddKey { phrase } => add_key(job, phrase),
     }
 }

@@ -4,9 +4,13 @@
 //! repository lists is asked of it anew when it may have changed, and every now and then; nothing is
 //! concluded from what runs say.
 
+mod aside;
 mod book;
+mod carrying;
+mod confirmed;
 pub(super) mod databases;
 pub(super) mod drills;
+pub(super) mod moments;
 pub(super) mod orders;
 mod performer;
 pub(super) mod plans;
@@ -14,6 +18,7 @@ mod schedule;
 mod sheet;
 mod sources;
 mod streams;
+mod vanished;
 mod worker;
 
 use crate::backup_worker::{Done, Job, Limits, Listing, Place, Trouble, Work, story};
@@ -30,6 +35,7 @@ use kernel::{
     plan::Reason,
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
+use sheet::SheetTimes;
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -39,6 +45,7 @@ use std::{
 };
 use store::Store;
 use tokio::{sync::watch, time::timeout};
+use vanished::Vanished;
 
 /// Random bytes of a password that nobody chose.
 const KEY_BYTES: usize = 32;
@@ -58,6 +65,11 @@ pub(super) struct Backups {
     pub(super) watch: Watch,
     pub(super) board: backups::Backups,
     book: Mutex<Book>,
+    vanished: Mutex<BTreeMap<ShopId, Vanished>>,
+    /// Confirmed orders that the database lacks.
+    missed: Mutex<BTreeMap<ShopId, backups::VanishedOrders>>,
+    /// When sheets were made and tried, as far as our records were looked through for it.
+    sheets: Mutex<BTreeMap<ShopId, SheetTimes>>,
     /// Of recovery sheets that are tried, by a name.
     phrases: Mutex<BTreeMap<String, Secret>>,
 }
@@ -76,8 +88,22 @@ impl Backups {
         watch: Watch,
     ) -> Self {
         let (board, book) = (backups::Backups::default(), Mutex::default());
-        let phrases = Mutex::default();
-        Self { store, state, file, program, configuration, watch, board, book, phrases }
+        let (phrases, vanished) = (Mutex::default(), Mutex::default());
+        let sheets = Mutex::default();
+        Self {
+            store,
+            state,
+            file,
+            program,
+            configuration,
+            watch,
+            board,
+            book,
+            vanished,
+            missed: Mutex::default(),
+            sheets,
+            phrases,
+        }
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {

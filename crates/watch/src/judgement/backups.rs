@@ -6,8 +6,13 @@ use kernel::Level;
 
 pub(super) fn signs(backups: &ShopBackups) -> Vec<Sign> {
     let places = backups.places.iter();
-    let own =
-        [state_sign(backups), failed_sign(backups), drill_sign(backups), untried_sign(backups)];
+    let own = [
+        state_sign(backups),
+        failed_sign(backups),
+        drill_sign(backups),
+        untried_sign(backups),
+        sheet_sign(backups),
+    ];
     let of_places = places.flat_map(|place| [unknown_sign(place), damaged_sign(place)]);
     own.into_iter().chain(of_places).flatten().collect()
 }
@@ -77,6 +82,14 @@ fn untried_sign(backups: &ShopBackups) -> Option<Sign> {
     Some(failed.into_iter().fold(sign, |sign, run| sign.with("run", run.run.as_str())))
 }
 
+/// Nobody has tried a recovery sheet for longer than was agreed: whether it opens anything is not known.
+fn sheet_sign(backups: &ShopBackups) -> Option<Sign> {
+    let sheet = backups.sheet.as_ref()?;
+    let sign = Sign::new("sheet_untried", Level::Attention).with("made_ms", sheet.made_ms);
+    let sign = sheet.tried_ms.into_iter().fold(sign, |sign, tried| sign.with("tried_ms", tried));
+    Some(sign.since(sheet.late_ms?))
+}
+
 fn unknown_sign(place: &BackupPlace) -> Option<Sign> {
     let trouble = place.trouble.as_ref()?;
     let sign = Sign::new("backup_unknown", Level::Attention).about(place.place.as_str());
@@ -99,7 +112,7 @@ pub(crate) fn is_blind(backups: Option<&ShopBackups>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backups::{BackupRun, DrillRow, SnapshotRow};
+    use crate::backups::{BackupRun, DrillRow, SheetStanding, SnapshotRow};
     use kernel::Params;
 
     fn backups(state: BackupState) -> ShopBackups {
@@ -139,7 +152,10 @@ mod tests {
             drills: Vec::new(),
             drill_late_ms: None,
             failed_drill: None,
+            sheet: None,
             stream: None,
+            vanished: Vec::new(),
+            missing: None,
         }
     }
 
@@ -190,6 +206,12 @@ mod tests {
         let late = |of| ShopBackups { drill_late_ms: Some(60), ..of };
         check(&late(backups(BackupState::Ok)), &["drill_missing"]);
         check(&late(drilled("good")), &["drill_late"]);
+        let sheet = |late_ms| {
+            let sheet = Some(SheetStanding { made_ms: 9, tried_ms: None, late_ms });
+            ShopBackups { sheet, ..drilled("good") }
+        };
+        check(&sheet(None), &[]);
+        check(&sheet(Some(99)), &["sheet_untried"]);
         check(&late(drilled("broken")), &["drill_failed", "drill_late"]);
         let mut damaged = backups(BackupState::Ok);
         damaged.places[0].damaged = Some(2);

@@ -1,9 +1,11 @@
 //! The plans that bring a database back, and what their steps need: beside the shop's own, in its
 //! place, or rows of single tables in the shop's own tables.
 
-use super::{BackedUp, Backups, plans, unexpected, worker};
+use super::{BackedUp, Backups, carrying, moments, plans, unexpected, worker};
 use crate::{
-    backup_worker::{Database, Deed, Done, Found, Restoring, Trouble, Work},
+    backup_worker::{
+        Database, Deed, Done, Found, Moment, Reached, Replayed, Restoring, Trouble, Work,
+    },
     control::changes::refuse,
 };
 use api::{Refusal, RestoreDatabase};
@@ -18,7 +20,7 @@ use std::{path::Path, time::Duration};
 use tokio::time::timeout;
 
 pub(super) const RESTORE_DATABASE: &str = "restore_database";
-const RESTORE_ROWS: &str = "restore_rows";
+pub(super) const RESTORE_ROWS: &str = "restore_rows";
 /// Large databases take a day to load, and their indexes to be made.
 const RESTORE_MS: u64 = 24 * 60 * 60 * 1000;
 /// Who is at work in it is waited for some seconds.
@@ -41,11 +43,14 @@ pub(in crate::control) fn plan(
     backups: &Backups,
     shop: &ShopId,
     wanted: &RestoreDatabase,
+    reached: Option<&Reached>,
     now_ms: i64,
 ) -> Result<Plan, Refusal> {
     let (shop, settings) = plans::backed_up(configuration, shop)?;
+    carrying::may(shop, wanted)?;
+    let wanted = &reached.map_or_else(|| wanted.clone(), |reached| moments::named(wanted, reached));
     let from = plans::place_of(shop, settings, wanted.from.as_deref())?;
-    let (restore, at_ms) = step(backups, (shop, settings), wanted, &from, now_ms)?;
+    let (mut restore, at_ms) = step(backups, (shop, settings), wanted, &from, now_ms)?;
     let Act::RestoreDatabase { name, snapshot, .. } = &restore.act else {
         unreachable!("`step` makes no other act")
     };
@@ -54,17 +59,30 @@ pub(in crate::control) fn plan(
         ("at_ms".to_owned(), at_ms.into()),
         ("name".to_owned(), name.as_str().into()),
     ]);
-    let mut steps = vec![restore.clone()];
+    let name = name.clone();
+    let of_tables = rows(&restore, wanted.exact, now_ms);
+    let replay = match (reached, wanted.as_of_ms) {
+        (Some(reached), Some(until_ms)) => {
+            params.insert("until_ms".to_owned(), until_ms.into());
+            Some(moments::step(&mut restore, account(shop, settings)?, until_ms, reached))
+        }
+        _ => None,
+    };
+    let mut steps: Vec<Step> = [restore].into_iter().chain(replay).collect();
     if wanted.in_place && !wanted.tables.is_empty() {
         params.insert("tables".to_owned(), wanted.tables.join(", ").into());
-        steps.extend(rows(&restore, wanted.exact, now_ms));
+        steps.extend(of_tables);
         let plan = plans::plan(RESTORE_ROWS, shop, params, steps, now_ms);
         return Ok(Plan { on_failure: OnFailure::Undo, ..plan });
     }
     if wanted.in_place {
         let live = account(shop, settings)?;
         params.insert("name".to_owned(), name_of(live).into());
-        steps.push(swap(shop, live, name, now_ms));
+        let swap = swap(shop, live, &name, now_ms);
+        match wanted.keep_newer_orders {
+            true => steps.extend(carrying::around(swap, live, wanted.newer_states)),
+            false => steps.push(swap),
+        }
     }
     let plan = plans::plan(RESTORE_DATABASE, shop, params, steps, now_ms);
     // A half restored database is taken away again, and the shop's own comes back into its place.
@@ -217,7 +235,7 @@ fn dated(live: &DatabaseUrl, word: &str, now_ms: i64) -> String {
 }
 
 /// What a worker is told for an act; `None`: it is another area's.
-pub(super) fn work(of: &BackedUp, act: &Act) -> Option<Result<Work, Box<Trouble>>> {
+pub(super) fn work(of: &BackedUp, act: &Act, state: &Path) -> Option<Result<Work, Box<Trouble>>> {
     let deed = match act {
         Act::RestoreDatabase { snapshot, database, tables, name, mark, .. } => Deed::Restore {
             snapshot: snapshot.clone(),
@@ -226,6 +244,16 @@ pub(super) fn work(of: &BackedUp, act: &Act) -> Option<Result<Work, Box<Trouble>
             name: name.clone(),
             mark: mark.clone(),
         },
+        Act::ReplayChanges { snapshot, database, tables, name, mark, until_ms, .. } => {
+            let (state, until_ms, tables) = (state.to_owned(), *until_ms, tables.clone());
+            Deed::Replay {
+                moment: Moment { state, until_ms, tables },
+                snapshot: snapshot.clone(),
+                database: database.clone(),
+                name: name.clone(),
+                mark: mark.clone(),
+            }
+        }
         Act::DropRestored { name, mark, .. } => {
             Deed::Discard { name: name.clone(), mark: mark.clone() }
         }
@@ -252,6 +280,10 @@ fn look_for(act: &Act) -> Option<Deed> {
     match act {
         Act::RestoreDatabase { name, mark, .. } | Act::DropRestored { name, mark, .. } => {
             Some(Deed::Look { name: name.clone(), mark: mark.clone() })
+        }
+        Act::ReplayChanges { name, mark, until_ms, .. } => {
+            let (name, mark, until_ms) = (name.clone(), mark.clone(), *until_ms);
+            Some(Deed::LookForReplay { name, mark, until_ms })
         }
         Act::SwapDatabase { with, aside, .. } => {
             Some(Deed::LookForSwap { with: with.clone(), aside: aside.clone() })
@@ -343,6 +375,11 @@ impl Backups {
             return vec![condition("rows_may_come_back", may(Some(&trouble)), holds)];
         }
         let mut conditions = vec![condition("rows_may_come_back", may(None), Holds::Yes)];
+        // What they will be held against, nobody has yet.
+        if after.iter().any(|act| matches!(act, Act::ReplayChanges { .. })) {
+            conditions.push(condition("rows_not_counted", may(None), Holds::Yes));
+            return conditions;
+        }
         match count(true, COUNT).await {
             Ok(Done::Rows(Some(counts))) => conditions
                 .extend(counts.iter().map(|of| condition("rows_counted", numbers(of), Holds::Yes))),
@@ -372,9 +409,10 @@ impl Backups {
             | (Act::RestoreDatabase { .. }, Done::DatabaseFound { found: Found::Whole, .. }) => {
                 Probe::Done
             }
-            (Act::RestoreDatabase { .. }, Done::DatabaseFound { found: Found::Begun, .. }) => {
-                Probe::Partial
-            }
+            (Act::RestoreDatabase { .. }, Done::DatabaseFound { found: Found::Begun, .. })
+            | (Act::ReplayChanges { .. }, Done::ReplayStands(Replayed::Begun)) => Probe::Partial,
+            (Act::ReplayChanges { .. }, Done::ReplayStands(Replayed::Done)) => Probe::Done,
+            (Act::ReplayChanges { .. }, Done::ReplayStands(Replayed::NotBegun)) => Probe::NotDone,
             (Act::RestoreRows { .. }, Done::Rows(Some(_)))
             | (Act::ReturnRows { .. }, Done::Rows(None)) => Probe::Done,
             // What an attempt has left is taken up, or thrown away.

@@ -1,6 +1,6 @@
 //! Performs the acts of backups: each is a worker's job, and the repository says what became of it.
 
-use super::{BackedUp, Backups, book::is_not_there, databases, drills};
+use super::{BackedUp, Backups, book::is_not_there, carrying, databases, drills};
 use crate::backup_worker::{Done, Event, Job, Keep, Listing, Pruned, Told, Trouble, Work};
 use kernel::{
     Params, ShopId, Value,
@@ -121,6 +121,11 @@ impl Backups {
                 total: *total_bytes,
                 unit: "bytes".to_owned(),
             }),
+            Event::Changes { done, total } => progress.measure(Measure {
+                done: *done,
+                total: Some(*total),
+                unit: "changes".to_owned(),
+            }),
             Event::Line(line) => progress.line(line),
             Event::Done(_) | Event::Failed(_) => {}
         };
@@ -134,7 +139,7 @@ impl Backups {
             return drills::failure(report).map_or_else(|| Ok(drills::evidence(report)), Err);
         }
         let evidence = self.evidence(&place, done?, progress).await;
-        if !matches!(act, Act::RestoreFiles { .. } | Act::CheckRepository { .. })
+        if !opens_nothing(act)
             && !of_database(act)
             && !of_order(act)
             && let Err(trouble) = self.look(&of, &place).await
@@ -198,8 +203,8 @@ impl Backups {
                 }
                 return Ok((at.clone(), job));
             }
-            Act::RestoreDatabase { at, .. } => {
-                (at, databases::work(of, act).ok_or_else(|| not_ours(act))??)
+            Act::RestoreDatabase { at, .. } | Act::ReplayChanges { at, .. } => {
+                (at, databases::work(of, act, &self.state).ok_or_else(|| not_ours(act))??)
             }
             Act::RestoreOrder { .. } | Act::TakeOrderBack { .. } => {
                 let (place, work) = self.order_work(of, act).await?;
@@ -209,9 +214,16 @@ impl Backups {
             | Act::SwapDatabase { .. }
             | Act::RestoreRows { .. }
             | Act::ReturnRows { .. } => {
-                let work = databases::work(of, act).ok_or_else(|| not_ours(act))??;
+                let work = databases::work(of, act, &self.state).ok_or_else(|| not_ours(act))??;
                 let place = of.settings.to[0].to_string();
                 return Ok((place.clone(), self.job(of, &place, work).await?));
+            }
+            Act::CarryOrders { .. } => {
+                let place = of.settings.to[0].to_string();
+                return Ok((
+                    place.clone(),
+                    self.job(of, &place, Self::carry_work(of, act)?).await?,
+                ));
             }
             other => return Err(not_ours(other)),
         };
@@ -270,10 +282,21 @@ impl Backups {
                 put("rows", rows.into());
                 put("bytes", bytes.into());
             }
+            Done::Replayed { transactions, changes, checked } => {
+                put("transactions", transactions.into());
+                put("changes", changes.into());
+                put("checked", checked.into());
+            }
             Done::Orders(Told::Changed { rows }) => put("rows", rows.into()),
-            Done::Orders(_) => {}
+            Done::Carried(carried) => evidence.extend(carrying::evidence(&carried)),
+            Done::Orders(_) | Done::NewerOrders(_) | Done::Confirmed(_) => {}
             Done::Rows(Some(counts)) => evidence.extend(databases::put_back(&counts)),
-            Done::DatabaseFound { .. } | Done::DatabaseSwapped { .. } | Done::Rows(None) => {}
+            Done::DatabaseFound { .. }
+            | Done::Aside(_)
+            | Done::DatabaseSwapped { .. }
+            | Done::Moment(_)
+            | Done::ReplayStands(_)
+            | Done::Rows(None) => {}
             Done::Listed(_) | Done::Folder(_) | Done::Drilled(_) | Done::KeyAdded { .. } => {}
         }
         evidence
@@ -323,7 +346,9 @@ impl Backups {
             }
             Act::RestoreOrder { .. } => self.order_as_shown(of, act).await,
             Act::RestoreRows { .. } => self.may_have_rows(of, act, after).await,
-            Act::DropRestored { .. }
+            Act::CarryOrders { .. } => self.may_carry(of, act, after).await,
+            Act::ReplayChanges { .. }
+            | Act::DropRestored { .. }
             | Act::SwapDatabase { .. }
             | Act::ReturnRows { .. }
             | Act::TakeOrderBack { .. } => Vec::new(),
@@ -454,6 +479,7 @@ fn shop_of(act: &Act) -> Result<&ShopId, Box<Trouble>> {
         | Act::ReturnRows { shop, .. }
         | Act::RestoreOrder { shop, .. }
         | Act::TakeOrderBack { shop, .. }
+        | Act::CarryOrders { shop, .. }
         | Act::DrillBackup { shop, .. } => Ok(shop),
         other => Err(not_ours(other)),
     }
@@ -463,11 +489,17 @@ fn of_database(act: &Act) -> bool {
     matches!(
         act,
         Act::RestoreDatabase { .. }
+            | Act::ReplayChanges { .. }
             | Act::DropRestored { .. }
             | Act::SwapDatabase { .. }
             | Act::RestoreRows { .. }
             | Act::ReturnRows { .. }
     )
+}
+
+/// Whether the repository is as it was.
+fn opens_nothing(act: &Act) -> bool {
+    matches!(act, Act::RestoreFiles { .. } | Act::CheckRepository { .. } | Act::CarryOrders { .. })
 }
 
 fn of_order(act: &Act) -> bool {

@@ -12,8 +12,8 @@ use super::{
 use crate::control::now_ms;
 use ::plan::Engine;
 use ::watch::backups::{
-    BackupPlace, BackupRun, BackupSize, BackupState, BackupsStanding, DrillRow, ShopBackups,
-    SnapshotRow, Trouble,
+    BackupPlace, BackupRun, BackupSize, BackupState, BackupsStanding, DrillRow, SheetStanding,
+    ShopBackups, SnapshotRow, Trouble,
 };
 use jiff::{SignedDuration, Timestamp, civil::Time, tz::TimeZone};
 use kernel::{
@@ -228,8 +228,9 @@ impl Backups {
                 None => Vec::new(),
             };
             let drills = self.drills(&shop.id).await;
+            let sheet = self.sheet_standing(shop, now_ms()).await;
             let tries = [BACK_UP, DRILL].map(|kind| Tries::of(runs.clone(), kind));
-            shops.push(self.standing(shop, tries, drills, &known, now_ms()));
+            shops.push(self.standing(shop, tries, (drills, sheet), &known, now_ms()));
         }
         let standing = BackupsStanding { shops };
         let mut judged = standing.clone();
@@ -243,7 +244,7 @@ impl Backups {
         &self,
         shop: &ShopSettings,
         [tries, tried_drills]: [Tries; 2],
-        drills: Vec<DrillRow>,
+        (drills, sheet): (Vec<DrillRow>, Option<SheetStanding>),
         known: &[KnownRepository],
         now_ms: i64,
     ) -> ShopBackups {
@@ -307,9 +308,12 @@ impl Backups {
                 let oldest_ms = all.snapshots.last().map(|oldest| oldest.at_ms);
                 drill_late_ms(settings.drill_every_ms, tried_ms, oldest_ms, now_ms)
             },
+            sheet,
             failed_drill: failed_drill(tried_drills, drills.first()),
             drills,
             stream,
+            vanished: self.vanished(&shop.id),
+            missing: self.missed(&shop.id),
         }
     }
 }
@@ -356,7 +360,10 @@ fn off(shop: &ShopSettings) -> ShopBackups {
         drills: Vec::new(),
         drill_late_ms: None,
         failed_drill: None,
+        sheet: None,
         stream: None,
+        vanished: Vec::new(),
+        missing: None,
     }
 }
 
