@@ -124,7 +124,7 @@ export class Frame {
 
   // Changes -----------------------------------------------------------------
 
-  plan({ kind, shop, instance, release, files = [], forced, window = null }) {
+  plan({ kind, shop, instance, release, finding, files = [], forced, window = null }) {
     const text = files.find((file) => file.path === null)?.text ?? this.configuration
     const night = message('window', { name: 'night', opens_ms: Date.now() + 2 * DAY })
     const made = { id: `plan-${++this.number}`, kind, shop: shop ?? null, waits_for: [], needs_approval: false, may_start: true, difference: null, warnings: [], window: window === 'now' ? null : window, windows: [{ name: 'night', begins_ms: Date.now() + 2 * DAY }], begins_ms: Date.now(), hurries_past: [], takes_itself_back: kind.endsWith('restart') || kind === 'restart_instance', made_at_ms: Date.now(), longest_ms: 300_000, text: '' }
@@ -144,6 +144,12 @@ export class Frame {
       Object.assign(made, { title: message(kind), steps: [step(0, message('apply_configuration'), by('apply_configuration'), { conditions: [{ code: 'file_as_before', params: {}, holds: 'yes' }] })], difference: difference(this.configuration, text), wanted: text })
     } else if (kind === 'clean_up') {
       Object.assign(made, { title: message(kind), steps: ['run_logs', 'minutes'].map((what, i) => step(i, message('remove_old_data', { what, older_than_ms: Date.now() - 90 * DAY }), IMPOSSIBLE)) })
+    } else if (kind === 'mend_database') {
+      const index = { shop, table: 'public.customer', index: 'customer_email_idx', columns: 'email', kind: 'postgres' }
+      const conditions = [{ code: 'database_account_may', params: { account: 'shop', table: 'public.customer' }, holds: 'yes' }, { code: 'index_takes', params: { bytes: 22_528_000, within_s: 8 }, holds: 'yes' }]
+      const make = message('make_index', { ...index, statement: 'CREATE INDEX CONCURRENTLY "customer_email_idx" ON "public"."customer" ("email")' })
+      const drop = by('drop_index', { ...index, statement: 'DROP INDEX CONCURRENTLY "public"."customer_email_idx"' })
+      Object.assign(made, { title: message(kind, { finding }), steps: [step(0, make, drop, { timeout_ms: 12 * 60 * MINUTE, conditions })] })
     } else throw new Refused(422, 'refused', `there is no plan of kind ${kind}`)
     if (kind === 'rolling_redeploy' && window !== 'now') made.window = 'night'
     if (made.window) made.begins_ms = Date.now() + 2 * DAY
