@@ -5,7 +5,7 @@ use crate::{
     ApiError, ApiState, Command, Refusal, caller::Caller, error::ErrorBody, ledger, machine::ask,
     names,
 };
-use ::watch::backups::{BackupsStanding, RecoverySheet, SnapshotFolder, Snapshots};
+use ::watch::backups::{BackupsStanding, KeptAside, RecoverySheet, SnapshotFolder, Snapshots};
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -48,6 +48,28 @@ pub(crate) async fn snapshots(
 ) -> Result<Json<Snapshots>, ApiError> {
     let shop = known(&state, &caller, shop)?;
     let answer = ask(&state, |answer| Command::Snapshots { shop, answer }).await?;
+    answer.map(Json).map_err(refused)
+}
+
+/// What restores in place have put aside, databases and rows, the oldest first. It stays until somebody
+/// removes it.
+#[utoipa::path(
+    get, path = "/api/v1/shops/{shop}/backups/kept", tag = "backups",
+    params(("shop" = String, Path, description = "The shop's id")),
+    responses(
+        (status = 200, body = KeptAside),
+        (status = 401, body = ErrorBody),
+        (status = 404, body = ErrorBody),
+        (status = 422, body = ErrorBody, description = "It is not backed up, or its database does not answer"),
+    )
+)]
+pub(crate) async fn kept(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(shop): Path<String>,
+) -> Result<Json<KeptAside>, ApiError> {
+    let shop = known(&state, &caller, shop)?;
+    let answer = ask(&state, |answer| Command::KeptAside { shop, answer }).await?;
     answer.map(Json).map_err(refused)
 }
 
@@ -120,7 +142,7 @@ pub(crate) async fn files(
     answer.map(Json).map_err(refused)
 }
 
-fn known(state: &ApiState, caller: &Caller, shop: String) -> Result<ShopId, ApiError> {
+pub(crate) fn known(state: &ApiState, caller: &Caller, shop: String) -> Result<ShopId, ApiError> {
     let id = shop.parse().map_err(|_| ApiError::NotFound { what: "shop", name: shop })?;
     names::shop(state, caller, &id)?;
     Ok(id)

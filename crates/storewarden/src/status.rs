@@ -14,7 +14,11 @@ use anyhow::bail;
 use kernel::{Currency, Level, Money, config::nearest, facts::Health};
 use serde_json::{Value, json};
 use std::{fmt::Write as _, time::Duration};
-use watch::state::{Beside, Drained, Edge, Instance, Orders, ShopNow, Status};
+use watch::{
+    backups::BackupsStanding,
+    state::{Beside, Drained, Edge, Instance, Orders, ShopNow, Status},
+    streams::{StreamStanding, StreamState},
+};
 
 /// How often it is told again with `--watch`.
 const EVERY: Duration = Duration::from_secs(2);
@@ -28,7 +32,10 @@ struct Standing {
     incidents: Option<Vec<Incident>>,
     /// Not over; `None`: they cannot be read now.
     runs: Option<Vec<Run>>,
-    /// The same three as they came.
+    /// How far the changes of databases are followed, with how it stands with backups; `None`: control
+    /// does not say so now.
+    backups: Option<BackupsStanding>,
+    /// The same as they came.
     json: Value,
 }
 
@@ -93,15 +100,28 @@ fn ask_all(state: &State, shop: Option<&str>) -> anyhow::Result<Standing> {
     let path = format!("/api/v1/runs?state=open&limit=200{}", of_shop.unwrap_or_default());
     let runs: Option<Value> =
         good(ask(directory, "GET", &path)?).ok().map(|answer| answer.json()).transpose()?;
+    let backups: Option<BackupsStanding> = good(ask(directory, "GET", "/api/v1/backups")?)
+        .ok()
+        .map(|answer| answer.json())
+        .transpose()?;
     json["incidents"] = json!(incidents);
     json["runs"] = runs.as_ref().map_or(Value::Null, |runs| runs["runs"].clone());
+    json["streams"] = backups.as_ref().map_or(Value::Null, |backups| streams(backups, shop));
     let incidents = incidents.map(|all| all.into_iter().map(serde_json::from_value).collect());
     Ok(Standing {
         status: serde_json::from_value(json.clone())?,
         incidents: incidents.transpose()?,
         runs: runs.map(serde_json::from_value::<Runs>).transpose()?.map(|runs| runs.runs),
+        backups,
         json,
     })
+}
+
+/// By the shops whose changes are to be followed.
+fn streams(backups: &BackupsStanding, shop: Option<&str>) -> Value {
+    let asked = backups.shops.iter().filter(|of| shop.is_none_or(|shop| shop == of.shop.as_str()));
+    let of = asked.filter_map(|of| Some((of.shop.to_string(), json!(of.stream.as_ref()?))));
+    Value::Object(of.collect())
 }
 
 fn no_shop(shop: &str, ids: &[String]) -> String {
@@ -137,6 +157,10 @@ fn text(standing: &Standing, here: &Here, paint: Paint) -> String {
             push(&mut text, &paint.level(Level::Unknown, &said));
         }
     }
+    if standing.backups.is_none() {
+        let said = "? Whether changes of databases are followed is unknown: control does not say.";
+        push(&mut text, &paint.level(Level::Unknown, said));
+    }
     push(&mut text, &paint.quiet(&machine_line(&standing.status)));
     text
 }
@@ -168,6 +192,11 @@ fn describe(text: &mut String, shop: &ShopNow, standing: &Standing, here: &Here,
     if let Some(beside) = &shop.beside {
         named(text, "beside", &logs(beside));
     }
+    let known = standing.backups.iter().flat_map(|backups| &backups.shops);
+    for stream in known.filter(|of| of.shop == shop.id).filter_map(|of| of.stream.as_ref()) {
+        let (said, level) = followed(stream, shop.at_ms);
+        named(text, "stream", &paint.level(level, &printable(&said)));
+    }
     text.push_str(&happening(standing, Some(shop.id.as_str()), here, paint));
     // Beside another web server, it is that one that listens.
     if !shop.addresses.is_empty() {
@@ -180,6 +209,35 @@ fn describe(text: &mut String, shop: &ShopNow, standing: &Standing, here: &Here,
         push(text, &format!("  {}", paint.level(finding.level, &line)));
     }
     text.push('\n');
+}
+
+/// How far the changes of a shop's database are followed, and how bad that is.
+fn followed(stream: &StreamStanding, now_ms: i64) -> (String, Level) {
+    let behind = stream.current_ms.map(|current| (now_ms - current).max(0));
+    let lag = match behind {
+        Some(behind) => format!("{} behind", words::age(behind)),
+        None => "how far behind is unknown".to_owned(),
+    };
+    let (state, level) = match stream.state {
+        StreamState::Following => {
+            let most = i64::try_from(stream.behind_at_most_ms).unwrap_or(i64::MAX);
+            let level = match behind {
+                Some(behind) if behind <= most => Level::Good,
+                Some(_) => Level::Attention,
+                None => Level::Unknown,
+            };
+            return (format!("changes are followed, {lag}"), level);
+        }
+        StreamState::Starting => ("begins", Level::Attention),
+        StreamState::Away => ("the database does not answer", Level::Attention),
+        StreamState::Refused => ("refused", Level::Attention),
+        StreamState::Stopped => ("stopped", Level::Attention),
+        // What was last said of it holds no more.
+        StreamState::Unknown => ("unknown", Level::Unknown),
+    };
+    let why = stream.trouble.as_ref().map(|trouble| format!(": {}", trouble.message));
+    let lag = if level == Level::Unknown { String::new() } else { format!("; {lag}") };
+    (format!("{state}{}{lag}", why.unwrap_or_default()), level)
 }
 
 /// What a shop is known by that another web server stands before.
@@ -310,4 +368,55 @@ fn share(share: Option<f64>) -> String {
 
 fn push(text: &mut String, line: &str) {
     writeln!(text, "{}", line.trim_end()).expect("invariant: writing to a String cannot fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watch::backups::Trouble;
+
+    #[test]
+    fn how_far_changes_are_followed_is_said_with_its_lag_or_as_unknown() {
+        let check = |state, current_ms, why: Option<&str>, expect: (&str, Level)| {
+            let trouble = why.map(|why| Trouble {
+                code: "stream_silent".to_owned(),
+                params: kernel::Params::new(),
+                message: why.to_owned(),
+            });
+            let stream = StreamStanding {
+                state,
+                begun_ms: None,
+                current_ms,
+                behind_at_most_ms: 5_000,
+                last_ms: None,
+                behind_bytes: None,
+                journal_bytes: 0,
+                obstacles: Vec::new(),
+                trouble,
+                gap: None,
+                copies: Vec::new(),
+            };
+            let (said, level) = followed(&stream, 100_000);
+            assert_eq!((said.as_str(), level), expect);
+        };
+        let following = StreamState::Following;
+        check(following, Some(98_000), None, ("changes are followed, 2 s behind", Level::Good));
+        check(
+            following,
+            Some(40_000),
+            None,
+            ("changes are followed, 1 min behind", Level::Attention),
+        );
+        let expect = ("changes are followed, how far behind is unknown", Level::Unknown);
+        check(following, None, None, expect);
+        let why = Some("its process does not run");
+        check(
+            StreamState::Unknown,
+            Some(9),
+            why,
+            ("unknown: its process does not run", Level::Unknown),
+        );
+        let expect = ("stopped: odd; 1 min behind", Level::Attention);
+        check(StreamState::Stopped, Some(40_000), Some("odd"), expect);
+    }
 }

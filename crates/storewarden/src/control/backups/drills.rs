@@ -194,7 +194,21 @@ impl Backups {
             run,
             report: serde_json::to_string(&report).expect("invariant: our own types are JSON"),
         };
-        self.store.add_drill(record).await.map_err(of_store)
+        self.store.add_drill(record).await.map_err(of_store)?;
+        if is_by_sheet {
+            self.sheet_tried(shop);
+        }
+        Ok(())
+    }
+
+    /// When a backup of a shop was last tried by a recovery sheet.
+    pub(super) async fn tried_by_sheet(
+        &self,
+        shop: &ShopId,
+    ) -> Result<Option<i64>, store::StoreError> {
+        let kept = self.store.drills(shop, u32::MAX).await?;
+        let mut rows = kept.into_iter().filter_map(row);
+        Ok(rows.find(|drill| drill.by_sheet).map(|drill| drill.at_ms))
     }
 
     /// The drills of a shop, the newest first. A report that cannot be read any more is left out.
