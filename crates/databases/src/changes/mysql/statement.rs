@@ -48,6 +48,14 @@ impl Statement {
     }
 }
 
+/// Whether a statement that was made elsewhere may be about this database: its name stands there as a whole word.
+pub(super) fn names(text: &str, database: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    text.match_indices(database).any(|(at, found)| {
+        !text[..at].ends_with(is_part) && !text[at + found.len()..].starts_with(is_part)
+    })
+}
+
 /// The rest of a statement.
 struct Words<'a>(&'a str);
 
@@ -146,6 +154,17 @@ impl<'a> Words<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_statement_elsewhere_is_about_a_database_that_it_names() {
+        let check = |text: &str, expect: bool| assert_eq!(names(text, "shop"), expect, "{text}");
+        check("ALTER TABLE shop.orders ADD a int", true);
+        check("RENAME TABLE `a` TO `shop`.`a`", true);
+        check("DROP DATABASE shop", true);
+        check("CREATE TABLE `shop_order` (a int)", false);
+        check("CREATE DATABASE `shop_restored_20261122_101500_250`", false);
+        check("CREATE TABLE workshop (a int)", false);
+    }
 
     #[test]
     fn statements_are_told_by_what_they_do() {

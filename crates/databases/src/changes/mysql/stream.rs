@@ -7,7 +7,7 @@ use super::{
     end, gtid, introduce,
     rows::{CatalogColumn, Mapped, RowsKind, TableMap, rows, table_of},
     settings,
-    statement::Statement,
+    statement::{Statement, names},
     value::Rest,
 };
 use crate::{
@@ -257,7 +257,7 @@ impl Stream {
             Statement::Commit => return self.end_group(end, committed_ms),
             Statement::Aside => {}
             Statement::Definition => {
-                if database == self.database || text.contains(&self.database) {
+                if database == self.database || names(&text, &self.database) {
                     let change = SchemaChange { table: None, statement: Some(text) };
                     self.push(Event::SchemaChanged(change));
                 }
