@@ -59,7 +59,7 @@ impl Archive<'_> {
         let root = Entered::of(path.file_name().unwrap_or_default(), &folder, earlier);
         let reader = self.reader;
         ahead::walk(reader, bucket, (folder, earlier), |steps| {
-            self.virtual_folder(path, root, bucket, steps)
+            self.virtual_folder(path, &root, bucket, steps)
         })
     }
 
@@ -67,7 +67,7 @@ impl Archive<'_> {
     fn virtual_folder(
         &mut self,
         path: &Path,
-        entered: Entered,
+        entered: &Entered,
         bucket: &MediaBucket,
         steps: &Steps,
     ) -> Result<Draft, VaultError> {
@@ -76,7 +76,7 @@ impl Archive<'_> {
             match steps.next()? {
                 Step::Enter(below) => {
                     let path = path.join(&below.name);
-                    drafts.push(self.virtual_folder(&path, below, bucket, steps)?);
+                    drafts.push(self.virtual_folder(&path, &below, bucket, steps)?);
                 }
                 Step::Object(found) => drafts.extend(self.object(path, bucket, *found, steps)?),
                 Step::Leave => break,
