@@ -21,7 +21,7 @@ pub use closure::{Closure, Found, Role, Wanted, find, found};
 pub use deleted::Deleted;
 pub use difference::{Difference, RowDifference, State};
 pub use gone::{Gone, gone, lacking, was_emptied};
-pub use moment::{Base, Moment};
+pub use moment::{Base, Cut, Moment};
 pub use restoration::{Options, Refusal, Restoration, restoration};
 pub use source::{Past, Source};
 pub use trail::{Happening, Trail, What};

@@ -38,6 +38,8 @@ mod place;
 #[cfg(test)]
 mod prune;
 #[cfg(test)]
+mod reaching;
+#[cfg(test)]
 mod restic;
 #[cfg(test)]
 mod restore;
