@@ -134,6 +134,8 @@ mod tests {
             failed_drill: None,
             sheet: None,
             stream,
+            vanished: Vec::new(),
+            missing: None,
         };
         let said: Vec<String> = signs(&backups, 1_000).iter().map(Sign::id).collect();
         assert_eq!(said, expect);
