@@ -18,8 +18,8 @@ use crate::{
         postgres::runtime,
     },
 };
-use kernel::config::{DatabaseKind, DatabaseUrl};
 pub use aside::{Aside, AsideKind, aside, remove_aside};
+use kernel::config::{DatabaseKind, DatabaseUrl};
 pub(crate) use mysql::{comment as comment_in_mysql, to_server as to_mysql};
 pub(crate) use postgres::to_server as to_postgres;
 pub(crate) use rows::KEPT;

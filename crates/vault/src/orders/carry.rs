@@ -150,14 +150,18 @@ impl Carrier<'_> {
         let order = found(root, self.graph, self.from.kind(), row.clone())?;
         let difference = match self.difference(row).map_err(Kept::from) {
             Ok(difference) => difference,
-            Err(Kept::Refused(_)) => return Ok(self.carried.others.push(order)),
+            Err(Kept::Refused(_)) => {
+                self.carried.others.push(order);
+                return Ok(());
+            }
             Err(Kept::Failed(error)) => return Err(error),
         };
         if difference.is_same() {
             return Ok(());
         }
         if !newer_states {
-            return Ok(self.carried.others.push(order));
+            self.carried.others.push(order);
+            return Ok(());
         }
         match self.make(row, true) {
             Ok(rows) => {
