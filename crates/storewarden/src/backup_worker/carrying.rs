@@ -7,7 +7,7 @@
 use super::{
     Database, Done, Event, Job, Trouble, Voice, databases::with_dump, orders::refused, story,
 };
-use databases::{live::Live, restore::Beside};
+use databases::{dump::Span, live::Live, restore::Beside};
 use kernel::{Value, plan::Reason};
 use serde::{Deserialize, Serialize};
 use shops::OrderGraph;
@@ -116,7 +116,7 @@ fn count(
         let Some(root) = root else { return Ok(None) };
         let is_key = root.key.first() == Some(&graph.key);
         let spans = if is_key { dump.spans(root)? } else { Vec::new() };
-        Ok(spans.last().and_then(|span| span.numbers()).map(|(_, last)| last))
+        Ok(spans.last().and_then(Span::numbers).map(|(_, last)| last))
     })?;
     let Some(last) = last else { return Ok(None) };
     let failed = |error: databases::DatabaseError| not_carried(&error.into());

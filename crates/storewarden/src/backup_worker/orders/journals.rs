@@ -12,7 +12,7 @@ use ::watch::time_machine::JournalReach;
 use databases::live::Live;
 use kernel::ShopId;
 use shops::OrderGraph;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use vault::{
     VaultError,
     journal::{JournalKey, Lookups, Place, Reader},
@@ -83,7 +83,7 @@ impl Journals {
 
     fn add_old(
         &mut self,
-        path: &PathBuf,
+        path: &Path,
         key: &JournalKey,
         lookups: &Lookups,
     ) -> Result<(), VaultError> {

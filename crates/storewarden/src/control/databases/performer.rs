@@ -285,7 +285,6 @@ fn silent() -> Failed {
         .because("database_unanswered", [("error", error.into())])
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn unanswered(error: DatabaseError) -> Failed {
     let error = story(&error);
     Failed::for_now(format!("the database cannot be looked at: {error}"))
@@ -293,7 +292,6 @@ fn unanswered(error: DatabaseError) -> Failed {
 }
 
 /// The server's word is final; a connection that was lost may come back.
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn refused(error: DatabaseError) -> Failed {
     let DatabaseError::Index { .. } = error else { return unanswered(error) };
     let error = story(&error);
