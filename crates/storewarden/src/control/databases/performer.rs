@@ -285,6 +285,7 @@ fn silent() -> Failed {
         .because("database_unanswered", [("error", error.into())])
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn unanswered(error: DatabaseError) -> Failed {
     let error = story(&error);
     Failed::for_now(format!("the database cannot be looked at: {error}"))
