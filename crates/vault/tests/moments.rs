@@ -53,7 +53,7 @@ impl Source for Kept {
     }
 }
 
-fn kept(name: &str, columns: [&str; 3], references: Vec<Reference>) -> Table {
+fn kept(name: &str, columns: [&str; 3], references: &[Reference]) -> Table {
     let file = json!({"name": "", "bytes": 0, "sha256": ""});
     let column = |name: &&str| Column { name: (*name).to_owned(), type_name: "text".into() };
     let columns: Vec<Column> = columns.iter().map(column).collect();
@@ -72,8 +72,8 @@ fn tables() -> Vec<Table> {
         to: vec!["id".into()],
     };
     vec![
-        kept("orders", ["id", "number", "total"], Vec::new()),
-        kept("lines", ["id", "order_id", "what"], vec![to_order]),
+        kept("orders", ["id", "number", "total"], &[]),
+        kept("lines", ["id", "order_id", "what"], &[to_order]),
     ]
 }
 
