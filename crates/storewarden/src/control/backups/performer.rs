@@ -473,6 +473,7 @@ fn shop_of(act: &Act) -> Result<&ShopId, Box<Trouble>> {
         | Act::CheckRepository { shop, .. }
         | Act::RestoreFiles { shop, .. }
         | Act::RestoreDatabase { shop, .. }
+        | Act::ReplayChanges { shop, .. }
         | Act::DropRestored { shop, .. }
         | Act::SwapDatabase { shop, .. }
         | Act::RestoreRows { shop, .. }
