@@ -92,12 +92,12 @@ async fn a_host_that_was_taken_over_cannot_destroy_what_it_wrote() {
         suite(&objects(&server, Seaweed::OWNER, "suite"), true);
         suite(&WriteOnly::new(Arc::new(objects(&server, Seaweed::HOST, "only"))), false);
         // What is let go is hidden, and still there.
-        journal::away::suite(Arc::new(objects(&server, Seaweed::OWNER, "journal")), true);
+        journal::away::suite(objects(&server, Seaweed::OWNER, "journal"), true);
         let raw = |who| Bucket::new(settings(&server, who, "shop"), client.clone());
         let runtime = Handle::current();
         let policy = POLICY.to_owned();
         runtime.block_on(raw(Seaweed::OWNER).set_policy(policy, now_ms())).unwrap();
-        journal::away::suite(Arc::new(objects(&server, Seaweed::HOST, "added")), false);
+        journal::away::suite(objects(&server, Seaweed::HOST, "added"), false);
 
         let place = Place::new();
         place.write("media/a.jpg", noise(1, 20 << 20));

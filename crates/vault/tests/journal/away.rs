@@ -104,7 +104,8 @@ fn fetched(storage: &dyn Storage) -> (Fetched, u64) {
 }
 
 /// What every place does alike. `removes`: whether it lets something go.
-pub(crate) fn suite(storage: Arc<dyn Storage>, removes: bool) {
+pub(crate) fn suite(storage: impl Storage + 'static, removes: bool) {
+    let storage: Arc<dyn Storage> = Arc::new(storage);
     let folder = testkit::folder();
     let mut journal = Journal::new(folder.path());
     assert_eq!(away::kept(storage.as_ref(), &key()).unwrap(), []);
@@ -137,13 +138,13 @@ pub(crate) fn suite(storage: Arc<dyn Storage>, removes: bool) {
 #[test]
 fn a_folder_has_a_copy_of_a_journal() {
     let folder = testkit::folder();
-    suite(Arc::new(Folder::new(folder.path())), true);
+    suite(Folder::new(folder.path()), true);
 }
 
 #[test]
 fn so_has_one_that_lets_nothing_go() {
     let folder = testkit::folder();
-    suite(Arc::new(WriteOnly::new(Arc::new(Folder::new(folder.path())))), false);
+    suite(WriteOnly::new(Arc::new(Folder::new(folder.path()))), false);
 }
 
 #[tokio::test]
@@ -155,7 +156,7 @@ async fn so_has_another_machine() {
     let work = move || {
         let folder = testkit::folder();
         let storage = Sftp::new(sftp::settings(&sshd, folder.path())).unwrap();
-        suite(Arc::new(storage), true);
+        suite(storage, true);
     };
     tokio::task::spawn_blocking(work).await.unwrap();
 }
@@ -166,7 +167,7 @@ async fn so_has_a_bucket() {
     let work = move || {
         let bucket = storage::objects(&moto, "lamps", "shop");
         bucket.make_bucket(false).unwrap();
-        suite(Arc::new(bucket), true);
+        suite(bucket, true);
     };
     tokio::task::spawn_blocking(work).await.unwrap();
 }
