@@ -213,7 +213,8 @@ async fn go_back(kind: DatabaseKind) -> Result<()> {
     over(&warden, "drill_backup").await;
     fs::write(warden.path("state").join("die-at"), DEATHS)?;
     // It may die before it has answered.
-    drop(cli(&warden, &[&restore[..], &["--as", "then", "--yes", "--detach"]].concat()).await);
+    let said = cli(&warden, &[&restore[..], &["--as", "then", "--yes", "--detach"]].concat()).await;
+    println!("{said:?}");
     let run = over(&warden, "restore_database").await;
     ensure!(run["state"] == "done", "{run}");
     ensure!(!warden.path("state").join("die-at").exists(), "control did not die as told");

@@ -51,18 +51,39 @@ fn bare(type_name: &str) -> &str {
     type_name.rsplit('.').next().unwrap_or(type_name)
 }
 
-/// The statement, if it may make rows or tables others. PostgreSQL tells none; there the rows that come after it
-/// say so.
-pub(super) fn redefines(statement: Option<&str>) -> Option<&str> {
+/// The statement, if it may make rows or tables of this database others. PostgreSQL tells none; there the rows
+/// that come after it say so.
+pub(super) fn redefines<'a>(statement: Option<&'a str>, database: &str) -> Option<&'a str> {
     let statement = statement?;
-    let words = statement.split(|c: char| !c.is_alphanumeric() && c != '_');
-    let words = words.filter(|word| !word.is_empty()).map(str::to_uppercase);
-    let first = words.take(24).find_map(|word| match word.as_str() {
-        word if TABLES.contains(&word) => Some(true),
-        word if ASIDE.contains(&word) => Some(false),
-        _ => None,
-    });
-    first.unwrap_or(true).then_some(statement)
+    let is_about = |word: &&str| {
+        let word = word.to_uppercase();
+        TABLES.contains(&&*word) || ASIDE.contains(&&*word)
+    };
+    let mut words = statement.split(|c| !is_part(c)).filter(|word| !word.is_empty());
+    let Some(about) = words.by_ref().take(24).find(is_about) else { return Some(statement) };
+    let about = about.to_uppercase();
+    if ASIDE.contains(&&*about) {
+        return None;
+    }
+    let is_between = |word: &&str| ["IF", "NOT", "EXISTS"].contains(&&*word.to_uppercase());
+    let Some(name) = words.find(|word| !is_between(word)) else { return Some(statement) };
+    let behind = name.as_ptr() as usize - statement.as_ptr() as usize + name.len();
+    let is_qualified = statement[behind..].trim_start_matches('`').starts_with('.');
+    let names_one = is_qualified || about == "DATABASE" || about == "SCHEMA";
+    let is_elsewhere = names_one && !names(statement, database);
+    (!is_elsewhere).then_some(statement)
+}
+
+fn is_part(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '$'
+}
+
+/// Whether the database's name stands there as a whole word.
+fn names(statement: &str, database: &str) -> bool {
+    statement.match_indices(database).any(|(at, found)| {
+        let (before, after) = (&statement[..at], &statement[at + found.len()..]);
+        !before.ends_with(is_part) && !after.starts_with(is_part)
+    })
 }
 
 #[cfg(test)]
@@ -72,7 +93,7 @@ mod tests {
     #[test]
     fn statements_that_change_no_row_are_passed_over() {
         let check = |statement: &str, expect: bool| {
-            assert_eq!(redefines(Some(statement)).is_some(), expect, "{statement}");
+            assert_eq!(redefines(Some(statement), "shop").is_some(), expect, "{statement}");
         };
         check("ALTER TABLE orders ADD index_of int", true);
         check("create or replace table `view` (a int)", true);
@@ -88,6 +109,13 @@ mod tests {
             false,
         );
         check("ALTER SOMETHING", true);
-        assert_eq!(redefines(None), None);
+        // Where a restore keeps rows is another database.
+        check("CREATE TABLE `shop_rows_before_7`.`note` (number INTEGER PRIMARY KEY)", false);
+        check("CREATE DATABASE IF NOT EXISTS `shop_rows_before_7`", false);
+        check("DROP DATABASE IF EXISTS `shop_rows_before_7`", false);
+        check("CREATE TABLE IF NOT EXISTS `shop`.`note` (a int)", true);
+        check("RENAME TABLE `other`.`a` TO `shop`.`a`", true);
+        check("ALTER TABLE orders ADD a int", true);
+        assert_eq!(redefines(None, "shop"), None);
     }
 }
