@@ -107,6 +107,13 @@ impl Databases {
         Ok(self.examine(&shop, &url).await)
     }
 
+    /// What was seen last is not so any more: the next turn looks at all of it.
+    fn look_soon(&self, shop: &ShopId) {
+        if let Some(known) = self.board.of(shop) {
+            self.board.tell(ShopDatabase { looked_ms: None, ..known });
+        }
+    }
+
     fn named(&self, shop: &ShopId) -> Result<(ShopSettings, DatabaseUrl), Refusal> {
         let configuration = Arc::clone(&self.configuration.borrow());
         plans::named(&configuration, shop).map(|(shop, url)| (shop.clone(), url.clone()))

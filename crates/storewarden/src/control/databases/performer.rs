@@ -73,7 +73,16 @@ impl Performer for Databases {
     }
 
     fn verify<'a>(&'a self, act: &'a Act) -> Pending<'a, Result<Params, Failed>> {
-        Box::pin(self.see(act))
+        Box::pin(async move {
+            let seen = self.see(act).await?;
+            if let Act::MakeIndex { shop, .. }
+            | Act::DropIndex { shop, .. }
+            | Act::TidyTable { shop, .. } = act
+            {
+                self.look_soon(shop);
+            }
+            Ok(seen)
+        })
     }
 
     fn probe<'a>(&'a self, act: &'a Act, intent: &'a Intent) -> Pending<'a, Probe> {
