@@ -372,7 +372,7 @@ fn killed_at_every_call_all_that_was_sent_is_there() {
             }
         }
         kills += 1;
-        if kills % 10 == 0 {
+        if kills % 40 == 0 {
             let (found, last) = fetched(storage.as_ref());
             assert_eq!(found.lacks, Vec::<String>::new());
             assert!((sent..=journal.number).contains(&last), "{sent} {last}");
