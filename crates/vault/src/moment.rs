@@ -234,7 +234,9 @@ impl Path {
                     MarkKind::Emptied { table } if self.is_wanted(table) => forecast.changes += 1,
                     MarkKind::Emptied { .. } => return Ok(()),
                     MarkKind::Redefined { statement, .. } => {
-                        if let Some(statement) = shape::redefines(statement.as_deref(), &manifest.database) {
+                        if let Some(statement) =
+                            shape::redefines(statement.as_deref(), &manifest.database)
+                        {
                             let statement = Some(statement.to_owned());
                             let at_ms = of.committed_ms;
                             obstacle.get_or_insert(Obstacle::Redefined {
