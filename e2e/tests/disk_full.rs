@@ -125,9 +125,12 @@ async fn play(folder: &Path) -> Result<()> {
 async fn keep_the_log_there(storewarden: &Storewarden) -> Result<PathBuf> {
     let log = storewarden.state_dir().join("access.log");
     let file = storewarden.configuration_file();
-    let setting = format!("[edge]\naccess_log = \"{}\"\n", log.display());
-    let changed = fs::read_to_string(file)?.replacen("[edge]\n", &setting, 1);
-    fs::write(file, changed)?;
+    let written = fs::read_to_string(file)?;
+    let mut lines: Vec<&str> = written.lines().collect();
+    let setting = format!("access_log = \"{}\"", log.display());
+    let there = lines.iter_mut().find(|line| line.starts_with("access_log"));
+    *there.context("the stage has an access log")? = &setting;
+    fs::write(file, lines.join("\n"))?;
     let before = storewarden.pid("edge")?;
     storewarden.reload().await?;
     another_edge(storewarden, before).await;
