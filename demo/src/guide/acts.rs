@@ -53,7 +53,7 @@ const fn act(
     Act { id, title, what, look_at, button, undo: None, undo_button: None, fits: Fits::Every }
 }
 
-pub(super) const ACTS: [Act; 18] = [
+pub(super) const ACTS: [Act; 19] = [
     Act {
         undo: Some("start-instance"),
         undo_button: Some("Start it now"),
@@ -147,6 +147,16 @@ pub(super) const ACTS: [Act; 18] = [
             "Deletes an order that the newest backup has, and restores the database of that backup in the place of the shop's own. The orders that came since are carried over, each with its lines, its payment and its buyer.",
             "Changes: the run, with the orders that were carried before and after the exchange. The shop sells on; the deleted order is there again, and so is every newer one. Orders › Confirmed and missing has none. Undo exchanges the databases again. Without PostgreSQL the run says what keeps it from it: no instance may have the file open.",
             "Go back",
+        )
+    },
+    Act {
+        fits: Fits::SampleWithStorewarden,
+        ..act(
+            "go-to-a-moment",
+            "Have the database as it was at any second",
+            "Sells for a few seconds, deletes an order that no backup has, and restores the database beside the live one as it was the second before: the newest backup, and every change since made once more. On PostgreSQL only: SQLite tells no changes.",
+            "Changes: the run says which backup it went by, and how many changes were made again. Backups › Restore has a field for the moment. The command does the same: storewarden backup restore --database --as-of 20s.",
+            "Go to a moment",
         )
     },
     Act {

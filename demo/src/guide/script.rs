@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use super::{MOST_PER_MINUTE, Prompter, acts::ACTS, lock};
@@ -64,6 +64,9 @@ pub(super) async fn perform(
         }
         "go-back" => {
             return begin(prompter, "go-back", "The shop goes back to its newest backup");
+        }
+        "go-to-a-moment" => {
+            return begin(prompter, "go-to-a-moment", "A moment that no backup has is being made");
         }
         "damage-backup" => {
             return begin(prompter, "damage-backup", "A bit of the backups was turned around");
@@ -159,6 +162,7 @@ fn begin(prompter: &Arc<Prompter>, act: &'static str, said: &str) -> Result<Stri
             "delete-order" => delete_order(&owned).await,
             "restore-beside" => restore_beside(&owned).await,
             "go-back" => go_back(&owned).await,
+            "go-to-a-moment" => go_to_a_moment(&owned).await,
             "damage-backup" => damage_backup(&owned).await,
             _ => stop_both(&owned).await,
         };
@@ -217,6 +221,41 @@ async fn go_back(prompter: &Prompter) -> Result<()> {
     prompter.say(&format!(
         "Order {} is there again, and no newer one was lost: see Changes, and Orders",
         lost.number
+    ));
+    Ok(())
+}
+
+/// Deletes an order that no backup has, and restores the database as it was just before.
+async fn go_to_a_moment(prompter: &Prompter) -> Result<()> {
+    let (stage, storewarden) = (&prompter.stage, storewarden(&prompter.stage)?);
+    ensure!(
+        storewarden.is_followed().await?,
+        "no changes are followed: the shop's database is no PostgreSQL"
+    );
+    let run = storewarden.begin_backup().await?;
+    storewarden.run_reaches(&run, |run| run["state"] == "done").await?;
+    let sold = stage.rows().await?.len();
+    let newest = loop {
+        tokio::time::sleep(PAUSE).await;
+        let mut rows = stage.rows().await?;
+        if rows.len() > sold {
+            break rows.pop().context("an order was there a moment ago")?;
+        }
+    };
+    let moment = jiff::Timestamp::now();
+    stage.delete_order(&newest.number).await?;
+    let run = storewarden.begin_going_to(moment.as_millisecond()).await?;
+    let is_over =
+        |run: &Value| !matches!(run["state"].as_str(), Some("waiting" | "running" | "undoing"));
+    let last = storewarden.run_reaches(&run, is_over).await?;
+    if last["state"] != "done" {
+        bail!("run {run} is {}: see Changes", last["state"]);
+    }
+    prompter.say(&format!(
+        "Run {run} made the database of {} beside the live one: order {}, which no backup has and which was \
+         deleted then, is in it",
+        moment.strftime("%H:%M:%S UTC"),
+        newest.number
     ));
     Ok(())
 }

@@ -300,6 +300,26 @@ impl Storewarden {
         .await
     }
 
+    /// Begins to restore the database beside the shop's own as it was at a moment (Unix ms), when the journal
+    /// has all that was committed by then; the run's id.
+    ///
+    /// # Errors
+    /// As [`Storewarden::begin_redeploy`], and when changes are not followed.
+    pub async fn begin_going_to(&self, moment_ms: i64) -> Result<String> {
+        let deadline = Instant::now() + START_WAIT;
+        loop {
+            let backups = self.ask("GET", "/backups", None).await?;
+            let stream = &backups["shops"][0]["stream"];
+            if stream["current_ms"].as_i64().is_some_and(|current_ms| current_ms > moment_ms) {
+                break;
+            }
+            ensure!(Instant::now() < deadline, "the journal is not at that moment: {stream}");
+            sleep(Duration::from_millis(200)).await;
+        }
+        let wish = json!({ "kind": "restore_database", "shop": SHOP, "as_of_ms": moment_ms });
+        self.begin(&wish).await
+    }
+
     /// Begins to restore the newest backup whole: files into a folder, the database beside the shop's
     /// own under this name; the run's id.
     ///
