@@ -126,20 +126,20 @@ pub fn sentence(act: &Act, zone: &TimeZone) -> String {
         ),
         Act::ReplayChanges { name, until_ms, transactions, changes, last_ms, .. } => {
             let last = match last_ms {
-                Some(last_ms) => format!(", the last of them at {}", instant(*last_ms, zone)),
+                Some(last_ms) => format!(", the last of them at {}", second(*last_ms, zone)),
                 None => String::new(),
             };
             format!(
                 "make {changes} changes of {transactions} transactions once more in {name}, up to {}{last}, \
                  and read every row of them back",
-                instant(*until_ms, zone)
+                second(*until_ms, zone)
             )
         }
         Act::RestoreOrder { shop, order, at_ms, from_journal, added, changed, .. } => format!(
             "bring order {order} of {shop} back from the {}: {} added, {} made as they were, in one \
              transaction",
             match from_journal {
-                true => format!("journal, as of {}", instant(*at_ms, zone)),
+                true => format!("journal, as of {}", second(*at_ms, zone)),
                 false => format!("backup of {}", instant(*at_ms, zone)),
             },
             counted(usize::try_from(*added).unwrap_or(usize::MAX), "row"),
@@ -530,8 +530,17 @@ pub(crate) fn duration(milliseconds: u64) -> String {
 }
 
 fn instant(at_ms: i64, zone: &TimeZone) -> String {
+    told(at_ms, zone, "%Y-%m-%d %H:%M %Z")
+}
+
+/// Where a minute is too long.
+fn second(at_ms: i64, zone: &TimeZone) -> String {
+    told(at_ms, zone, "%Y-%m-%d %H:%M:%S %Z")
+}
+
+fn told(at_ms: i64, zone: &TimeZone, form: &str) -> String {
     let instant = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::MAX);
-    Zoned::new(instant, zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+    Zoned::new(instant, zone.clone()).strftime(form).to_string()
 }
 
 /// Enough of a digest to tell two texts apart.

@@ -183,13 +183,13 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
         }
         "stream_unknown" => "Whether the database's changes are followed is unknown".to_owned(),
         "confirmations_without_order" => format!(
-            "{} orders were confirmed and are not in the database, the first {} ago: storewarden order \
-             missing",
+            "Orders that were confirmed and are not in the database: {}, the first {} ago; storewarden \
+             order missing",
             text("count"),
             says.age("first_ms")
         ),
         "orders_vanished" => format!(
-            "{} orders vanished from the database, the first {} ago, and no change of ours did that: \
+            "Orders that vanished from the database: {}, the first {} ago, and no change of ours did that; \
              storewarden order deleted",
             text("count"),
             says.age("first_ms")

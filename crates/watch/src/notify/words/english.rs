@@ -128,13 +128,13 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
         }
         "stream_unknown" => "Whether the database's changes are followed is unknown".to_owned(),
         "confirmations_without_order" => format!(
-            "{} orders were confirmed to visitors and are not in the shop's database, the first {} ago",
+            "Orders that were confirmed to visitors and are not in the shop's database: {}, the first {} ago",
             text("count"),
             says.until("first_ms")
         ),
         "orders_vanished" => format!(
-            "{} orders vanished from the shop's database, the first {} ago, and no change of Storewarden \
-             did that",
+            "Orders that vanished from the shop's database: {}, the first {} ago, and no change of \
+             Storewarden did that",
             text("count"),
             says.until("first_ms")
         ),

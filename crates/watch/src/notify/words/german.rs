@@ -137,14 +137,14 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
             "Ob den Änderungen der Datenbank gefolgt wird, ist nicht bekannt".to_owned()
         }
         "confirmations_without_order" => format!(
-            "{} Bestellungen wurden Besuchern bestätigt und stehen nicht in der Datenbank des Shops, die \
-             erste vor {}",
+            "Bestellungen, die Besuchern bestätigt wurden und nicht in der Datenbank des Shops stehen: {}, \
+             die erste vor {}",
             text("count"),
             says.until("first_ms")
         ),
         "orders_vanished" => format!(
-            "{} Bestellungen verschwanden aus der Datenbank des Shops, die erste vor {}, und keine Änderung \
-             von Storewarden hat das getan",
+            "Bestellungen, die aus der Datenbank des Shops verschwanden: {}, die erste vor {}, und keine \
+             Änderung von Storewarden hat das getan",
             text("count"),
             says.until("first_ms")
         ),
