@@ -309,7 +309,7 @@ export async function frame(session, report, origin) {
     await page.locator('section', { hasText: 'Deleted' }).getByRole('link', { name: 'L-100041' }).click()
     await sentence(page, /Order L-100041 is gone/)
     await fits(page)
-    await press(page, 'Look through the backups')
+    await press(page, 'Look through journal and backups')
     await page.getByText('Made', { exact: true }).waitFor()
     await isAccessible(page)
     await page.goBack()
