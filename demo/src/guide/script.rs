@@ -12,6 +12,8 @@ use crate::{
 };
 
 const PAUSE: Duration = Duration::from_secs(10);
+/// How often somebody is waited for who orders.
+const PAUSES: usize = 6;
 const SLOW_QUERY_MS: u64 = 600;
 const LEAK_MB: usize = 5;
 const ERROR_RATE: f64 = 0.2;
@@ -235,13 +237,15 @@ async fn go_to_a_moment(prompter: &Prompter) -> Result<()> {
     let run = storewarden.begin_backup().await?;
     storewarden.run_reaches(&run, |run| run["state"] == "done").await?;
     let sold = stage.rows().await?.len();
-    let newest = loop {
+    let mut newest = None;
+    for _ in 0..PAUSES {
         tokio::time::sleep(PAUSE).await;
-        let mut rows = stage.rows().await?;
-        if rows.len() > sold {
-            break rows.pop().context("an order was there a moment ago")?;
+        newest = stage.rows().await?.into_iter().skip(sold).last();
+        if newest.is_some() {
+            break;
         }
-    };
+    }
+    let newest = newest.context("nobody ordered anything since: turn the customers up")?;
     let moment = jiff::Timestamp::now();
     stage.delete_order(&newest.number).await?;
     let run = storewarden.begin_going_to(moment.as_millisecond()).await?;

@@ -53,7 +53,7 @@ impl Backups {
         let missing = match self.missing(shop, (now_ms - SINCE_MS, now_ms - LATELY_MS)).await {
             Ok(missing) => missing,
             Err(trouble) => {
-                tracing::debug!(%shop, trouble.message, "confirmed orders cannot be looked for");
+                tracing::warn!(%shop, trouble.message, "confirmed orders cannot be looked for");
                 return;
             }
         };
