@@ -4,15 +4,17 @@
 //! [`examine`] only looks, in a read-only session with a limit on every statement. What a server does
 //! not show, for want of rights or because nobody counts it, is said ([`Blind`]) and never taken for
 //! good. [`glance`] looks only at what people wait for now. An [`Index`] is made and dropped without
-//! holding the shop's writers up ([`make_index`], [`drop_index`]), and dead rows are cleared away
-//! ([`tidy`]). What is told is codes and figures; the words are for others.
+//! holding the shop's writers up ([`make_index`], [`drop_index`]), a [`Setting`] is changed ([`change_setting`]), and dead rows are
+//! cleared away ([`tidy`]). What is told is codes and figures; the words are for others.
 
 mod condition;
+mod deed;
 mod explained;
 mod glance;
 mod index;
 mod mysql;
 mod postgres;
+mod setting;
 mod sqlite;
 mod tidy;
 
@@ -25,6 +27,7 @@ pub use glance::{Glance, glance};
 pub use index::{
     Index, IndexState, Prospect, drop_index, goes_by, index_state, make_index, prospect,
 };
+pub use setting::{Setting, SettingSeen, SettingState, change_setting, setting_seen};
 pub use tidy::{Tidied, tidied, tidy};
 
 /// Queries that took the most time together are shown, this many.
@@ -193,10 +196,12 @@ pub enum Mend {
     Statement {
         statement: String,
     },
-    /// A setting; some hold only after a restart of the server.
+    ChangeSetting {
+        setting: Setting,
+    },
+    /// A line that a person writes where the server is started or configured, and restarts it then.
     Setting {
-        statement: String,
-        restart: bool,
+        line: String,
     },
 }
 
@@ -204,7 +209,7 @@ impl Mend {
     /// Whether Storewarden does it itself when it is told to; the rest is a person's.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        matches!(self, Self::MakeIndex { .. } | Self::DropIndex { .. } | Self::TidyTable { .. })
+        !matches!(self, Self::Statement { .. } | Self::Setting { .. })
     }
 
     /// As a person would run it.
@@ -215,7 +220,29 @@ impl Mend {
             Self::DropIndex { index } => &index.drop,
             Self::TidyTable { statement, .. }
             | Self::Statement { statement }
-            | Self::Setting { statement, .. } => statement,
+            | Self::Setting { line: statement } => statement,
+            Self::ChangeSetting { setting } => &setting.set,
+        }
+    }
+
+    /// What takes it back.
+    #[must_use]
+    pub fn back(&self) -> Option<&str> {
+        match self {
+            Self::MakeIndex { index } => Some(&index.drop),
+            Self::DropIndex { index } => Some(&index.make),
+            Self::ChangeSetting { setting } => Some(&setting.back),
+            Self::TidyTable { .. } | Self::Statement { .. } | Self::Setting { .. } => None,
+        }
+    }
+
+    /// Whether the server has to be restarted before it helps.
+    #[must_use]
+    pub fn restarts(&self) -> bool {
+        match self {
+            Self::ChangeSetting { setting } => setting.restart,
+            Self::Setting { .. } => true,
+            _ => false,
         }
     }
 }

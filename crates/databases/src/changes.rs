@@ -12,15 +12,17 @@
 //!
 //! [`pgoutput`]: https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
 
-mod mysql;
-mod position;
+pub(crate) mod mysql;
+pub(crate) mod position;
 mod postgres;
+mod raw;
 
 use crate::{DatabaseError, dump::Field};
 use kernel::config::{DatabaseKind, DatabaseUrl};
 use std::{sync::Arc, time::Duration};
 
 pub use crate::dump::{Column, Position};
+pub use raw::{RawEvent, RawFile};
 
 /// How long a server may be silent before it is taken for gone.
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
@@ -42,6 +44,8 @@ pub struct Options {
     /// What MariaDB and MySQL know us by, unlike every other replica of the server.
     pub server_id: u32,
     pub tables: Tables,
+    /// Give the server's log as it came as well ([`Event::Raw`]): MariaDB and MySQL.
+    pub raw: bool,
 }
 
 /// The tables that are followed.
@@ -177,6 +181,12 @@ impl RowChange {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     Begin,
+    /// A piece of the server's log, whatever it is about; before what it comes to. What came since the last
+    /// `Commit` or `Reached` holds with the next one.
+    Raw {
+        file: Arc<RawFile>,
+        event: Vec<u8>,
+    },
     Row(RowChange),
     /// Every row of the table with this label is gone (TRUNCATE).
     Emptied {
@@ -242,8 +252,26 @@ impl Obstacle {
         !matches!(self.kind, ObstacleKind::KeysOnly | ObstacleKind::NotFollowed)
     }
 
-    fn new(kind: ObstacleKind, subject: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        kind: ObstacleKind,
+        subject: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
         Self { kind, subject: subject.into(), mend: mend.into() }
+    }
+
+    /// Where PostgreSQL's slots have no cap. Servers before 13 do not know one.
+    pub(crate) fn uncapped(max_slot_wal_keep_size: &str) -> Option<Self> {
+        let mend = "without a cap, a slot that nobody reads from fills the shop's disk: \
+                    ALTER SYSTEM SET max_slot_wal_keep_size = '4GB', then SELECT pg_reload_conf()";
+        let is_uncapped = matches!(max_slot_wal_keep_size, "-1" | "");
+        is_uncapped.then(|| Self::new(ObstacleKind::Uncapped, "max_slot_wal_keep_size", mend))
+    }
+
+    /// Of PostgreSQL's account.
+    pub(crate) fn may_not_replicate() -> Self {
+        let mend = "as a superuser: ALTER ROLE its_name REPLICATION";
+        Self::new(ObstacleKind::Rights, "REPLICATION", mend)
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod line;
 pub(crate) mod load;
 mod manifest;
 pub(crate) mod reader;
+mod slowly;
 mod summary;
 mod writing;
 
@@ -21,6 +22,7 @@ pub(crate) mod sqlite;
 
 use crate::DatabaseError;
 use kernel::config::{DatabaseKind, DatabaseUrl};
+use slowly::Slowly;
 use std::{fmt, io::Read, time::Duration};
 
 pub use compare::{Side, TableDifference, compare};
@@ -112,6 +114,17 @@ impl Dump {
     #[must_use]
     pub fn into_files(self) -> Vec<DumpFile> {
         self.files
+    }
+
+    /// The same, with each file read no faster than so many bytes a second.
+    #[must_use]
+    pub fn slowed(mut self, bytes_a_second: u64) -> Self {
+        let slowed = |file: DumpFile| DumpFile {
+            content: Box::new(Slowly::new(file.content, bytes_a_second)),
+            ..file
+        };
+        self.files = self.files.into_iter().map(slowed).collect();
+        self
     }
 
     /// The tables, as yet without what their rows will be.

@@ -101,8 +101,8 @@ pub enum DatabaseError {
     #[error("understand what the database says of {what}: {reason}")]
     Answer { what: &'static str, reason: String },
     /// Nothing was changed, or what was half made is gone again.
-    #[error("change index `{index}`: {why}")]
-    Index { index: String, why: String },
+    #[error("change {what}: {why}")]
+    Change { what: String, why: String },
     #[error("name a database `{0}`: only a-z, 0-9 and _ are allowed here")]
     Name(String),
 }

@@ -37,6 +37,8 @@ const VALUES_AT_ONCE: usize = 500;
 pub struct Live {
     tables: Vec<Table>,
     required: Required,
+    /// Labels of tables that take no part in transactions.
+    apart: HashSet<String>,
     database: Database,
 }
 
@@ -75,13 +77,15 @@ impl Live {
     /// # Errors
     /// When the address is malformed, the database does not let us in, or its schema cannot be read.
     pub fn connect(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
+        let mut apart = HashSet::new();
         let (tables, required, database) = match url.kind {
             DatabaseKind::Postgres => {
                 let (tables, required, rows) = postgres::Rows::connect(url)?;
                 (tables, required, Database::Postgres(rows))
             }
             DatabaseKind::MySql => {
-                let (tables, required, rows) = mysql::Rows::connect(url)?;
+                let (tables, required, mut rows) = mysql::Rows::connect(url)?;
+                apart = rows.apart()?;
                 (tables, required, Database::MySql(rows))
             }
             DatabaseKind::Sqlite => {
@@ -89,7 +93,7 @@ impl Live {
                 (tables, required, Database::Sqlite(rows))
             }
         };
-        Ok(Self { tables, required, database })
+        Ok(Self { tables, required, apart, database })
     }
 
     #[must_use]
@@ -117,6 +121,12 @@ impl Live {
     #[must_use]
     pub fn is_required(&self, table: &str, column: &str) -> bool {
         self.required.contains(&(table.to_owned(), column.to_owned()))
+    }
+
+    /// Whether changes of a table, by its label, are taken back with a transaction: not in MyISAM's.
+    #[must_use]
+    pub fn has_transactions(&self, table: &str) -> bool {
+        !self.apart.contains(table)
     }
 
     /// The rows with these values, in no order. A value is compared as the database compares it and
@@ -328,10 +338,17 @@ fn said(key: &[Cell]) -> String {
     key.iter().map(text).collect::<Vec<_>>().join(",")
 }
 
-/// The values of a key to look it up by.
+/// The values of a key to look it up by. In a table without one they are all of a row's, and those that are
+/// not NULL must name one row alone.
 fn wanted<'a>(table: &Table, key: &'a [Cell]) -> Result<Vec<(&'a str, &'a [u8])>, DatabaseError> {
     let pair = |cell: &'a Cell| Some((cell.column.as_str(), cell.value.as_deref()?));
-    let pairs: Option<Vec<_>> = key.iter().map(pair).collect();
+    let pairs: Vec<_> = key.iter().filter_map(pair).collect();
+    let is_whole = pairs.len() == key.len() || table.key.is_empty();
     let none = || DatabaseError::RowChanged { table: table.label(), key: said(key) };
-    pairs.filter(|pairs| !pairs.is_empty() && !table.key.is_empty()).ok_or_else(none)
+    Some(pairs).filter(|pairs| !pairs.is_empty() && is_whole).ok_or_else(none)
+}
+
+/// Those cells of a key that a row is named by.
+fn naming(key: &[Cell]) -> Vec<Cell> {
+    key.iter().filter(|cell| cell.value.is_some()).cloned().collect()
 }

@@ -4,11 +4,13 @@
 //! with their owner.
 //! The servers refuse to run as root, so root hands their folder to another user of the machine.
 
-mod folder;
-mod mariadb;
+mod cluster;
+pub(crate) mod folder;
+pub(crate) mod mariadb;
 mod postgres;
-mod server;
+pub(crate) mod server;
 
+pub use cluster::{Cluster, Recovered, RecoveredCluster, Recovery};
 pub use mariadb::MariaDb;
 pub use postgres::{Installation, Postgres};
 

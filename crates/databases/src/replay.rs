@@ -7,6 +7,7 @@
 //! back and held against its last image. Foreign keys hold afterwards; triggers are not fired.
 //! Where the changes come from, and which of them are wanted, is the caller's business.
 
+mod held;
 mod mysql;
 mod postgres;
 
@@ -16,6 +17,7 @@ use crate::{
     dump::{Field, Table},
     restore::Beside,
 };
+pub use held::{Held, LastImage};
 use kernel::config::DatabaseKind;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;

@@ -6,8 +6,8 @@
 //! Everything here blocks its thread.
 
 mod aside;
-mod mysql;
-mod postgres;
+pub(crate) mod mysql;
+pub(crate) mod postgres;
 mod rows;
 mod sqlite;
 

@@ -4,7 +4,7 @@ mod mysql;
 mod postgres;
 mod sqlite;
 
-use databases::care::{self, Examination, Finding, Mend, Options, Trouble};
+use databases::care::{self, Examination, Finding, Mend, Options, Setting, SettingState, Trouble};
 use kernel::config::DatabaseUrl;
 use std::time::Duration;
 
@@ -31,6 +31,37 @@ fn mend_of(examination: &Examination, subject: &str) -> Mend {
     let found = examination.findings.iter().find(|one| one.trouble.subject() == subject);
     let found = found.unwrap_or_else(|| panic!("{subject} in {:#?}", examination.findings));
     found.mend.clone().unwrap()
+}
+
+/// The setting that a finding changes.
+fn setting_of(examination: &Examination, name: &str) -> Setting {
+    match mend_of(examination, name) {
+        Mend::ChangeSetting { setting } => setting,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A setting is changed, holds, is found no more, and is what it was when that is taken back.
+async fn change_setting_there_and_back(url: &DatabaseUrl, setting: &Setting) {
+    let back = Setting {
+        from: setting.to.clone(),
+        to: setting.from.clone(),
+        set: setting.back.clone(),
+        back: setting.set.clone(),
+        ..setting.clone()
+    };
+    let before = care::setting_seen(url, setting).await.unwrap();
+    assert_eq!((before.state, before.may), (SettingState::Other, Some(true)), "{before:?}");
+    assert_eq!(before.value, setting.from);
+    for _ in 0..2 {
+        care::change_setting(url, setting).await.unwrap();
+        let seen = care::setting_seen(url, setting).await.unwrap();
+        assert!(seen.is_done(setting), "{seen:?}");
+        assert_eq!(seen.state == SettingState::Waiting, setting.restart, "{seen:?}");
+    }
+    care::change_setting(url, &back).await.unwrap();
+    let after = care::setting_seen(url, setting).await.unwrap();
+    assert_eq!((after.state, after.value), (before.state, before.value));
 }
 
 /// Every index that is told to be made or dropped is, and is as it was when that is taken back.

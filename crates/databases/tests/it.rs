@@ -14,6 +14,8 @@ mod private;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
+mod replica;
+#[cfg(test)]
 mod restore;
 #[cfg(test)]
 mod scratch;

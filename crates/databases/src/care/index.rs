@@ -3,7 +3,7 @@
 //! A server goes on with what it was told although whoever told it is dead: such an index is
 //! [`IndexState::Busy`], and nobody begins the same beside it.
 
-use super::{mysql, postgres, sqlite};
+use super::{deed, mysql, postgres, sqlite};
 use crate::DatabaseError;
 use kernel::config::{DatabaseKind, DatabaseUrl};
 use serde::{Deserialize, Serialize};
@@ -104,7 +104,7 @@ pub async fn goes_by(
 /// who write to an SQLite wait. What another session does to it is waited for.
 ///
 /// # Errors
-/// [`DatabaseError::Index`] when the server does not make it; nothing of it is left then.
+/// [`DatabaseError::Change`] when the server does not make it; nothing of it is left then.
 pub async fn make_index(url: &DatabaseUrl, index: &Index) -> Result<(), DatabaseError> {
     match settled(url, index).await? {
         IndexState::Whole => return Ok(()),
@@ -126,7 +126,7 @@ pub async fn make_index(url: &DatabaseUrl, index: &Index) -> Result<(), Database
 /// Drops an index, if it is there. What another session does to it is waited for.
 ///
 /// # Errors
-/// [`DatabaseError::Index`] when the server does not drop it.
+/// [`DatabaseError::Change`] when the server does not drop it.
 pub async fn drop_index(url: &DatabaseUrl, index: &Index) -> Result<(), DatabaseError> {
     if settled(url, index).await? == IndexState::Absent {
         return Ok(());
@@ -150,23 +150,5 @@ async fn settled(url: &DatabaseUrl, index: &Index) -> Result<IndexState, Databas
 }
 
 async fn run(url: &DatabaseUrl, index: &Index, statement: &str) -> Result<(), DatabaseError> {
-    let done = match url.kind {
-        DatabaseKind::Postgres => postgres::run(url, statement).await,
-        DatabaseKind::MySql => mysql::run(url, statement).await,
-        DatabaseKind::Sqlite => {
-            let statement = statement.to_owned();
-            sqlite::aside(url, move |url| sqlite::run(url, &statement)).await
-        }
-    };
-    done.map_err(|error| {
-        let why = match error {
-            DatabaseError::DumpPostgres { source, .. } => {
-                source.as_db_error().map_or_else(|| source.to_string(), |e| e.message().into())
-            }
-            DatabaseError::DumpMySql { source, .. } => source.to_string(),
-            DatabaseError::DumpSqlite { source, .. } => source.to_string(),
-            other => return other,
-        };
-        DatabaseError::Index { index: index.name.clone(), why }
-    })
+    deed::run(url, &format!("index `{}`", index.name), statement).await
 }

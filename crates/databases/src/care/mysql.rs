@@ -7,8 +7,8 @@ mod queries;
 
 use super::{
     Blind, Connections, Examination, Fields, Figures, Finding, Glance, KEY_USED, MOST_TABLES, Mend,
-    Options, PATIENCE, Replica, STATEMENT_LIMIT, Sight, TableSize, Trouble, Why, megabytes, odd,
-    postgres::connections, postgres::trouble_of, share,
+    Options, PATIENCE, Replica, STATEMENT_LIMIT, Setting, Sight, TableSize, Trouble, Why,
+    megabytes, odd, postgres::connections, postgres::trouble_of, share,
 };
 use crate::{
     DatabaseError,
@@ -18,10 +18,12 @@ use kernel::config::DatabaseUrl;
 use mysql_async::Conn;
 use std::collections::BTreeMap;
 
-pub(super) use deeds::{goes_by, index_state, prospect, run};
+pub(super) use deeds::{goes_by, index_state, prospect, run, setting_seen};
 
 /// A replica further behind than this does not keep up.
 const BEHIND_MS: u64 = 60_000;
+/// Nothing but a restart of the server changes it.
+const DOUBLE_WRITE: &str = "innodb_doublewrite";
 /// Less empty space in a table's file is worth no word.
 const EMPTY_BYTES: u64 = 256 << 20;
 
@@ -206,29 +208,28 @@ async fn figures(conn: &mut Conn, server: &Server) -> Result<Figures, DatabaseEr
 
 fn settings(server: &Server, figures: &Figures, options: &Options) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut say = |name: &str, value: String, advised: String, why, restart| {
-        let statement = format!("SET GLOBAL {name} = {advised}");
+    let mut say = |name: &str, value: String, advised: String, why| {
+        let setting = change(server, name, advised.clone());
         let trouble = Trouble::Setting { name: name.to_owned(), value, advised, why };
-        findings.push(Finding::new(trouble, Some(Mend::Setting { statement, restart })));
+        findings.push(Finding::new(trouble, Some(setting)));
     };
     let value = |name: &str| server.variable(name).to_owned();
     if value("innodb_flush_log_at_trx_commit") != "1" {
         let name = "innodb_flush_log_at_trx_commit";
-        say(name, value(name), "1".to_owned(), Why::LostByACrash, false);
+        say(name, value(name), "1".to_owned(), Why::LostByACrash);
     }
-    if server.variables.contains_key("innodb_doublewrite") && !server.is_on("innodb_doublewrite") {
-        let name = "innodb_doublewrite";
-        say(name, value(name), "ON".to_owned(), Why::DamagedByACrash, true);
+    if server.variables.contains_key(DOUBLE_WRITE) && !server.is_on(DOUBLE_WRITE) {
+        say(DOUBLE_WRITE, value(DOUBLE_WRITE), "ON".to_owned(), Why::DamagedByACrash);
     }
     if server.is_on("log_bin") && value("sync_binlog") != "1" {
-        say("sync_binlog", value("sync_binlog"), "1".to_owned(), Why::LostByACrash, false);
+        say("sync_binlog", value("sync_binlog"), "1".to_owned(), Why::LostByACrash);
     }
     if let Some(memory) = options.memory_bytes {
         let cache = server.size("innodb_buffer_pool_size");
         let fitting = (memory / 2).min(figures.size_bytes);
         if cache < fitting / 2 {
             let name = "innodb_buffer_pool_size";
-            say(name, shown(cache), (megabytes(fitting) << 20).to_string(), Why::SmallCache, false);
+            say(name, shown(cache), (megabytes(fitting) << 20).to_string(), Why::SmallCache);
         }
         let of_a_session = ["sort_buffer_size", "join_buffer_size", "read_rnd_buffer_size"];
         let each: u64 = of_a_session.iter().map(|name| server.size(name)).sum();
@@ -236,10 +237,30 @@ fn settings(server: &Server, figures: &Figures, options: &Options) -> Vec<Findin
         if cache.saturating_add(each.saturating_mul(most)) > memory {
             let fit = memory.saturating_sub(cache) / each.max(1);
             let advised = fit.clamp(10, most).to_string();
-            say("max_connections", most.to_string(), advised, Why::TooMuchMemory, false);
+            say("max_connections", most.to_string(), advised, Why::TooMuchMemory);
         }
     }
     findings
+}
+
+/// MariaDB forgets at its next start what it was told while it ran; MySQL can keep it.
+fn change(server: &Server, name: &str, to: String) -> Mend {
+    if name == DOUBLE_WRITE {
+        return Mend::Setting { line: format!("{name} = {to}") };
+    }
+    let how = if server.is_mariadb { "GLOBAL" } else { "PERSIST" };
+    let from = server.variable(name).to_owned();
+    Mend::ChangeSetting {
+        setting: Setting {
+            set: format!("SET {how} {name} = {to}"),
+            back: format!("SET {how} {name} = {from}"),
+            name: name.to_owned(),
+            from,
+            to,
+            restart: false,
+            lasts: !server.is_mariadb,
+        },
+    }
 }
 
 fn shown(bytes: u64) -> String {

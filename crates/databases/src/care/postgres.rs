@@ -17,7 +17,7 @@ use crate::{
 use kernel::config::DatabaseUrl;
 use tokio_postgres::Client;
 
-pub(super) use deeds::{goes_by, index_state, prospect, run, tidied};
+pub(super) use deeds::{goes_by, index_state, prospect, run, setting_seen, tidied};
 
 /// A slot that keeps more of the log than this is worth a word.
 const SLOT_BYTES: u64 = 1 << 30;

@@ -1,8 +1,8 @@
 //! What an SQLite suffers from. Nobody counts what its statements take.
 
 use super::{
-    Blind, Examination, Figures, Finding, Index, IndexState, Mend, Options, Prospect, Sight,
-    TableSize, Trouble, Why,
+    Blind, Examination, Figures, Finding, Index, IndexState, Mend, Options, Prospect, Setting,
+    SettingSeen, SettingState, Sight, TableSize, Trouble, Why,
 };
 use crate::{
     DatabaseError,
@@ -10,6 +10,8 @@ use crate::{
 };
 use kernel::config::DatabaseUrl;
 use rusqlite::{Connection, OpenFlags};
+
+const JOURNAL_MODE: &str = "journal_mode";
 
 /// Has something done where waiting for a file keeps nobody else.
 pub(super) async fn aside<T: Send + 'static>(
@@ -54,6 +56,20 @@ pub(super) fn prospect(url: &DatabaseUrl, index: &Index) -> Result<Prospect, Dat
     })
 }
 
+/// The only setting that is kept in the file itself.
+pub(super) fn setting_seen(
+    url: &DatabaseUrl,
+    setting: &Setting,
+) -> Result<SettingSeen, DatabaseError> {
+    let connection = open(url, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let value: String = connection
+        .query_row(&format!("PRAGMA {}", setting.name), [], |row| row.get(0))
+        .map_err(failed(format!("read {}", setting.name)))?;
+    let state = if value == setting.to { SettingState::Held } else { SettingState::Other };
+    let may = std::fs::metadata(path(url)?).ok().map(|about| !about.permissions().readonly());
+    Ok(SettingSeen { state, value, account: "-".to_owned(), may })
+}
+
 /// Waits for writers that are there before it, and keeps those out that come while it runs.
 pub(super) fn run(url: &DatabaseUrl, statement: &str) -> Result<(), DatabaseError> {
     let connection = open(url, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -76,14 +92,22 @@ pub(super) fn examine(url: &DatabaseUrl, options: &Options) -> Result<Examinatio
     let tables = tables(&connection)?;
     let mut findings = Vec::new();
     if mode != "wal" {
-        let statement = "PRAGMA journal_mode = WAL".to_owned();
+        let setting = Setting {
+            name: JOURNAL_MODE.to_owned(),
+            set: "PRAGMA journal_mode = wal".to_owned(),
+            back: format!("PRAGMA journal_mode = {mode}"),
+            from: mode.clone(),
+            to: "wal".to_owned(),
+            restart: false,
+            lasts: true,
+        };
         let trouble = Trouble::Setting {
-            name: "journal_mode".to_owned(),
+            name: JOURNAL_MODE.to_owned(),
             value: mode,
             advised: "wal".to_owned(),
             why: Why::ReadersWait,
         };
-        findings.push(Finding::new(trouble, Some(Mend::Setting { statement, restart: false })));
+        findings.push(Finding::new(trouble, Some(Mend::ChangeSetting { setting })));
     }
     if free > pages / 4 && free * page > 64 << 20 {
         let trouble = Trouble::EmptySpace {

@@ -4,6 +4,7 @@
 //! is refused with the setting to change. Its log is kept by its own rules: a stream that comes too
 //! late finds its place gone, and says so.
 
+mod raw;
 mod rows;
 mod statement;
 mod stream;
@@ -18,7 +19,10 @@ use kernel::config::DatabaseUrl;
 use mysql_async::Conn;
 use std::collections::BTreeMap;
 
+pub(crate) use rows::mapped_by;
+pub(crate) use statement::{Statement, names};
 pub(super) use stream::Stream;
+pub(crate) use stream::statement as statement_of;
 
 /// Settings of the server, their one good value, and whether a server that does not know them is fine.
 const SETTINGS: [(&str, &str, bool); 7] = [

@@ -35,7 +35,7 @@ impl fmt::Display for Position {
 }
 
 /// `16/B374D848` as the number it is (PostgreSQL manual, 8.20).
-pub(super) fn lsn_number(text: &str) -> Option<u64> {
+pub(crate) fn lsn_number(text: &str) -> Option<u64> {
     let (high, low) = text.split_once('/')?;
     let part = |text| u32::from_str_radix(text, 16).ok();
     Some(u64::from(part(high)?) << 32 | u64::from(part(low)?))

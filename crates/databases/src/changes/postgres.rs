@@ -77,15 +77,9 @@ async fn settings(wire: &mut Wire) -> Result<Vec<Obstacle>, DatabaseError> {
         let mend = "ALTER SYSTEM SET wal_level = 'logical', then restart PostgreSQL";
         obstacles.push(Obstacle::new(ObstacleKind::Setting, "wal_level", mend));
     }
-    // Servers before 13 do not know it, and have no other cap.
-    if cap == "-1" || cap.is_empty() {
-        let mend = "without a cap, a slot that nobody reads from fills the shop's disk: \
-                    ALTER SYSTEM SET max_slot_wal_keep_size = '4GB', then SELECT pg_reload_conf()";
-        obstacles.push(Obstacle::new(ObstacleKind::Uncapped, "max_slot_wal_keep_size", mend));
-    }
+    obstacles.extend(Obstacle::uncapped(cap));
     if may_replicate != "t" {
-        let mend = "as a superuser: ALTER ROLE its_name REPLICATION";
-        obstacles.push(Obstacle::new(ObstacleKind::Rights, "REPLICATION", mend));
+        obstacles.push(Obstacle::may_not_replicate());
     }
     Ok(obstacles)
 }

@@ -18,7 +18,11 @@ use crate::{
 };
 use kernel::config::DatabaseUrl;
 use mysql_async::{Conn, Value, prelude::Queryable};
-use std::{collections::HashMap, fmt, fmt::Write};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    fmt::Write,
+};
 use tokio::runtime::Runtime;
 
 pub(super) struct Rows {
@@ -50,6 +54,16 @@ impl Rows {
             Ok::<_, DatabaseError>((tables, required, charsets, conn))
         })?;
         Ok((tables, required, Self { conn, charsets, runtime }))
+    }
+
+    /// The tables that take no part in transactions.
+    pub(super) fn apart(&mut self) -> Result<HashSet<String>, DatabaseError> {
+        let statement = "SELECT t.TABLE_NAME FROM information_schema.TABLES t \
+            JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE \
+            WHERE t.TABLE_SCHEMA = DATABASE() AND e.TRANSACTIONS = 'NO'";
+        let asked = texts(&mut self.conn, "read the engines of tables", statement);
+        let rows = self.runtime.block_on(asked)?;
+        Ok(rows.into_iter().flatten().flatten().collect())
     }
 
     pub(super) fn lookup(

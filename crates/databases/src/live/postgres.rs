@@ -3,7 +3,7 @@
 
 use super::{
     Cell, Change, Changing, Counter, LOCK_LIMIT, MOST_ROWS, Required, STATEMENT_LIMIT, expected,
-    find, wanted,
+    find, naming, wanted,
 };
 use crate::{
     DatabaseError,
@@ -192,7 +192,10 @@ impl Changing for Rows {
             Change::Delete { key, were, .. } => {
                 let rows = self.lookup(table, &wanted(table, key)?, true)?;
                 expected(table, key, were, &rows)?;
-                format!("DELETE FROM ONLY {name} WHERE {}", pairs(table, key)?.join(" AND "))
+                format!(
+                    "DELETE FROM ONLY {name} WHERE {}",
+                    pairs(table, &naming(key))?.join(" AND ")
+                )
             }
         };
         self.run(&format!("change a row of `{}`", table.label()), &statement)

@@ -208,8 +208,10 @@ fn make(connection: &Connection, tables: &[Table], change: &Change) -> Result<()
         }
         Change::Delete { key, were, .. } => {
             expected(table, key, were, &look_up(connection, table, &wanted(table, key)?)?)?;
-            let is = pairs(key).join(" AND ");
-            (format!("DELETE FROM main.{name} WHERE {is}"), key.iter().collect())
+            let is: Vec<_> = wanted(table, key)?.into_iter().map(|(column, _)| column).collect();
+            let is: Vec<_> = is.iter().map(|column| format!("{} = ?", quoted(column))).collect();
+            let cells = key.iter().filter(|cell| cell.value.is_some()).collect();
+            (format!("DELETE FROM main.{name} WHERE {}", is.join(" AND ")), cells)
         }
     };
     let fields: Vec<Field> = cells.into_iter().map(|cell| cell.value.clone()).collect();

@@ -13,14 +13,14 @@ use std::{
 const OTHERS_PASS: u32 = 0o001;
 
 #[derive(Debug)]
-pub(super) struct Folder {
-    pub(super) path: PathBuf,
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
     /// Whom the server runs as; `None`: as ourselves.
-    pub(super) user: Option<&'static str>,
+    pub(crate) user: Option<&'static str>,
 }
 
 /// A word that nobody guesses.
-pub(super) fn password() -> Result<String, DatabaseError> {
+pub(crate) fn password() -> Result<String, DatabaseError> {
     let path = Path::new("/dev/urandom");
     let mut bytes = [0; 24];
     let read = fs::File::open(path).and_then(|mut random| random.read_exact(&mut bytes));
@@ -31,7 +31,7 @@ pub(super) fn password() -> Result<String, DatabaseError> {
 impl Folder {
     /// Makes the folder, or takes one that is there. When we are root, it goes to the first of
     /// `users` that the machine has.
-    pub(super) fn prepare(path: &Path, users: &[&'static str]) -> Result<Self, DatabaseError> {
+    pub(crate) fn prepare(path: &Path, users: &[&'static str]) -> Result<Self, DatabaseError> {
         let failed = |source: io::Error| DatabaseError::Prepare { path: path.to_owned(), source };
         fs::create_dir_all(path).map_err(failed)?;
         let path = path.canonicalize().map_err(failed)?;
@@ -40,13 +40,13 @@ impl Folder {
     }
 
     /// From now on only the server's user looks into it.
-    pub(super) fn close(&self) -> Result<(), DatabaseError> {
+    pub(crate) fn close(&self) -> Result<(), DatabaseError> {
         fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))
             .map_err(|source| DatabaseError::Prepare { path: self.path.clone(), source })
     }
 
     /// Writes a file that the server reads.
-    pub(super) fn write(&self, name: &str, text: &str) -> Result<PathBuf, DatabaseError> {
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, DatabaseError> {
         let path = self.path.join(name);
         fs::write(&path, text)
             .map_err(|source| DatabaseError::Prepare { path: path.clone(), source })?;

@@ -77,6 +77,18 @@ impl MariaDb {
         self.port
     }
 
+    /// What its command line client reads, as a file of options: it holds the password.
+    #[must_use]
+    pub(crate) fn options_of_client(&self) -> String {
+        let password = self.password.as_deref().unwrap_or_default();
+        // Newer clients want a certificate of a server that they reach by an address.
+        format!(
+            "[client]\nhost=127.0.0.1\nport={}\nprotocol=tcp\nuser=root\npassword={password}\n\
+             max_allowed_packet=1G\nloose-skip-ssl\nloose-disable-ssl-verify-server-cert\n",
+            self.port
+        )
+    }
+
     /// # Errors
     /// When the name is not plain or the database exists.
     pub async fn create_database(&self, name: &str) -> Result<(), DatabaseError> {
@@ -126,7 +138,7 @@ fn lock(folder: &Folder, password: &str) -> Result<String, DatabaseError> {
     Ok(format!("--init-file={}", file.display()))
 }
 
-async fn install(folder: &Folder, data: &Path) -> Result<(), DatabaseError> {
+pub(crate) async fn install(folder: &Folder, data: &Path) -> Result<(), DatabaseError> {
     let spawn = Spawn::new("/usr/bin/mariadb-install-db")
         .arg("--no-defaults")
         .arg(format!("--datadir={}", data.display()))
@@ -139,6 +151,14 @@ async fn install(folder: &Folder, data: &Path) -> Result<(), DatabaseError> {
         .expect("invariant: starting a command does not panic")
         .map(|_| ())
         .map_err(|source| DatabaseError::Run { what: WHAT, source })
+}
+
+/// What a server is told while it is filled, beside its configuration: it follows nobody yet, writes no log
+/// of its own, and takes these statements first.
+pub(crate) fn arguments_for_making(first: &Path) -> [String; 4] {
+    let words = ["--skip-log-bin", "--skip-slave-start", "--read-only=0"].map(str::to_owned);
+    let [log, follow, write] = words;
+    [log, follow, write, format!("--init-file={}", first.display())]
 }
 
 fn arguments(folder: &Path, data: &Path, port: u16, options: &Options) -> Vec<String> {

@@ -29,6 +29,32 @@ pub struct Installation {
     pub version: u32,
 }
 
+impl Installation {
+    fn all() -> Vec<Self> {
+        let entries = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+        let found = entries.filter_map(|entry| {
+            let version = entry.file_name().to_str()?.parse().ok()?;
+            let programs = entry.path().join("bin");
+            let is_whole = ["initdb", "postgres"].iter().all(|p| programs.join(p).is_file());
+            is_whole.then_some(Self { programs, version })
+        });
+        found.collect()
+    }
+
+    /// That of a major version: a cluster's files are no other's.
+    ///
+    /// # Errors
+    /// [`DatabaseError::NotInstalled`].
+    pub(super) fn of_version(version: u32) -> Result<Self, DatabaseError> {
+        Self::all().into_iter().find(|found| found.version == version).ok_or(
+            DatabaseError::NotInstalled {
+                what: "PostgreSQL of the very version that the base backup is of",
+                mend: "install it, on Debian the package `postgresql-VERSION`",
+            },
+        )
+    }
+}
+
 /// A running PostgreSQL of ours. Dropped, it ends at once; [`Postgres::stop`] ends it in order.
 #[derive(Debug)]
 pub struct Postgres {
@@ -41,16 +67,7 @@ impl Postgres {
     /// The newest installation under `/usr/lib/postgresql` (Debian's place), or `None`.
     #[must_use]
     pub fn find() -> Option<Installation> {
-        fs::read_dir("/usr/lib/postgresql")
-            .ok()?
-            .flatten()
-            .filter_map(|entry| {
-                let version = entry.file_name().to_str()?.parse().ok()?;
-                let programs = entry.path().join("bin");
-                let is_whole = ["initdb", "postgres"].iter().all(|p| programs.join(p).is_file());
-                is_whole.then_some(Installation { programs, version })
-            })
-            .max_by_key(|found| found.version)
+        Installation::all().into_iter().max_by_key(|found| found.version)
     }
 
     /// Starts a server in `directory`; the first time there, it makes one. Unless it is locked,

@@ -21,7 +21,7 @@ const RETRY_EVERY: Duration = Duration::from_millis(20);
 const TAIL_BYTES: u64 = 2_000;
 
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     what: &'static str,
     process: Process,
     log: PathBuf,
@@ -32,7 +32,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn start(
+    pub(crate) fn start(
         what: &'static str,
         spawn: Spawn,
         folder: &Folder,
@@ -46,15 +46,24 @@ impl Server {
     }
 
     /// Waits until `is_ready` says so.
-    pub(super) async fn until_ready(
+    pub(crate) async fn until_ready(
         &mut self,
+        is_ready: impl AsyncFnMut() -> bool,
+    ) -> Result<(), DatabaseError> {
+        self.until_ready_within(READY_WITHIN, is_ready).await
+    }
+
+    /// The same for one that has much to do before it is.
+    pub(crate) async fn until_ready_within(
+        &mut self,
+        waited: Duration,
         mut is_ready: impl AsyncFnMut() -> bool,
     ) -> Result<(), DatabaseError> {
         let (what, begins) = (self.what, Instant::now());
         while !is_ready().await {
-            if begins.elapsed() > READY_WITHIN {
+            if begins.elapsed() > waited {
                 let log_tail = tail(&self.log);
-                return Err(DatabaseError::NotReady { what, waited: READY_WITHIN, log_tail });
+                return Err(DatabaseError::NotReady { what, waited, log_tail });
             }
             match tokio::time::timeout(RETRY_EVERY, self.process.wait()).await {
                 Err(_still_running) => {}
@@ -67,11 +76,11 @@ impl Server {
         Ok(())
     }
 
-    pub(super) fn process(&self) -> &Process {
+    pub(crate) fn process(&self) -> &Process {
         &self.process
     }
 
-    pub(super) async fn stop(mut self) -> Result<(), DatabaseError> {
+    pub(crate) async fn stop(mut self) -> Result<(), DatabaseError> {
         let (what, end) = (self.what, self.end);
         let stopped = self.process.stop_with(end, END_WITHIN).await;
         let status = stopped.map_err(|source| DatabaseError::Run { what, source })?;
@@ -89,7 +98,7 @@ impl Drop for Server {
     }
 }
 
-pub(super) fn as_user(spawn: Spawn, folder: &Folder) -> Spawn {
+pub(crate) fn as_user(spawn: Spawn, folder: &Folder) -> Spawn {
     match folder.user {
         Some(user) => spawn.user(user),
         None => spawn,
@@ -97,13 +106,13 @@ pub(super) fn as_user(spawn: Spawn, folder: &Folder) -> Spawn {
 }
 
 /// A port of the loopback that nobody listens on at this moment.
-pub(super) fn free_port(folder: &Folder) -> Result<u16, DatabaseError> {
+pub(crate) fn free_port(folder: &Folder) -> Result<u16, DatabaseError> {
     let free = || Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port());
     free().map_err(|source: io::Error| DatabaseError::Prepare { path: folder.path.clone(), source })
 }
 
 /// Identifiers go into statements as they are, so they are plain.
-pub(super) fn check_name(name: &str) -> Result<(), DatabaseError> {
+pub(crate) fn check_name(name: &str) -> Result<(), DatabaseError> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if name.is_empty() || !name.chars().all(plain) {
         return Err(DatabaseError::Name(name.to_owned()));

@@ -22,6 +22,7 @@ use crate::{
     live::mysql::{charsets, comparable},
     restore::{Beside, comment_in_mysql, to_mysql},
 };
+use kernel::config::DatabaseUrl;
 use mysql_async::{Conn, Value, prelude::Queryable};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use tokio::runtime::Runtime;
@@ -91,7 +92,7 @@ async fn has_progress(conn: &mut Conn, database: &str) -> Result<bool, DatabaseE
 }
 
 /// The last images of rows by their keys; `None`: there is no such row.
-type Images = BTreeMap<Vec<Field>, Option<Vec<Field>>>;
+pub(super) type Images = BTreeMap<Vec<Field>, Option<Vec<Field>>>;
 
 /// A foreign key by which InnoDB changes rows of the child that nobody names.
 struct Cascade {
@@ -100,10 +101,10 @@ struct Cascade {
     columns: Vec<(usize, String)>,
 }
 
-struct Rows {
+pub(super) struct Rows {
     conn: Conn,
     runtime: Runtime,
-    tables: Vec<Table>,
+    pub(super) tables: Vec<Table>,
     /// Of columns with text, by table and column.
     charsets: HashMap<(String, String), String>,
     /// By the child's place.
@@ -130,27 +131,24 @@ pub(super) fn open(wanted: &Wanted) -> Result<Opened, DatabaseError> {
             true => Progress::default(),
             false => begin(&mut conn, wanted.until_ms).await?,
         };
-        let mut found = shapes(&mut conn).await?;
-        found.retain(|shape| ![PROGRESS, JOURNAL].contains(&quoted(&shape.name).as_str()));
-        let tables: Vec<Table> =
-            found.into_iter().enumerate().map(|(at, shape)| shape.into_table(at)).collect();
-        let charsets = charsets(&mut conn).await?;
-        let cascades = cascades(&mut conn, &tables).await?;
-        let plain = plain(&mut conn, &tables).await?;
-        execute(&mut conn, "ask for bytes", "SET character_set_results = NULL").await?;
-        Ok::<_, DatabaseError>((conn, tables, charsets, cascades, plain, progress, is_over))
+        Ok::<_, DatabaseError>((conn, progress, is_over))
     })?;
-    let (conn, tables, charsets, cascades, plain, progress, is_over) = opened;
-    let engine = Rows {
-        conn,
-        runtime,
-        tables: tables.clone(),
-        charsets,
-        cascades,
-        plain,
-        is_in_transaction: false,
-    };
-    Ok(Opened { tables, engine: Box::new(engine), progress, is_over })
+    let (conn, progress, is_over) = opened;
+    let engine = Rows::begin(conn, runtime)?;
+    Ok(Opened { tables: engine.tables.clone(), engine: Box::new(engine), progress, is_over })
+}
+
+/// A database whose rows are only looked at.
+pub(super) fn look(url: &DatabaseUrl) -> Result<Rows, DatabaseError> {
+    let runtime = runtime()?;
+    let conn = runtime.block_on(async {
+        let mut conn = connect(url).await?;
+        let what = "set up the session";
+        execute(&mut conn, what, "SET NAMES utf8mb4").await?;
+        execute(&mut conn, what, MANNERS).await?;
+        Ok::<_, DatabaseError>(conn)
+    })?;
+    Rows::begin(conn, runtime)
 }
 
 /// Reads how far it is; the first time, makes everything ready.
@@ -276,6 +274,22 @@ async fn plain(conn: &mut Conn, tables: &[Table]) -> Result<HashSet<usize>, Data
 }
 
 impl Rows {
+    fn begin(mut conn: Conn, runtime: Runtime) -> Result<Self, DatabaseError> {
+        let (tables, charsets, cascades, plain) = runtime.block_on(async {
+            let mut found = shapes(&mut conn).await?;
+            found.retain(|shape| ![PROGRESS, JOURNAL].contains(&quoted(&shape.name).as_str()));
+            let tables: Vec<Table> =
+                found.into_iter().enumerate().map(|(at, shape)| shape.into_table(at)).collect();
+            let charsets = charsets(&mut conn).await?;
+            let cascades = cascades(&mut conn, &tables).await?;
+            let plain = plain(&mut conn, &tables).await?;
+            execute(&mut conn, "ask for bytes", "SET character_set_results = NULL").await?;
+            Ok::<_, DatabaseError>((tables, charsets, cascades, plain))
+        })?;
+        let is_in_transaction = false;
+        Ok(Self { conn, runtime, tables, charsets, cascades, plain, is_in_transaction })
+    }
+
     fn run(&mut self, what: &str, statement: &[u8]) -> Result<u64, DatabaseError> {
         let done = self.runtime.block_on(self.conn.query_drop(statement));
         match done {
@@ -441,7 +455,7 @@ impl Rows {
     }
 
     /// Every touched row is what its last image says, but for what InnoDB did to it since by a foreign key.
-    fn hold(&mut self, at: usize, rows: &Images) -> Result<(), DatabaseError> {
+    pub(super) fn hold(&mut self, at: usize, rows: &Images) -> Result<(), DatabaseError> {
         let keys: Vec<&Vec<Field>> = rows.keys().collect();
         let found = self.read(at, &keys)?;
         for (key, expect) in rows {

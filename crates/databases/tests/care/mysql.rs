@@ -1,6 +1,9 @@
 //! What a MariaDB suffers from.
 
-use super::{examine, mend_indexes_there_and_back, mend_of, options, told};
+use super::{
+    change_setting_there_and_back, examine, mend_indexes_there_and_back, mend_of, options,
+    setting_of, told,
+};
 use crate::scratch;
 use databases::{
     care::{self, Mend, Sight, Trouble, Why},
@@ -102,4 +105,7 @@ async fn what_is_not_counted_is_said_and_what_is_not_safe_as_well() {
             if name == "innodb_flush_log_at_trx_commit")
     });
     assert!(lost, "{:#?}", found.findings);
+    let setting = setting_of(&found, "innodb_flush_log_at_trx_commit");
+    assert!(!setting.lasts && setting.set.starts_with("SET GLOBAL "), "{setting:?}");
+    change_setting_there_and_back(&url, &setting).await;
 }

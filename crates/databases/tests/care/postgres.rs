@@ -1,9 +1,12 @@
 //! What a PostgreSQL suffers from.
 
-use super::{examine, mend_indexes_there_and_back, mend_of, options, told};
+use super::{
+    change_setting_there_and_back, examine, mend_indexes_there_and_back, mend_of, options,
+    setting_of, told,
+};
 use crate::scratch;
 use databases::{
-    care::{self, Index, IndexState, Mend, Sight, Trouble, Why},
+    care::{self, Index, IndexState, Mend, Setting, Sight, Trouble, Why},
     private::{self, Postgres},
 };
 use kernel::config::{DatabaseKind, DatabaseUrl};
@@ -135,11 +138,46 @@ async fn settings_are_held_against_the_machine_and_against_what_is_safe() {
             "{finding:?}"
         );
     }
-    assert_eq!(
-        told("work_mem").unwrap().mend.unwrap().statement(),
-        "ALTER SYSTEM SET work_mem = '5MB'"
-    );
+    let at_the_start = Mend::Setting { line: "work_mem = 5MB".to_owned() };
+    assert_eq!(told("work_mem").unwrap().mend.unwrap(), at_the_start);
     assert!(told("shared_buffers").is_none(), "an empty database needs no cache");
+}
+
+#[tokio::test]
+async fn settings_are_changed_and_are_again_what_they_were() {
+    let (_folder, server, url) = server(&[]).await;
+    // Each of them alone: the server takes several statements at once for one transaction.
+    for statement in ["ALTER SYSTEM SET synchronous_commit = off", "SELECT pg_reload_conf()"] {
+        server.execute("shop", statement).await.unwrap();
+    }
+    let reloaded = async {
+        loop {
+            let found = examine(&url).await;
+            if found.findings.iter().any(|one| one.id() == "setting:synchronous_commit") {
+                return found;
+            }
+        }
+    };
+    let found = tokio::time::timeout(Duration::from_secs(60), reloaded).await.unwrap();
+    let written = setting_of(&found, "synchronous_commit");
+    assert_eq!(written.back, "ALTER SYSTEM SET synchronous_commit = 'off'");
+    change_setting_there_and_back(&url, &written).await;
+    // What only a restart brings waits for it.
+    let (name, set, back) = (
+        "max_wal_senders".to_owned(),
+        "ALTER SYSTEM SET max_wal_senders = '12'".to_owned(),
+        "ALTER SYSTEM SET max_wal_senders = '10'".to_owned(),
+    );
+    let (from, to) = ("10".to_owned(), "12".to_owned());
+    let later = Setting { name, from, to, set, back, restart: true, lasts: true };
+    change_setting_there_and_back(&url, &later).await;
+    server.execute("shop", "CREATE ROLE clerk LOGIN").await.unwrap();
+    let (_, place) = url.secret.split_once('@').unwrap();
+    let secret = format!("postgres://clerk@{place}");
+    let clerk = DatabaseUrl { kind: DatabaseKind::Postgres, secret };
+    assert_eq!(care::setting_seen(&clerk, &written).await.unwrap().may, Some(false));
+    let refused = care::change_setting(&clerk, &written).await.unwrap_err().to_string();
+    assert!(refused.contains("synchronous_commit") && refused.contains("denied"), "{refused}");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! What an SQLite suffers from.
 
-use super::{examine, mend_indexes_there_and_back, mend_of, told};
+use super::{
+    change_setting_there_and_back, examine, mend_indexes_there_and_back, mend_of, setting_of, told,
+};
 use databases::care::{Sight, Trouble};
 use kernel::config::{DatabaseKind, DatabaseUrl};
 use rusqlite::Connection;
@@ -28,4 +30,5 @@ async fn references_without_an_index_and_a_journal_that_makes_readers_wait_are_f
         |one: &Trouble| matches!(one, Trouble::Setting { name, .. } if name == "journal_mode");
     assert!(found.findings.iter().any(|one| waits(&one.trouble)), "{:?}", found.findings);
     assert_eq!(found.blind[0].what, Sight::Queries);
+    change_setting_there_and_back(&url, &setting_of(&found, "journal_mode")).await;
 }

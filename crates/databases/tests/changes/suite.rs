@@ -15,7 +15,12 @@ use std::{cmp::Ordering, collections::BTreeMap, time::Duration};
 const LIMIT: Duration = Duration::from_secs(120);
 
 pub(crate) fn options() -> Options {
-    Options { name: "storewarden_test".to_owned(), server_id: 4711, tables: Tables::All }
+    Options {
+        name: "storewarden_test".to_owned(),
+        server_id: 4711,
+        tables: Tables::All,
+        raw: false,
+    }
 }
 
 /// Rows by their keys; of a table without a key, each row is one.

@@ -5,7 +5,7 @@ use crate::HostError;
 use rustix::process::{Signal, kill_process_group};
 use std::{
     os::fd::OwnedFd,
-    process::{Child, Stdio},
+    process::{Child, ExitStatus, Stdio},
 };
 
 /// A running program. Dropping it kills it with its group, and waits for it.
@@ -43,6 +43,15 @@ impl Piped {
     pub fn pid(&self) -> u32 {
         self.0.id()
     }
+
+    /// Waits until it ends. Who has not closed the program's input may wait for ever.
+    ///
+    /// # Errors
+    /// Only when the kernel does not know the process as ours.
+    pub fn wait(&mut self) -> Result<ExitStatus, HostError> {
+        let pid = self.0.id();
+        self.0.wait().map_err(|source| HostError::Wait { pid, source })
+    }
 }
 
 impl Drop for Piped {
@@ -77,6 +86,13 @@ mod tests {
         let pid = cat.pid();
         drop(cat);
         assert!(!super::super::exists(pid));
+    }
+
+    #[test]
+    fn it_ends_with_its_input_when_it_is_well() {
+        let (mut cat, ends) = start_piped(Spawn::new("cat")).unwrap();
+        drop(ends.input);
+        assert!(cat.wait().unwrap().success());
     }
 
     #[test]

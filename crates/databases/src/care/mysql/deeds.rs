@@ -1,9 +1,10 @@
-//! What is done to a MariaDB or MySQL, and what is asked before and behind it: one index.
+//! What is done to a MariaDB or MySQL, and what is asked before and behind it: one index, one
+//! setting.
 
 use super::{Fields, end, open, queries};
 use crate::{
     DatabaseError,
-    care::{Index, IndexState, Prospect},
+    care::{Index, IndexState, Prospect, Setting, SettingSeen, SettingState},
     dump::mysql::{connect, execute, literal, texts},
 };
 use kernel::config::DatabaseUrl;
@@ -12,6 +13,8 @@ use kernel::config::DatabaseUrl;
 const INDEX_LOCK_SECONDS: u32 = 300;
 /// What an entry takes besides its columns: its head, the key of its row, and pages that are not full.
 const ENTRY_BYTES: u64 = 16;
+/// Of a size, a server adds one part in so many at most.
+const ROUNDED_UP: u64 = 8;
 
 pub(in crate::care) async fn index_state(
     url: &DatabaseUrl,
@@ -82,24 +85,74 @@ pub(in crate::care) async fn prospect(
 /// Whether grants, as the server shows them, let a table be altered (MySQL manual, `ALTER TABLE`: the
 /// rights ALTER, CREATE and INSERT). `None` where a role may say so.
 fn may(grants: &[String], database: &str, table: &str) -> Option<bool> {
-    let mut held = String::new();
-    let mut by_role = false;
-    for grant in grants {
-        let Some((rights, rest)) = grant.strip_prefix("GRANT ").and_then(|g| g.split_once(" ON "))
-        else {
-            by_role |= grant.starts_with("GRANT ");
-            continue;
-        };
-        let place = rest.split(" TO ").next().unwrap_or_default().replace(['`', '\\'], "");
-        let here = ["*.*".to_owned(), format!("{database}.*"), format!("{database}.{table}")];
-        if here.contains(&place) {
-            held += &format!(", {rights}");
+    let here = ["*.*".to_owned(), format!("{database}.*"), format!("{database}.{table}")];
+    let held = Held::at(grants, &here);
+    held.may(["ALTER", "CREATE", "INSERT"].into_iter().all(|right| held.has(right)))
+}
+
+/// Whether grants let settings of the server be changed. `None` where a role may say so.
+fn may_set(grants: &[String]) -> Option<bool> {
+    let held = Held::at(grants, &["*.*".to_owned()]);
+    held.may(["SUPER", "SYSTEM_VARIABLES_ADMIN"].into_iter().any(|right| held.has(right)))
+}
+
+/// What an account holds by grants.
+struct Held {
+    rights: String,
+    /// A role holds more, maybe.
+    by_role: bool,
+}
+
+impl Held {
+    /// At any of these places, as grants name them: `*.*`.
+    fn at(grants: &[String], places: &[String]) -> Self {
+        let mut held = Self { rights: String::new(), by_role: false };
+        for grant in grants {
+            let Some((rights, rest)) =
+                grant.strip_prefix("GRANT ").and_then(|g| g.split_once(" ON "))
+            else {
+                held.by_role |= grant.starts_with("GRANT ");
+                continue;
+            };
+            let place = rest.split(" TO ").next().unwrap_or_default().replace(['`', '\\'], "");
+            if places.contains(&place) {
+                held.rights += &format!(", {rights}");
+            }
         }
+        held
     }
-    let has =
-        |right: &str| held.split(", ").any(|one| one == right || one.starts_with("ALL PRIVILEGES"));
-    let all = ["ALTER", "CREATE", "INSERT"].into_iter().all(has);
-    if all || !by_role { Some(all) } else { None }
+
+    fn has(&self, right: &str) -> bool {
+        let held = |one: &str| one == right || one.starts_with("ALL PRIVILEGES");
+        self.rights.split(", ").any(held)
+    }
+
+    fn may(&self, all: bool) -> Option<bool> {
+        if all || !self.by_role { Some(all) } else { None }
+    }
+}
+
+/// A size may have become a little more than was asked for: it is rounded up to whole pieces.
+pub(in crate::care) async fn setting_seen(
+    url: &DatabaseUrl,
+    setting: &Setting,
+) -> Result<SettingSeen, DatabaseError> {
+    let mut conn = open(url).await?;
+    let statement = format!("SELECT current_user(), @@GLOBAL.{}", setting.name);
+    let found = texts(&mut conn, "look at a setting", &statement).await?;
+    let grants = texts(&mut conn, "look at our rights", "SHOW GRANTS").await?;
+    end(conn).await;
+    let row = found.first().ok_or_else(|| super::odd("a setting", "no row"))?;
+    let fields = Fields { what: "a setting", fields: row };
+    let value = fields.text(1);
+    let is_held = match (value.parse::<u64>(), setting.to.parse::<u64>()) {
+        (Ok(value), Ok(to)) => value >= to && value <= to.saturating_add(to / ROUNDED_UP),
+        _ => value == setting.to,
+    };
+    let grants: Vec<String> =
+        grants.into_iter().filter_map(|row| row.into_iter().next()?).collect();
+    let state = if is_held { SettingState::Held } else { SettingState::Other };
+    Ok(SettingSeen { state, value, account: fields.text(0), may: may_set(&grants) })
 }
 
 pub(in crate::care) async fn goes_by(
@@ -126,6 +179,18 @@ pub(in crate::care) async fn run(url: &DatabaseUrl, statement: &str) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_may_change_settings_is_read_from_grants() {
+        for (grant, expect) in [
+            ("GRANT ALL PRIVILEGES ON *.* TO `a`@`%`", Some(true)),
+            ("GRANT SELECT, SUPER ON *.* TO `a`@`%`", Some(true)),
+            ("GRANT ALL PRIVILEGES ON `shop`.* TO `a`@`%`", Some(false)),
+            ("GRANT `clerk` TO `a`@`%`", None),
+        ] {
+            assert_eq!(may_set(&[grant.to_owned()]), expect, "{grant}");
+        }
+    }
 
     #[test]
     fn who_may_alter_a_table_is_read_from_grants() {

@@ -1,9 +1,10 @@
-//! What is done to a PostgreSQL, and what is asked before and behind it: one index, one table's dead rows.
+//! What is done to a PostgreSQL, and what is asked before and behind it: one index, one setting, one
+//! table's dead rows.
 
 use super::{Fields, open, queries};
 use crate::{
     DatabaseError,
-    care::{Index, IndexState, Prospect, Tidied},
+    care::{Index, IndexState, Prospect, Setting, SettingSeen, SettingState, Tidied},
     dump::postgres::{MANNERS, config, connect, execute, literal, texts},
 };
 use kernel::config::DatabaseUrl;
@@ -12,6 +13,7 @@ use kernel::config::DatabaseUrl;
 const INDEX_LOCK_SECONDS: u32 = 300;
 /// What an entry takes besides its columns: its head, a line pointer, and a tenth of each page left empty.
 const ENTRY_BYTES: u64 = 14;
+const RIGHT_TO_A_SETTING_SINCE: u32 = 150_000;
 
 /// Schema and name of a table's label.
 fn parts(table: &str) -> (&str, &str) {
@@ -118,6 +120,49 @@ pub(in crate::care) async fn tidied(
     let fields = Fields { what: "a table's rows", fields: row };
     let (times, dead, live) = (fields.count(0)?, fields.count(1)?, fields.count(2)?);
     Ok(Some(Tidied { times, dead, live, may: fields.is_true(3) }))
+}
+
+pub(in crate::care) async fn setting_seen(
+    url: &DatabaseUrl,
+    setting: &Setting,
+) -> Result<SettingSeen, DatabaseError> {
+    let session = open(url).await?;
+    let (name, to) = (literal(&setting.name), literal(&setting.to));
+    // The right to one setting exists since version 15, and the function that asks for it as well.
+    let version = "SELECT current_setting('server_version_num')";
+    let rows = texts::<1>(&session.client, "look at the server", version).await?;
+    let version: u32 = match rows.first() {
+        Some(row) => Fields { what: "its version", fields: row }.number(0)?.unwrap_or_default(),
+        None => 0,
+    };
+    let granted = match version >= RIGHT_TO_A_SETTING_SINCE {
+        true => format!(
+            "(has_parameter_privilege({name}, 'ALTER SYSTEM') \
+             AND has_function_privilege('pg_reload_conf()', 'EXECUTE'))"
+        ),
+        false => "false".to_owned(),
+    };
+    let statement = format!(
+        "SELECT current_user, current_setting(name), pending_restart, CASE WHEN is_size \
+         THEN pg_size_bytes(current_setting(name)) = pg_size_bytes(CASE WHEN is_size THEN {to} ELSE '0' END) \
+         ELSE current_setting(name) = {to} END, \
+         (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) OR {granted} \
+         FROM (SELECT *, unit IN ('B', 'kB', '8kB', 'MB', 'GB') AS is_size FROM pg_settings) s \
+         WHERE name = {name}"
+    );
+    let rows = texts::<5>(&session.client, "look at a setting", &statement).await?;
+    let row = rows
+        .first()
+        .ok_or_else(|| super::odd("a setting", format!("there is no {}", setting.name)))?;
+    let fields = Fields { what: "a setting", fields: row };
+    let state = match (fields.is_true(3), fields.is_true(2)) {
+        (true, false) => SettingState::Held,
+        (false, true) => SettingState::Waiting,
+        // Held now, and something else from the next start on.
+        (true, true) | (false, false) => SettingState::Other,
+    };
+    let may = Some(fields.is_true(4));
+    Ok(SettingSeen { state, value: fields.text(1), account: fields.text(0), may })
 }
 
 /// A statement that may take as long as it takes, and waits for locks only so long.

@@ -77,6 +77,15 @@ const VAR_STRING: u8 = 253;
 const STRING: u8 = 254;
 const GEOMETRY: u8 = 255;
 
+/// The id of a table, and the database that it is in: what the rows after it are of.
+pub(crate) fn mapped_by(body: &[u8]) -> Option<(u64, String)> {
+    let mut rest = Rest(body);
+    let id = rest.little(6)?;
+    rest.take(2)?;
+    let length = usize::try_from(rest.little(1)?).ok()?;
+    Some((id, String::from_utf8_lossy(rest.take(length)?).into_owned()))
+}
+
 impl TableMap {
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
         let mut rest = Rest(body);

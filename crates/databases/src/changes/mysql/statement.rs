@@ -3,7 +3,7 @@
 
 /// A statement, as far as it matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Statement {
+pub(crate) enum Statement {
     Begin,
     Commit,
     /// Changes no row and no table.
@@ -22,7 +22,7 @@ pub(super) enum Statement {
 }
 
 impl Statement {
-    pub(super) fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let mut words = Words(text);
         let word = words.keyword();
         match word.as_str() {
@@ -49,7 +49,7 @@ impl Statement {
 }
 
 /// Whether a statement that was made elsewhere may be about this database: its name stands there as a whole word.
-pub(super) fn names(text: &str, database: &str) -> bool {
+pub(crate) fn names(text: &str, database: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     text.match_indices(database).any(|(at, found)| {
         !text[..at].ends_with(is_part) && !text[at + found.len()..].starts_with(is_part)

@@ -5,6 +5,7 @@
 
 use super::{
     end, gtid, introduce,
+    raw::Raw,
     rows::{CatalogColumn, Mapped, RowsKind, TableMap, rows, table_of},
     settings,
     statement::{Statement, names},
@@ -29,7 +30,7 @@ use std::{
 };
 
 /// Set in events that the server made up for us, which lie nowhere in its log.
-const ARTIFICIAL: u16 = 0x20;
+pub(super) const ARTIFICIAL: u16 = 0x20;
 /// Events say where they end in 32 bits.
 const LONGEST_FILE: u64 = u32::MAX as u64;
 /// Set in a GTID that is followed by one statement alone.
@@ -46,6 +47,10 @@ pub(in crate::changes) struct Stream {
     events: VecDeque<Event>,
     group: Group,
     has_begun: bool,
+    /// Something of what has begun is for us.
+    has_changes: bool,
+    /// Where the log is given as it comes.
+    raw: Option<Raw>,
     /// Whether the log was described: before that, nobody knows where an event's checksum begins.
     is_described: bool,
     file: String,
@@ -130,6 +135,8 @@ impl Stream {
             events: VecDeque::new(),
             group: Group::Outside,
             has_begun: false,
+            has_changes: false,
+            raw: options.raw.then(Raw::default),
             is_described: false,
             file: file.clone(),
             gtid: found.as_deref().map(domains),
@@ -185,6 +192,7 @@ impl Stream {
         let committed_ms = i64::from(header.timestamp()) * 1000;
         let kind = header.event_type_raw();
         self.pass(kind, end)?;
+        self.keep(event)?;
         let malformed = || self.unknown(event_name(kind), "it is malformed");
         match kind {
             2 => self.take_statement(body, end, committed_ms),
@@ -195,6 +203,9 @@ impl Stream {
                 let file = String::from_utf8(file.to_vec()).map_err(|_odd| malformed())?;
                 self.file = file;
                 self.passed = 0;
+                if let Some(raw) = &mut self.raw {
+                    raw.end_file();
+                }
                 // A server that was started again counts its tables anew.
                 self.mapped.clear();
                 let is_real = header.flags_raw() & ARTIFICIAL == 0 && header.timestamp() > 0;
@@ -301,17 +312,19 @@ impl Stream {
 
     fn end_group(&mut self, end: u64, committed_ms: i64) -> Result<(), DatabaseError> {
         self.group = Group::Outside;
-        if std::mem::take(&mut self.has_begun) {
+        if std::mem::take(&mut self.has_changes) {
+            self.has_begun = false;
             self.given = (self.file.clone(), end);
             let position = self.position(end);
             self.events.push_back(Event::Commit { position, committed_ms });
-        } else if end >= self.given.1.saturating_add(REACHED_EVERY_BYTES) {
+        } else if self.has_begun || end >= self.given.1.saturating_add(REACHED_EVERY_BYTES) {
             self.reach(end);
         }
         Ok(())
     }
 
     fn reach(&mut self, offset: u64) {
+        self.has_begun = false;
         self.given = (self.file.clone(), offset);
         let position = self.position(offset);
         self.events.push_back(Event::Reached { position });
@@ -327,10 +340,25 @@ impl Stream {
 
     /// An event within a transaction.
     fn push(&mut self, event: Event) {
+        self.has_changes = true;
+        self.begin();
+        self.events.push_back(event);
+    }
+
+    fn begin(&mut self) {
         if !std::mem::replace(&mut self.has_begun, true) {
             self.events.push_back(Event::Begin);
         }
-        self.events.push_back(event);
+    }
+
+    /// Gives an event as it came, where that is wanted.
+    fn keep(&mut self, event: &LogEvent) -> Result<(), DatabaseError> {
+        let Some(raw) = &mut self.raw else { return Ok(()) };
+        if let Some((file, event)) = raw.take(&self.file, event)? {
+            self.begin();
+            self.events.push_back(Event::Raw { file, event });
+        }
+        Ok(())
     }
 
     /// Asks the catalogue for what the log does not say, on a connection of its own.
@@ -381,7 +409,7 @@ pub(super) fn check_length(file: &str, offset: u64) -> Result<(), DatabaseError>
 }
 
 /// The default database and the text of a statement.
-fn statement(body: &[u8]) -> Option<(String, String)> {
+pub(crate) fn statement(body: &[u8]) -> Option<(String, String)> {
     let mut rest = Rest(body);
     rest.take(8)?;
     let database_length = usize::try_from(rest.little(1)?).ok()?;
