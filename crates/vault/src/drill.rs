@@ -11,7 +11,7 @@ use crate::{
 };
 use databases::{dump::LoadProgress, orders::OrderQuery};
 use kernel::{Value, config::DatabaseUrl, plan::Reason};
-use scratch::Scratch;
+pub(crate) use scratch::Scratch;
 use serde::{Deserialize, Serialize};
 use shops::OrderGraph;
 use std::{
@@ -20,6 +20,7 @@ use std::{
 };
 
 mod boot;
+mod changes;
 mod database;
 mod judgement;
 mod order;
@@ -27,6 +28,7 @@ mod orders;
 mod scratch;
 
 pub use boot::Boot;
+pub use changes::Changes;
 pub use judgement::{Check, CheckKind, Outcome, Verdict, score, verdict};
 
 /// Where the dumps of databases lie in a snapshot, a folder each.
@@ -36,6 +38,11 @@ pub const DATABASES: &str = "/databases";
 #[derive(Debug)]
 pub struct Request {
     pub snapshot: Snapshot,
+    /// Where its dumps lie, when it has none of its own: an older one, and a journal stands for what came
+    /// since.
+    pub dump: Option<Snapshot>,
+    /// The journal that the shop's database goes on by from its dump; `None`: it is tried as it was dumped.
+    pub changes: Option<Changes>,
     /// A folder for this drill alone: made, emptied before, gone after. A database server runs in it
     /// as another user when we are root, who must be able to reach it.
     pub scratch: PathBuf,
@@ -43,8 +50,8 @@ pub struct Request {
     pub live: Option<DatabaseUrl>,
     /// How its platform's orders are read; `None`: nobody knows.
     pub orders: Option<OrderQuery>,
-    /// What belongs to an order of its; `None`: nobody knows.
-    pub graph: Option<OrderGraph>,
+    /// What belongs to an order of its, as the platform's file has it; none: nobody knows.
+    pub graphs: Vec<OrderGraph>,
     /// How the shop is started from it; `None`: nobody said.
     pub boot: Option<Boot>,
     pub objective: Objective,
@@ -72,6 +79,17 @@ pub struct Report {
     /// What a restore would take on this machine: the files, and the databases after them.
     pub files_ms: u64,
     pub database_ms: u64,
+    /// The backup whose dump it was, where that is another, and when that began.
+    #[serde(default)]
+    pub dump: Option<(Id, i64)>,
+    /// The moment that the database was brought to by the journal; `None`: it is as of its dump.
+    #[serde(default)]
+    pub until_ms: Option<i64>,
+    /// Of the time for databases, what these changes took.
+    #[serde(default)]
+    pub replay_ms: u64,
+    #[serde(default)]
+    pub changes: u64,
     /// Until the shop answered; 0 where it was not started.
     #[serde(default)]
     pub boot_ms: u64,
@@ -93,10 +111,13 @@ impl Report {
         self.files_ms + self.database_ms + self.boot_ms
     }
 
-    /// What would have been lost, had the machine ended when the drill began.
+    /// What would have been lost, had the machine ended when the drill began: of a database with a journal
+    /// that was made once more, what came after it; else what came after the backup, or its dump.
     #[must_use]
     pub fn lost_ms(&self) -> u64 {
-        u64::try_from(self.begun_ms - self.snapshot_ms).unwrap_or(0)
+        let dump_ms = self.dump.map_or(self.snapshot_ms, |(_, at_ms)| at_ms);
+        let known_ms = self.until_ms.unwrap_or(dump_ms);
+        u64::try_from(self.begun_ms - known_ms).unwrap_or(0)
     }
 }
 
@@ -107,6 +128,11 @@ pub enum Stage<'a> {
     /// A server for databases is being started.
     Server,
     Database(&'a LoadProgress),
+    /// So many changes of so many are made once more.
+    Changes {
+        done: u64,
+        total: u64,
+    },
     /// Orders are compared with the living shop's.
     Orders,
     /// The shop is being started.
@@ -125,13 +151,18 @@ pub type Watch<'a> = &'a (dyn Fn(&Stage<'_>) + Sync);
 pub fn run(reader: &Reader, request: &Request, watch: Watch<'_>) -> Result<Report, VaultError> {
     let snapshot = &request.snapshot;
     boot::end_leftovers(&request.scratch);
-    let scratch = Scratch::make(&request.scratch, room(snapshot))?;
+    let needed = room(snapshot) + request.dump.as_ref().map_or(0, room);
+    let scratch = Scratch::make(&request.scratch, needed)?;
     let mut report = Report {
         snapshot: snapshot.id,
         snapshot_ms: snapshot.time.ms(),
         begun_ms: request.now_ms,
         files_ms: 0,
         database_ms: 0,
+        dump: request.dump.as_ref().map(|dump| (dump.id, dump.time.ms())),
+        until_ms: None,
+        replay_ms: 0,
+        changes: 0,
         boot_ms: 0,
         files: 0,
         bytes: 0,
@@ -142,29 +173,48 @@ pub fn run(reader: &Reader, request: &Request, watch: Watch<'_>) -> Result<Repor
         score: None,
     };
     let begun = Instant::now();
-    let restored = restore::run(
-        reader,
-        &restore::Request {
-            snapshot: snapshot.clone(),
-            path: PathBuf::from("/"),
-            target: scratch.files(),
-            origin: request.origin.clone(),
-        },
-        &|progress| watch(&Stage::Files(progress)),
-    )?;
+    let mut restored = bring(reader, request, snapshot, ("/", scratch.files()), watch)?;
+    if let Some(dump) = &request.dump {
+        let folder = scratch.files().join(DATABASES.trim_start_matches('/'));
+        let more = bring(reader, request, dump, (DATABASES, folder), watch)?;
+        restored.files += more.files;
+        restored.bytes += more.bytes;
+        restored.failures.extend(more.failures);
+    }
     report.files_ms = milliseconds(begun.elapsed());
     (report.files, report.bytes) = (restored.files, restored.bytes);
     report.checks.push(of_files(&restored));
     let found = database::drill(&scratch, request, watch);
     report.database_ms = milliseconds(found.took);
     (report.tables, report.rows) = (found.tables, found.rows);
+    let database::Looked { replayed, orders, round_trip } = found.looked;
+    report.until_ms = replayed.until_ms;
+    report.replay_ms = milliseconds(replayed.took);
+    report.changes = replayed.changes;
     report.boot_ms = milliseconds(found.boot.took);
-    report.checks.extend([found.database, found.orders, found.round_trip, found.boot.check]);
+    let of_database = [found.database, replayed.check, orders, round_trip, found.boot.check];
+    report.checks.extend(of_database);
     report.checks.extend(of_objective(&report, request.objective));
     report.verdict = verdict(&report.checks);
     report.score = score(&report.checks);
     scratch.remove()?;
     Ok(report)
+}
+
+fn bring(
+    reader: &Reader,
+    request: &Request,
+    snapshot: &Snapshot,
+    (path, target): (&str, PathBuf),
+    watch: Watch<'_>,
+) -> Result<restore::Report, VaultError> {
+    let wanted = restore::Request {
+        snapshot: snapshot.clone(),
+        path: PathBuf::from(path),
+        target,
+        origin: request.origin.clone(),
+    };
+    restore::run(reader, &wanted, &|progress| watch(&Stage::Files(progress)))
 }
 
 /// What a drill needs in its scratch folder: every file, and every database a second time with its

@@ -1,7 +1,7 @@
 //! The files of a dump where they lie in a snapshot, read by ranges, so that a database is loaded
 //! without being restored into files before.
 
-use crate::{Id, Node, Reader, Snapshot, VaultError, packer::locked};
+use crate::{Id, Node, Reader, Snapshot, VaultError, pack::Codec, packer::locked};
 use databases::dump::Files;
 use std::{
     collections::HashMap,
@@ -16,8 +16,16 @@ pub struct DumpFiles<'a> {
     reader: &'a Reader,
     folder: Id,
     files: Mutex<HashMap<String, Arc<Laid>>>,
-    /// The piece that was read last: who reads a file from its beginning asks for each twice.
-    last: Mutex<Option<(Id, Arc<Vec<u8>>)>>,
+    pieces: Mutex<Pieces>,
+}
+
+/// What is used for piece after piece.
+#[derive(Debug, Default)]
+struct Pieces {
+    /// `None`: somebody decodes with it, and who comes meanwhile makes one.
+    codec: Option<Codec>,
+    /// The one that was read last: who reads a file from its beginning asks for each twice.
+    last: Option<(Id, Arc<Vec<u8>>)>,
 }
 
 /// A file, and where each of its pieces begins.
@@ -33,7 +41,7 @@ impl<'a> DumpFiles<'a> {
     pub fn open(reader: &'a Reader, snapshot: &Snapshot, path: &Path) -> Result<Self, VaultError> {
         let missing = || VaultError::NoSuchPath { path: path.to_owned() };
         let folder = reader.node(snapshot, path)?.subtree.ok_or_else(missing)?;
-        Ok(Self { reader, folder, files: Mutex::default(), last: Mutex::default() })
+        Ok(Self { reader, folder, files: Mutex::default(), pieces: Mutex::default() })
     }
 
     fn laid(&self, name: &str) -> io::Result<Arc<Laid>> {
@@ -70,11 +78,19 @@ impl<'a> DumpFiles<'a> {
     }
 
     fn piece(&self, id: Id) -> io::Result<Arc<Vec<u8>>> {
-        if let Some((_, bytes)) = locked(&self.last).as_ref().filter(|(last, _)| *last == id) {
+        let mut pieces = locked(&self.pieces);
+        if let Some((_, bytes)) = pieces.last.as_ref().filter(|(last, _)| *last == id) {
             return Ok(Arc::clone(bytes));
         }
-        let bytes = Arc::new(self.reader.piece(&id).map_err(io::Error::other)?);
-        *locked(&self.last) = Some((id, Arc::clone(&bytes)));
+        // Its memory is the next one's.
+        pieces.last = None;
+        let mut codec = pieces.codec.take().unwrap_or_else(|| Codec::new(false));
+        drop(pieces);
+        let bytes = self.reader.piece_by(&id, &mut codec).map_err(io::Error::other);
+        let mut pieces = locked(&self.pieces);
+        pieces.codec = Some(codec);
+        let bytes = Arc::new(bytes?);
+        pieces.last = Some((id, Arc::clone(&bytes)));
         Ok(bytes)
     }
 

@@ -82,6 +82,15 @@ pub enum VaultError {
     /// The stream is of a server with another history: it wants a journal of its own.
     #[error("go on in the journal after {last}: {next} is no place in the same log")]
     OtherHistory { last: String, next: String },
+    /// The server's log as it came has a hole, or does not reach so far.
+    #[error("follow the server's log: it was kept up to {last}, and then {next}")]
+    RawGap { last: String, next: String },
+    /// A server's log ends before the moment that was asked for (Unix ms), or nobody knows that it does not.
+    #[error("replay a server's log up to {until_ms} ms after 1970: it does not reach so far")]
+    WalEnds { until_ms: i64 },
+    /// What a cluster says that is brought back from a base backup, or could not be asked for one.
+    #[error("bring a cluster back from its base backup")]
+    Cluster(#[source] Box<databases::DatabaseError>),
     /// What the database says of the changes that are made once more.
     #[error("make the changes of a journal once more")]
     Replay(#[source] Box<databases::DatabaseError>),

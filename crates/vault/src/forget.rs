@@ -85,6 +85,20 @@ pub fn decide(
     decisions
 }
 
+/// Of snapshots with dumps those that a journal goes on from: the newest at or before the oldest moment that
+/// is promised (unix milliseconds), and every one since; the newest in any case. Without a promise only
+/// that one.
+#[must_use]
+pub fn needed_by_journal(dumps: &[Snapshot], promised_ms: Option<i64>) -> Vec<Id> {
+    let mut newest_first: Vec<&Snapshot> = dumps.iter().collect();
+    newest_first.sort_by_key(|snapshot| std::cmp::Reverse((snapshot.time, snapshot.id)));
+    let is_since = |one: &Snapshot| promised_ms.is_some_and(|from_ms| one.time.ms() > from_ms);
+    let since = newest_first.iter().take_while(|one| is_since(one)).count();
+    let and_before = usize::from(promised_ms.is_some());
+    let needed = newest_first.iter().take((since + and_before).max(1));
+    needed.map(|snapshot| snapshot.id).collect()
+}
+
 /// A rule that keeps the newest of each period, for so many periods.
 struct Periods {
     reason: Reason,
@@ -206,6 +220,27 @@ mod tests {
         check(&days, &Policy { monthly: 3, ..none() }, &[0, 22 * 24, 53 * 24]);
         check(&days, &Policy { yearly: 2, ..none() }, &[0, 326 * 24]);
         check(&days, &Policy { last: 2, daily: 1, ..none() }, &[0, 24]);
+    }
+
+    #[test]
+    fn a_journal_needs_the_dump_before_its_oldest_moment_and_all_since() {
+        let check = |hours_ago: &[i64], promised: Option<i64>, expect: &[i64]| {
+            let dumps: Vec<Snapshot> =
+                (0..).zip(hours_ago).map(|(number, hours)| snapshot(number, *hours)).collect();
+            let promised_ms = promised.map(|hours| NOW_MS - hours * HOUR_MS);
+            let needed = needed_by_journal(&dumps, promised_ms);
+            let hours = |id: &Id| hours_ago[dumps.iter().position(|one| one.id == *id).unwrap()];
+            assert_eq!(needed.iter().map(hours).collect::<Vec<_>>(), expect, "{promised:?}");
+        };
+        let weekly = [0, 7 * 24, 14 * 24, 21 * 24];
+        check(&weekly, Some(10 * 24), &weekly[..3]);
+        check(&weekly, Some(14 * 24), &weekly[..3]);
+        check(&weekly, Some(14 * 24 - 1), &weekly[..3]);
+        check(&weekly, Some(30 * 24), &weekly);
+        check(&weekly, Some(-1), &weekly[..1]);
+        // Without a stream the newest dump is the database that there is.
+        check(&[14 * 24, 7 * 24], None, &[7 * 24]);
+        check(&[], Some(1), &[]);
     }
 
     #[test]

@@ -12,10 +12,11 @@ mod index;
 mod log;
 mod part;
 mod place;
+mod raw;
 mod reader;
 mod record;
 mod retention;
-mod seal;
+pub(crate) mod seal;
 mod segment;
 mod span;
 mod writer;
@@ -31,6 +32,7 @@ use std::{
 };
 
 pub use place::Place;
+pub use raw::RawSpan;
 pub use reader::{Entry, Reader};
 pub use retention::forget;
 pub(crate) use span::Span;
@@ -57,6 +59,10 @@ impl JournalKey {
 }
 
 impl JournalKey {
+    pub(crate) fn secret(&self) -> &Key {
+        &self.0
+    }
+
     /// A number that says which journal is meant, and nothing about the key.
     #[must_use]
     pub(crate) fn mark(&self) -> u32 {
@@ -135,6 +141,15 @@ pub struct SegmentFile {
     pub bytes: u64,
     /// SHA-256 of its content, which is part of its name.
     pub id: Id,
+}
+
+/// Bytes of the server's log as it came in a segment.
+///
+/// # Errors
+/// [`VaultError::DamagedJournal`]; [`VaultError::File`].
+pub fn raw_bytes(segment: &SegmentFile, key: &JournalKey) -> Result<u64, VaultError> {
+    let part = part::Part::open_segment(&key.0, &segment.path, segment.number)?;
+    Ok(part.summary.raw.iter().map(|block| block.bytes).sum())
 }
 
 /// The segments of a journal, the oldest first.

@@ -7,6 +7,7 @@
 //! with an end that somebody vouches for; only a drill ([`drill`]) and whoever looks for one order
 //! ([`orders`]) know what is in one. What changed since, row by row, is in a [`journal`]:
 //! [`stream`] fills it, in a process of its own, and by it a database goes back to a [`moment`].
+//! A server's own log is kept as it is by [`wal`].
 
 pub mod backup;
 pub mod check;
@@ -35,6 +36,7 @@ mod snapshot;
 pub mod storage;
 pub mod stream;
 mod tree;
+pub mod wal;
 mod walk;
 
 pub use dump_files::DumpFiles;

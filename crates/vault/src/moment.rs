@@ -5,7 +5,10 @@
 //! journal cannot make once more, such as a table that was redefined in between, is an [`Obstacle`], with the
 //! moments that can be reached all the same.
 
+mod by_log;
+mod points;
 mod shape;
+mod stand_in;
 
 use crate::{
     VaultError,
@@ -19,6 +22,10 @@ use databases::{
     replay::{Progress, Replay, Wanted},
 };
 use std::{cmp::Ordering, collections::HashMap, path::PathBuf};
+
+pub use by_log::{LogPath, LogStage, LogWatch};
+pub use points::{Point, Reach};
+pub use stand_in::{StandIn, Terms, Why, replay_ms, stand_in};
 
 /// PostgreSQL notes a dump's place in its log after it took the snapshot, and others see a transaction
 /// only some time after its commit stands in the log: usually a few milliseconds, longer where a
@@ -45,6 +52,9 @@ pub enum Obstacle {
     Redefined { table: Option<String>, statement: Option<String>, at_ms: i64 },
     #[error("the dump does not say where in the server's log it lies")]
     NoPlace,
+    /// The server's own log does not go there.
+    #[error("{why}")]
+    NoLog { why: String },
 }
 
 /// What going to a moment takes.
@@ -114,26 +124,77 @@ impl Journals {
         until_ms: i64,
         tables: &[String],
     ) -> Result<Result<Path, Obstacle>, VaultError> {
+        let path = match self
+            .path(manifest, |whole_ms| (whole_ms >= until_ms).then_some(until_ms).ok_or(whole_ms))?
+        {
+            Ok(path) => Path { tables: tables.to_vec(), ..path },
+            Err(obstacle) => return Ok(Err(obstacle)),
+        };
+        path.survey(manifest, &mut |_, _| {})
+    }
+
+    /// Every moment up to `before_ms` that is reached from a dump, at full steps of the clock with what
+    /// each takes. Times are unix milliseconds; what is redefined on the way ends it.
+    ///
+    /// # Errors
+    /// As of [`Journals::find`]. The inner one: no moment is reached.
+    pub fn reach(
+        &self,
+        manifest: &Manifest,
+        before_ms: i64,
+        step_ms: i64,
+    ) -> Result<Result<Reach, Obstacle>, VaultError> {
+        match self.path(manifest, |whole_ms| Ok(whole_ms.min(before_ms)))? {
+            Ok(path) => points::reach(path, manifest, step_ms),
+            Err(obstacle) => Ok(Err(obstacle)),
+        }
+    }
+
+    /// Up to when the journal that goes on has everything, unix milliseconds; `None`: nobody knows.
+    #[must_use]
+    pub fn current_ms(&self) -> Option<i64> {
+        self.0.iter().find_map(|journal| journal.goes_on.and_then(|(_, current_ms)| current_ms))
+    }
+
+    /// Reads all of them: whether they are as they were written.
+    ///
+    /// # Errors
+    /// [`VaultError::DamagedJournal`] with the file and the place; [`VaultError::File`].
+    pub fn check(&self) -> Result<(), VaultError> {
+        self.0.iter().try_for_each(|journal| {
+            Reader::open(&journal.path, &journal.key, &Lookups::default())?.check()
+        })
+    }
+
+    /// The way from a dump by the first journal that has it, to where `until` says of the end of that one;
+    /// or its own end, where it does not go so far.
+    fn path(
+        &self,
+        manifest: &Manifest,
+        until: impl Fn(i64) -> Result<i64, i64>,
+    ) -> Result<Result<Path, Obstacle>, VaultError> {
         let Some(dump) = &manifest.position else { return Ok(Err(Obstacle::NoPlace)) };
         let mut told = Obstacle::NotCovered;
         for journal in &self.0 {
             let reader = Reader::open(&journal.path, &journal.key, &Lookups::default())?;
             let Some(pivot_ms) = journal.covers(&reader, manifest, dump)? else { continue };
-            if let Some(too_far) = journal.ends_before(&reader, until_ms) {
-                told = Obstacle::NotReached { until_ms: too_far };
-                continue;
-            }
-            let path = Path {
+            let until_ms = match until(journal.whole_ms(&reader)) {
+                Ok(until_ms) => until_ms,
+                Err(until_ms) => {
+                    told = Obstacle::NotReached { until_ms };
+                    continue;
+                }
+            };
+            return Ok(Ok(Path {
                 reader,
                 kind: manifest.kind,
                 dump: dump.clone(),
                 pivot_ms,
                 until_ms,
-                tables: tables.to_vec(),
+                tables: Vec::new(),
                 floors: HashMap::new(),
                 forecast: Forecast::default(),
-            };
-            return path.survey(manifest);
+            }));
         }
         Ok(Err(told))
     }
@@ -161,14 +222,13 @@ impl Journal {
         Ok(is_covered.then_some(pivot_ms))
     }
 
-    /// Up to when it has everything, where that is before the moment.
-    fn ends_before(&self, reader: &Reader, until_ms: i64) -> Option<i64> {
+    /// Up to when it has everything.
+    fn whole_ms(&self, reader: &Reader) -> i64 {
         let last_ms = reader.ends_ms().unwrap_or_default();
-        let whole_ms = match self.goes_on {
+        match self.goes_on {
             Some((_, current_ms)) => current_ms.unwrap_or_default().max(last_ms),
             None => last_ms,
-        };
-        (whole_ms < until_ms).then_some(whole_ms)
+        }
     }
 }
 
@@ -194,8 +254,13 @@ impl Path {
         self.tables.is_empty() || self.tables.iter().any(|one| one == label)
     }
 
-    /// Looks at everything on the way.
-    fn survey(mut self, manifest: &Manifest) -> Result<Result<Self, Obstacle>, VaultError> {
+    /// Looks at everything on the way, and tells `passed` of each thing up to what stands in it: when it was
+    /// committed, and what came before.
+    fn survey(
+        mut self,
+        manifest: &Manifest,
+        passed: &mut dyn FnMut(i64, &Forecast),
+    ) -> Result<Result<Self, Obstacle>, VaultError> {
         let from_ms = self.pivot_ms.unwrap_or(manifest.taken_ms);
         if from_ms > self.until_ms || manifest.taken_ms > self.until_ms {
             return Ok(Err(Obstacle::TooNew));
@@ -209,6 +274,9 @@ impl Path {
         let mut sequence = 0;
         self.reader.walk(&self.span(), |entry| {
             let of = moment(&entry);
+            if obstacle.is_none() {
+                passed(of.committed_ms, &forecast);
+            }
             match &entry {
                 Entry::Version(version) => {
                     let label = version.row.table.label();

@@ -6,24 +6,29 @@
 //! each other; [`restoration`] makes changes of rows from it, or says why not. Nothing here goes
 //! through the platform: a restored order sends no mail and takes nothing from stock.
 
+mod buyer;
 mod carry;
 mod closure;
 mod deleted;
 mod difference;
+mod erasing;
+mod fitting;
 mod gone;
 mod moment;
 mod restoration;
 mod source;
 mod trail;
 
+pub use buyer::{addresses, since};
 pub use carry::{Carried, CarryOptions, carry};
 pub use closure::{Closure, Found, Role, Wanted, find, found};
 pub use deleted::Deleted;
 pub use difference::{Difference, RowDifference, State};
+pub use fitting::{allowed, fitting, is_order, untried};
 pub use gone::{Gone, gone, lacking, was_emptied};
 pub use moment::{Base, Cut, Moment};
 pub use restoration::{Options, Refusal, Restoration, restoration};
-pub use source::{Past, Source};
+pub use source::{Past, Source, read, written};
 pub use trail::{Happening, Trail, What};
 
 use crate::VaultError;
@@ -40,6 +45,9 @@ pub enum OrderError {
     /// The platform's file names what this database does not have.
     #[error("find `{what}`, which the platform's file names, in the database")]
     NotThere { what: String },
+    /// The names that the platform's file knows fit several shops' tables.
+    #[error("tell whose orders are meant: there are {tables}")]
+    Several { tables: String },
     #[error(
         "gather what belongs to the order: more than {MOST_ROWS} rows do; `{table}` has the most"
     )]

@@ -144,7 +144,12 @@ impl Reader {
 
     /// A piece of a file, whole.
     pub(crate) fn piece(&self, id: &Id) -> Result<Vec<u8>, VaultError> {
-        self.blob(BlobKind::Data, id, &mut Codec::new(false))
+        self.piece_by(id, &mut Codec::new(false))
+    }
+
+    /// As [`Reader::piece`], with memory that is used again.
+    pub(crate) fn piece_by(&self, id: &Id, codec: &mut Codec) -> Result<Vec<u8>, VaultError> {
+        self.blob(BlobKind::Data, id, codec)
     }
 
     /// How long a piece of a file is.

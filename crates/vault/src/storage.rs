@@ -35,6 +35,8 @@ pub enum FileKind {
     /// Of the copy of a journal, which restic knows nothing of (docs/formats/journal.md).
     JournalSegment,
     JournalPiece,
+    /// Of the copy of a server's log (docs/formats/wal.md).
+    WalFile,
 }
 
 /// One file of a repository.
@@ -48,7 +50,7 @@ pub struct FileName {
 impl FileKind {
     /// Those of a repository.
     pub const NAMED: [Self; 5] = [Self::Key, Self::Lock, Self::Snapshot, Self::Index, Self::Pack];
-    pub const OF_JOURNALS: [Self; 2] = [Self::JournalSegment, Self::JournalPiece];
+    pub const OF_JOURNALS: [Self; 3] = [Self::JournalSegment, Self::JournalPiece, Self::WalFile];
 
     /// The folder that restic gives it; of the others, ours.
     #[must_use]
@@ -62,6 +64,7 @@ impl FileKind {
             Self::Pack => "data",
             Self::JournalSegment => "journal/segments",
             Self::JournalPiece => "journal/pieces",
+            Self::WalFile => "journal/wal",
         }
     }
 }
@@ -77,6 +80,7 @@ impl fmt::Display for FileKind {
             Self::Pack => "pack",
             Self::JournalSegment => "segment of a journal",
             Self::JournalPiece => "piece of a journal",
+            Self::WalFile => "file of a server's log",
         })
     }
 }

@@ -48,8 +48,10 @@ pub struct Settings {
     pub leave_out: Vec<String>,
     /// Older changes are forgotten.
     pub keep_ms: u64,
-    /// What rows will be looked for by.
-    pub graph: Option<OrderGraph>,
+    /// What rows will be looked for by, as the platform's file has it.
+    pub graphs: Vec<OrderGraph>,
+    /// MariaDB's and MySQL's log is kept as it comes, too.
+    pub raw: bool,
     /// Where copies of the journal go as it grows.
     pub copies: Vec<StreamCopySettings>,
 }
@@ -180,7 +182,8 @@ impl Follower<'_> {
         };
         // Replicas that people number begin at 1.
         let server_id = mark | 1 << 31;
-        changes::Options { name: format!("storewarden_{shop}_{mark:08x}"), server_id, tables }
+        let name = format!("storewarden_{shop}_{mark:08x}");
+        changes::Options { name, server_id, tables, raw: self.settings.raw }
     }
 
     fn oldest_ms(&self) -> i64 {

@@ -44,11 +44,7 @@ fn graph() -> OrderGraph {
         root: "orders".to_owned(),
         key: "id".to_owned(),
         numbers: vec!["number".to_owned()],
-        placed: None,
-        emails: Vec::new(),
-        children: Vec::new(),
-        beside: Vec::new(),
-        with: Vec::new(),
+        ..OrderGraph::default()
     }
 }
 

@@ -32,11 +32,17 @@ mod media;
 #[cfg(test)]
 mod moments;
 #[cfg(test)]
+mod order_kills;
+#[cfg(test)]
 mod orders;
 #[cfg(test)]
 mod place;
 #[cfg(test)]
+mod platforms;
+#[cfg(test)]
 mod prune;
+#[cfg(test)]
+mod raw_log;
 #[cfg(test)]
 mod reaching;
 #[cfg(test)]

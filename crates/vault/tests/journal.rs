@@ -4,6 +4,7 @@ pub(crate) mod away;
 mod damage;
 mod kills;
 mod model;
+mod raw;
 mod size;
 
 use databases::{

@@ -18,11 +18,7 @@ fn graph() -> OrderGraph {
         root: "orders".into(),
         key: "id".into(),
         numbers: vec!["number".into()],
-        placed: None,
-        emails: Vec::new(),
-        children: Vec::new(),
-        beside: Vec::new(),
-        with: Vec::new(),
+        ..OrderGraph::default()
     }
 }
 

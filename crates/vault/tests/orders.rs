@@ -72,60 +72,65 @@ fn graph() -> OrderGraph {
         root: text("orders"),
         key: text("id"),
         numbers: vec![text("number")],
-        placed: None,
         emails: vec![EmailPath {
             column: text("email"),
             table: Some(Through {
                 name: text("customer"),
                 from: text("customer_id"),
                 to: text("id"),
+                only: Vec::new(),
             }),
         }],
         children: vec![Child {
             table: text("note"),
-            column: text("order_no"),
+            columns: vec![text("order_no")],
             of: text("orders"),
-            to: text("number"),
+            to: vec![text("number")],
+            ..Child::default()
         }],
         beside: vec![text("session")],
         with: vec![text("cart")],
+        ..OrderGraph::default()
     }
 }
 
+/// What the servers' databases are called.
+pub(crate) const SCHEMA_DATABASE: &str = "shop";
+
 /// A shop's database, and how statements are run in it.
-struct Shop<'a> {
-    url: DatabaseUrl,
-    run: Box<dyn Fn(&str) + 'a>,
+pub(crate) struct Shop<'a> {
+    pub(crate) url: DatabaseUrl,
+    pub(crate) run: Box<dyn Fn(&str) + 'a>,
 }
 
 impl Shop<'_> {
-    fn new(url: DatabaseUrl, run: Box<dyn Fn(&str) + '_>) -> Shop<'_> {
+    pub(crate) fn new(url: DatabaseUrl, run: Box<dyn Fn(&str) + '_>) -> Shop<'_> {
         let shop = Shop { url, run };
         SCHEMA.iter().chain(&ROWS).for_each(|statement| (shop.run)(statement));
         shop
     }
 
-    fn delete(&self) {
+    pub(crate) fn delete(&self) {
         DELETION.iter().for_each(|statement| (self.run)(statement));
     }
 
-    fn dump(&self) -> (TempDir, Reader<Folder>) {
+    pub(crate) fn dump(&self) -> (TempDir, Reader<Folder>) {
         let folder = testkit::folder();
         let files = Folder::at(folder.path().join("dump"));
         files.take(Dump::begin(&self.url, DumpOptions::new(7)).unwrap()).unwrap();
         (folder, Reader::open(files).unwrap())
     }
 
-    fn differences(&self, then: &Reader<Folder>) -> Vec<TableDifference> {
+    pub(crate) fn differences(&self, then: &Reader<Folder>) -> Vec<TableDifference> {
         compare(&Side::Dump(then), &Side::<Folder>::Live(&self.url), None).unwrap()
     }
 
-    fn live(&self) -> Live {
+    pub(crate) fn live(&self) -> Live {
         Live::connect(&self.url).unwrap()
     }
 }
 
-fn difference(then: &Reader<Folder>, live: &mut Live, number: &str) -> Difference {
+pub(crate) fn difference(then: &Reader<Folder>, live: &mut Live, number: &str) -> Difference {
     let mut past = Past(then);
     let found = find(&mut past, &graph(), &Wanted::Number(number.into())).unwrap();
     assert_eq!(found.len(), 1, "{number}");
@@ -133,7 +138,11 @@ fn difference(then: &Reader<Folder>, live: &mut Live, number: &str) -> Differenc
     Difference::between(&mut past, &graph(), &mut closure, live).unwrap()
 }
 
-fn plan(difference: &Difference, live: &mut Live, options: Options) -> Result<Restoration, String> {
+pub(crate) fn plan(
+    difference: &Difference,
+    live: &mut Live,
+    options: Options<'_>,
+) -> Result<Restoration, String> {
     let made = restoration(&graph(), difference, live, options).unwrap();
     made.map_err(|refusal| format!("{} {:?}", refusal.0.code, refusal.0.params))
 }
@@ -260,7 +269,7 @@ fn suite(shop: &Shop<'_>) {
         .collect();
     assert_eq!(told, [("quantity", Some("2".to_owned()), Some("50".to_owned()))]);
     assert_eq!(plan(&changed, &mut live, Options::default()).unwrap().changes, []);
-    let back = plan(&changed, &mut live, Options { set_back: true }).unwrap();
+    let back = plan(&changed, &mut live, Options { set_back: true, erased: None }).unwrap();
     assert!(matches!(back.changes.as_slice(), [Change::Update { .. }]));
     live.apply(&back.changes).unwrap();
     assert_eq!(
@@ -287,13 +296,13 @@ impl Shop<'_> {
     }
 }
 
-fn open_folder() -> TempDir {
+pub(crate) fn open_folder() -> TempDir {
     let folder = testkit::folder();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
     folder
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
 
@@ -313,6 +322,13 @@ fn an_order_of_sqlite_comes_back() {
     suite(&Shop::new(url, Box::new(run)));
 }
 
+/// A statement, and the foreign key that closes the circle once both of its tables are there.
+pub(crate) fn with_circle(statement: &str) -> Vec<&str> {
+    let circle = "alter table orders add foreign key (first_line) references order_line(id)";
+    let closes = statement.starts_with("create table order_line");
+    [Some(statement), closes.then_some(circle)].into_iter().flatten().collect()
+}
+
 #[test]
 fn an_order_of_postgres_comes_back() {
     let (runtime, home) = (runtime(), open_folder());
@@ -322,11 +338,8 @@ fn an_order_of_postgres_comes_back() {
     runtime.block_on(server.create_database("shop")).unwrap();
     let url = DatabaseUrl { kind: DatabaseKind::Postgres, secret: server.url("shop") };
     let run = |statement: &str| {
-        runtime.block_on(server.execute("shop", statement)).unwrap();
-        if statement.starts_with("create table order_line") {
-            let circle =
-                "alter table orders add foreign key (first_line) references order_line(id)";
-            runtime.block_on(server.execute("shop", circle)).unwrap();
+        for statement in with_circle(statement) {
+            runtime.block_on(server.execute(SCHEMA_DATABASE, statement)).unwrap();
         }
     };
     suite(&Shop::new(url, Box::new(run)));
@@ -342,11 +355,8 @@ fn an_order_of_mariadb_comes_back() {
     let secret = server.url("shop").replace("mysql://", "mariadb://");
     let url = DatabaseUrl { kind: DatabaseKind::MySql, secret };
     let run = |statement: &str| {
-        runtime.block_on(server.execute("shop", statement)).unwrap();
-        if statement.starts_with("create table order_line") {
-            let circle =
-                "alter table orders add foreign key (first_line) references order_line(id)";
-            runtime.block_on(server.execute("shop", circle)).unwrap();
+        for statement in with_circle(statement) {
+            runtime.block_on(server.execute(SCHEMA_DATABASE, statement)).unwrap();
         }
     };
     suite(&Shop::new(url, Box::new(run)));

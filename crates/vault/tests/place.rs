@@ -116,10 +116,12 @@ pub(crate) fn request(paths: Vec<PathBuf>) -> backup::Request {
 pub(crate) fn drill_request(snapshot: Snapshot, scratch: PathBuf) -> drill::Request {
     drill::Request {
         snapshot,
+        dump: None,
+        changes: None,
         scratch,
         live: None,
         orders: None,
-        graph: None,
+        graphs: Vec::new(),
         boot: None,
         objective: Objective { back_within_ms: 600_000, lose_at_most_ms: 600_000 },
         origin: origin(),

@@ -172,3 +172,54 @@ fn a_statement_counts_only_behind_the_dumps_place_and_where_it_touches_tables() 
     check(160, 9, Err(9));
     check(180, 50, Ok(0));
 }
+
+/// From and until, and whether something ends it; then the points as second and changes.
+type Reached = (i64, i64, bool, Vec<(i64, u64)>);
+
+fn reach(place: &Place, manifest: &Manifest, step_s: i64) -> Result<Reached, Obstacle> {
+    let journals = Journals::of(place).unwrap();
+    let reach = journals.reach(manifest, i64::MAX, 1000 * step_s).unwrap()?;
+    let second = |ms: i64| (ms - T0).div_euclid(1000);
+    let points = reach.points.iter().map(|point| (second(point.at_ms), point.changes));
+    Ok((second(reach.from_ms), second(reach.until_ms), reach.ends.is_some(), points.collect()))
+}
+
+#[test]
+fn every_full_step_that_a_journal_reaches_is_told_with_what_it_takes() {
+    let folder = testkit::folder();
+    let place = journal(folder.path(), &trade(300), T0 + 400_000);
+    let exact = manifest(Kind::MySql, at(100 + 2000), T0 + 200_000);
+    // Steps are the clock's, and not the dump's.
+    assert_eq!(T0 % 100_000, 0);
+    let minutes = reach(&place, &exact, 60).unwrap();
+    assert_eq!((minutes.0, minutes.1, minutes.2), (200, 400, false));
+    let expect = [(240, 40), (300, 100), (360, 100)];
+    assert_eq!(minutes.3, expect);
+    // As many as a restore to that moment says.
+    for (second, changes) in expect {
+        let until_ms = T0 + 1000 * second;
+        assert_eq!(found(&place, &exact, until_ms).map(|of| of.changes), Ok(changes));
+    }
+    // PostgreSQL's come once more from two minutes before the dump on, and its first second is unclear.
+    let around = manifest(Kind::Postgres, at(100 + 2000), T0 + 200_000);
+    assert_eq!(reach(&place, &around, 100), Ok((201, 400, false, vec![(300, 221), (400, 221)])));
+    assert_eq!(
+        reach(&place, &manifest(Kind::Postgres, at(50), T0 - 1000), 60),
+        Err(Obstacle::NotCovered)
+    );
+}
+
+#[test]
+fn what_is_redefined_ends_what_is_reached() {
+    let folder = testkit::folder();
+    let mut events = trade(9);
+    let wide = shape("orders", &["id", "total", "phone"]);
+    events.extend(bought(&wide, 50, 900, T0 + 50_500));
+    events.extend(bought(&wide, 51, 910, T0 + 60_000));
+    let place = journal(folder.path(), &events, T0 + 100_000);
+    let dump = manifest(Kind::MySql, at(150), T0 + 5000);
+    assert_eq!(reach(&place, &dump, 20), Ok((5, 50, true, vec![(20, 4), (40, 4)])));
+    let journals = Journals::of(&place).unwrap();
+    assert_eq!(journals.current_ms(), Some(T0 + 100_000));
+    journals.check().unwrap();
+}

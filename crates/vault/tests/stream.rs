@@ -26,7 +26,7 @@ use vault::{
     stream::{self, Settings, Standing, State},
 };
 
-const LONG: Duration = Duration::from_secs(120);
+pub(crate) const LONG: Duration = Duration::from_secs(120);
 const CAP: (&str, &str) = ("max_slot_wal_keep_size", "1GB");
 const TABLE: &str =
     "CREATE TABLE orders (id int PRIMARY KEY, all_of_them int, number varchar(20), total int)";
@@ -34,26 +34,27 @@ const TABLE: &str =
 /// Rows by their keys.
 type Rows = BTreeMap<Field, Vec<Field>>;
 
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
 }
 
-fn settings(kind: DatabaseKind, secret: String) -> Settings {
+pub(crate) fn settings(kind: DatabaseKind, secret: String) -> Settings {
     let database = DatabaseUrl { kind, secret };
     Settings {
         database,
         leave_out: Vec::new(),
         keep_ms: 86_400_000,
-        graph: None,
+        graphs: Vec::new(),
+        raw: true,
         copies: Vec::new(),
     }
 }
 
-fn place(folder: &Path) -> Place {
+pub(crate) fn place(folder: &Path) -> Place {
     Place::of(&folder.join("state"), &"lamps".parse().unwrap())
 }
 
-fn options(settings: &[(&str, &str)]) -> Options {
+pub(crate) fn options(settings: &[(&str, &str)]) -> Options {
     let settings = settings.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
     Options { settings, ..Options::default() }
 }
@@ -65,13 +66,13 @@ fn open(to: &RepositorySettings) -> Result<Arc<dyn Storage>, VaultError> {
 }
 
 /// One who follows, on a thread of their own, until they are told to end.
-struct Following {
+pub(crate) struct Following {
     stop: watch::Sender<bool>,
     thread: thread::JoinHandle<Result<(), VaultError>>,
 }
 
 impl Following {
-    fn begin(place: &Place, settings: &Settings) -> Self {
+    pub(crate) fn begin(place: &Place, settings: &Settings) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (place, settings) = (place.clone(), settings.clone());
         let open: stream::Open = Arc::new(open);
@@ -81,13 +82,13 @@ impl Following {
         Self { stop, thread: thread::spawn(follow) }
     }
 
-    fn end(self) {
+    pub(crate) fn end(self) {
         self.stop.send_replace(true);
         self.thread.join().unwrap().unwrap();
     }
 }
 
-async fn until(place: &Place, what: &str, is: impl Fn(&Standing) -> bool) -> Standing {
+pub(crate) async fn until(place: &Place, what: &str, is: impl Fn(&Standing) -> bool) -> Standing {
     wait_until(what, LONG, async || match Standing::read(place) {
         Ok(Some(standing)) if is(&standing) => Ok(standing),
         other => Err(format!("{other:?}")),
@@ -95,7 +96,7 @@ async fn until(place: &Place, what: &str, is: impl Fn(&Standing) -> bool) -> Sta
     .await
 }
 
-async fn until_followed(place: &Place) -> Standing {
+pub(crate) async fn until_followed(place: &Place) -> Standing {
     until(place, "changes to be followed", |standing| standing.state == State::Following).await
 }
 

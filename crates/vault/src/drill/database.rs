@@ -3,6 +3,7 @@
 use super::{
     Check, CheckKind, Outcome, Request, Stage, Watch,
     boot::{Booted, boot},
+    changes::{self, Replayed},
     check, dumps,
     order::round_trip,
     orders::{Compared, compare},
@@ -12,6 +13,7 @@ use databases::{
     DatabaseError,
     dump::{self, Kind, LoadReport},
     private::{MariaDb, Options, Postgres},
+    restore::{Beside, Stage as Restoring},
 };
 use kernel::{
     Value,
@@ -32,9 +34,15 @@ pub(super) struct Found {
     pub(super) tables: u64,
     pub(super) rows: u64,
     pub(super) database: Check,
+    pub(super) looked: Looked,
+    pub(super) boot: Booted,
+}
+
+/// Of the shop's own database.
+pub(super) struct Looked {
+    pub(super) replayed: Replayed,
     pub(super) orders: Check,
     pub(super) round_trip: Check,
-    pub(super) boot: Booted,
 }
 
 /// A server that lives as long as this.
@@ -51,8 +59,11 @@ pub(super) fn drill(scratch: &Scratch, request: &Request, watch: Watch<'_>) -> F
         took: begun.elapsed(),
         tables: 0,
         rows: 0,
-        orders: unlooked(request, "database_not_loaded"),
-        round_trip: unfollowed(request, "database_not_loaded"),
+        looked: Looked {
+            replayed: Replayed::not(request, "changes_untried"),
+            orders: unlooked(request, "database_not_loaded"),
+            round_trip: unfollowed(request, "database_not_loaded"),
+        },
         boot: unbooted(request),
         database,
     };
@@ -83,13 +94,16 @@ pub(super) fn drill(scratch: &Scratch, request: &Request, watch: Watch<'_>) -> F
     }
     let mut booted = unbooted(request);
     let mut all = LoadReport::default();
-    let mut orders = unlooked(request, "orders_unknown");
-    let mut round_trip = unfollowed(request, "no_graph");
+    let mut looked = Looked {
+        replayed: Replayed::not(request, "changes_unknown"),
+        orders: unlooked(request, "orders_unknown"),
+        round_trip: unfollowed(request, "no_graph"),
+    };
     let mut took = Duration::ZERO;
     for (number, folder) in found.iter().enumerate() {
         let place = scratch.server().join(number.to_string());
         let loading = Instant::now();
-        let loaded = load(&runtime, folder, &place, watch);
+        let loaded = load(&runtime, folder, &place, (request, watch));
         let (server, reader, report) = match loaded {
             Ok(loaded) => loaded,
             Err(error) => return nothing(of_error(folder, &error)),
@@ -99,9 +113,8 @@ pub(super) fn drill(scratch: &Scratch, request: &Request, watch: Watch<'_>) -> F
         all.rows += report.rows;
         let url = server.url();
         if request.live.as_ref().is_some_and(|live| live.kind == url.kind) {
-            watch(&Stage::Orders);
-            orders = runtime.block_on(of_orders(&url, request));
-            round_trip = follow(&reader, &url, request);
+            looked = look(&runtime, (&reader, &url), request, watch);
+            took += looked.replayed.took;
         }
         // After all that was to be read: a shop that runs writes.
         if number + 1 == found.len() {
@@ -112,21 +125,55 @@ pub(super) fn drill(scratch: &Scratch, request: &Request, watch: Watch<'_>) -> F
     let (tables, rows) = (all.tables as u64, all.rows);
     let figures = [("tables", tables.into()), ("rows", rows.into())];
     let database = check(CheckKind::Database, Outcome::Passed, "database_loaded", figures);
-    Found { took, tables, rows, database, orders, round_trip, boot: booted }
+    Found { took, tables, rows, database, looked, boot: booted }
+}
+
+/// What the shop's own database is held against.
+fn look(
+    runtime: &Runtime,
+    (reader, url): (&dump::Reader<dump::Folder>, &DatabaseUrl),
+    request: &Request,
+    watch: Watch<'_>,
+) -> Looked {
+    // Against the dump, before it becomes another.
+    let round_trip = follow(reader, url, request);
+    let replayed = changes::replay(reader.manifest(), beside(url), request, watch);
+    watch(&Stage::Orders);
+    let orders = match replayed.check.outcome {
+        Outcome::Passed | Outcome::Absent => {
+            runtime.block_on(of_orders(url, (request, replayed.until_ms)))
+        }
+        _ => unlooked(request, "changes_not_made"),
+    };
+    Looked { replayed, orders, round_trip }
+}
+
+/// The database itself is the one that is made: there is none that it comes beside.
+fn beside(url: &DatabaseUrl) -> Beside {
+    Beside { live: url.clone(), name: NAME.to_owned(), mark: NAME.to_owned() }
 }
 
 fn load(
     runtime: &Runtime,
     folder: &Path,
     place: &Path,
-    watch: Watch<'_>,
+    (request, watch): (&Request, Watch<'_>),
 ) -> Result<(Server, dump::Reader<dump::Folder>, LoadReport), DatabaseError> {
     let reader = dump::Reader::open(dump::Folder::at(folder))?;
     watch(&Stage::Server);
     let server = runtime.block_on(Server::start(reader.manifest().kind, place))?;
-    let loaded = dump::load(&reader, &server.url(), None, &|progress| {
-        watch(&Stage::Database(&progress));
-    });
+    let url = server.url();
+    let tell = |progress: dump::LoadProgress| watch(&Stage::Database(&progress));
+    let goes_on = request.changes.is_some() && url.kind != DatabaseKind::Sqlite;
+    let loaded = if goes_on {
+        // As a restore does it that changes go on from: every row is held against the dump as well.
+        beside(&url).restore(&reader, None, &|stage| match stage {
+            Restoring::Loading(progress) => watch(&Stage::Database(progress)),
+            Restoring::Comparing { .. } => {}
+        })
+    } else {
+        dump::load(&reader, &url, None, &tell)
+    };
     match loaded {
         Ok(report) => Ok((server, reader, report)),
         Err(error) => {
@@ -183,11 +230,13 @@ fn options() -> Options {
     Options { locked: true, tied: true, ..Options::default() }
 }
 
-async fn of_orders(restored: &DatabaseUrl, request: &Request) -> Check {
+async fn of_orders(restored: &DatabaseUrl, (request, until_ms): (&Request, Option<i64>)) -> Check {
     let (Some(live), Some(query)) = (&request.live, &request.orders) else {
         return unlooked(request, "orders_unknown");
     };
-    match compare(restored, live, query, request.snapshot.time.ms()).await {
+    let dump = request.dump.as_ref().unwrap_or(&request.snapshot);
+    let as_of_ms = until_ms.unwrap_or(dump.time.ms());
+    match compare(restored, live, query, as_of_ms).await {
         Ok(found) => judged(&found),
         Err(error) => {
             let said = [("error", story(&error).into())];
@@ -225,8 +274,10 @@ fn unlooked(request: &Request, code: &str) -> Check {
 }
 
 fn follow(reader: &dump::Reader<dump::Folder>, loaded: &DatabaseUrl, request: &Request) -> Check {
-    let Some(graph) = &request.graph else { return unfollowed(request, "no_graph") };
-    round_trip(reader, graph, loaded).unwrap_or_else(|error| {
+    if request.graphs.is_empty() {
+        return unfollowed(request, "no_graph");
+    }
+    round_trip(reader, &request.graphs, loaded).unwrap_or_else(|error| {
         let said = [("error", story(&error).into())];
         check(CheckKind::RoundTrip, Outcome::Unknown, "order_unread", said)
     })
@@ -234,8 +285,10 @@ fn follow(reader: &dump::Reader<dump::Folder>, loaded: &DatabaseUrl, request: &R
 
 /// An order that nobody followed: what belongs to one is not known, or it lacks its database.
 fn unfollowed(request: &Request, code: &str) -> Check {
-    match (&request.live, &request.graph) {
-        (Some(_), Some(_)) => check(CheckKind::RoundTrip, Outcome::Unknown, code, []),
+    match &request.live {
+        Some(_) if !request.graphs.is_empty() => {
+            check(CheckKind::RoundTrip, Outcome::Unknown, code, [])
+        }
         _ => check(CheckKind::RoundTrip, Outcome::Absent, "no_graph", []),
     }
 }

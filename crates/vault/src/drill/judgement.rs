@@ -11,6 +11,8 @@ pub enum CheckKind {
     Files,
     /// Every database was loaded into a server of its own, each table with its rows and checksums.
     Database,
+    /// What the journal has since the dump was made once more, every row that it touches read back.
+    Changes,
     /// The orders in it are those of the shop until then.
     Orders,
     /// One order with all that belongs to it came back, row by row.
@@ -24,9 +26,10 @@ pub enum CheckKind {
 }
 
 impl CheckKind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Files,
         Self::Database,
+        Self::Changes,
         Self::Orders,
         Self::RoundTrip,
         Self::Boot,
@@ -40,6 +43,7 @@ impl CheckKind {
         match self {
             Self::Files => "files",
             Self::Database => "database",
+            Self::Changes => "changes",
             Self::Orders => "orders",
             Self::RoundTrip => "round_trip",
             Self::Boot => "boot",
@@ -52,7 +56,7 @@ impl CheckKind {
     fn weight(self) -> u32 {
         match self {
             Self::Files | Self::Database => 30,
-            Self::Orders | Self::Boot => 20,
+            Self::Changes | Self::Orders | Self::Boot => 20,
             Self::RoundTrip | Self::RestoreTime | Self::DataLoss => 10,
         }
     }
@@ -129,7 +133,7 @@ pub fn score(checks: &[Check]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use CheckKind::{Boot, DataLoss, Database, Files, Orders, RestoreTime};
+    use CheckKind::{Boot, Changes, DataLoss, Database, Files, Orders, RestoreTime};
     use Outcome::{Absent, Failed, Passed, Unknown};
 
     #[test]
@@ -154,6 +158,10 @@ mod tests {
         check(&[(Files, Passed), (Database, Absent), (Orders, Absent)], (Verdict::Good, Some(100)));
         check(&[(Files, Passed), (Database, Unknown)], (Verdict::Unknown, Some(50)));
         check(&[(Files, Failed), (Database, Passed)], (Verdict::Broken, Some(50)));
+        check(
+            &[(Files, Passed), (Database, Passed), (Changes, Failed)],
+            (Verdict::Broken, Some(75)),
+        );
         check(&[(Files, Passed), (RestoreTime, Failed)], (Verdict::Short, Some(75)));
         check(&[(Files, Passed), (Boot, Failed)], (Verdict::Broken, Some(60)));
         check(&[(Files, Passed), (Boot, Unknown)], (Verdict::Unknown, Some(60)));

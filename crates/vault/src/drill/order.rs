@@ -2,8 +2,11 @@
 //! database that it was loaded into as it is in the dump.
 
 use super::{Check, CheckKind, Outcome, check};
-use crate::orders::{Closure, OrderError, Past, found};
-use databases::dump::{self, Folder, Reader, Side};
+use crate::orders::{Closure, OrderError, Past, fitting, found, is_order};
+use databases::{
+    DatabaseError,
+    dump::{self, Folder, Reader, Row, Side},
+};
 use kernel::{Value, config::DatabaseUrl};
 use shops::OrderGraph;
 
@@ -11,10 +14,10 @@ use shops::OrderGraph;
 /// loaded.
 pub(super) fn round_trip(
     reader: &Reader<Folder>,
-    graph: &OrderGraph,
+    graphs: &[OrderGraph],
     loaded: &DatabaseUrl,
 ) -> Result<Check, OrderError> {
-    let Some((number, order)) = newest(reader, graph)? else {
+    let Some((number, order)) = newest(reader, graphs)? else {
         return Ok(check(CheckKind::RoundTrip, Outcome::Absent, "no_order_yet", []));
     };
     let tables = order.own_tables();
@@ -42,14 +45,21 @@ pub(super) fn round_trip(
 /// The last order by its key: what people call it by, and all that is its own.
 fn newest(
     reader: &Reader<Folder>,
-    graph: &OrderGraph,
+    graphs: &[OrderGraph],
 ) -> Result<Option<(String, Closure)>, OrderError> {
+    let Some(graph) = fitting(graphs, &mut Past(reader))? else { return Ok(None) };
     let Some(root) = reader.tables().iter().find(|table| table.name == graph.root) else {
         return Ok(None);
     };
-    let Some(order) = reader.rows(root)?.last().transpose()? else { return Ok(None) };
-    let closure = Closure::of(&mut Past(reader), graph, &order)?;
-    let called = found(root, graph, reader.manifest().kind, order)?;
+    let kind = reader.manifest().kind;
+    let is_one = |row: &Result<Row, DatabaseError>| {
+        row.as_ref().is_ok_and(|row| is_order(&graph, kind, root, row)) || row.is_err()
+    };
+    let Some(order) = reader.rows(root)?.filter(is_one).last().transpose()? else {
+        return Ok(None);
+    };
+    let closure = Closure::of(&mut Past(reader), &graph, &order)?;
+    let called = found(root, &graph, kind, order)?;
     let number = called.numbers.into_iter().next().unwrap_or(called.key);
     Ok(Some((number, closure)))
 }

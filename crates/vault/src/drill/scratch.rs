@@ -9,13 +9,13 @@ use std::{
 
 /// Dropped, it takes the folder away as far as it can.
 #[derive(Debug)]
-pub(super) struct Scratch {
+pub(crate) struct Scratch {
     path: PathBuf,
 }
 
 impl Scratch {
     /// Empties the folder of what a drill that was killed has left, and sees that there is room.
-    pub(super) fn make(path: &Path, needed_bytes: u64) -> Result<Self, VaultError> {
+    pub(crate) fn make(path: &Path, needed_bytes: u64) -> Result<Self, VaultError> {
         clear(path)?;
         let failed = |source| file("make", path, source);
         fs::create_dir_all(path).map_err(failed)?;
@@ -34,31 +34,31 @@ impl Scratch {
         Ok(scratch)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Where the files go.
-    pub(super) fn files(&self) -> PathBuf {
+    pub(crate) fn files(&self) -> PathBuf {
         self.path.join("files")
     }
 
     /// Where the database server lives.
-    pub(super) fn server(&self) -> PathBuf {
+    pub(crate) fn server(&self) -> PathBuf {
         self.path.join("server")
     }
 
     /// What the shop has to itself when it is started.
-    pub(super) fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.path.join("home")
     }
 
     /// What it says then.
-    pub(super) fn boot_log(&self) -> PathBuf {
+    pub(crate) fn boot_log(&self) -> PathBuf {
         self.path.join("boot.log")
     }
 
-    pub(super) fn remove(self) -> Result<(), VaultError> {
+    pub(crate) fn remove(self) -> Result<(), VaultError> {
         clear(&self.path)
     }
 }

@@ -166,6 +166,21 @@ impl<'a> Reading<'a> {
         Ok(outcomes)
     }
 
+    /// Whether the server's log that came before each end of a transaction holds: one that was abandoned
+    /// comes again.
+    pub(super) fn raw_outcomes(&self) -> Result<Vec<bool>, VaultError> {
+        let mut outcomes = Vec::new();
+        self.each(|_, record| {
+            match record {
+                Record::Commit { .. } | Record::Reached { .. } => outcomes.push(true),
+                Record::Abandoned => outcomes.push(false),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(outcomes)
+    }
+
     /// The frame at an offset and where the next one begins; `None` when there is no whole one.
     fn frame(&self, offset: u64) -> Result<Option<(Vec<u8>, u64)>, VaultError> {
         let mut head = [0; HEAD];

@@ -44,6 +44,19 @@ pub(super) struct Summary {
     pub(super) marks: Vec<Mark>,
     pub(super) index_bits: u32,
     pub(super) pieces: Vec<(u64, u64)>,
+    /// Of the server's log as it came, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) raw: Vec<RawBlock>,
+}
+
+/// Events of the server's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RawBlock {
+    pub(super) offset: u64,
+    pub(super) bytes: u64,
+    /// The server's file, and where in it the first event begins.
+    pub(super) file: String,
+    pub(super) begins: u64,
 }
 
 /// A table's shape, for the directory.
@@ -167,15 +180,15 @@ pub(super) fn hashes(table: &TableShape, change: &Change, lookups: &Lookups) -> 
 pub(super) struct Part {
     pub(super) path: PathBuf,
     pub(super) number: u64,
-    file: File,
+    pub(super) file: File,
     pub(super) bytes: u64,
     pub(super) summary: Summary,
     pub(super) tables: Vec<Arc<TableShape>>,
-    kind: Kind,
+    pub(super) kind: Kind,
 }
 
 #[derive(Debug)]
-enum Kind {
+pub(super) enum Kind {
     Segment,
     Log { entries: Vec<Entry>, outcomes: Vec<Outcome> },
 }
@@ -249,6 +262,7 @@ impl Part {
                 }
                 Record::Abandoned => (over, place) = (over + 1, 0),
                 Record::Reached { position } => summary.position = Some(position),
+                Record::RawFile(_) | Record::Raw { .. } => {}
                 Record::Transaction { .. } => {
                     return Err(damaged(path, offset, "there is a record of segments in it"));
                 }
@@ -365,7 +379,11 @@ impl Part {
                 }
                 Record::Emptied { .. } | Record::Redefined { .. } => place += 1,
                 Record::Commit { .. } | Record::Abandoned => (over, place) = (over + 1, 0),
-                Record::Table { .. } | Record::Reached { .. } | Record::Transaction { .. } => {}
+                Record::Table { .. }
+                | Record::Reached { .. }
+                | Record::Transaction { .. }
+                | Record::RawFile(_)
+                | Record::Raw { .. } => {}
             }
             Ok(())
         })?;
@@ -381,6 +399,9 @@ impl Part {
             }
             for (offset, length) in &self.summary.pieces {
                 piece(&self.file, key, &self.path, self.number, *offset, *length)?;
+            }
+            for RawBlock { offset, bytes, .. } in &self.summary.raw {
+                piece(&self.file, key, &self.path, self.number, *offset, *bytes)?;
             }
         }
         let mut changes = 0;
@@ -434,7 +455,7 @@ pub(super) fn table_of<'a>(
     table.ok_or_else(|| damaged(path, offset, "a row of it has no table"))
 }
 
-fn piece(
+pub(super) fn piece(
     file: &File,
     key: &Key,
     path: &Path,

@@ -1,7 +1,7 @@
 //! What stands in logs and blocks: records (docs/formats/journal.md, "Records").
 
 use databases::{
-    changes::{Change, Column, Image, Position, RowChange, TableShape},
+    changes::{Change, Column, Image, Position, RawFile, RowChange, TableShape},
     dump::{Field, push_value, value},
 };
 use std::sync::Arc;
@@ -9,14 +9,41 @@ use std::sync::Arc;
 /// One record, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Record {
-    Table { id: u64, shape: TableShape },
-    Row { table: u64, change: Change },
-    Emptied { table: String },
-    Redefined { table: Option<String>, statement: Option<String> },
-    Commit { sequence: u64, committed_ms: i64, position: Position },
+    Table {
+        id: u64,
+        shape: TableShape,
+    },
+    Row {
+        table: u64,
+        change: Change,
+    },
+    Emptied {
+        table: String,
+    },
+    Redefined {
+        table: Option<String>,
+        statement: Option<String>,
+    },
+    Commit {
+        sequence: u64,
+        committed_ms: i64,
+        position: Position,
+    },
     Abandoned,
-    Reached { position: Position },
-    Transaction { sequence: u64, committed_ms: i64, position: Position, before: u64 },
+    Reached {
+        position: Position,
+    },
+    Transaction {
+        sequence: u64,
+        committed_ms: i64,
+        position: Position,
+        before: u64,
+    },
+    /// The file of the server's log that the next events of it are from.
+    RawFile(RawFile),
+    Raw {
+        event: Vec<u8>,
+    },
 }
 
 pub(super) fn put_number(to: &mut Vec<u8>, mut number: u64) {
@@ -167,6 +194,17 @@ pub(super) fn put_transaction(
     put_number(to, before);
 }
 
+pub(super) fn put_raw_file(to: &mut Vec<u8>, file: &RawFile) {
+    to.push(11);
+    put_bytes(to, file.name.as_bytes());
+    put_bytes(to, &file.description);
+}
+
+pub(super) fn put_raw(to: &mut Vec<u8>, event: &[u8]) {
+    to.push(12);
+    put_bytes(to, event);
+}
+
 fn put_moment(to: &mut Vec<u8>, sequence: u64, ms: i64, position: &Position) {
     put_number(to, sequence);
     // Times before 1970 are none of a shop's.
@@ -233,6 +271,8 @@ impl Records<'_> {
                 let (sequence, committed_ms, position) = self.moment()?;
                 Record::Transaction { sequence, committed_ms, position, before: self.number()? }
             }
+            11 => Record::RawFile(RawFile { name: self.text()?, description: self.bytes()? }),
+            12 => Record::Raw { event: self.bytes()? },
             _ => return None,
         })
     }
@@ -265,9 +305,13 @@ impl Records<'_> {
         Some(taken)
     }
 
-    fn text(&mut self) -> Option<String> {
+    fn bytes(&mut self) -> Option<Vec<u8>> {
         let length = self.number()?;
-        String::from_utf8(self.take(length)?.to_vec()).ok()
+        self.take(length).map(<[u8]>::to_vec)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        self.bytes().and_then(|bytes| String::from_utf8(bytes).ok())
     }
 
     fn optional(&mut self) -> Option<Option<String>> {
@@ -376,6 +420,9 @@ mod tests {
             Record::Commit { sequence: 200, committed_ms: 5, position: position.clone() },
         );
         round(|to| put_reached(to, &binlog), Record::Reached { position: binlog.clone() });
+        let file = RawFile { name: "m.000001".to_owned(), description: vec![0, 15, 255] };
+        round(|to| put_raw_file(to, &file), Record::RawFile(file.clone()));
+        round(|to| put_raw(to, &[7, 0]), Record::Raw { event: vec![7, 0] });
         for change in [
             Change::Inserted(image("tab\t line\n \\N", vec![])),
             Change::Updated { before: Some(image("a", vec![])), after: image("b", vec![]) },

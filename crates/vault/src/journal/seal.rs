@@ -7,7 +7,7 @@ use std::{io, path::Path};
 const PLACE: usize = 16;
 
 /// Compresses and appends a piece that begins at `offset` of file `number`.
-pub(super) fn seal(key: &Key, number: u64, offset: u64, text: &[u8], level: i32, to: &mut Vec<u8>) {
+pub(crate) fn seal(key: &Key, number: u64, offset: u64, text: &[u8], level: i32, to: &mut Vec<u8>) {
     let packed = zstd::bulk::compress(text, level)
         .expect("invariant: zstd compresses what is in memory at its own levels");
     let mut plain = Vec::with_capacity(PLACE + 8 + packed.len());
@@ -19,7 +19,7 @@ pub(super) fn seal(key: &Key, number: u64, offset: u64, text: &[u8], level: i32,
 }
 
 /// Opens a piece; `Err` says why it is not what was written.
-pub(super) fn open(
+pub(crate) fn open(
     key: &Key,
     number: u64,
     offset: u64,
@@ -36,12 +36,12 @@ pub(super) fn open(
     if text.len() == length { Ok(text) } else { Err("it has another length") }
 }
 
-pub(super) fn damaged(path: &Path, offset: u64, why: impl Into<String>) -> VaultError {
+pub(crate) fn damaged(path: &Path, offset: u64, why: impl Into<String>) -> VaultError {
     VaultError::DamagedJournal { path: path.to_owned(), offset, why: why.into() }
 }
 
 /// An operation on a file that failed.
-pub(super) fn failed<'a>(
+pub(crate) fn failed<'a>(
     operation: &'static str,
     path: &'a Path,
 ) -> impl Fn(io::Error) -> VaultError + 'a {

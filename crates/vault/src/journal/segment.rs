@@ -5,13 +5,14 @@ use super::{
     index::{self, Entry},
     log::{Outcome, Reading},
     part::{
-        Block, SEGMENT_END, SEGMENT_MAGIC, Summary, TableText, add_table, hashes, mark, table_of,
+        Block, RawBlock, SEGMENT_END, SEGMENT_MAGIC, Summary, TableText, add_table, hashes, mark,
+        table_of,
     },
-    record::{Record, put_change, put_transaction},
+    record::{Record, put_change, put_raw, put_raw_file, put_transaction},
     seal::{self, damaged, failed},
 };
 use crate::{Id, VaultError, crypto::Key};
-use databases::changes::{Change, Position, TableShape};
+use databases::changes::{Change, Position, RawEvent, RawFile, TableShape};
 use ring::digest;
 use std::{
     fs::{self, File},
@@ -22,6 +23,8 @@ use std::{
 
 /// Of zstd: of what is kept for a month, each byte counts.
 const LEVEL: i32 = 9;
+/// So much of the server's log goes into a block: it is read from one place to another, and not looked into.
+const RAW_BLOCK_BYTES: usize = 1 << 20;
 
 /// Makes a segment of a log that is not written to any more, and removes the log.
 pub(super) fn make(
@@ -33,11 +36,14 @@ pub(super) fn make(
 ) -> Result<(), VaultError> {
     let log = folder::log_path(folder, number);
     let reading = Reading::open(key, &log, number)?;
-    let outcomes = reading.outcomes()?;
+    let (outcomes, raw_outcomes) = (reading.outcomes()?, reading.raw_outcomes()?);
     let path = folder.join(format!("{number:020}.new"));
     let mut builder = Builder::begin(key, path, number, lookups, block_bytes)?;
-    let (mut over, mut place) = (0, 0);
+    let (mut over, mut place, mut raw_over) = (0, 0, 0);
     reading.each(|offset, record| {
+        let ends =
+            matches!(record, Record::Commit { .. } | Record::Reached { .. } | Record::Abandoned);
+        raw_over += usize::from(ends);
         match record {
             Record::Table { id, shape } => {
                 builder.summary.tables.push(TableText::from(&shape));
@@ -67,6 +73,12 @@ pub(super) fn make(
             }
             Record::Abandoned => (over, place) = (over + 1, 0),
             Record::Reached { position } => builder.summary.position = Some(position),
+            Record::RawFile(file) => builder.raw_file = Some(file),
+            Record::Raw { event } => {
+                if raw_outcomes.get(raw_over) == Some(&true) {
+                    builder.add_raw(&event)?;
+                }
+            }
             Record::Transaction { .. } => {
                 return Err(damaged(&log, offset, "there is a record of segments in it"));
             }
@@ -93,6 +105,11 @@ struct Builder<'a> {
     block: Block,
     /// Sequence and place of the change that comes next without a word about its transaction.
     now: Option<(u64, u64)>,
+    /// The block of the server's log that is under way, the file that its end is of, and where it begins.
+    raw: Vec<u8>,
+    raw_file: Option<RawFile>,
+    raw_begins: Option<(String, u64)>,
+    raw_named: Option<String>,
 }
 
 impl<'a> Builder<'a> {
@@ -118,6 +135,10 @@ impl<'a> Builder<'a> {
             records: Vec::new(),
             block: Block::default(),
             now: None,
+            raw: Vec::new(),
+            raw_file: None,
+            raw_begins: None,
+            raw_named: None,
         };
         builder.write(&SEGMENT_MAGIC)?;
         Ok(builder)
@@ -146,6 +167,31 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    fn add_raw(&mut self, event: &[u8]) -> Result<(), VaultError> {
+        let odd = || damaged(&self.path, 0, "an event of the server's log is of no file");
+        let file = self.raw_file.as_ref().ok_or_else(odd)?;
+        let begins = RawEvent { file, bytes: event }.begins();
+        self.raw_begins.get_or_insert_with(|| (file.name.clone(), begins));
+        if self.raw_named.as_ref() != Some(&file.name) {
+            put_raw_file(&mut self.raw, file);
+            self.raw_named = Some(file.name.clone());
+        }
+        put_raw(&mut self.raw, event);
+        if self.raw.len() >= RAW_BLOCK_BYTES {
+            self.end_raw_block()?;
+        }
+        Ok(())
+    }
+
+    fn end_raw_block(&mut self) -> Result<(), VaultError> {
+        let Some((file, begins)) = self.raw_begins.take() else { return Ok(()) };
+        self.raw_named = None;
+        let records = std::mem::take(&mut self.raw);
+        let (offset, bytes) = self.write_sealed(&records)?;
+        self.summary.raw.push(RawBlock { offset, bytes, file, begins });
+        Ok(())
+    }
+
     fn end_block(&mut self) -> Result<(), VaultError> {
         let records = std::mem::take(&mut self.records);
         let (offset, bytes) = self.write_sealed(&records)?;
@@ -159,6 +205,7 @@ impl<'a> Builder<'a> {
         if !self.records.is_empty() {
             self.end_block()?;
         }
+        self.end_raw_block()?;
         let (bits, pieces) = index::pieces(std::mem::take(&mut self.entries));
         self.summary.index_bits = bits;
         for piece in pieces {

@@ -5,14 +5,14 @@ use super::{
     log::{Log, Reading},
     part::Part,
     record::{
-        Record, put_abandoned, put_change, put_commit, put_emptied, put_reached, put_redefined,
-        put_table,
+        Record, put_abandoned, put_change, put_commit, put_emptied, put_raw, put_raw_file,
+        put_reached, put_redefined, put_table,
     },
     seal::failed,
     segment,
 };
 use crate::{VaultError, crypto::Key};
-use databases::changes::{Event, Position, TableShape};
+use databases::changes::{Event, Position, RawFile, TableShape};
 use rustix::fs::FlockOperation;
 use std::{
     cmp::Ordering,
@@ -63,7 +63,11 @@ pub struct Writer {
     buffer: Vec<u8>,
     /// Those that the log knows, by their ids.
     tables: Vec<Arc<TableShape>>,
+    /// The file of the server's log that the log has named last.
+    raw_file: Option<Arc<RawFile>>,
     is_in_transaction: bool,
+    /// Rows of it came, and not only the server's log as it is.
+    has_changes: bool,
     /// The log ends with the transaction that is under way.
     rolls_next: bool,
     sequence: u64,
@@ -114,7 +118,9 @@ impl Writer {
             log,
             buffer,
             tables,
+            raw_file: None,
             is_in_transaction: false,
+            has_changes: false,
             rolls_next: false,
             sequence,
             last,
@@ -167,17 +173,25 @@ impl Writer {
                 self.abandon();
                 self.is_in_transaction = true;
             }
-            Event::Row(row) => {
+            Event::Raw { file, event } => {
                 self.is_in_transaction = true;
+                if self.raw_file.as_ref() != Some(file) {
+                    put_raw_file(&mut self.buffer, file);
+                    self.raw_file = Some(Arc::clone(file));
+                }
+                put_raw(&mut self.buffer, event);
+            }
+            Event::Row(row) => {
+                self.begin_changes();
                 let table = self.table(&row.table);
                 put_change(&mut self.buffer, table, &row.change);
             }
             Event::Emptied { table } => {
-                self.is_in_transaction = true;
+                self.begin_changes();
                 put_emptied(&mut self.buffer, table);
             }
             Event::SchemaChanged(change) => {
-                self.is_in_transaction = true;
+                self.begin_changes();
                 let (table, statement) = (change.table.as_deref(), change.statement.as_deref());
                 put_redefined(&mut self.buffer, table, statement);
             }
@@ -186,7 +200,7 @@ impl Writer {
                     self.sequence += 1;
                     self.last_ms = self.last_ms.max(*committed_ms);
                     put_commit(&mut self.buffer, self.sequence, self.last_ms, position);
-                    self.is_in_transaction = false;
+                    (self.is_in_transaction, self.has_changes) = (false, false);
                     self.last = Some(position.clone());
                 } else {
                     self.repeats += 1;
@@ -194,9 +208,13 @@ impl Writer {
                 }
             }
             Event::Reached { position } => {
-                self.abandon();
-                if self.is_behind_last(position)? {
+                let is_behind_last = self.is_behind_last(position)?;
+                if self.has_changes || !is_behind_last {
+                    self.abandon();
+                }
+                if is_behind_last {
                     put_reached(&mut self.buffer, position);
+                    self.is_in_transaction = false;
                     self.last = Some(position.clone());
                 }
             }
@@ -243,6 +261,7 @@ impl Writer {
         folder::sync(&self.folder)?;
         let old = std::mem::replace(&mut self.log, next);
         self.tables.clear();
+        self.raw_file = None;
         self.seal(vec![old.number])
     }
 
@@ -267,8 +286,13 @@ impl Writer {
         }
     }
 
+    fn begin_changes(&mut self) {
+        (self.is_in_transaction, self.has_changes) = (true, true);
+    }
+
     /// What came of a transaction since it began never happened.
     fn abandon(&mut self) {
+        self.has_changes = false;
         if std::mem::take(&mut self.is_in_transaction) {
             put_abandoned(&mut self.buffer);
         }
@@ -350,9 +374,12 @@ fn resume(
             Record::Table { id, shape } => {
                 super::part::add_table(&mut tables, id, shape, &path, offset)?;
             }
-            Record::Commit { .. } | Record::Abandoned => is_open = false,
-            Record::Reached { .. } | Record::Transaction { .. } => {}
-            Record::Row { .. } | Record::Emptied { .. } | Record::Redefined { .. } => {
+            Record::Commit { .. } | Record::Reached { .. } | Record::Abandoned => is_open = false,
+            Record::Transaction { .. } | Record::RawFile(_) => {}
+            Record::Raw { .. }
+            | Record::Row { .. }
+            | Record::Emptied { .. }
+            | Record::Redefined { .. } => {
                 is_open = true;
             }
         }

@@ -79,7 +79,7 @@ fn is_part(c: char) -> bool {
 }
 
 /// Whether the database's name stands there as a whole word.
-fn names(statement: &str, database: &str) -> bool {
+pub(super) fn names(statement: &str, database: &str) -> bool {
     statement.match_indices(database).any(|(at, found)| {
         let (before, after) = (&statement[..at], &statement[at + found.len()..]);
         !before.ends_with(is_part) && !after.starts_with(is_part)

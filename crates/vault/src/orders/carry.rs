@@ -7,7 +7,7 @@
 
 use super::{
     Closure, Difference, Found, Options, OrderError, Restoration, Role, RowDifference, State,
-    found, restoration, source::table,
+    found, is_order, restoration, source::table,
 };
 use databases::{
     DatabaseError,
@@ -69,7 +69,9 @@ pub fn carry(
         let Some(last) = page.last() else { break };
         after = value(&root, last, &graph.key).map(<[u8]>::to_vec);
         let known = carrier.known(&root, &there, &page)?;
-        for row in page {
+        let kind = carrier.from.kind();
+        let is_one = |row: &Row| graph.only.is_empty() || is_order(graph, kind, &root, row);
+        for row in page.into_iter().filter(is_one) {
             match known.get(value(&root, &row, &graph.key).unwrap_or_default()) {
                 None => carrier.bring(&root, &row)?,
                 Some(here) if is_other(&root, &row, &there, here) => {
@@ -182,7 +184,8 @@ impl Carrier<'_> {
     /// All of an order in one transaction; so many rows became others.
     fn make(&mut self, row: &Row, set_back: bool) -> Result<u64, Kept> {
         let difference = self.difference(row)?;
-        let made = restoration(self.graph, &difference, self.to, Options { set_back })?;
+        let made =
+            restoration(self.graph, &difference, self.to, Options { set_back, erased: None })?;
         let made = made.map_err(|refusal| Kept::Refused(refusal.0))?;
         if let Err(error) = self.to.apply(&made.changes) {
             return Err(self.not_taken(error));

@@ -6,10 +6,11 @@
 
 use super::{
     MOST_ROWS, OrderError, Source,
-    source::{shown, spellings, table},
+    fitting::has_all,
+    source::{read_as, spellings, table, written},
 };
 use databases::dump::{Field, Kind, Row, Table};
-use shops::{EmailPath, OrderGraph};
+use shops::{EmailPath, Has, OrderGraph};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 /// What an order is looked for by.
@@ -85,7 +86,7 @@ pub fn find(
             let by_number = matches!(wanted, Wanted::Number(_));
             let numbers = graph.numbers.iter().filter(|_| by_number);
             for column in numbers.chain([&graph.key]) {
-                for value in spellings(kind, text) {
+                for value in written(kind, &root, column, text) {
                     if fits(&root, column, &value) {
                         add(source.lookup(&root, &[(column, &value)])?);
                     }
@@ -100,6 +101,7 @@ pub fn find(
             }
         }
     }
+    rows.retain(|row| has_all(kind, &root, row, &graph.only));
     rows.into_iter().map(|row| found(&root, graph, kind, row)).collect()
 }
 
@@ -113,8 +115,10 @@ fn by_email(
         return source.lookup(root, &[(&path.column, value)]);
     };
     let people = known(source, &through.name)?;
-    let mut rows = Vec::new();
-    for person in source.lookup(&people, &[(&path.column, value)])? {
+    let (mut rows, kind) = (Vec::new(), source.kind());
+    let mut found = source.lookup(&people, &[(&path.column, value)])?;
+    found.retain(|row| has_all(kind, &people, row, &through.only));
+    for person in found {
         if let Some(id) = field(&people, &person, &through.to)? {
             rows.extend(source.lookup(root, &[(&through.from, &id)])?);
         }
@@ -145,7 +149,8 @@ fn fits(table: &Table, column: &str, value: &[u8]) -> bool {
 pub fn found(root: &Table, graph: &OrderGraph, kind: Kind, row: Row) -> Result<Found, OrderError> {
     let text = |column: &String| {
         let value = field(root, &row, column)?;
-        Ok(value.map_or_else(String::new, |value| shown(kind, &value)))
+        let at = root.column(column).expect("invariant: it has a value");
+        Ok(value.map_or_else(String::new, |value| read_as(kind, &root.columns[at], &value)))
     };
     let numbers = graph.numbers.iter().map(text).collect::<Result<_, OrderError>>()?;
     let key = text(&graph.key)?;
@@ -171,6 +176,8 @@ pub(super) struct Link {
     pub(super) columns: Vec<String>,
     pub(super) to_table: String,
     pub(super) to: Vec<String>,
+    /// What a row must have to point there.
+    pub(super) only: Vec<Has>,
 }
 
 impl Closure {
@@ -191,8 +198,7 @@ impl Closure {
             }
             let table = walk.closure.tables[&table].clone();
             for link in &links {
-                let is_own = !graph.beside.contains(&link.from.name);
-                if is_own && link.to_table == table.name {
+                if is_down(graph, link) && link.to_table == table.name {
                     walk.down(source, link, &table, &row)?;
                 }
                 if link.from.label() == table.label() {
@@ -267,7 +273,9 @@ impl Walk {
     ) -> Result<(), OrderError> {
         let values = link.to.iter().map(|column| field(table, row, column));
         let values = values.collect::<Result<Vec<_>, _>>()?;
-        for child in rows_with(source, &link.from, &link.columns, &values)? {
+        let mut children = rows_with(source, &link.from, &link.columns, &values)?;
+        children.retain(|child| has_all(source.kind(), &link.from, child, &link.only));
+        for child in children {
             self.add(&link.from, child, Role::Own)?;
         }
         Ok(())
@@ -281,6 +289,9 @@ impl Walk {
         row: &Row,
         role: Role,
     ) -> Result<(), OrderError> {
+        if !has_all(source.kind(), &link.from, row, &link.only) {
+            return Ok(());
+        }
         let values = link.columns.iter().map(|column| field(&link.from, row, column));
         let values = values.collect::<Result<Vec<_>, _>>()?;
         let parent = known(source, &link.to_table)?;
@@ -369,17 +380,39 @@ pub(super) fn links(tables: &[Table], graph: &OrderGraph) -> Result<Vec<Link>, O
                 columns: reference.columns.clone(),
                 to_table: reference.table.clone(),
                 to: to.clone(),
+                only: Vec::new(),
             });
         }
     }
     for child in &graph.children {
-        let none = || OrderError::NotThere { what: child.table.clone() };
+        let is_there = [&child.table, &child.of].map(|name| table(tables, name));
+        let [Some(from), Some(_)] = is_there else {
+            if child.optional {
+                continue;
+            }
+            let what = if is_there[0].is_none() { &child.table } else { &child.of };
+            return Err(OrderError::NotThere { what: what.clone() });
+        };
+        if let Some(lacking) = child.columns.iter().find(|column| from.column(column).is_none()) {
+            if child.optional {
+                continue;
+            }
+            return Err(OrderError::NotThere { what: format!("{}.{lacking}", child.table) });
+        }
         links.push(Link {
-            from: table(tables, &child.table).ok_or_else(none)?.clone(),
-            columns: vec![child.column.clone()],
+            from: from.clone(),
+            columns: child.columns.clone(),
             to_table: child.of.clone(),
-            to: vec![child.to.clone()],
+            to: child.to.clone(),
+            only: child.only.clone(),
         });
     }
     Ok(links)
+}
+
+/// Whether rows that point along a link belong to what they point to. Another order does not belong to the
+/// cart that it has in common with this one.
+pub(super) fn is_down(graph: &OrderGraph, link: &Link) -> bool {
+    let is_order_above = link.from.name == graph.root && graph.with.contains(&link.to_table);
+    !graph.beside.contains(&link.from.name) && !is_order_above
 }

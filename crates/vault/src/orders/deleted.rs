@@ -3,7 +3,7 @@
 //! Keys are compared, by ranges where they are whole numbers: a range with as many rows as it had is
 //! not read. What one backup has shown is not looked at again in the next.
 
-use super::{Found, OrderError, closure, source::table};
+use super::{Found, OrderError, closure, is_order, source::table};
 use databases::{
     dump::{Files, KeyOrder, Reader, Row, Span, Table},
     live::Live,
@@ -52,7 +52,10 @@ impl Deleted {
             if self.seen.insert(span.likeness()) {
                 let rows = then.rows_of(root, span)?;
                 for row in self.gone(root, graph, rows, live, &living)? {
-                    found.push(closure::found(root, graph, then.manifest().kind, row)?);
+                    let kind = then.manifest().kind;
+                    if is_order(graph, kind, root, &row) {
+                        found.push(closure::found(root, graph, kind, row)?);
+                    }
                 }
             }
         }

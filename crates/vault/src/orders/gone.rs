@@ -3,7 +3,7 @@
 use super::{
     OrderError,
     moment::key_names,
-    source::{shown, spellings, table},
+    source::{read_as, table, written},
 };
 use crate::journal::{MarkKind, Reader, Version};
 use databases::{
@@ -11,7 +11,7 @@ use databases::{
     dump::{Field, Kind},
     live::Live,
 };
-use shops::OrderGraph;
+use shops::{Has, OrderGraph};
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 /// An order that went.
@@ -77,9 +77,10 @@ pub fn lacking(
     let kind = live.kind();
     let none = || OrderError::NotThere { what: graph.root.clone() };
     let root = table(live.tables(), &graph.root).cloned().ok_or_else(none)?;
-    let raw: Vec<Vec<u8>> = keys.iter().flat_map(|key| spellings(kind, key)).collect();
+    let spellings = |key: &String| written(kind, &root, &graph.key, key);
+    let raw: Vec<Vec<u8>> = keys.iter().flat_map(spellings).collect();
     let gone = live.lacking(&root, &graph.key, &raw)?;
-    let is_gone = |key: &&String| spellings(kind, key).iter().all(|one| gone.contains(one));
+    let is_gone = |key: &&String| spellings(key).iter().all(|one| gone.contains(one));
     Ok(keys.iter().filter(is_gone).cloned().collect())
 }
 
@@ -127,9 +128,26 @@ fn told(
     {
         return Ok(None);
     }
-    let text = |column| last(column).flatten().map(|value| shown(kind, &value));
+    let Some(shape) = history[..until].last().map(|version| &version.row.table) else {
+        return Ok(None);
+    };
+    let read = |column: &String, value: &[u8]| {
+        shape.column(column).map(|at| read_as(kind, &shape.columns[at], value))
+    };
+    let text = |column| last(column).flatten().and_then(|value| read(column, &value));
+    let is_other = |has: &Has| match last(&has.column) {
+        Some(value) => {
+            let text = value.and_then(|value| read(&has.column, &value));
+            !has.fits(text.as_deref())
+        }
+        None => false,
+    };
+    if graph.only.iter().any(is_other) {
+        return Ok(None);
+    }
     let numbers = graph.numbers.iter().filter_map(text).collect();
-    Ok(Some(Gone { numbers, key: shown(kind, &key), raw_key: key, gone_ms }))
+    let called = read(&graph.key, &key).unwrap_or_default();
+    Ok(Some(Gone { numbers, key: called, raw_key: key, gone_ms }))
 }
 
 /// What a version knows of a column: afterwards, or else before. The outer `None`: nothing.

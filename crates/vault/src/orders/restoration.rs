@@ -3,6 +3,8 @@
 
 use super::{
     Difference, OrderError, Role, RowDifference, State,
+    erasing::Erasing,
+    fitting::has_all,
     source::{shown, table},
 };
 use databases::{
@@ -11,20 +13,24 @@ use databases::{
 };
 use kernel::{Value, plan::Reason};
 use shops::OrderGraph;
+use std::collections::BTreeSet;
 
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Options {
+pub struct Options<'a> {
     /// Rows of the order that were changed since are set back, too. Rows that came since stay.
     pub set_back: bool,
+    /// The buyer had their data erased since: what tells of them does not come back. Names them in what
+    /// must be there and different from others'.
+    pub erased: Option<&'a str>,
 }
 
 /// What to do, in its order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Restoration {
     pub changes: Vec<Change>,
-    /// What somebody should know before: rows that were not the order's own and come back with it,
-    /// tables that the database makes anew itself.
+    /// What somebody should know before: rows that were not the order's own and come back with it, rows
+    /// that the platform makes from the order and that come back as they were, what stays erased.
     pub notes: Vec<Reason>,
 }
 
@@ -44,16 +50,23 @@ impl Restoration {
 ///
 /// # Errors
 /// When the living database cannot be read. Inside: a refusal, where the key or a number of the order
-/// belongs to another one now, or the schema has lost a column that has a value.
+/// belongs to another one now, the schema has lost a column that has a value, a table cannot take part in
+/// a transaction, or nobody knows what must stay erased.
 pub fn restoration(
     graph: &OrderGraph,
     difference: &Difference,
     live: &mut Live,
-    options: Options,
+    options: Options<'_>,
 ) -> Result<Result<Restoration, Refusal>, OrderError> {
-    if let Some(refusal) = reused(graph, difference, live)? {
+    let refusal = reused(graph, difference, live)?;
+    let refusal = refusal.or_else(|| not_in_one(difference, live));
+    if let Some(refusal) = refusal {
         return Ok(Err(refusal));
     }
+    let erasing = match options.erased.map(|named| Erasing::new(graph, named)).transpose() {
+        Ok(erasing) => erasing,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     let (mut inserts, mut updates, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     for row in &difference.rows {
         let living = living(live.tables(), row)?;
@@ -67,10 +80,17 @@ pub fn restoration(
                 }
                 Err(refusal) => return Ok(Err(refusal)),
             },
-            State::Changed => updates.extend(update(&living, row, options)),
+            State::Changed => updates.extend(update(graph, &living, row, options)),
             State::Same | State::New => {}
         }
     }
+    if let Some(erasing) = erasing {
+        let kind = difference.kind;
+        inserts.iter_mut().for_each(|insert| erasing.keep_out(kind, live, insert));
+        updates.retain_mut(|update| erasing.leave(update));
+        notes.push(erasing.note());
+    }
+    notes.extend(derived(graph, &inserts));
     let mut changes = in_order(live, &inserts);
     changes.extend(updates);
     Ok(Ok(Restoration { changes, notes }))
@@ -92,7 +112,7 @@ fn reused(
         value.map_or_else(String::new, |value| shown(difference.kind, &value))
     };
     let key = value(&root.then, &graph.key);
-    for number in &graph.numbers {
+    for number in graph.numbers.iter().chain(&graph.made) {
         let then = value(&root.then, number);
         if root.state != State::Gone && value(&root.now, number) != then {
             let said = [
@@ -102,9 +122,12 @@ fn reused(
             ];
             return Ok(Some(Refusal(Reason::new("order_key_reused", said))));
         }
-        let Some(then) = then else { continue };
+        let is_name = graph.made.as_ref() != Some(number) && !graph.shared.contains(number);
+        let Some(then) = then.filter(|_| is_name) else { continue };
         let living = living(live.tables(), root)?;
-        for row in live.lookup(&living, &[(number, &then)])? {
+        let mut others = live.lookup(&living, &[(number, &then)])?;
+        others.retain(|row| has_all(difference.kind, &living, row, &graph.only));
+        for row in others {
             let other = living.column(&graph.key).and_then(|at| row.fields[at].clone());
             if other != key {
                 let said = [
@@ -116,6 +139,26 @@ fn reused(
         }
     }
     Ok(None)
+}
+
+/// A row that would not be taken back with the others if one of them cannot come.
+fn not_in_one(difference: &Difference, live: &Live) -> Option<Refusal> {
+    let row = difference.rows.iter().find(|row| {
+        row.state != State::Same && row.state != State::New && !live.has_transactions(&row.table)
+    })?;
+    let said = [("table", Value::from(row.table.as_str()))];
+    Some(Refusal(Reason::new("order_table_without_transactions", said)))
+}
+
+/// Tables whose rows the platform makes from an order, and that come back as they were.
+fn derived(graph: &OrderGraph, inserts: &[Insert]) -> Option<Reason> {
+    let is_it =
+        |name: &String| graph.children.iter().any(|child| child.derived && child.table == *name);
+    let names = inserts.iter().map(|insert| &insert.table.name).filter(|name| is_it(name));
+    let names: BTreeSet<&str> = names.map(String::as_str).collect();
+    let text = names.into_iter().collect::<Vec<_>>().join(", ");
+    let said = [("tables", Value::from(text.as_str()))];
+    (!text.is_empty()).then(|| Reason::new("order_lookups_as_they_were", said))
 }
 
 fn living(tables: &[Table], row: &RowDifference) -> Result<Table, OrderError> {
@@ -146,13 +189,22 @@ fn needed(difference: &Difference, row: &RowDifference) -> Reason {
 }
 
 /// Links that were cut are made again; all else is set back when that is wished for.
-fn update(living: &Table, row: &RowDifference, options: Options) -> Option<Change> {
+fn update(
+    graph: &OrderGraph,
+    living: &Table,
+    row: &RowDifference,
+    options: Options<'_>,
+) -> Option<Change> {
+    let mapped = graph.children.iter().filter(|child| child.table == living.name);
+    let of_map: Vec<&String> = mapped.flat_map(|child| &child.columns).collect();
     let is_link = |column: &str| {
-        living.references.iter().any(|reference| reference.columns.iter().any(|one| one == column))
+        let mut of_keys = living.references.iter().flat_map(|reference| &reference.columns);
+        of_keys.any(|one| one == column) || of_map.iter().any(|one| *one == column)
     };
     let wanted = |column: &str, then: &Field, now: &Field| {
         let is_cut = is_link(column) && now.is_none() && then.is_some();
-        is_cut || options.set_back
+        let is_marked = graph.deleted.as_deref() == Some(column) && then.is_none();
+        is_cut || is_marked || options.set_back
     };
     let (mut were, mut become_) = (Vec::new(), Vec::new());
     for (column, then, now) in row.changes() {
@@ -167,9 +219,9 @@ fn update(living: &Table, row: &RowDifference, options: Options) -> Option<Chang
     is_some.then_some(Change::Update { table, key, were, become_ })
 }
 
-struct Insert {
-    table: Table,
-    row: Vec<Cell>,
+pub(super) struct Insert {
+    pub(super) table: Table,
+    pub(super) row: Vec<Cell>,
 }
 
 impl Insert {

@@ -2,9 +2,13 @@
 
 use super::OrderError;
 use databases::{
-    dump::{Field, Files, Kind, Reader, Row, Table},
+    dump::{Column, Field, Files, Kind, Reader, Row, Table},
     live::Live,
 };
+use std::fmt::Write as _;
+
+/// Of a UUID (RFC 9562).
+const KEY_BYTES: usize = 16;
 
 /// Rows as of one moment, by their values.
 pub trait Source {
@@ -76,12 +80,56 @@ pub(super) fn spellings(kind: Kind, text: &str) -> Vec<Vec<u8>> {
     spellings
 }
 
+/// A text of a person as it may stand in this column, the likeliest first; bytes are `0x…`.
+#[must_use]
+pub fn written(kind: Kind, table: &Table, column: &str, text: &str) -> Vec<Vec<u8>> {
+    let of = table.columns.iter().find(|known| known.name == column);
+    let bytes = of.filter(|of| is_bytes(of)).and_then(|_| bytes(text.strip_prefix("0x")?));
+    bytes.map_or_else(|| spellings(kind, text), |bytes| vec![bytes])
+}
+
+/// A value of this column as people read it, so that [`written`] finds it again; as text where there is no
+/// such column.
+#[must_use]
+pub fn read(kind: Kind, table: &Table, column: &str, value: &[u8]) -> String {
+    let of = table.column(column).map(|at| &table.columns[at]);
+    of.map_or_else(|| shown(kind, value), |of| read_as(kind, of, value))
+}
+
+/// A value of this column as people read it, so that [`written`] finds it again.
+pub(super) fn read_as(kind: Kind, column: &Column, value: &[u8]) -> String {
+    if is_bytes(column) { hexadecimal(value) } else { shown(kind, value) }
+}
+
+/// Whether a column has bytes that are no text. PostgreSQL writes those of its own as text itself.
+fn is_bytes(column: &Column) -> bool {
+    let name = column.type_name.to_ascii_lowercase();
+    name.starts_with("binary") || name.starts_with("varbinary")
+}
+
+fn hexadecimal(value: &[u8]) -> String {
+    let mut text = "0x".to_owned();
+    for byte in value {
+        write!(text, "{byte:02x}").expect("invariant: a String takes all text");
+    }
+    text
+}
+
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let byte = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
+    (0..text.len()).step_by(2).map(byte).collect()
+}
+
 /// A value as people read it.
 pub(super) fn shown(kind: Kind, value: &[u8]) -> String {
     let value = match (kind, value.split_first()) {
         (Kind::Sqlite, Some((b'\'', text))) => text,
         _ => value,
     };
+    // As long as the keys that some platforms keep as bytes, and no text: shown so that it can be named.
+    if value.len() == KEY_BYTES && std::str::from_utf8(value).is_err() {
+        return hexadecimal(value);
+    }
     String::from_utf8_lossy(value).into_owned()
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Difference, OrderError, Role, RowDifference, State,
-    closure::{Link, links},
+    closure::{Link, is_down, links},
     moment::{Cut, key_names},
 };
 use crate::journal::{MarkKind, Reader, Version};
@@ -180,11 +180,10 @@ impl Walk<'_> {
                 let value =
                     |column: &str| image.field(shape.column(column)?).and_then(Option::clone);
                 for link in &self.links {
-                    let is_own = !self.graph.beside.contains(&link.from.name);
                     let (Some(column), Some(to)) = (link.columns.first(), link.to.first()) else {
                         continue;
                     };
-                    if is_own && link.to_table == name {
+                    if is_down(self.graph, link) && link.to_table == name {
                         next.extend(value(to).map(|v| (link.from.label(), column.clone(), v)));
                     }
                     if link.from.label() == label && self.graph.with.contains(&link.to_table) {

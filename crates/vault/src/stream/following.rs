@@ -3,13 +3,14 @@
 use super::{End, Follower, Hindrance, State, TOLD_EVERY, Tail, is_told, of_database};
 use crate::{
     VaultError,
-    journal::{self, Writer},
+    journal::{self, Place, SegmentFile, Writer},
 };
 use databases::{
     DatabaseError,
     changes::{self, Change, Event, ObstacleKind, Position, Stream},
 };
 use std::{
+    collections::BTreeMap,
     future::ready,
     time::{Duration, Instant},
 };
@@ -33,6 +34,8 @@ pub(super) struct Following<'f, 'a> {
     /// When the last event came.
     came: Instant,
     surveyed: Instant,
+    /// Bytes of the server's log in each segment, by its number.
+    raw: BTreeMap<u64, u64>,
 }
 
 impl<'f, 'a> Following<'f, 'a> {
@@ -53,7 +56,15 @@ impl<'f, 'a> Following<'f, 'a> {
         let stream = Stream::open(url, &options, &from).await;
         let stream = stream.map_err(|error| Ok(of_database(&error)))?;
         let now = Instant::now();
-        Ok(Self { follower, writer, options, stream, came: now, surveyed: now })
+        Ok(Self {
+            follower,
+            writer,
+            options,
+            stream,
+            came: now,
+            surveyed: now,
+            raw: BTreeMap::new(),
+        })
     }
 
     /// Until it is told to end, or something goes wrong.
@@ -140,12 +151,11 @@ impl<'f, 'a> Following<'f, 'a> {
 
     /// Takes note of orders that go, so that somebody looks.
     fn note_orders(&mut self, event: &Event) {
-        let Some(graph) = &self.follower.settings.graph else { return };
+        let graphs = &self.follower.settings.graphs;
+        let is_root = |name: &str| graphs.iter().any(|graph| graph.may_be_root(name));
         let is_one = match event {
-            Event::Row(row) => {
-                row.table.name == graph.root && matches!(row.change, Change::Deleted(_))
-            }
-            Event::Emptied { table } => table.rsplit('.').next() == Some(graph.root.as_str()),
+            Event::Row(row) => is_root(&row.table.name) && matches!(row.change, Change::Deleted(_)),
+            Event::Emptied { table } => table.rsplit('.').next().is_some_and(is_root),
             _ => false,
         };
         self.follower.standing.orders_deleted += u64::from(is_one);
@@ -198,12 +208,37 @@ impl<'f, 'a> Following<'f, 'a> {
         standing.last_ms = (last_ms > 0).then_some(last_ms);
         standing.position = self.writer.last().map(ToString::to_string);
         standing.behind_bytes = self.stream.behind_bytes();
-        let sealed: u64 = journal::segments(&folder)?.iter().map(|segment| segment.bytes).sum();
+        let segments = journal::segments(&folder)?;
+        let sealed: u64 = segments.iter().map(|segment| segment.bytes).sum();
         standing.journal_bytes = sealed + tail.durable_bytes;
+        standing.raw_bytes = match self.follower.settings.raw {
+            true => Some(packed(&segments, &mut self.raw, self.follower.place)?),
+            false => None,
+        };
         standing.tail = Some(Tail { number: tail.number, durable_bytes: tail.durable_bytes });
         self.follower.tell_copies(&self.writer);
         self.follower.tell()
     }
+}
+
+/// Bytes of the server's log in the segments; those that are not known yet are looked at.
+fn packed(
+    segments: &[SegmentFile],
+    known: &mut BTreeMap<u64, u64>,
+    place: &Place,
+) -> Result<u64, VaultError> {
+    let mut bytes = 0;
+    for segment in segments {
+        bytes += match known.get(&segment.number) {
+            Some(bytes) => *bytes,
+            None => {
+                let found = journal::raw_bytes(segment, &place.make_key()?)?;
+                known.insert(segment.number, found);
+                found
+            }
+        };
+    }
+    Ok(bytes)
 }
 
 /// Where a journal without one begins. A slot that is there already was made by one who was killed

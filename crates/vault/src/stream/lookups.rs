@@ -2,7 +2,7 @@
 //! those that people know an order by.
 
 use super::{Settings, story};
-use crate::journal::Lookups;
+use crate::{journal::Lookups, orders::allowed};
 use databases::{dump::Table, live::Live};
 use shops::OrderGraph;
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ pub(super) async fn of(settings: &Settings) -> Lookups {
     let looked = move || Live::connect(&database).map(|live| live.tables().to_vec());
     let looked = tokio::task::spawn_blocking(looked).await;
     match looked.expect("invariant: reading a schema does not panic") {
-        Ok(tables) => lookups(&tables, settings.graph.as_ref()),
+        Ok(tables) => lookups(&tables, &settings.graphs),
         Err(error) => {
             tracing::warn!(error = story(&error), "rows of the journal will be found slowly");
             Lookups::default()
@@ -22,15 +22,16 @@ pub(super) async fn of(settings: &Settings) -> Lookups {
 }
 
 /// The columns by which rows of these tables are found fast in a journal that was written with the same
-/// graph.
+/// graphs.
 #[must_use]
-pub fn lookups(tables: &[Table], graph: Option<&OrderGraph>) -> Lookups {
+pub fn lookups(tables: &[Table], graphs: &[OrderGraph]) -> Lookups {
+    let graphs = allowed(graphs, tables);
     let mut lookups = Lookups::default();
     for table in tables {
         let mut columns: BTreeSet<&str> = BTreeSet::new();
         let single = table.references.iter().filter(|reference| reference.columns.len() == 1);
         columns.extend(single.map(|reference| reference.columns[0].as_str()));
-        columns.extend(graph.into_iter().flat_map(|graph| named(graph, &table.name)));
+        columns.extend(graphs.iter().flat_map(|graph| named(graph, &table.name)));
         // Its key has an entry anyway.
         columns.retain(|column| table.key != [*column]);
         let known =
@@ -54,5 +55,5 @@ fn named<'a>(graph: &'a OrderGraph, table: &'a str) -> impl Iterator<Item = &'a 
     of_root
         .map(String::as_str)
         .chain(emails.map(|email| email.column.as_str()))
-        .chain(children.map(|child| child.column.as_str()))
+        .chain(children.flat_map(|child| child.columns.iter().map(String::as_str)))
 }

@@ -29,6 +29,8 @@ pub struct Standing {
     pub behind_bytes: Option<u64>,
     /// Bytes of the journal's files.
     pub journal_bytes: u64,
+    /// What of them the server's log as it came takes, as far as it is packed; `None`: it is not kept.
+    pub raw_bytes: Option<u64>,
     /// What no segment holds yet.
     pub tail: Option<Tail>,
     pub obstacles: Vec<Hindrance>,
@@ -140,7 +142,7 @@ impl Standing {
 
 impl CopyStanding {
     /// Before anything was sent by this process.
-    pub(super) fn begin(copy: &StreamCopySettings, before: &[Self]) -> Self {
+    pub(crate) fn begin(copy: &StreamCopySettings, before: &[Self]) -> Self {
         let to = copy.to.to_string();
         let before = before.iter().find(|one| one.to == to).cloned();
         Self {
@@ -154,7 +156,7 @@ impl CopyStanding {
 }
 
 impl Hindrance {
-    pub(super) fn of(obstacle: &Obstacle) -> Self {
+    pub(crate) fn of(obstacle: &Obstacle) -> Self {
         let Obstacle { kind, subject, mend } = obstacle;
         Self {
             code: code(*kind).to_owned(),
@@ -166,11 +168,11 @@ impl Hindrance {
 }
 
 impl Trouble {
-    pub(super) fn new(code: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
         Self { code: code.to_owned(), message: message.into() }
     }
 
-    pub(super) fn of_obstacle(obstacle: &Obstacle) -> Self {
+    pub(crate) fn of_obstacle(obstacle: &Obstacle) -> Self {
         let message = format!("`{}` stands in the way: {}", obstacle.subject, obstacle.mend);
         Self::new(&format!("stream_{}", code(obstacle.kind)), message)
     }

@@ -1,0 +1,98 @@
+//! What tells of a person who had it erased stays out of an order that comes back.
+
+use super::{
+    fitting::has_all,
+    restoration::{Insert, Refusal},
+};
+use databases::{
+    dump::{Column, Kind, Row},
+    live::{Change, Live},
+};
+use kernel::{Value, plan::Reason};
+use shops::OrderGraph;
+
+/// Which columns stay empty.
+pub(super) struct Erasing<'a> {
+    graph: &'a OrderGraph,
+    /// Stands for the person where something must.
+    named: &'a str,
+}
+
+impl<'a> Erasing<'a> {
+    /// # Errors
+    /// When nobody knows which columns tell of a person.
+    pub(super) fn new(graph: &'a OrderGraph, named: &'a str) -> Result<Self, Refusal> {
+        if graph.personal.is_empty() {
+            return Err(Refusal(Reason::new("order_erased", [])));
+        }
+        Ok(Self { graph, named })
+    }
+
+    /// Empties what tells of the person: NULL where the column takes it, else nothing of its type.
+    pub(super) fn keep_out(&self, kind: Kind, live: &Live, insert: &mut Insert) {
+        let (label, table) = (insert.table.label(), &insert.table);
+        let value = |column: &Column| {
+            let cell = insert.row.iter().find(|cell| cell.column == column.name);
+            cell.and_then(|cell| cell.value.clone())
+        };
+        let row = Row { fields: table.columns.iter().map(value).collect() };
+        let personal = self.graph.personal.iter().filter(|personal| {
+            personal.table == table.name && has_all(kind, table, &row, &personal.only)
+        });
+        for column in personal.flat_map(|personal| &personal.columns) {
+            let Some(cell) = insert.row.iter_mut().find(|cell| cell.column == *column) else {
+                continue;
+            };
+            if cell.value.is_none() {
+                continue;
+            }
+            let at = table.columns.iter().find(|one| one.name == *column);
+            let stand_in = at.map(|at| self.stand_in(kind, at));
+            cell.value = stand_in.filter(|_| live.is_required(&label, column));
+        }
+    }
+
+    /// What is there stays as it is. Whether anything of the change is left.
+    pub(super) fn leave(&self, change: &mut Change) -> bool {
+        let Change::Update { table, were, become_, .. } = change else { return true };
+        let name = table.rsplit('.').next().unwrap_or(table);
+        let personal = self.graph.personal.iter().filter(|personal| personal.table == name);
+        let columns: Vec<&String> = personal.flat_map(|personal| &personal.columns).collect();
+        were.retain(|cell| !columns.contains(&&cell.column));
+        become_.retain(|cell| !columns.contains(&&cell.column));
+        !become_.is_empty()
+    }
+
+    fn stand_in(&self, kind: Kind, column: &Column) -> Vec<u8> {
+        let name = column.type_name.to_ascii_lowercase();
+        let is = |words: &[&str]| words.iter().any(|word| name.starts_with(word));
+        if is(&["date", "timestamp"]) {
+            return b"1970-01-01".to_vec();
+        }
+        if is(&["json", "longtext json"]) {
+            return b"{}".to_vec();
+        }
+        if is(&["int", "bigint", "smallint", "tinyint", "decimal", "numeric", "bool"]) {
+            return b"0".to_vec();
+        }
+        let text: String = self.named.chars().take(room(&name)).collect();
+        match kind {
+            Kind::Sqlite => format!("'{text}").into_bytes(),
+            _ => text.into_bytes(),
+        }
+    }
+
+    pub(super) fn note(&self) -> Reason {
+        let mut tables: Vec<&str> =
+            self.graph.personal.iter().map(|personal| personal.table.as_str()).collect();
+        tables.sort_unstable();
+        tables.dedup();
+        Reason::new("order_stays_erased", [("tables", Value::from(tables.join(", ")))])
+    }
+}
+
+/// How many characters a column of this type takes: 4 of `character varying(4)`.
+fn room(type_name: &str) -> usize {
+    let within = type_name.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+    within.and_then(|(count, _)| count.parse().ok()).unwrap_or(usize::MAX)
+}
