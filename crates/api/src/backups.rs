@@ -51,8 +51,8 @@ pub(crate) async fn snapshots(
     answer.map(Json).map_err(refused)
 }
 
-/// What restores in place have put aside, databases and rows, the oldest first. It stays until somebody
-/// removes it.
+/// What restores in place have put aside, databases and rows, the oldest first. Each goes by a plan of its
+/// own, `remove_aside`, when somebody says so or it was kept for long enough.
 #[utoipa::path(
     get, path = "/api/v1/shops/{shop}/backups/kept", tag = "backups",
     params(("shop" = String, Path, description = "The shop's id")),

@@ -131,9 +131,9 @@ impl ApiError {
 fn engine_kind(error: &EngineError) -> (StatusCode, &'static str) {
     match error {
         EngineError::NoRun(_) => (StatusCode::NOT_FOUND, "not_found"),
-        EngineError::NotNow { .. } | EngineError::Contended { .. } => {
-            (StatusCode::CONFLICT, "not_now")
-        }
+        EngineError::NotNow { .. }
+        | EngineError::UndoGone { .. }
+        | EngineError::Contended { .. } => (StatusCode::CONFLICT, "not_now"),
         EngineError::Stale { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "stale"),
         EngineError::Full(_) => (StatusCode::TOO_MANY_REQUESTS, "full"),
         EngineError::Plan(_)

@@ -55,14 +55,14 @@ use ::watch::{
     history::History,
     peers::Peers,
     time_machine::{
-        DeletedOrders, DeletedQuestion, MissingOrders, MissingQuestion, OrderHistory, OrderLook,
-        OrderQuestion,
+        DeletedOrders, DeletedQuestion, ErasureNoted, ErasureRequest, MissingOrders,
+        MissingQuestion, OrderHistory, OrderLook, OrderQuestion,
     },
 };
 use kernel::{
     Drain, InstanceName, ShopId, Value,
     config::Secret,
-    plan::{Plan, Reason},
+    plan::{Plan, Reason, Way},
 };
 use std::{path::PathBuf, sync::Arc};
 use store::Store;
@@ -148,6 +148,8 @@ pub enum OrdersAsked {
     Missing { question: MissingQuestion, answer: oneshot::Sender<Result<MissingOrders, Refusal>> },
     /// Those that the journal or backups have and the shop no longer has.
     Deleted { question: DeletedQuestion, answer: oneshot::Sender<Result<DeletedOrders, Refusal>> },
+    /// Somebody had their data erased: note that, so that it does not come back.
+    Erased { request: ErasureRequest, answer: oneshot::Sender<Result<ErasureNoted, Refusal>> },
 }
 
 /// The configuration that is in force.
@@ -192,6 +194,8 @@ pub enum Wished {
     RestoreOrder { shop: ShopId, question: OrderQuestion, set_back: bool },
     /// What a shop's database suffers from mended: a finding by its id.
     MendDatabase { shop: ShopId, finding: String },
+    /// What a restore in place has put aside removed for good, by its name.
+    RemoveAside { shop: ShopId, name: String },
     /// Our own old records removed.
     CleanUp,
 }
@@ -221,6 +225,8 @@ pub struct RestoreDatabase {
     /// As it was at this moment, unix milliseconds, by the journal of changes; the backup that it is reached
     /// from is found then, whichever is named.
     pub as_of_ms: Option<i64>,
+    /// By what that moment is reached; `None`: by the journal, or where that cannot, by the server's log.
+    pub by: Option<Way>,
     /// What it is called in the backup; `None`: the first that is in it.
     pub database: Option<String>,
     /// Only the rows of these tables; none: of all.

@@ -8,8 +8,8 @@ use crate::{
     ledger, machine::ask_within,
 };
 use ::watch::time_machine::{
-    DeletedOrders, DeletedQuestion, MissingOrders, MissingQuestion, OrderHistory, OrderLook,
-    OrderQuestion,
+    DeletedOrders, DeletedQuestion, ErasureNoted, ErasureRequest, MissingOrders, MissingQuestion,
+    OrderHistory, OrderLook, OrderQuestion,
 };
 use axum::{
     Json,
@@ -127,6 +127,35 @@ pub(crate) async fn missing(
     ledger::note_of_shop(&state, &caller.actor, "missing_orders_listed", &shop, []).await?;
     let question = question.map(|Json(question)| question).unwrap_or_default();
     let wanted = |answer| Command::Orders { shop, ask: OrdersAsked::Missing { question, answer } };
+    ask_within(PATIENCE, &state, wanted).await?.map(Json).map_err(refused)
+}
+
+/// Notes that somebody had their data erased (GDPR, article 17): what tells of them does not come back.
+///
+/// Kept are a keyed hash of the address and the time. The shop's own rows and its backups stay as they are;
+/// an order or a row that is brought back from a time before comes without what tells of the person.
+#[utoipa::path(
+    post, path = "/api/v1/shops/{shop}/orders/erasures", tag = "orders",
+    request_body = ErasureRequest,
+    params(("shop" = String, Path, description = "The shop's id")),
+    responses(
+        (status = 200, body = ErasureNoted),
+        (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody),
+        (status = 422, body = ErrorBody, description = "That is no e-mail address"),
+    )
+)]
+pub(crate) async fn erasures(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(shop): Path<String>,
+    Json(request): Json<ErasureRequest>,
+) -> Result<Json<ErasureNoted>, ApiError> {
+    let shop = known(&state, shop)?;
+    let about = [("email", Personal::Mail(request.email.clone()).into())];
+    ledger::note_of_shop(&state, &caller.actor, "erasure_noted", &shop, about).await?;
+    let wanted = |answer| Command::Orders { shop, ask: OrdersAsked::Erased { request, answer } };
     ask_within(PATIENCE, &state, wanted).await?.map(Json).map_err(refused)
 }
 

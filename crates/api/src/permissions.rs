@@ -128,6 +128,7 @@ const ENDPOINTS: &[Endpoint] = &[
     to("POST", "/api/v1/shops/{shop}/instances/{instance}/drain", shop(Operate)),
     to("POST", "/api/v1/shops/{shop}/instances/{instance}/undrain", shop(Operate)),
     to("POST", "/api/v1/shops/{shop}/orders/deleted", shop(Approve)),
+    to("POST", "/api/v1/shops/{shop}/orders/erasures", shop(Approve)),
     to("POST", "/api/v1/shops/{shop}/orders/history", shop(Approve)),
     to("POST", "/api/v1/shops/{shop}/orders/look", shop(Approve)),
     to("POST", "/api/v1/shops/{shop}/orders/missing", shop(Approve)),

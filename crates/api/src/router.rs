@@ -147,6 +147,7 @@ fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(orders::history))
         .routes(routes!(orders::deleted))
         .routes(routes!(orders::missing))
+        .routes(routes!(orders::erasures))
         .routes(routes!(shops::drain))
         .routes(routes!(shops::undrain))
         .routes(routes!(runs::preview))

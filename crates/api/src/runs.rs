@@ -277,7 +277,9 @@ impl Deed {
                 _ => false,
             },
             Self::Undo => Engine::may_be_undone(run),
-            Self::Retry => matches!(run.state, Stuck | UndoFailed),
+            Self::Retry => {
+                matches!(run.state, Stuck | UndoFailed) && Engine::undo_gone(run).is_none()
+            }
             Self::DeclareDone | Self::DeclareNotDone | Self::GiveUp => run.state == Stuck,
         }
     }

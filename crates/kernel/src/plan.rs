@@ -8,14 +8,18 @@ mod act;
 mod performer;
 mod preview;
 mod run;
+mod way;
 
-pub use act::{Act, Area, Claim, FileChange, OldData, PageLook, Subject, TableIndex};
+pub use act::{
+    Act, Area, Claim, FileChange, OldData, PageLook, ServerSetting, Subject, TableIndex,
+};
 pub use performer::{Failed, Fence, Intent, Measure, Pending, Performer, Probe, Progress, Reason};
 pub use preview::{Condition, Holds, Preview, StepPreview, WaitsFor, WindowChoice};
 pub use run::{
     Cause, CauseCode, Override, Run, RunEvent, RunHappening, RunId, RunState, RunSummary,
     StepRecord, StepState,
 };
+pub use way::{ByLog, ByWal, Way};
 
 use crate::{Params, ShopId, WindowName};
 use serde::{Deserialize, Serialize};
@@ -123,13 +127,14 @@ pub enum OnFailure {
 pub struct PlanKind(Arc<str>);
 
 /// Every sort of plan that there is, for whoever names some in a configuration.
-pub const PLAN_KINDS: [&str; 15] = [
+pub const PLAN_KINDS: [&str; 16] = [
     "apply_configuration",
     "back_up",
     "clean_up",
     "drill_backup",
     "front",
     "mend_database",
+    "remove_aside",
     "renew_certificate",
     "restart_instance",
     "restore_backup",

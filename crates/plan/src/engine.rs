@@ -5,6 +5,7 @@
 
 mod board;
 mod deed;
+mod forgoing;
 mod journal;
 mod look;
 mod progress;
@@ -21,8 +22,8 @@ use board::Board;
 use kernel::{
     Actor,
     plan::{
-        Approval, Area, Override, Performer, Plan, Preview, Run, RunEvent, RunHappening, RunId,
-        RunState, StepRecord, WindowChoice,
+        Approval, Area, Override, Performer, Plan, Preview, Reason, Run, RunEvent, RunHappening,
+        RunId, RunState, StepRecord, WindowChoice,
     },
 };
 use std::{
@@ -244,7 +245,8 @@ impl Engine {
     /// Takes a run back that is over or stuck, the last step first.
     ///
     /// # Errors
-    /// [`EngineError::NotNow`] when it runs (cancel it), or nothing of it can be taken back.
+    /// [`EngineError::NotNow`] when it runs (cancel it), or nothing of it can be taken back;
+    /// [`EngineError::UndoGone`] when what would take it back was removed.
     pub async fn undo(&self, run: RunId, by: Actor) -> Result<Run, EngineError> {
         self.decide(run, "undo", Change::AskUndo { by: by.clone() }, by).await
     }
@@ -272,6 +274,12 @@ impl Engine {
     /// [`EngineError::NotNow`] when the run is not stuck.
     pub async fn give_up(&self, run: RunId, by: Actor) -> Result<Run, EngineError> {
         self.decide(run, "give up", Change::GiveUp { by: by.clone() }, by).await
+    }
+
+    /// Why a run that could be taken back once cannot be any more.
+    #[must_use]
+    pub fn undo_gone(run: &Run) -> Option<&Reason> {
+        machine::undo_gone(run)
     }
 
     /// Whether [`Engine::undo`] would be taken for a run as it stands.
@@ -379,6 +387,10 @@ impl Engine {
                 Ok(RunWrite::Conflict) => {}
                 Ok(RunWrite::Fenced) => return Err(EngineError::Fenced),
                 Err(illegal) => {
+                    let is_back = matches!(change, Change::AskUndo { .. } | Change::Retry { .. });
+                    if is_back && let Some(why) = machine::undo_gone(&run) {
+                        return Err(EngineError::UndoGone { run: id, why: why.clone() });
+                    }
                     return Err(EngineError::NotNow { verb, run: id, state: illegal.state });
                 }
             }

@@ -39,6 +39,9 @@ pub enum EngineError {
     /// The run went on meanwhile, or is over; look at it again.
     #[error("{verb} run {run}: it is {state}")]
     NotNow { verb: &'static str, run: RunId, state: RunState },
+    /// What would take it back was removed; `why` says what, and by which run.
+    #[error("take run {run} back: what it put aside is gone")]
+    UndoGone { run: RunId, why: Reason },
     /// Cancel some, or wait until some have ended.
     #[error("start plan: {0} runs are not over, and no more are taken")]
     Full(usize),
@@ -81,6 +84,7 @@ impl EngineError {
                 let (run, state) = (run.to_string().into(), state.code().into());
                 Reason::new("not_now", [("run", run), ("state", state)])
             }
+            Self::UndoGone { why, .. } => why.clone(),
             Self::Contended { run, .. } => {
                 Reason::new("contended", [("run", run.to_string().into())])
             }

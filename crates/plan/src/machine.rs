@@ -6,7 +6,7 @@
 use kernel::{
     Actor, Params,
     plan::{
-        Cause, CauseCode, Failed, Intent, OnFailure, Override, Run, RunState, StepRecord,
+        Cause, CauseCode, Failed, Intent, OnFailure, Override, Reason, Run, RunState, StepRecord,
         StepState, Undo,
     },
 };
@@ -70,6 +70,11 @@ pub(crate) enum Change {
     },
     /// Nothing is left that can be taken back.
     EndUndo,
+    /// What would take the step of a run that is over back goes for good.
+    Forgo {
+        step: usize,
+        why: Reason,
+    },
     /// Look again at what nobody could tell, or try again what could not be taken back.
     Retry {
         by: Actor,
@@ -167,6 +172,21 @@ pub(crate) fn may_be_undone(run: &Run) -> bool {
     may_follow(run, &Change::AskUndo { by: Actor::Storewarden })
 }
 
+/// Why a run cannot be taken back any more, which it could be once.
+pub(crate) fn undo_gone(run: &Run) -> Option<&Reason> {
+    run.steps.iter().filter(|step| is_left(step)).find_map(|step| step.undo_gone.as_ref())
+}
+
+/// The steps of a run that put something aside under this name, and could be taken back by it.
+pub(crate) fn lean_on_aside(run: &Run, name: &str) -> Vec<usize> {
+    let leans = |step: &usize| {
+        let (planned, record) = (&run.plan.steps[*step], &run.steps[*step]);
+        let is_undone_by = matches!(planned.undo, Undo::By(_)) && record.undo_gone.is_none();
+        is_undone_by && is_left(record) && planned.act.puts_aside(name)
+    };
+    (0..run.steps.len()).filter(leans).collect()
+}
+
 fn may_follow(run: &Run, change: &Change) -> bool {
     use RunState::{
         AwaitingApproval, Cancelled, Done, Failed, Running, Stuck, UndoFailed, Undoing, Waiting,
@@ -189,6 +209,14 @@ fn may_follow(run: &Run, change: &Change) -> bool {
         Change::TurnBack => next(run) == Next::TurnBack,
         Change::Resume { step } | Change::LoseSight { step, .. } => {
             matches!(next(run), Next::Resolve(next) | Next::ResolveUndo(next) if next == *step)
+        }
+        Change::AskUndo { .. } | Change::Retry { .. }
+            if run.state.is_over() && undo_gone(run).is_some() =>
+        {
+            false
+        }
+        Change::Forgo { step, .. } => {
+            run.state.is_over() && run.steps.get(*step).is_some_and(is_left)
         }
         Change::AskUndo { .. } => match run.state {
             // One that has taken itself back has nothing that could be missed.
@@ -295,6 +323,10 @@ fn carry_out_step(run: &mut Run, change: Change, at_ms: i64) -> Option<usize> {
             run.steps[step].undo_intent = Some(intent);
             run.steps[step].resumed = 0;
             run.steps[step].state = StepState::Undoing;
+            Some(step)
+        }
+        Change::Forgo { step, why } => {
+            run.steps[step].undo_gone = Some(why);
             Some(step)
         }
         Change::FinishUndo { step, evidence } => {

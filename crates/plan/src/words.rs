@@ -4,7 +4,10 @@
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use kernel::{
     Params, ShopId, Value,
-    plan::{Act, Condition, Holds, OldData, PlanKind, Preview, StepPreview, Undo, WaitsFor},
+    plan::{
+        Act, ByLog, ByWal, Condition, Holds, OldData, PlanKind, Preview, StepPreview, Undo,
+        WaitsFor,
+    },
 };
 use std::fmt::Write;
 
@@ -106,8 +109,9 @@ pub fn sentence(act: &Act, zone: &TimeZone) -> String {
         | Act::SwapDatabase { .. }
         | Act::RestoreRows { .. }
         | Act::ReturnRows { .. }
+        | Act::RemoveAside { .. }
         | Act::CarryOrders { .. }
-        | Act::DrillBackup { .. } => of_backup(act),
+        | Act::DrillBackup { .. } => of_backup(act, zone),
         Act::MakeIndex { index, .. } => {
             let waits = match index.kind.as_str() {
                 "sqlite" => "; whoever writes waits until it is there",
@@ -124,6 +128,10 @@ pub fn sentence(act: &Act, zone: &TimeZone) -> String {
             "clear the dead rows of {table} away, and count anew what is in it; everybody reads and \
              writes meanwhile"
         ),
+        Act::ChangeSetting { setting, .. } => {
+            let when = if setting.restart { ", from the server's next start on" } else { "" };
+            format!("set {} to {} instead of {}{when}", setting.name, setting.to, setting.from)
+        }
         Act::ReplayChanges { name, until_ms, transactions, changes, last_ms, .. } => {
             let last = match last_ms {
                 Some(last_ms) => format!(", the last of them at {}", second(*last_ms, zone)),
@@ -151,7 +159,7 @@ pub fn sentence(act: &Act, zone: &TimeZone) -> String {
     }
 }
 
-fn of_backup(act: &Act) -> String {
+fn of_backup(act: &Act, zone: &TimeZone) -> String {
     match act {
         Act::BackUp { shop, to, .. } => format!("back {shop} up to {to}"),
         Act::CopySnapshot { from, to, .. } => {
@@ -168,6 +176,33 @@ fn of_backup(act: &Act) -> String {
         Act::RestoreFiles { at, snapshot, path, target, .. } => {
             let short = snapshot.get(..8).unwrap_or(snapshot);
             format!("restore {path} of the backup {short} at {at} into {target}")
+        }
+        Act::RestoreDatabase { at, snapshot, name, by_log: Some(by_log), .. } => {
+            let short = snapshot.get(..8).unwrap_or(snapshot);
+            let ByLog { until_ms, transactions, changes, what, redefined_ms, .. } = by_log;
+            let since = match what.as_str() {
+                "" => String::new(),
+                what => format!(
+                    ", since the journal cannot go beyond \"{what}\" of {}",
+                    second(*redefined_ms, zone)
+                ),
+            };
+            format!(
+                "restore the database of the backup {short} at {at} as {name}, as it was at {}: by the \
+                 server's own log, {transactions} transactions of {changes} changes, which a server that \
+                 is started for it plays once more{since}; rows are held against the journal",
+                second(*until_ms, zone)
+            )
+        }
+        Act::RestoreDatabase { at, name, by_wal: Some(by_wal), .. } => {
+            let ByWal { until_ms, from_ms, segments, .. } = by_wal;
+            format!(
+                "restore the database as {name}, as it was at {}: by {segments} segments of PostgreSQL's \
+                 write-ahead log, which a cluster of its own replays from the base backup of {} at {at}; \
+                 then every row is held against what it has",
+                second(*until_ms, zone),
+                second(*from_ms, zone)
+            )
         }
         Act::RestoreDatabase { at, snapshot, tables, name, .. } => {
             let short = snapshot.get(..8).unwrap_or(snapshot);
@@ -193,6 +228,16 @@ fn of_backup(act: &Act) -> String {
             "put the rows of {} back as they were before, but for those changed since",
             tables.join(", ")
         ),
+        Act::RemoveAside { name, run, bytes, .. } => {
+            let bytes = bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
+            let undo = match run {
+                Some(run) => format!(
+                    ": it was put aside by run {run}, which cannot be taken back any more from then on"
+                ),
+                None => ", which no run that is remembered has put aside".to_owned(),
+            };
+            format!("remove {name} for good{bytes}{undo}")
+        }
         Act::SwapDatabase { shop, with, aside, kind } => {
             let noticed = match kind.as_str() {
                 "postgres" => "; its sessions end, and the shop opens others",
@@ -239,6 +284,7 @@ pub fn title(kind: &PlanKind, shop: Option<&ShopId>, params: &Params) -> String 
         "drill_backup" => format!("Try the newest backup{of} by restoring it"),
         "restore_database" => format!("Restore the database{of} as {}", says("name")),
         "mend_database" => format!("Mend the database{of}: {}", says("finding")),
+        "remove_aside" => format!("Remove {}{of}, which was put aside", says("name")),
         "restore_rows" => format!("Put the rows of {}{of} back", says("tables")),
         "restore_backup" => format!("Restore {}{of} from a backup", says("path")),
         "restore_order" => {
@@ -340,6 +386,26 @@ pub fn condition(condition: &Condition) -> String {
             says("key"),
             says("table")
         ),
+        "order_lookups_as_they_were" => format!(
+            "rows of {} come back as they were with the order; the shop makes them anew itself",
+            says("tables")
+        ),
+        "order_buyer_gone" => format!(
+            "the buyer's row in {} is gone since: look whether they had it erased",
+            says("table")
+        ),
+        "order_buyer_other" => format!(
+            "the buyer has another address in {} since, or none: look whether they had it erased",
+            says("table")
+        ),
+        "order_platform_untried" => format!(
+            "no order of a {} that runs was ever brought back by this: its tables were built for tests",
+            says("platform")
+        ),
+        "order_stays_erased" => format!(
+            "the buyer had their data erased: what tells of them in {} does not come back",
+            says("tables")
+        ),
         "rows_may_come_back" if has("error") => {
             format!("the rows can be put back: {}", says("error"))
         }
@@ -366,6 +432,17 @@ pub fn condition(condition: &Condition) -> String {
                 says("live")
             )
         }
+        "setting_after_restart" => {
+            format!(
+                "the server goes by {} from its next start on: Storewarden does not restart it",
+                says("setting")
+            )
+        }
+        "setting_until_restart" => format!(
+            "the server forgets it at its next start, unless `{} = {}` stands in its configuration",
+            says("setting"),
+            says("value")
+        ),
         "database_answers" => format!("the database answers: {}", says("error")),
         "rows_counted" => format!(
             "{}: {} rows to add, {} to change, {} that are only in the live table",
@@ -387,6 +464,14 @@ pub fn condition(condition: &Condition) -> String {
                 .to_owned()
         }
         "newer_orders_readable" => format!("the shop's orders can be read: {}", says("error")),
+        "aside_is_there" if has("bytes") => {
+            format!("{} is put aside: {} bytes", says("name"), says("bytes"))
+        }
+        "aside_is_there" if has("error") => {
+            format!("what was put aside can be seen: {}", says("error"))
+        }
+        "aside_is_there" => format!("{} is put aside", says("name")),
+        "aside_run_is_over" => format!("run {} that put it aside is over", says("run")),
         "name_is_free" => format!("there is nothing called {} yet", says("name")),
         "old_data_counted" if has("bytes") => {
             format!("it is known how much that is: {}, {} bytes", says("count"), says("bytes"))

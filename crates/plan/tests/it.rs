@@ -6,6 +6,8 @@ mod crash;
 #[cfg(test)]
 mod fencing;
 #[cfg(test)]
+mod forgoing;
+#[cfg(test)]
 mod full;
 #[cfg(test)]
 mod runs;

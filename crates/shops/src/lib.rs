@@ -14,5 +14,6 @@ pub mod snapshot;
 
 pub use error::ShopsError;
 pub use platform::{
-    Child, Confirmed, EmailPath, OrderGraph, Orders, Platform, Through, known, names, platform,
+    Child, Confirmed, EmailPath, Has, OrderGraph, Orders, PersonalColumns, Platform, Through,
+    Tried, known, names, platform,
 };

@@ -17,17 +17,24 @@ mod confirmed;
 mod graph;
 
 pub use confirmed::Confirmed;
-pub use graph::{Child, EmailPath, OrderGraph, Through};
+pub use graph::{Child, EmailPath, Has, OrderGraph, PersonalColumns, Through, Tried};
 
 /// The newest version of the file format that this program reads.
 const FORMAT: u32 = 1;
 
 const EVERY: &str = include_str!("../platforms/every.toml");
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 11] = [
     ("generic", include_str!("../platforms/generic.toml")),
+    ("magento", include_str!("../platforms/magento.toml")),
+    ("medusa", include_str!("../platforms/medusa.toml")),
+    ("opencart", include_str!("../platforms/opencart.toml")),
     ("oscar", include_str!("../platforms/oscar.toml")),
+    ("prestashop", include_str!("../platforms/prestashop.toml")),
+    ("saleor", include_str!("../platforms/saleor.toml")),
     ("sample", include_str!("../platforms/sample.toml")),
+    ("shopware", include_str!("../platforms/shopware.toml")),
     ("vendure", include_str!("../platforms/vendure.toml")),
+    ("woocommerce", include_str!("../platforms/woocommerce.toml")),
 ];
 
 static PLATFORMS: LazyLock<Vec<Platform>> = LazyLock::new(|| {
@@ -58,8 +65,9 @@ pub struct Platform {
     pub traffic: TrafficRules,
     /// How to read placed orders; absent when nobody knows.
     pub orders: Option<Orders>,
-    /// What belongs to one order; absent when nobody knows.
-    pub graph: Option<OrderGraph>,
+    /// What belongs to one order; none when nobody knows. The first whose condition holds in a database
+    /// is the one there.
+    pub graphs: Vec<OrderGraph>,
     /// Which answers say that there is an order; absent when none names it.
     pub confirmed: Option<Confirmed>,
 }
@@ -127,7 +135,8 @@ struct File {
     #[serde(default)]
     cache: CachePart,
     orders: Option<Orders>,
-    graph: Option<GraphPart>,
+    #[serde(default, rename = "graph")]
+    graphs: Vec<GraphPart>,
     confirmed: Option<Confirmed>,
 }
 
@@ -209,7 +218,7 @@ fn read(name: &str, text: &str, every: &str) -> Result<Platform, ShopsError> {
             cache: cache(every.cache, file.cache),
         },
         orders: file.orders,
-        graph: file.graph.map(OrderGraph::from),
+        graphs: file.graphs.into_iter().map(OrderGraph::from).collect(),
         confirmed: file.confirmed,
     };
     fault(&platform).map_or(Ok(platform), |what| Err(invalid(&what)))
@@ -281,7 +290,7 @@ fn fault(platform: &Platform) -> Option<String> {
         return Some(format!("header `{bad}` is not in lower-case letters"));
     }
     let orders = platform.orders.as_ref().and_then(orders_fault);
-    let graph = orders.or_else(|| platform.graph.as_ref().and_then(OrderGraph::fault));
+    let graph = orders.or_else(|| platform.graphs.iter().find_map(OrderGraph::fault));
     graph.or_else(|| platform.confirmed.as_ref().and_then(Confirmed::fault))
 }
 

@@ -12,6 +12,7 @@ mod connection;
 mod credentials;
 mod damage;
 mod drills;
+mod erasures;
 mod error;
 mod incidents;
 mod kept;
@@ -35,6 +36,7 @@ use writer::Writer;
 
 pub use credentials::Credentials;
 pub use drills::DrillRecord;
+pub use erasures::ErasureRecord;
 pub use error::StoreError;
 pub use incidents::{IncidentChanges, IncidentFilter, IncidentRecord, NoticeOutcome, NoticeRecord};
 pub use kept::{TakenBack, format_of, take_back};

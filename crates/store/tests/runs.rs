@@ -161,6 +161,9 @@ async fn runs_are_found_by_shop_state_and_time_page_by_page() {
     assert_eq!(ids(books.clone(), None, 3).await, [28, 25, 22]);
     let done = RunFilter { states: vec![RunState::Done, RunState::Stuck], ..books };
     assert_eq!(ids(done, None, 3).await, [25, 19, 13]);
+    let kinds = |kind: &str| RunFilter { kinds: vec![kind.parse().unwrap()], ..all.clone() };
+    assert_eq!(ids(kinds("back_up"), None, 3).await, [0_i64; 0]);
+    assert_eq!(ids(kinds(new_run("lamps", 1, 0).plan.kind.as_str()), None, 2).await, [30, 29]);
     let times = RunFilter { from_ms: Some(200), until_ms: Some(500), ..all.clone() };
     assert_eq!(ids(times, None, 9).await, [5, 4, 3]);
     assert_eq!(ids(RunFilter { until_ms: Some(0), ..all.clone() }, None, 9).await, [0_i64; 0]);

@@ -3,7 +3,7 @@
 //! Who looks into repositories tells it here; nothing is taken from runs but whether the last one
 //! failed. A list that could not be had is unknown, and no older one stands for it.
 
-use crate::streams::StreamStanding;
+use crate::{restore_points::Moments, streams::StreamStanding};
 use kernel::{Params, ShopId, plan::Reason};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,6 +36,10 @@ pub struct ShopBackups {
     pub places: Vec<BackupPlace>,
     /// Of all places the newest.
     pub newest: Option<SnapshotRow>,
+    /// When the newest with a dump of its database began.
+    pub dump_ms: Option<i64>,
+    /// Up to when its database comes back: by that dump, or by the journal that goes on from it.
+    pub database_ms: Option<i64>,
     /// When the next backup begins by itself; null: not as things stand.
     pub next_ms: Option<i64>,
     /// The change that backs it up at the moment.
@@ -100,6 +104,8 @@ pub struct AsideRow {
     pub bytes: Option<u64>,
     /// The change that put it aside; null: none that is remembered.
     pub run: Option<String>,
+    /// When it is to go by itself; null: not by itself, or not while that change is under way.
+    pub goes_ms: Option<i64>,
 }
 
 /// What is known of a shop's backups now. Unknown is no kind of ok.
@@ -186,8 +192,22 @@ pub struct DrillRow {
     pub score: Option<u8>,
     /// What the restore took.
     pub took_ms: u64,
-    /// Of how much time everything would have been lost.
+    /// Of how much time everything would have been lost; of a database with a journal, what came after that.
     pub lost_ms: u64,
+    /// The moment that the database was brought to by its journal of changes; null: it was tried as of its
+    /// dump.
+    #[serde(default)]
+    pub until_ms: Option<i64>,
+    /// When the dump was taken, where that is another backup's.
+    #[serde(default)]
+    pub dump_ms: Option<i64>,
+    /// Of the time, what loading the dump took, and what changes took that were made once more.
+    #[serde(default)]
+    pub load_ms: u64,
+    #[serde(default)]
+    pub replay_ms: u64,
+    #[serde(default)]
+    pub changes: u64,
     pub bytes: u64,
     pub rows: u64,
     /// The repository was opened by the phrase of a recovery sheet alone.
@@ -199,7 +219,7 @@ pub struct DrillRow {
 /// One thing that a drill looked at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DrillCheck {
-    /// `files`, `database`, `orders`, `round_trip`, `boot`, `restore_time` or `data_loss`.
+    /// `files`, `database`, `changes`, `orders`, `round_trip`, `boot`, `restore_time` or `data_loss`.
     pub check: String,
     /// `passed`, `failed`, `unknown`, or `absent`: there is nothing of the kind.
     pub outcome: String,
@@ -226,6 +246,9 @@ pub struct SnapshotRow {
     /// Whole paths of what was backed up; of databases their dumps' folders.
     pub paths: Vec<String>,
     pub databases: Vec<DatabaseRow>,
+    /// It has no dump: up to then the journal of changes stands for its database.
+    #[serde(default)]
+    pub journal_ms: Option<i64>,
     /// The places that have it.
     pub places: Vec<String>,
 }
@@ -245,6 +268,9 @@ pub struct Snapshots {
     pub looked_ms: Option<i64>,
     /// Places that could not be listed: what they have is not here.
     pub unknown: Vec<String>,
+    /// Moments between them, by the journal of changes; null: its database has none.
+    #[serde(default)]
+    pub moments: Option<Moments>,
 }
 
 /// What brings a shop back when its machine and all that was on it are gone: made once, shown once,

@@ -2,7 +2,7 @@
 //!
 //! Who looks tells it here. What could not be looked at is unknown, and nothing older stands for it.
 
-use crate::backups::Trouble;
+use crate::{backups::Trouble, history::Grown};
 use databases::care::{self, Examination, Glance, Mend, Weight};
 use kernel::{Params, ShopId, Value};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,10 @@ use utoipa::ToSchema;
 /// What a glance sees anew; the rest is seen when all is looked at.
 const OF_THE_MOMENT: [&str; 5] =
     ["connections_scarce", "idle_transaction", "blocked", "replica_behind", "slot_keeps_log"];
+
+/// A smaller table may grow as it likes.
+const LARGE_BYTES: u64 = 256 << 20;
+const MONTH_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
 /// A handle on how they stand; clones share it.
 #[derive(Debug, Clone, Default)]
@@ -131,6 +135,9 @@ pub struct DatabaseTable {
     pub rows: Option<u64>,
     pub bytes: Option<u64>,
     pub index_bytes: Option<u64>,
+    /// By how much it has grown since `grown_since_ms`, indexes and all; null: that is not known yet.
+    pub grown_bytes: Option<i64>,
+    pub grown_since_ms: Option<i64>,
 }
 
 /// A server that follows this one, or that this one follows.
@@ -204,6 +211,21 @@ impl ShopDatabase {
         self.seen(look);
     }
 
+    /// How its tables have grown until `now_ms`.
+    pub fn grown(&mut self, tables: Vec<Grown>, now_ms: i64) {
+        let Some(mut look) = self.look.take() else { return };
+        for grown in tables {
+            let Some(table) = look.tables.iter_mut().find(|one| one.table == grown.table) else {
+                continue;
+            };
+            table.grown_bytes = Some(grown.grown_bytes);
+            table.grown_since_ms = Some(grown.since_ms);
+            look.findings.extend(too_fast(&grown, now_ms));
+        }
+        look.findings.sort_by_key(|finding| (rank(&finding.weight), finding.id.clone()));
+        self.seen(look);
+    }
+
     fn seen(&mut self, look: DatabaseLook) {
         self.state = match look.findings.first().map(|worst| rank(&worst.weight)) {
             None => DatabaseState::Well,
@@ -220,6 +242,31 @@ impl ShopDatabase {
         self.failed = self.failed.saturating_add(1);
         (self.trouble, self.look) = (Some(trouble), None);
     }
+}
+
+/// A large table that would be half as large again in a month.
+fn too_fast(grown: &Grown, now_ms: i64) -> Option<DatabaseFinding> {
+    let grown_bytes = u64::try_from(grown.grown_bytes).ok()?;
+    let over_ms = u64::try_from(now_ms - grown.since_ms).ok().filter(|over_ms| *over_ms > 0)?;
+    let in_a_month = u128::from(grown_bytes) * u128::from(MONTH_MS) / u128::from(over_ms);
+    if grown.bytes < LARGE_BYTES || in_a_month < u128::from(grown.bytes / 2) {
+        return None;
+    }
+    Some(DatabaseFinding {
+        id: format!("table_grows:{}", grown.table),
+        code: "table_grows".to_owned(),
+        weight: "advice".to_owned(),
+        params: Params::from([
+            ("table".to_owned(), grown.table.as_str().into()),
+            ("bytes".to_owned(), grown.bytes.into()),
+            ("grown_bytes".to_owned(), grown_bytes.into()),
+            ("over_ms".to_owned(), over_ms.into()),
+        ]),
+        statement: None,
+        back: None,
+        restart: false,
+        by_plan: false,
+    })
 }
 
 fn rank(weight: &str) -> u8 {
@@ -245,6 +292,8 @@ impl From<Examination> for DatabaseLook {
             rows: one.rows,
             bytes: one.bytes,
             index_bytes: one.index_bytes,
+            grown_bytes: None,
+            grown_since_ms: None,
         };
         Self {
             server: seen.server,
@@ -265,11 +314,7 @@ impl From<Examination> for DatabaseLook {
 
 impl From<care::Finding> for DatabaseFinding {
     fn from(finding: care::Finding) -> Self {
-        let back = match &finding.mend {
-            Some(Mend::MakeIndex { index }) => Some(index.drop.clone()),
-            Some(Mend::DropIndex { index }) => Some(index.make.clone()),
-            _ => None,
-        };
+        let back = finding.mend.as_ref().and_then(Mend::back).map(str::to_owned);
         let weight = match finding.trouble.weight() {
             Weight::Danger => "danger",
             Weight::Warning => "warning",
@@ -283,7 +328,7 @@ impl From<care::Finding> for DatabaseFinding {
             params: params(&finding.trouble),
             statement: finding.mend.as_ref().map(|mend| mend.statement().to_owned()),
             back,
-            restart: matches!(finding.mend, Some(Mend::Setting { restart: true, .. })),
+            restart: finding.mend.as_ref().is_some_and(Mend::restarts),
             by_plan,
         }
     }

@@ -5,11 +5,13 @@
 //! and units are in docs/formats/history.md. It judges nothing and forgets nothing: the store does.
 
 mod chart;
+mod growth;
 mod measurement;
 #[cfg(test)]
 mod tests;
 
 pub use chart::{Asked, HistoryPoints, HistorySeries, MOST_POINTS, ShopHistory};
+pub use growth::Grown;
 pub use measurement::{Measured, Measurement, Unit};
 
 use crate::{Watch, WatchError, orders::now_ms};
@@ -37,7 +39,9 @@ const READS_AT_ONCE: usize = 2;
 /// were removed, whose history stays for more than a year. Room costs nothing before it is taken.
 const FEWEST_SHOPS: usize = 400;
 /// Series of one shop: twice what is measured, since the history of a shop that was removed stays.
-const SERIES_A_SHOP: usize = 2 * Measurement::ALL.len();
+const SERIES_A_SHOP: usize = 2 * Measurement::ALL.len() + MOST_TABLES;
+/// Tables of a shop's database, the largest, whose size is written down.
+pub const MOST_TABLES: usize = 20;
 /// Series of the machine, a disk each for the most part.
 const SERIES_OF_MACHINE: usize = 64;
 /// Bytes of samples in memory for each series: half an hour of them takes less than half of it.
@@ -215,6 +219,27 @@ impl History {
             chart::read(&series, &shop, asked).map_err(WatchError::from)
         };
         tokio::task::spawn_blocking(read).await.map_err(WatchError::HistoryBroke)?
+    }
+
+    /// By how much the tables of a shop's database have grown within about a week.
+    ///
+    /// # Errors
+    /// When the store cannot be opened or read.
+    pub async fn growth(&self, shop: ShopId, now_ms: i64) -> Result<Vec<Grown>, WatchError> {
+        let _permit = self.0.reads.acquire().await.expect("invariant: it is never closed");
+        let history = self.clone();
+        let read = move || growth::read(&*history.series(now_ms)?, &shop, now_ms);
+        tokio::task::spawn_blocking(read).await.map_err(WatchError::HistoryBroke)?
+    }
+
+    /// Writes down what was measured now and then, beside what is every ten seconds.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub async fn note_down(&self, measured: Vec<Measured>, now_ms: i64) -> Result<(), WatchError> {
+        let history = self.clone();
+        let write = move || history.record(&measured, now_ms);
+        tokio::task::spawn_blocking(write).await.map_err(WatchError::HistoryBroke)?
     }
 
     fn series(&self, now_ms: i64) -> Result<Arc<Series>, WatchError> {

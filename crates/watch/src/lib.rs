@@ -21,6 +21,7 @@ pub mod notify;
 pub mod orders;
 pub mod peers;
 pub mod remedies;
+pub mod restore_points;
 pub mod rules;
 pub mod state;
 pub mod streams;

@@ -22,11 +22,33 @@ pub struct StreamStanding {
     pub behind_bytes: Option<u64>,
     /// What the journal takes on this machine.
     pub journal_bytes: u64,
+    /// What of it the server's own log takes, as far as it is packed; null: it is not kept.
+    pub raw_bytes: Option<u64>,
     pub obstacles: Vec<StreamObstacle>,
     /// Why changes are not followed at the moment.
     pub trouble: Option<Trouble>,
     pub gap: Option<StreamGap>,
     /// Of the journal elsewhere, as it grows; empty: it is on this machine alone.
+    pub copies: Vec<StreamCopy>,
+    /// PostgreSQL's write-ahead log as it is; null: it is not to be kept.
+    pub log: Option<LogStanding>,
+}
+
+/// How it stands with a server's own log. Times are by the server's clock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LogStanding {
+    pub state: StreamState,
+    /// Every moment from then to `current_ms` can be reached; null: no base backup goes on by it.
+    pub reaches_from_ms: Option<i64>,
+    /// All that was acknowledged by then is on this machine's disk.
+    pub current_ms: Option<i64>,
+    /// What the archive takes on this machine.
+    pub bytes: u64,
+    /// Why it is not received at the moment.
+    pub trouble: Option<Trouble>,
+    /// Log that nobody has.
+    pub gap: Option<StreamGap>,
+    /// Of its whole files elsewhere.
     pub copies: Vec<StreamCopy>,
 }
 

@@ -62,6 +62,10 @@ pub struct OrderLook {
     pub orders: Vec<OrderThenNow>,
     /// So many more of the buyer's are not told.
     pub more: u64,
+    /// The platform, where no order of a shop of it that ran was ever brought back: its tables were built
+    /// for tests. Null: some were.
+    #[serde(default)]
+    pub untried: Option<String>,
 }
 
 /// One order, then and now.
@@ -80,6 +84,9 @@ pub struct OrderThenNow {
     pub snapshot_ms: Option<i64>,
     /// The moment as of which the journal of changes tells it; null: it is told as it was in the backup.
     pub journal_ms: Option<i64>,
+    /// When its buyer had their data erased, after then: what tells of them does not come back. Null: not.
+    #[serde(default)]
+    pub erased_ms: Option<i64>,
     /// Its own first, then what it needs and is gone.
     pub rows: Vec<RowThenNow>,
     /// So many more rows are not told.
@@ -233,4 +240,20 @@ pub struct MissingOrder {
     /// When it was confirmed for the first and for the last time, unix milliseconds.
     pub first_ms: i64,
     pub last_ms: i64,
+}
+
+/// Somebody had their data erased (GDPR, article 17).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErasureRequest {
+    /// Their e-mail address. It is not kept: a keyed hash of it is.
+    pub email: String,
+}
+
+/// That it was noted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErasureNoted {
+    pub at_ms: i64,
+    /// So many people of this shop are noted.
+    pub people: u64,
 }

@@ -1,6 +1,7 @@
 //! Plans and runs as the API shows them: every text a code with parameters, every step with what
 //! stands in its way, what became of it and what undoes it.
 
+use ::plan::Engine;
 use kernel::{
     Actor, Params, ShopId,
     config::Bundle,
@@ -131,6 +132,8 @@ pub(crate) struct RunView {
     cause: Option<CauseView>,
     /// Of the configuration, as a unified difference.
     difference: Option<String>,
+    /// Why it cannot be taken back any more, which it could be once; `null` in a list, too.
+    undo_gone: Option<Message>,
     /// What the caller may do with it now: `approve`, `hurry`, `cancel`, `undo`, `retry`,
     /// `declare_done`, `declare_not_done`, `give_up`.
     pub(crate) may: Vec<String>,
@@ -310,6 +313,7 @@ impl RunView {
             all_steps: run.steps.len(),
             cause: run.cause.as_ref().map(CauseView::from),
             difference: difference(&run.plan),
+            undo_gone: Engine::undo_gone(run).cloned().map(Message::from),
             may: Vec::new(),
         }
     }
@@ -337,6 +341,7 @@ impl RunView {
             all_steps: run.steps,
             cause: run.cause.as_ref().map(CauseView::from),
             difference: None,
+            undo_gone: None,
             may: Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use ::watch::time_machine::OrderQuestion;
 use kernel::{
     InstanceName, Permission, ShopId, WindowName,
     config::{Bundle, Secret},
-    plan::Reason,
+    plan::{Reason, Way},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -28,7 +28,8 @@ pub(crate) struct WishBody {
     /// `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
     /// `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
     /// `tables`, `name`, `in_place`, `exact`, `keep_newer_orders`, `newer_states`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
-    /// `as_of_ms`, `set_back`), `mend_database` (`shop`, `finding`) or `clean_up`.
+    /// `as_of_ms`, `set_back`), `mend_database` (`shop`, `finding`), `remove_aside` (`shop`, `name`)
+    /// or `clean_up`.
     kind: String,
     #[serde(default)]
     shop: Option<String>,
@@ -67,7 +68,7 @@ pub(crate) struct WishBody {
     /// Only the rows of these tables of it.
     #[serde(default)]
     tables: Vec<String>,
-    /// What the restored database is called; by date unless told.
+    /// What the restored database is called; by date unless told. Of what was put aside: its name.
     #[serde(default)]
     name: Option<String>,
     /// Whether it takes the place of the shop's own, which is kept under another name; with `tables`
@@ -95,6 +96,10 @@ pub(crate) struct WishBody {
     /// database, by the journal of changes.
     #[serde(default)]
     as_of_ms: Option<i64>,
+    /// With that, of a whole database: by the `journal`, or by the server's own `log`; by whichever goes there
+    /// unless told.
+    #[serde(default)]
+    by: Option<String>,
     /// Also what was changed since, and not only what is gone.
     #[serde(default)]
     set_back: bool,
@@ -160,6 +165,7 @@ impl WishBody {
             let wanted = RestoreDatabase {
                 snapshot,
                 as_of_ms: self.as_of_ms,
+                by: self.by.as_deref().map(way).transpose()?,
                 database: self.database.clone(),
                 tables: self.tables.clone(),
                 name: self.name.clone(),
@@ -225,10 +231,18 @@ impl WishBody {
                 let finding = self.finding.clone().ok_or_else(|| missing("finding"))?;
                 Ok(Wished::MendDatabase { shop: shop()?, finding })
             }
+            "remove_aside" => {
+                let name = self.name.clone().ok_or_else(|| missing("name"))?;
+                Ok(Wished::RemoveAside { shop: shop()?, name })
+            }
             "clean_up" => Ok(Wished::CleanUp),
             _ => Err(ApiError::NotFound { what: "kind of plan", name: self.kind }),
         }
     }
+}
+
+fn way(text: &str) -> Result<Way, ApiError> {
+    text.parse().map_err(|_| ApiError::NotFound { what: "way", name: text.to_owned() })
 }
 
 fn missing(field: &'static str) -> ApiError {
@@ -263,6 +277,7 @@ pub(crate) fn names_what_is_there(
         | Wished::RestoreDatabase { shop, .. }
         | Wished::RestoreOrder { shop, .. }
         | Wished::MendDatabase { shop, .. }
+        | Wished::RemoveAside { shop, .. }
         | Wished::RenewCertificate { shop } => names::shop(state, caller, shop),
         Wished::ApplyConfiguration { .. } | Wished::TakeOverFile | Wished::CleanUp => Ok(()),
     }
@@ -300,6 +315,7 @@ pub(crate) fn allowed(wish: &Wished, caller: &Caller) -> Result<(), ApiError> {
         | Wished::VerifyBackup { shop, .. }
         | Wished::DrillBackup { shop, .. }
         | Wished::MendDatabase { shop, .. }
+        | Wished::RemoveAside { shop, .. }
         // Its preview tells of what somebody bought.
         | Wished::RestoreOrder { shop, .. } => caller.may(Permission::Approve, shop),
         // It writes wherever somebody says, as whom we run as.

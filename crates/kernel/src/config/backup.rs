@@ -18,6 +18,9 @@ pub struct BackupSettings {
     pub exclude: Vec<String>,
     /// Whether the shop's database is in it, where it has one.
     pub database: bool,
+    /// How often it is dumped where the journal of its changes is to stand for it in between; `None`: each
+    /// time.
+    pub database_every_ms: Option<u64>,
     /// The same database by an account that may make others beside it, for restores alone; `None`: by
     /// the account that reads it.
     pub restore_as: Option<DatabaseUrl>,
@@ -34,6 +37,8 @@ pub struct BackupSettings {
     pub drill_sheet_ms: u64,
     /// The folder in which that is done; needs room for everything twice.
     pub drill_in: PathBuf,
+    /// How long what a restore in place has put aside is kept.
+    pub keep_aside_ms: u64,
     /// How the shop is started then, from what was restored; `None`: nobody said.
     pub boot: Option<BootSettings>,
 }

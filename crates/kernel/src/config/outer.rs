@@ -28,7 +28,8 @@ pub use include::{Includes, include_patterns, includes_file};
 pub(super) use alerts::REPEAT_MS;
 pub(super) use backup::{
     BACK_WITHIN_MS, BOOT_WITHIN_MS, CHECK_MS, DRILL_IN, DRILL_MS, DRILL_SHEET_MS,
-    EVERY_MS as BACKUP_EVERY_MS, LOSE_AT_MOST_MS, MEMORY as BACKUP_MEMORY, WITHIN_MS,
+    EVERY_MS as BACKUP_EVERY_MS, KEEP_ASIDE_MS, LOSE_AT_MOST_MS, MEMORY as BACKUP_MEMORY,
+    WITHIN_MS,
 };
 pub(super) use edge::{
     CONTROL, LETS_ENCRYPT, RENEW_DAYS, SECOND_FACTOR, SECOND_FACTORS,
@@ -40,7 +41,9 @@ pub(super) use plan::OPEN_MS;
 pub(super) use shop::{
     BALANCE, BALANCES, COLOUR, EJECT_AFTER, EJECT_FOR_MS, SLOW_START_MS, TIME_ZONE,
 };
-pub(super) use stream::{BEHIND_AT_MOST_MS, KEEP_MS as STREAM_KEEP_MS, SEND_EVERY_MS};
+pub(super) use stream::{
+    BASE_EVERY_MS, BEHIND_AT_MOST_MS, KEEP_MS as STREAM_KEEP_MS, POINTS_MS, SEND_EVERY_MS,
+};
 pub use values::nearest;
 pub(super) use values::{duration_text, is_public, size_text};
 

@@ -14,6 +14,13 @@ pub struct StreamSettings {
     pub behind_at_most_ms: u64,
     /// How long the journal is kept.
     pub keep_ms: u64,
+    /// So far apart lie the restore points that are listed; any moment between them is one as well.
+    pub points_ms: u64,
+    /// The server's own log is kept as it comes, too: the binary log of MariaDB and MySQL, the WAL of
+    /// PostgreSQL.
+    pub raw: bool,
+    /// Of PostgreSQL whose WAL is kept: how often a base backup is taken that it goes on from.
+    pub base_every_ms: u64,
     /// The places that get a copy, none twice; empty: it stays on this machine.
     pub copies: Vec<StreamCopySettings>,
 }

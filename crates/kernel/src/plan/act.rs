@@ -5,6 +5,7 @@
 
 mod params;
 
+use super::{ByLog, ByWal, RunId};
 use crate::{InstanceName, ShopId};
 use serde::{Deserialize, Serialize};
 
@@ -132,6 +133,9 @@ pub enum Act {
         to: String,
         /// Stands in the snapshot: by it a run finds its own again, and no other's.
         mark: String,
+        /// The database is dumped, although a journal of its changes could stand for it.
+        #[serde(default)]
+        dump: bool,
     },
     /// The snapshot with this mark is in another repository too, and was read back there.
     CopySnapshot {
@@ -180,6 +184,13 @@ pub enum Act {
         name: String,
         /// Stands in the new one: by it a run finds its own again, and takes no other away.
         mark: String,
+        /// As it was at a later moment, by the server's own log; `None`: as of the backup.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by_log: Option<ByLog>,
+        /// The same of PostgreSQL: the snapshot is then a base backup of its cluster, and the database is
+        /// called so there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by_wal: Option<ByWal>,
     },
     /// What was changed since a snapshot's dump, up to a moment, is made once more by the journal of changes in
     /// the database that was restored from it, and every row that it touches was read back.
@@ -243,6 +254,21 @@ pub enum Act {
         tables: Vec<String>,
         kept: String,
         mark: String,
+    },
+    /// What a restore in place put aside is gone for good, and what put it there cannot be taken back any
+    /// more.
+    RemoveAside {
+        shop: ShopId,
+        /// Of a database or schema, the path of a file, or what names of tables begin with.
+        name: String,
+        /// `database` or `rows`.
+        what: String,
+        /// Which one put it aside; `None`: none that is remembered.
+        run: Option<RunId>,
+        /// Unix milliseconds.
+        since_ms: i64,
+        /// `None`: the database does not say.
+        bytes: Option<u64>,
     },
     /// One order, or another row, is there again as a snapshot or the journal of changes has it, with all that belongs to it, and
     /// nothing else is another.
@@ -323,6 +349,11 @@ pub enum Act {
         table: String,
         statement: String,
     },
+    /// The server of the shop's database goes by another value.
+    ChangeSetting {
+        shop: ShopId,
+        setting: ServerSetting,
+    },
     /// Our own old records are removed, for good.
     RemoveOldData {
         what: OldData,
@@ -361,6 +392,31 @@ pub struct TableIndex {
     /// The statements, as the database's own reader made them.
     pub make: String,
     pub drop: String,
+}
+
+/// A setting of a database's server with the statements that change it and change it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerSetting {
+    pub name: String,
+    /// As the server writes it.
+    pub from: String,
+    pub to: String,
+    /// The statements, as the database's own reader made them.
+    pub set: String,
+    pub back: String,
+    /// It holds from the server's next start on, not before.
+    pub restart: bool,
+    /// It holds after the server's next start as well.
+    pub lasts: bool,
+}
+
+impl ServerSetting {
+    /// What takes it back.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        let Self { name, from, to, set, back, restart, lasts } = self;
+        Self { name, from: to, to: from, set: back, back: set, restart, lasts }
+    }
 }
 
 /// Which pages are looked at, and where.
@@ -481,6 +537,7 @@ impl Act {
             Self::SwapDatabase { .. } => "swap_database",
             Self::RestoreRows { .. } => "restore_rows",
             Self::ReturnRows { .. } => "return_rows",
+            Self::RemoveAside { .. } => "remove_aside",
             Self::RestoreOrder { .. } => "restore_order",
             Self::CarryOrders { .. } => "carry_orders",
             Self::TakeOrderBack { .. } => "take_order_back",
@@ -488,6 +545,7 @@ impl Act {
             Self::MakeIndex { .. } => "make_index",
             Self::DropIndex { .. } => "drop_index",
             Self::TidyTable { .. } => "tidy_table",
+            Self::ChangeSetting { .. } => "change_setting",
             Self::RemoveOldData { .. } => "remove_old_data",
         }
     }
@@ -525,6 +583,7 @@ impl Act {
             | Self::SwapDatabase { .. }
             | Self::RestoreRows { .. }
             | Self::ReturnRows { .. }
+            | Self::RemoveAside { .. }
             | Self::RestoreOrder { .. }
             | Self::TakeOrderBack { .. }
             | Self::CarryOrders { .. }
@@ -532,6 +591,7 @@ impl Act {
             | Self::MakeIndex { .. }
             | Self::DropIndex { .. }
             | Self::TidyTable { .. }
+            | Self::ChangeSetting { .. }
             | Self::RemoveOldData { .. } => None,
         }
     }
@@ -562,14 +622,38 @@ impl Act {
             | Self::SwapDatabase { .. }
             | Self::RestoreRows { .. }
             | Self::ReturnRows { .. }
+            | Self::RemoveAside { .. }
             | Self::RestoreOrder { .. }
             | Self::TakeOrderBack { .. }
             | Self::CarryOrders { .. }
             | Self::DrillBackup { .. } => Area::Backups,
-            Self::MakeIndex { .. } | Self::DropIndex { .. } | Self::TidyTable { .. } => {
-                Area::Databases
-            }
+            Self::MakeIndex { .. }
+            | Self::DropIndex { .. }
+            | Self::TidyTable { .. }
+            | Self::ChangeSetting { .. } => Area::Databases,
             _ => Area::Instances,
+        }
+    }
+
+    /// Whether it puts something aside under this name.
+    #[must_use]
+    pub fn puts_aside(&self, name: &str) -> bool {
+        match self {
+            Self::SwapDatabase { aside, .. } => aside == name,
+            // The date is the end of what keeps them, whatever the server.
+            Self::RestoreRows { kept, .. } => {
+                name.strip_suffix(kept.as_str()).is_some_and(|start| start.ends_with("_before_"))
+            }
+            _ => false,
+        }
+    }
+
+    /// The run that cannot be taken back any more because of it, and the name of what that run put aside.
+    #[must_use]
+    pub fn removes_aside(&self) -> Option<(RunId, &str)> {
+        match self {
+            Self::RemoveAside { run: Some(run), name, .. } => Some((*run, name)),
+            _ => None,
         }
     }
 
@@ -596,12 +680,14 @@ impl Act {
             | Self::SwapDatabase { shop, .. }
             | Self::RestoreRows { shop, .. }
             | Self::ReturnRows { shop, .. }
+            | Self::RemoveAside { shop, .. }
             | Self::RestoreOrder { shop, .. }
             | Self::TakeOrderBack { shop, .. }
             | Self::CarryOrders { shop, .. }
             | Self::MakeIndex { shop, .. }
             | Self::DropIndex { shop, .. }
-            | Self::TidyTable { shop, .. } => {
+            | Self::TidyTable { shop, .. }
+            | Self::ChangeSetting { shop, .. } => {
                 vec![exclusive(Subject::Database { shop: shop.clone() })]
             }
             Self::RestoreFiles { target: path, .. } | Self::DrillBackup { scratch: path, .. } => {

@@ -110,6 +110,9 @@ pub struct StepRecord {
     /// The same as a code.
     #[serde(default)]
     pub reason: Option<Reason>,
+    /// What would take it back is gone, and by what; `None`: it is there, as far as we know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_gone: Option<Reason>,
     /// How often an engine found it, or its undoing, begun by one that had ended in it. A step that
     /// ends whoever touches it must not do so for ever.
     pub resumed: u32,
@@ -304,6 +307,7 @@ impl StepRecord {
             undo_evidence: Params::new(),
             message: None,
             reason: None,
+            undo_gone: None,
             resumed: 0,
         }
     }

@@ -154,6 +154,14 @@ impl Worker {
         performer: &Arc<dyn Performer>,
         intent: &Intent,
     ) -> Result<(), Leave> {
+        if let Some(aside) = act.removes_aside() {
+            let us = (self.run.id, &self.run.actor);
+            if let Some(failed) = self.inner.forgo(aside, us).await? {
+                return self
+                    .change(deed.fail(CauseCode::ConditionNotMet, failed, None, false))
+                    .await;
+            }
+        }
         let timeout = Duration::from_millis(self.run.plan.steps[deed.step].timeout_ms);
         let deadline = Instant::now() + timeout;
         let cancelled = (!deed.undo).then(|| self.cancelled.clone());

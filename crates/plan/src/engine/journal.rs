@@ -133,7 +133,7 @@ impl Inner {
     }
 
     /// A moment, unless the engine closes.
-    async fn wait_for_disk(&self) -> Result<(), Leave> {
+    pub(super) async fn wait_for_disk(&self) -> Result<(), Leave> {
         let mut closing = self.closing.subscribe();
         tokio::select! {
             () = tokio::time::sleep(TRY_AGAIN_EVERY) => Ok(()),
@@ -197,6 +197,11 @@ fn deed(run: &Run, change: &Change) -> Option<(&'static str, Params)> {
         Change::AskUndo { .. } => ("run_undo_asked", Params::new()),
         Change::FinishUndo { step, .. } => ("step_undone", act(*step, true)),
         Change::FailUndo { step, .. } => ("step_undo_failed", act(*step, true)),
+        Change::Forgo { step, why } => {
+            let mut params = why.params.clone();
+            params.insert("step".to_owned(), to_value(*step));
+            ("run_undo_gone", params)
+        }
         Change::Retry { .. } => ("run_retried", Params::new()),
         Change::Declare { done, .. } => {
             let word = if *done { "done" } else { "not_done" };

@@ -82,6 +82,7 @@ fn change(word: &str) -> Change {
         "done" => Change::Declare { done: true, by },
         "notdone" => Change::Declare { done: false, by },
         "giveup" => Change::GiveUp { by },
+        "forgo" => Change::Forgo { step, why: Reason::new("undo_gone", []) },
         _ => panic!("{word}"),
     }
 }

@@ -21,7 +21,9 @@ fn every_file_is_valid() {
 
 #[test]
 fn platforms_are_found_by_name() {
-    assert_eq!(names(), ["generic", "oscar", "sample", "vendure"]);
+    let known = ["generic", "magento", "medusa", "opencart", "oscar", "prestashop", "saleor"];
+    assert_eq!(names()[..7], known);
+    assert_eq!(names()[7..], ["sample", "shopware", "vendure", "woocommerce"]);
     assert_eq!(platform("vendure").unwrap().check.path, "/health");
     assert_eq!(platform("vendure").unwrap().check.status, (200, 299));
     assert!(platform("nothing").is_none());
@@ -53,11 +55,34 @@ fn faults_in_a_file_are_named() {
     let select = "select id from t where id > :after order by id limit :limit";
     check(&format!("[orders]\nkey = \"\"\nreads = [\"u\"]\nsqlite = \"{select}\""), "read `u`");
     check(&format!("[orders]\nkey = \"\"\nreads = []\nsqlite = \"{select};\""), "not one `select`");
-    let graph = "[graph]\nroot = \"o\"\nkey = \"id\"\n";
+    let graph = "[[graph]]\ntried = \"shop\"\nroot = \"o\"\nkey = \"id\"\n";
     check(&format!("{graph}numbers = []"), "no column that people know");
     check(&format!("{graph}numbers = [\"n\"]\nbeside = [\"o\"]"), "not beside itself");
     let both = "numbers = [\"n\"]\nbeside = [\"c\"]\nwith = [\"c\"]";
     check(&format!("{graph}{both}"), "`c` belongs to an order, or does not");
+    let child = "numbers = [\"n\"]\n[[graph.child]]\ntable = \"c\"\ncolumns = []\nof = \"o\"\nto = [\"id\"]";
+    check(&format!("{graph}{child}"), "`c` has not as many columns");
+}
+
+#[test]
+fn a_prefix_is_found_by_the_tables_that_a_graph_names() {
+    let graphs = &platform("prestashop").unwrap().graphs;
+    let check = |tables: &[&str], expect: &[&str]| {
+        assert_eq!(graphs[0].prefixes(tables), expect, "{tables:?}");
+    };
+    check(&["ps_orders", "ps_cart", "orders_old"], &["ps_"]);
+    check(&["orders", "cart"], &[""]);
+    check(&["order_detail"], &[]);
+    // Of several, one that has all other tables.
+    let tables: Vec<&String> = graphs[0].children.iter().map(|child| &child.table).collect();
+    let mut all: Vec<String> = tables.iter().map(|table| format!("ps_{table}")).collect();
+    all.push("ps_pending_orders".to_owned());
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    check(&all, &["ps_"]);
+    let named = graphs[0].named("ps_");
+    assert_eq!((named.root.as_str(), named.is_prefixed), ("ps_orders", false));
+    assert_eq!(named.emails[0].table.as_ref().unwrap().name, "ps_customer");
+    assert!(named.children.iter().all(|child| child.of.starts_with("ps_")));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::{Store, StoreError};
 use kernel::{
     ShopId,
-    plan::{Run, RunId, RunState, RunSummary, StepRecord},
+    plan::{PlanKind, Run, RunId, RunState, RunSummary, StepRecord},
 };
 use rusqlite::{Connection, Params, Row, types::Value as SqlValue};
 use serde::de::DeserializeOwned;
@@ -17,6 +17,8 @@ pub struct RunFilter {
     pub shop: Option<ShopId>,
     /// Empty: any.
     pub states: Vec<RunState>,
+    /// What their plans are; empty: any.
+    pub kinds: Vec<PlanKind>,
     /// Unix milliseconds; started at this time or later.
     pub from_ms: Option<i64>,
     /// Started before this time.
@@ -153,6 +155,8 @@ fn page(
     let states = (!filter.states.is_empty()).then(|| super::json(&filter.states));
     narrow(" AND shop = ?", filter.shop.as_ref().map(|shop| shop.as_str().to_owned().into()));
     narrow(" AND state IN (SELECT value FROM json_each(?))", states.map(SqlValue::Text));
+    let kinds = (!filter.kinds.is_empty()).then(|| super::json(&filter.kinds));
+    narrow(" AND kind IN (SELECT value FROM json_each(?))", kinds.map(SqlValue::Text));
     narrow(" AND created_ms >= ?", filter.from_ms.map(SqlValue::Integer));
     narrow(" AND created_ms < ?", filter.until_ms.map(SqlValue::Integer));
     let limit = i64::from(paging.limit.min(PAGE_LIMIT));

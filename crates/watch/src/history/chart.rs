@@ -100,7 +100,7 @@ pub(super) fn read(
     let finest = Resolution::Auto { points: points * ROWS_A_POINT };
     let resolution = store.read(&of_shop, wanted.clone(), finest).resolution();
     let grid = Grid::new(wanted, points as usize, finest_ms(resolution));
-    let whole = |what: &Measurement| what.about() != Some(PATH);
+    let whole = |what: &Measurement| what.about() != Some(PATH) && what.part().is_none();
     let mut series: Vec<HistorySeries> =
         Measurement::ALL.into_iter().filter(whole).map(|what| grid.series(what, None)).collect();
     let mut disks = Vec::new();
@@ -125,7 +125,8 @@ pub(super) fn read(
 
 /// The metrics of what is measured of this kind of thing.
 fn metrics(about: Option<&str>) -> Matcher {
-    let of_kind = Measurement::ALL.into_iter().filter(|what| what.about() == about);
+    let is_of_kind = |what: &Measurement| what.about() == about && what.part().is_none();
+    let of_kind = Measurement::ALL.into_iter().filter(is_of_kind);
     let names = of_kind.map(|what| what.row().metric.to_owned()).collect();
     Matcher { label: series::METRIC.to_owned(), test: Test::OneOf(names) }
 }

@@ -1,6 +1,7 @@
 //! What is measured: by which name and unit in the API, and by which in the metrics store. The table
 //! for people is docs/formats/history.md, held against this one by a test.
 
+use super::STEP_MS;
 use kernel::ShopId;
 use serde::Serialize;
 use series::{Labels, SeriesError};
@@ -10,6 +11,8 @@ use utoipa::ToSchema;
 pub(super) const SHOP: &str = "shop";
 /// The label with the path of a file system.
 pub(super) const PATH: &str = "path";
+/// The label with a table of a shop's database.
+pub(super) const TABLE: &str = "table";
 /// The label that tells a summary's quantiles apart, as in Prometheus.
 const QUANTILE: &str = "quantile";
 
@@ -29,6 +32,7 @@ pub enum Measurement {
     Revenue,
     StreamLag,
     StreamCopyLag,
+    TableBytes,
     CpuShare,
     MemoryShare,
     DiskFree,
@@ -62,7 +66,7 @@ pub(super) struct Row {
 }
 
 impl Measurement {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::RequestsPerSecond,
         Self::ErrorsPerSecond,
         Self::P50,
@@ -76,6 +80,7 @@ impl Measurement {
         Self::Revenue,
         Self::StreamLag,
         Self::StreamCopyLag,
+        Self::TableBytes,
         Self::CpuShare,
         Self::MemoryShare,
         Self::DiskFree,
@@ -122,6 +127,7 @@ impl Measurement {
                 quantile: "",
                 scale: 1_000.0,
             },
+            Self::TableBytes => row("table_bytes", Unit::Bytes, "storewarden_shop_table_bytes"),
             Self::CpuShare => row("cpu_share", Unit::Share, "storewarden_machine_cpu_ratio"),
             Self::MemoryShare => {
                 row("memory_share", Unit::Share, "storewarden_machine_memory_ratio")
@@ -141,6 +147,11 @@ impl Measurement {
         }
     }
 
+    /// The label that says which of several in one shop it is; `None`: there is one.
+    pub(super) fn part(self) -> Option<&'static str> {
+        (self == Self::TableBytes).then_some(TABLE)
+    }
+
     /// Which one a series of the store is; `None`: none that this version knows.
     pub(super) fn of(labels: &Labels) -> Option<Self> {
         let is_it = |one: &Self| {
@@ -157,6 +168,8 @@ pub struct Measured {
     pub what: Measurement,
     /// A shop's id, or a disk's path; empty for the machine.
     pub subject: String,
+    /// Which of several in it: a table's label; empty where there is one.
+    pub part: String,
     /// Unix milliseconds.
     pub at_ms: i64,
     /// In the store's unit: seconds, bytes, minor units, shares.
@@ -168,12 +181,22 @@ impl Measured {
     #[must_use]
     pub fn of_shop(shop: &ShopId, what: Measurement, at_ms: i64, value: f64) -> Self {
         let value = value / what.row().scale;
-        Self { what, subject: shop.to_string(), at_ms, value }
+        Self { what, subject: shop.to_string(), part: String::new(), at_ms, value }
+    }
+
+    /// What a table of a shop's database takes with its indexes, in the ten seconds around `at_ms`.
+    #[must_use]
+    pub fn of_table(shop: &ShopId, table: &str, at_ms: i64, bytes: u64) -> Self {
+        let part = table.to_owned();
+        let at_ms = at_ms.div_euclid(STEP_MS) * STEP_MS;
+        Self { part, ..Self::of_shop(shop, Measurement::TableBytes, at_ms, bytes as f64) }
     }
 
     pub(super) fn labels(&self) -> Result<Labels, SeriesError> {
         let row = self.what.row();
         let about = self.what.about().map(|label| (label, self.subject.as_str()));
-        Labels::new(row.metric, about.into_iter().chain([(QUANTILE, row.quantile)]))
+        let part = self.what.part().map(|label| (label, self.part.as_str()));
+        let quantile = [(QUANTILE, row.quantile)];
+        Labels::new(row.metric, about.into_iter().chain(part).chain(quantile))
     }
 }

@@ -64,7 +64,9 @@ fn what_was_not_seen_is_a_gap_and_never_nothing() {
     let p95 = series(&found, "p95_ms");
     assert_eq!((p95.unit, p95.points.mean[0]), (Unit::Ms, Some(120.0)));
     assert_eq!(series(&found, "orders").points.mean, [None; 60]);
-    assert_eq!(found.series.len(), Measurement::ALL.len() - 1, "no disk is known");
+    let each = |what: &Measurement| what.part().is_some() || *what == Measurement::DiskFree;
+    let others = Measurement::ALL.iter().filter(|what| !each(what)).count();
+    assert_eq!(found.series.len(), others, "no disk is known, and tables are in no chart");
 }
 
 #[test]
@@ -86,8 +88,8 @@ fn shops_do_not_see_one_another_and_share_the_machine() {
     let history = History::new(folder.path().to_owned(), 2);
     let other = Measured { subject: "other".to_owned(), ..requests(BEGIN_MS, 7.0) };
     let of_machine = |what, subject: &str, value| {
-        let subject = subject.to_owned();
-        Measured { what, subject, at_ms: BEGIN_MS, value }
+        let (subject, part) = (subject.to_owned(), String::new());
+        Measured { what, subject, part, at_ms: BEGIN_MS, value }
     };
     let cpu = of_machine(Measurement::CpuShare, "", 0.5);
     let disks = ["/srv", "/"].map(|path| of_machine(Measurement::DiskFree, path, 4_096.0));
@@ -101,9 +103,43 @@ fn shops_do_not_see_one_another_and_share_the_machine() {
 }
 
 #[test]
+fn tables_grow_from_the_oldest_size_of_a_week_to_the_newest() {
+    let folder = testkit::folder();
+    let history = History::new(folder.path().to_owned(), 1);
+    let hour_ms = 3_600_000;
+    // Nine days of a table that grows by a megabyte an hour, and six hours of one that is new.
+    for hour in 0..9 * 24_i64 {
+        let at_ms = BEGIN_MS + hour * hour_ms;
+        let size = |megabytes: i64| megabytes.unsigned_abs() << 20;
+        let mut sizes = vec![
+            Measured::of_table(&lamps(), "public.log", at_ms, size(100 + hour)),
+            Measured::of_table(&"other".parse().unwrap(), "public.log", at_ms, size(1)),
+        ];
+        if hour >= 9 * 24 - 6 {
+            sizes.push(Measured::of_table(&lamps(), "public.new", at_ms, size(1)));
+        }
+        history.record(&sizes, at_ms).unwrap();
+    }
+    let now_ms = BEGIN_MS + (9 * 24 - 1) * hour_ms;
+    let read = || growth::read(&history.series(now_ms).unwrap(), &lamps(), now_ms).unwrap();
+    let grown = read();
+    let [log] = &grown[..] else { panic!("{grown:?}") };
+    assert_eq!((log.table.as_str(), log.bytes), ("public.log", (100 + 9 * 24 - 1) << 20));
+    let hours = (now_ms - log.since_ms + hour_ms / 2) / hour_ms;
+    assert!((7 * 24..8 * 24).contains(&hours), "{hours}");
+    assert_eq!(log.grown_bytes, hours << 20);
+    history.maintain(now_ms).unwrap();
+    assert_eq!(read(), grown, "the same of what was folded up");
+    let chart = Asked { from_ms: BEGIN_MS, until_ms: now_ms, points: 10 };
+    let chart = chart::read(&history.series(now_ms).unwrap(), &lamps(), chart).unwrap();
+    assert!(chart.series.iter().all(|one| one.name != "table_bytes"), "a chart shows none of them");
+}
+
+#[test]
 fn every_measurement_is_found_again_by_its_labels() {
     for what in Measurement::ALL {
-        let measured = Measured { what, subject: "a".to_owned(), at_ms: 0, value: 0.0 };
+        let (subject, part) = ("a".to_owned(), "b".to_owned());
+        let measured = Measured { what, subject, part, at_ms: 0, value: 0.0 };
         assert_eq!(Measurement::of(&measured.labels().unwrap()), Some(what));
     }
 }
@@ -115,6 +151,9 @@ fn the_document_names_every_series() {
     for what in Measurement::ALL {
         let row = what.row();
         let mut labels = what.about().map_or(String::new(), |label| format!("{label}=\"…\""));
+        if let Some(part) = what.part() {
+            labels.push_str(&format!(",{part}=\"…\""));
+        }
         if !row.quantile.is_empty() {
             labels.push_str(&format!(",quantile=\"{}\"", row.quantile));
         }

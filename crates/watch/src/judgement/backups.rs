@@ -20,7 +20,8 @@ pub(super) fn signs(backups: &ShopBackups) -> Vec<Sign> {
 fn state_sign(backups: &ShopBackups) -> Option<Sign> {
     match backups.state {
         BackupState::Late => {
-            let newest_ms = backups.newest.as_ref().map_or(0, |newest| newest.at_ms);
+            let files_ms = backups.newest.as_ref().map(|newest| newest.at_ms);
+            let newest_ms = files_ms.into_iter().chain(backups.database_ms).min().unwrap_or(0);
             let sign = Sign::new("backup_late", Level::Broken).with("newest_ms", newest_ms);
             let sign = sign.with("lose_at_most_ms", backups.lose_at_most_ms);
             Some(backups.since_ms.into_iter().fold(sign, Sign::since))
@@ -143,8 +144,11 @@ mod tests {
                 tags: Vec::new(),
                 paths: Vec::new(),
                 databases: Vec::new(),
+                journal_ms: None,
                 places: Vec::new(),
             }),
+            dump_ms: Some(5),
+            database_ms: Some(5),
             next_ms: None,
             running: None,
             last_run: None,
@@ -192,6 +196,11 @@ mod tests {
                 score: Some(50),
                 took_ms: 1,
                 lost_ms: 2,
+                until_ms: None,
+                dump_ms: None,
+                load_ms: 1,
+                replay_ms: 0,
+                changes: 0,
                 bytes: 9,
                 rows: 3,
                 by_sheet: false,

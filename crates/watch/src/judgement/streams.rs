@@ -3,7 +3,7 @@
 use super::Sign;
 use crate::{
     backups::{ShopBackups, Trouble},
-    streams::{StreamCopy, StreamStanding, StreamState},
+    streams::{LogStanding, StreamCopy, StreamGap, StreamStanding, StreamState},
 };
 use kernel::Level;
 
@@ -11,7 +11,30 @@ pub(super) fn signs(backups: &ShopBackups, now_ms: i64) -> Vec<Sign> {
     let Some(stream) = &backups.stream else { return Vec::new() };
     let own = [state_sign(stream), behind_sign(stream, now_ms), gap_sign(stream, backups)];
     let copies = stream.copies.iter().filter_map(|copy| copy_sign(stream, copy, now_ms));
-    own.into_iter().flatten().chain(copies).collect()
+    let log = stream.log.iter().flat_map(|log| log_signs(stream, log, now_ms));
+    own.into_iter().flatten().chain(copies).chain(log).collect()
+}
+
+/// What findings of the server's own log are about.
+const LOG: &str = "WAL";
+
+/// Of the server's own log what is said of the journal; a base backup that began after a gap makes up for it.
+fn log_signs(stream: &StreamStanding, log: &LogStanding, now_ms: i64) -> Vec<Sign> {
+    let as_stream = StreamStanding {
+        state: log.state,
+        current_ms: log.current_ms,
+        trouble: log.trouble.clone(),
+        ..stream.clone()
+    };
+    let gap = log.gap.as_ref().filter(|_| log.reaches_from_ms.is_none());
+    let own = [state_sign(&as_stream), behind_sign(&as_stream, now_ms), gap.map(lost_sign)];
+    let failing = log.copies.iter().filter_map(|copy| {
+        let trouble = copy.trouble.as_ref()?;
+        let sign = Sign::new("stream_copy_failing", Level::Attention);
+        let sign = sign.about(format!("{LOG} {}", copy.to)).with("place", copy.to.as_str());
+        Some(because(sign, Some(trouble)))
+    });
+    own.into_iter().flatten().map(|sign| sign.about(LOG)).chain(failing).collect()
 }
 
 /// Of copies nothing is known while nobody says how the stream is, which is told by itself.
@@ -59,15 +82,19 @@ fn behind_sign(stream: &StreamStanding, now_ms: i64) -> Option<Sign> {
     (late_ms < now_ms).then(|| sign.since(late_ms))
 }
 
-/// A backup that began after it makes up for it.
+/// A dump that began after it makes up for it.
 fn gap_sign(stream: &StreamStanding, backups: &ShopBackups) -> Option<Sign> {
     let gap = stream.gap.as_ref()?;
-    if backups.newest.as_ref().is_some_and(|newest| newest.at_ms >= gap.until_ms) {
+    if backups.dump_ms.is_some_and(|dump_ms| dump_ms >= gap.until_ms) {
         return None;
     }
+    Some(lost_sign(gap))
+}
+
+fn lost_sign(gap: &StreamGap) -> Sign {
     let sign = Sign::new("stream_gap", Level::Broken).with("error", gap.reason.as_str());
     let sign = gap.from_ms.into_iter().fold(sign, |sign, from_ms| sign.with("from_ms", from_ms));
-    Some(sign.with("until_ms", gap.until_ms).since(gap.until_ms))
+    sign.with("until_ms", gap.until_ms).since(gap.until_ms)
 }
 
 fn because(sign: Sign, trouble: Option<&Trouble>) -> Sign {
@@ -79,7 +106,7 @@ fn because(sign: Sign, trouble: Option<&Trouble>) -> Sign {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{backups::BackupState, streams::StreamGap};
+    use crate::backups::BackupState;
 
     fn stream(state: StreamState, current_ms: i64) -> StreamStanding {
         StreamStanding {
@@ -90,10 +117,12 @@ mod tests {
             last_ms: Some(current_ms),
             behind_bytes: None,
             journal_bytes: 9,
+            raw_bytes: None,
             obstacles: Vec::new(),
             trouble: None,
             gap: None,
             copies: Vec::new(),
+            log: None,
         }
     }
 
@@ -125,6 +154,8 @@ mod tests {
             back_within_ms: 100,
             places: Vec::new(),
             newest: None,
+            dump_ms: None,
+            database_ms: None,
             next_ms: None,
             running: None,
             last_run: None,

@@ -27,7 +27,13 @@ impl Live {
             all.extend(stream_copy_lag(shop, at_ms));
         }
         let mut machine = |what, subject: &str, value: Option<f64>| {
-            let of = |value| Measured { what, subject: subject.to_owned(), at_ms, value };
+            let of = |value| Measured {
+                what,
+                subject: subject.to_owned(),
+                part: String::new(),
+                at_ms,
+                value,
+            };
             all.extend(value.map(of));
         };
         let host = &self.host_now;

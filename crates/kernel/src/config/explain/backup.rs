@@ -41,6 +41,8 @@ pub(super) fn section(shop: &ShopSettings) -> Option<Section> {
     let folder = backup.drill_in.display().to_string();
     let is_default = folder == outer::DRILL_IN;
     rows.put("drill_in", folder, is_default, "where; needs room for everything twice");
+    let meaning = "what a restore in place has put aside goes after so long";
+    rows.add("keep_aside", &backup.keep_aside_ms, &outer::KEEP_ASIDE_MS, ms, meaning);
     backup.boot.iter().for_each(|settings| boot(&mut rows, settings));
     limits(&mut rows, &backup.limits);
     Some(rows.section(&format!("[shop.{}.backup]", shop.id), ""))
@@ -68,6 +70,12 @@ fn contents(rows: &mut Rows, shop: &ShopSettings, backup: &BackupSettings) {
         (None, _) => "no `database` is known",
     };
     rows.add("database", &backup.database, &true, ToString::to_string, meaning);
+    if let (Some(_), true, Some(every_ms)) =
+        (&shop.stream, backup.database, backup.database_every_ms)
+    {
+        let meaning = "and in between its journal of changes stands for it";
+        rows.put("database_every", ms(&every_ms), false, meaning);
+    }
     if let Some(account) = &backup.restore_as {
         rows.put("restore_as", account.to_string(), false, "by whom a database is restored");
     }

@@ -1,7 +1,7 @@
 //! `[shop.ID.stream]` in words.
 
 use super::{Rows, Section, ms};
-use crate::config::{RepositorySettings, ShopSettings, StreamCopySettings, outer};
+use crate::config::{DatabaseKind, RepositorySettings, ShopSettings, StreamCopySettings, outer};
 
 /// Nothing for a shop whose changes are not followed.
 pub(super) fn section(shop: &ShopSettings) -> Option<Section> {
@@ -24,6 +24,18 @@ pub(super) fn section(shop: &ShopSettings) -> Option<Section> {
     let behind = &stream.behind_at_most_ms;
     rows.add("behind_at_most", behind, &outer::BEHIND_AT_MOST_MS, ms, meaning);
     rows.add("keep", &stream.keep_ms, &outer::STREAM_KEEP_MS, ms, "changes older than that go");
+    let meaning = "restore points are listed so far apart";
+    rows.add("points", &stream.points_ms, &outer::POINTS_MS, ms, meaning);
+    let database = stream.follow_as.as_ref().or(shop.database.as_ref());
+    if let Some(kind) = database.map(|url| url.kind) {
+        let meaning = "the server's log as it comes: moments are reached across changes of tables";
+        let value = if stream.raw { "yes" } else { "no" };
+        rows.put("raw", value.to_owned(), stream.raw == (kind == DatabaseKind::MySql), meaning);
+        if stream.raw && kind == DatabaseKind::Postgres {
+            let meaning = "how often a base backup is taken that the WAL goes on from";
+            rows.add("base_every", &stream.base_every_ms, &outer::BASE_EVERY_MS, ms, meaning);
+        }
+    }
     copies(&mut rows, &stream.copies);
     Some(rows.section(&format!("[shop.{}.stream]", shop.id), ""))
 }

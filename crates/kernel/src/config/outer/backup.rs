@@ -26,6 +26,7 @@ pub(in crate::config) const BACK_WITHIN_MS: u64 = HOUR;
 pub(in crate::config) const CHECK_MS: u64 = 7 * DAY;
 pub(in crate::config) const DRILL_MS: u64 = 7 * DAY;
 pub(in crate::config) const DRILL_SHEET_MS: u64 = 90 * DAY;
+pub(in crate::config) const KEEP_ASIDE_MS: u64 = 7 * DAY;
 /// On a disk, and open to the users that database servers run as.
 pub(in crate::config) const DRILL_IN: &str = "/var/tmp";
 /// Node on a busy machine needs a minute, after everything else.
@@ -81,6 +82,9 @@ pub(super) fn backup(section: Section<'_>) -> Option<BackupSettings> {
         also: paths(&section, "also"),
         exclude: exclude(&section),
         database: section.boolean("database").unwrap_or(true),
+        database_every_ms: section
+            .item("database_every")
+            .map(|_| section.duration("database_every", 0, MINUTE..=31 * DAY)),
         restore_as: section
             .parsed("restore_as", |text| database::read(text, section.reader.known.environment)),
         limits: limits(&section),
@@ -89,6 +93,7 @@ pub(super) fn backup(section: Section<'_>) -> Option<BackupSettings> {
         check_every_ms: section.duration("check", CHECK_MS, HOUR..=YEAR),
         drill_every_ms: section.duration("drill", DRILL_MS, MINUTE..=YEAR),
         drill_sheet_ms: section.duration("drill_sheet", DRILL_SHEET_MS, MINUTE..=YEAR),
+        keep_aside_ms: section.duration("keep_aside", KEEP_ASIDE_MS, MINUTE..=YEAR),
         drill_in: section
             .parsed("drill_in", absolute_path)
             .unwrap_or_else(|| PathBuf::from(DRILL_IN)),

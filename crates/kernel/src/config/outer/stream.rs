@@ -8,6 +8,8 @@ use crate::config::{
 
 pub(in crate::config) const BEHIND_AT_MOST_MS: u64 = MINUTE;
 pub(in crate::config) const KEEP_MS: u64 = 30 * DAY;
+pub(in crate::config) const POINTS_MS: u64 = HOUR;
+pub(in crate::config) const BASE_EVERY_MS: u64 = 7 * DAY;
 pub(in crate::config) const SEND_EVERY_MS: u64 = 5 * SECOND;
 /// To whom nobody is billed for: less than a second is lost.
 const TO_A_MACHINE_EVERY_MS: u64 = 200;
@@ -30,14 +32,25 @@ pub(super) fn stream(
     }
     let follow_as =
         section.parsed("follow_as", |text| database::read(text, section.reader.known.environment));
+    let kind = follow_as.as_ref().or(shop).map(|url| url.kind);
     let settings = StreamSettings {
         follow_as: follow_as.clone(),
         leave_out: leave_out(&section),
         behind_at_most_ms: section.duration("behind_at_most", BEHIND_AT_MOST_MS, SECOND..=DAY),
         keep_ms: section.duration("keep", KEEP_MS, HOUR..=100 * YEAR),
+        points_ms: section.duration("points", POINTS_MS, SECOND..=DAY),
+        raw: section.boolean("raw").unwrap_or(kind == Some(DatabaseKind::MySql)),
+        base_every_ms: section.duration("base_every", BASE_EVERY_MS, HOUR..=100 * DAY),
         copies: copies(&section, backup),
     };
-    let kind = follow_as.as_ref().or(shop).map(|url| url.kind);
+    if settings.raw && kind == Some(DatabaseKind::Postgres) && backup.is_none() {
+        let message = "the WAL goes on from base backups, and the shop is not backed up";
+        section.wrong(
+            section.place_of("raw"),
+            message,
+            "write a table `backup`, or leave `raw` out",
+        );
+    }
     if kind.is_none_or(|kind| kind == DatabaseKind::Sqlite) {
         let message = match kind {
             Some(_) => "SQLite has no stream of changes",

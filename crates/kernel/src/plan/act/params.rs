@@ -1,7 +1,7 @@
 //! What the message of an act is told: its parameters, without long texts and without personal data in the
 //! clear.
 
-use super::{Act, FileChange, TableIndex};
+use super::{Act, ByLog, ByWal, FileChange, TableIndex};
 use crate::{Params, Personal};
 
 impl Act {
@@ -82,6 +82,13 @@ impl Act {
                 put("table", table.as_str().into());
                 put("statement", statement.as_str().into());
             }
+            Self::ChangeSetting { shop, setting } => {
+                put("shop", shop.as_str().into());
+                put("setting", setting.name.as_str().into());
+                put("from", setting.from.as_str().into());
+                put("to", setting.to.as_str().into());
+                put("statement", setting.set.as_str().into());
+            }
             _ => params.extend(self.params_of_backups()),
         }
         params
@@ -109,10 +116,17 @@ impl Act {
                 let more = [text("snapshot", snapshot), text("target", target)];
                 place.into_iter().chain(more).collect()
             }
-            Self::RestoreDatabase { shop, at, snapshot, tables, name, .. } => {
+            Self::RestoreDatabase { shop, at, snapshot, tables, name, by_log, by_wal, .. } => {
                 let place = [text("shop", shop.as_str()), text("at", at), text("name", name)];
                 let only = (!tables.is_empty()).then(|| text("tables", &tables.join(", ")));
-                place.into_iter().chain([text("snapshot", snapshot)]).chain(only).collect()
+                let more = by_log.iter().flat_map(by_the_log);
+                let more = more.chain(by_wal.iter().flat_map(by_the_wal));
+                place
+                    .into_iter()
+                    .chain([text("snapshot", snapshot)])
+                    .chain(only)
+                    .chain(more)
+                    .collect()
             }
             Self::ReplayChanges {
                 shop,
@@ -147,6 +161,13 @@ impl Act {
             }
             Self::ReturnRows { shop, tables, .. } => {
                 Params::from([text("shop", shop.as_str()), text("tables", &tables.join(", "))])
+            }
+            Self::RemoveAside { shop, name, what, run, since_ms, bytes } => {
+                let names = [text("shop", shop.as_str()), text("name", name), text("what", what)];
+                let run = run.map(|run| text("run", &run.to_string()));
+                let bytes = bytes.map(|bytes| ("bytes".to_owned(), bytes.into()));
+                let since = ("since_ms".to_owned(), (*since_ms).into());
+                names.into_iter().chain(run).chain(bytes).chain([since]).collect()
             }
             Self::RestoreOrder {
                 shop,
@@ -196,6 +217,28 @@ impl TableIndex {
         put("kind", self.kind.as_str().into());
         put("statement", statement.into());
     }
+}
+
+fn by_the_log(by_log: &ByLog) -> Params {
+    let ByLog { until_ms, from_ms, transactions, changes, last_ms, what, redefined_ms } = by_log;
+    let moments = [("until_ms", *until_ms), ("from_ms", *from_ms), ("redefined_ms", *redefined_ms)];
+    let moments = moments.into_iter().chain(last_ms.map(|last_ms| ("last_ms", last_ms)));
+    let counts = [("transactions", *transactions), ("changes", *changes)];
+    let numbers = counts.map(|(name, number)| (name.to_owned(), number.into()));
+    moments
+        .map(|(name, at_ms)| (name.to_owned(), at_ms.into()))
+        .chain(numbers)
+        .chain([("what".to_owned(), what.as_str().into())])
+        .collect()
+}
+
+fn by_the_wal(by_wal: &ByWal) -> Params {
+    let ByWal { until_ms, from_ms, segments, wal_bytes, base_bytes } = by_wal;
+    let moments = [("until_ms", *until_ms), ("from_ms", *from_ms)];
+    let moments = moments.map(|(name, at_ms)| (name.to_owned(), at_ms.into()));
+    let sizes = [("segments", *segments), ("wal_bytes", *wal_bytes), ("base_bytes", *base_bytes)];
+    let sizes = sizes.map(|(name, number)| (name.to_owned(), number.into()));
+    moments.into_iter().chain(sizes).collect()
 }
 
 /// As the ledger may be told of it.

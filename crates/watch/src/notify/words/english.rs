@@ -220,6 +220,7 @@ fn drilled(check: &str) -> &'static str {
     match check {
         "files" => "its files",
         "database" => "its database",
+        "changes" => "what came after its dump",
         "orders" => "its orders",
         "round_trip" => "the rows of its orders",
         "boot" => "the shop started from it",

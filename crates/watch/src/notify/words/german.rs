@@ -237,6 +237,7 @@ fn drilled(check: &str) -> &'static str {
     match check {
         "files" => "Dateien",
         "database" => "Datenbank",
+        "changes" => "was nach dem Dump kam",
         "orders" => "Bestellungen",
         "round_trip" => "die Zeilen der Bestellungen",
         "boot" => "der Shop, daraus gestartet",
