@@ -19,6 +19,7 @@ use ::watch::backups::{
 use anyhow::bail;
 use clap::Subcommand;
 use clap_complete::engine::ArgValueCandidates;
+use kernel::plan::Way;
 use serde_json::json;
 use std::{
     fmt::Write as _,
@@ -27,6 +28,7 @@ use std::{
 
 mod bring_back;
 mod kept;
+mod points;
 
 const BACKUPS: &str = "/api/v1/backups";
 
@@ -104,14 +106,15 @@ pub(crate) enum BackupCommand {
         #[command(flatten)]
         json: Json,
     },
-    /// List what restores in place have put aside, with its age and size
+    /// List what restores in place have put aside, with its age and size; or remove it for good
     Kept {
         #[command(flatten)]
         shop: OneShop,
+        /// Remove this one: what put it aside cannot be taken back any more then
+        #[arg(long, value_name = "NAME")]
+        remove: Option<String>,
         #[command(flatten)]
-        state: State,
-        #[command(flatten)]
-        json: Json,
+        options: ChangeOptions,
     },
     /// Bring a bucket with object lock back to what was in it, when it was emptied or written over
     BringBack(bring_back::Arguments),
@@ -140,6 +143,9 @@ pub(crate) enum BackupCommand {
         /// 2026-01-31T09:30:15
         #[arg(long, value_name = "TIME", requires = "database", conflicts_with = "snapshot")]
         as_of: Option<When>,
+        /// By the journal of changes, or by the server's own log; by whichever goes there unless told
+        #[arg(long, value_name = "journal|log", requires = "as_of")]
+        by: Option<Way>,
         /// Only the rows of this table; can be repeated
         #[arg(long = "table", value_name = "TABLE", requires = "database")]
         tables: Vec<String>,
@@ -201,8 +207,15 @@ pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
             }
             start(&wish, options)
         }
-        BackupCommand::Kept { shop, state, json } => {
-            kept::list(&state.directory, &shop.find(&state.directory)?, json.json)
+        BackupCommand::Kept { shop, remove, options } => {
+            let shop = shop.find(&options.state.directory)?;
+            match remove {
+                Some(name) => {
+                    let wish = json!({ "kind": "remove_aside", "shop": shop, "name": name });
+                    runs::change(&options.state.directory, &wish, &options)
+                }
+                None => kept::list(&options.state.directory, &shop, options.json.json),
+            }
         }
         BackupCommand::BringBack(arguments) => bring_back::run(&arguments),
         BackupCommand::Sheet { shop, state, json } => {
@@ -216,6 +229,7 @@ pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
             whole,
             database,
             as_of,
+            by,
             tables,
             name,
             in_place,
@@ -229,7 +243,7 @@ pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
             let wish = match database {
                 Some(database) => json!({
                     "kind": "restore_database", "shop": shop, "snapshot": snapshot,
-                    "as_of_ms": as_of.map(|when| when.ago(&Here::now())),
+                    "as_of_ms": as_of.map(|when| when.ago(&Here::now())), "by": by,
                     "database": (!database.is_empty()).then_some(database), "tables": tables, "name": name,
                     "in_place": in_place, "exact": exact,
                     "keep_newer_orders": keep_newer_orders, "newer_states": newer_states, "from": from,
@@ -331,6 +345,8 @@ fn tried(drill: &DrillRow, here: &Here) -> String {
     let took = length(i64::try_from(drill.took_ms).unwrap_or(i64::MAX));
     let score = drill.score.map(|score| format!(", score {score}")).unwrap_or_default();
     let when = if drill.by_sheet { format!("from the sheet {when}") } else { when };
+    let to = drill.until_ms.map(|until_ms| format!(", to {}", here.moment(until_ms)));
+    let when = format!("{when}{}", to.unwrap_or_default());
     match drill.verdict.as_str() {
         "good" => format!("tried {when}: everything came back, in {took}{score}"),
         "short" => format!("tried {when}: everything came back, in {took}, not as agreed{score}"),
@@ -380,7 +396,10 @@ fn list(state: &Path, shop: &str, json: bool) -> anyhow::Result<Exit> {
             known(row.bytes),
             known(row.added_bytes),
             took,
-            tables.collect::<Vec<_>>().join(", "),
+            match row.journal_ms {
+                Some(at_ms) => format!("journal up to {}", here.time(at_ms)),
+                None => tables.collect::<Vec<_>>().join(", "),
+            },
             row.places.join(", "),
         ]
     };
@@ -398,6 +417,9 @@ fn list(state: &Path, shop: &str, json: bool) -> anyhow::Result<Exit> {
     let mut text = table(head, &rows);
     if rows.is_empty() && found.unknown.is_empty() {
         text.push_str("There is no backup yet.\n");
+    }
+    if let Some(moments) = &found.moments {
+        text.push_str(&points::text(moments, &here));
     }
     for place in &found.unknown {
         writeln!(text, "What there is at {place} is unknown: see storewarden backup status")?;

@@ -3,7 +3,9 @@
 //! What it is to do comes by the socket that is its standard input, and what it says goes back the
 //! same way. It ends as soon as nobody listens any more.
 
+mod bases;
 mod carrying;
+mod clusters;
 mod confirmed;
 mod databases;
 mod drills;
@@ -12,12 +14,14 @@ mod job;
 mod moments;
 mod orders;
 mod place;
+mod points;
 mod records;
 mod streams;
 mod trouble;
 mod work;
 
 pub(crate) use self::databases::{Deed, Found, Restoring};
+pub(crate) use bases::Bases;
 pub(crate) use carrying::{CarriedOrders, CarryDeed, Carrying};
 pub(crate) use confirmed::ConfirmedOrders;
 pub(crate) use drills::{Boot, Drill};
@@ -25,10 +29,14 @@ pub(crate) use job::{
     Database, Done, Event, Job, Keep, Limits, Listing, Place, Pruned, Records, Sources, To,
     Trouble, Work,
 };
-pub(crate) use moments::{Moment, Reached, Replayed};
-pub(crate) use orders::{Kept, OrderDeed, Orders, Stands, Taken, Told, refused as refused_order};
+pub(crate) use moments::{LogMoment, Moment, Reached, Replayed};
+pub(crate) use orders::{
+    Erasures, Kept, OrderDeed, Orders, Stands, Taken, Told, person, refused as refused_order,
+};
+pub(crate) use points::{Points, Reached as ReachedSpan, Stream};
 pub(crate) use records::{Notes, RECORDS};
 pub(crate) use trouble::story;
+pub(crate) use work::{dump_before, journal_of};
 
 use crate::cli::Exit;
 use anyhow::Context;

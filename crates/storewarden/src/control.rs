@@ -32,7 +32,9 @@ use ::watch::{
     state::{MarkKind, Tick},
 };
 use anyhow::Context;
-use api::{ApiState, Command, InForce, Previews, Refusal, Rejected, Stream, Token, Wished};
+use api::{
+    ApiState, Command, InForce, Previews, Refusal, Rejected, RestoreDatabase, Stream, Token, Wished,
+};
 use apps::Instances;
 use backups::Backups;
 use certificates::Certificates;
@@ -184,7 +186,9 @@ impl Control {
         let backups = Backups::new(store.clone(), places, known.clone(), watch.clone());
         let backups = Arc::new(backups);
         backups.end_leftovers();
-        let databases = Arc::new(Databases::new(known.clone(), watch.clone()));
+        let history = History::new(state.join(HISTORY_FOLDER), configuration.shops.len());
+        let databases = Databases::new(known.clone(), watch.clone(), history.clone());
+        let databases = Arc::new(databases);
         let others = Others {
             instances: Arc::clone(&instances),
             certifier: Arc::new(certifier),
@@ -211,7 +215,7 @@ impl Control {
         let api = ApiState {
             watch: watch.clone(),
             store: store.clone(),
-            history: History::new(state.join(HISTORY_FOLDER), configuration.shops.len()),
+            history,
             desk: desk.clone(),
             stream: Arc::new(Stream::default()),
             peers: peers.clone(),
@@ -334,7 +338,7 @@ impl Control {
             Command::Snapshots { shop, answer } => {
                 let backups = Arc::clone(&self.backups);
                 self.aside(async move {
-                    answer.send(backups.snapshots(&shop).await).ok();
+                    answer.send(backups.snapshots_and_moments(&shop).await).ok();
                 });
             }
             Command::KeptAside { shop, answer } => {
@@ -403,6 +407,17 @@ impl Control {
                 Wished::RestoreDatabase { shop, wanted } => {
                     backups.moment(shop, wanted, now_ms()).await
                 }
+                Wished::RestoreBackup { shop, wanted } if wanted.whole => {
+                    let (snapshot, from) = (wanted.snapshot.clone(), wanted.from.clone());
+                    let wanted = RestoreDatabase { snapshot, from, ..RestoreDatabase::default() };
+                    backups.moment(shop, &wanted, now_ms()).await
+                }
+                _ => None,
+            };
+            let aside = match &wish {
+                Wished::RemoveAside { shop, name } => {
+                    Some(backups.remove_aside(shop, name, now_ms()).await)
+                }
                 _ => None,
             };
             let mend = match &wish {
@@ -421,6 +436,7 @@ impl Control {
                 order,
                 moment,
                 mend,
+                aside,
                 backups: Some(&backups),
                 now_ms: now_ms(),
             };
@@ -465,6 +481,7 @@ impl Control {
             order: None,
             moment: None,
             mend: None,
+            aside: None,
             backups: None,
             now_ms: now_ms(),
         };

@@ -12,9 +12,9 @@ use crate::{
     terminal::printable,
 };
 use ::watch::time_machine::{
-    DeletedOrder, DeletedOrders, DeletedQuestion, FieldThenNow, JournalReach, MissingOrder,
-    MissingOrders, MissingQuestion, OrderHistory, OrderLook, OrderMoment, OrderQuestion,
-    OrderThenNow, RowThenNow,
+    DeletedOrder, DeletedOrders, DeletedQuestion, ErasureNoted, ErasureRequest, FieldThenNow,
+    JournalReach, MissingOrder, MissingOrders, MissingQuestion, OrderHistory, OrderLook,
+    OrderMoment, OrderQuestion, OrderThenNow, RowThenNow,
 };
 use anyhow::bail;
 use clap::Subcommand;
@@ -77,6 +77,23 @@ pub(crate) enum OrderCommand {
         /// Only those that were confirmed since then; unless told in the last 24 hours
         #[arg(long, value_name = "TIME")]
         since: Option<When>,
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Note that somebody had their data erased, so that it does not come back
+    ///
+    /// GDPR, article 17. An order or a row that is brought back from before comes without what tells of
+    /// them. Kept are a keyed hash of the address and the time; the shop's own rows and its backups stay as
+    /// they are.
+    Erase {
+        /// The shop's id
+        #[arg(add = ArgValueCandidates::new(shops))]
+        shop: String,
+        /// The e-mail address of who asked for it
+        #[arg(value_name = "E-MAIL")]
+        email: String,
         #[command(flatten)]
         state: State,
         #[command(flatten)]
@@ -187,8 +204,22 @@ pub(crate) fn run(command: OrderCommand) -> anyhow::Result<Exit> {
                 )
             })
         }
+        OrderCommand::Erase { shop, email, state, json } => {
+            let request = ErasureRequest { email };
+            let answer = asked("erasures", &state.directory, &shop, &request)?;
+            said(&answer, json, |noted: &ErasureNoted| (noted_text(noted), true))
+        }
         OrderCommand::Restore { which, set_back, options } => restore(&which, set_back, &options),
     }
+}
+
+fn noted_text(noted: &ErasureNoted) -> String {
+    format!(
+        "Noted. Orders and rows that are brought back from a time before come without what tells of this \
+         person.\nThe shop's own rows and its backups stay as they are, and a whole database that is \
+         restored is not looked through.\nPeople noted of this shop: {}\n",
+        noted.people
+    )
 }
 
 fn restore(which: &Which, set_back: bool, options: &ChangeOptions) -> anyhow::Result<Exit> {
@@ -257,8 +288,17 @@ fn look_text(look: &OrderLook, here: &Here, whole: bool) -> String {
         put(&mut text, &format!("Neither the shop nor a backup up to {when} has it."));
     }
     put_trouble(&mut text, look.journal.as_ref());
+    if let Some(platform) = look.untried.as_ref().filter(|_| !look.orders.is_empty()) {
+        let known = "its tables were built for tests; look at every row before you bring one back";
+        put(&mut text, &format!("Never tried on a {platform} that runs: {known}."));
+    }
     for order in &look.orders {
         put(&mut text, &head(order, here));
+        if let Some(at_ms) = order.erased_ms {
+            let when = here.moment(at_ms);
+            let line = "  the buyer had their data erased: what tells of them does not come back";
+            put(&mut text, &format!("{line} ({when})"));
+        }
         for row in &order.rows {
             if whole || row.state != "same" {
                 put_row(&mut text, row, whole);
@@ -480,6 +520,7 @@ mod tests {
                 snapshot: Some("abc".into()),
                 snapshot_ms: Some(1_767_222_000_000),
                 journal_ms: None,
+                erased_ms: None,
                 rows: vec![
                     row("shop_order", "same", vec![field("number", "L-7", "L-7")]),
                     row("payment", "changed", vec![field("id", "7", "7"), field("sum", "1", "2")]),
@@ -493,6 +534,12 @@ mod tests {
         assert_eq!(look_text(&look, &here(), false), expect);
         assert!(look_text(&look, &here(), true).contains("    number: L-7\n"));
         let mut exact = look;
+        exact.untried = Some("Magento 2".into());
+        exact.orders[0].erased_ms = Some(1_767_222_001_000);
+        let text = look_text(&exact, &here(), false);
+        assert!(text.starts_with("Never tried on a Magento 2 that runs: its tables"), "{text}");
+        assert!(text.contains("\n  the buyer had their data erased: what tells of them"), "{text}");
+        exact.untried = None;
         exact.orders[0].journal_ms = Some(1_767_222_001_000);
         let expect = "L-7 (shop_order 7): from the journal, as of 2025-12-31 23:00:01 UTC; ";
         assert!(look_text(&exact, &here(), false).starts_with(expect));

@@ -149,10 +149,19 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     };
     let survey = Survey::new(&source.reader, snapshot, &notes, &wish);
     let survey = survey.map_err(|error| source.told(error))?;
+    let dump = source::dump_of(&snapshots, snapshot);
+    let survey = match dump {
+        // Its database is that of an older backup, and the journal's from there on.
+        Some(dump) if dump.id != snapshot.id => {
+            survey.with_dumps_of(&source.reader, dump).map_err(|error| source.told(error))?
+        }
+        _ => survey,
+    };
     let mut recovery = Recovery {
         arguments,
         source: &source,
         snapshot,
+        dump: dump.unwrap_or(snapshot),
         notes: &notes,
         survey: &survey,
         changes: None,
@@ -171,6 +180,8 @@ struct Recovery<'a> {
     arguments: &'a Arguments,
     source: &'a Source,
     snapshot: &'a Snapshot,
+    /// Where its dumps are: in itself, or in an older one.
+    dump: &'a Snapshot,
     notes: &'a Notes,
     survey: &'a Survey,
     /// Of the database, since the backup: where there is a copy of their journal.
@@ -217,8 +228,19 @@ impl Recovery<'_> {
         for name in &survey.databases {
             row("database", self.preview_database(name));
         }
-        if let Some(changes) = &self.changes {
-            row("changes", changes.preview());
+        if self.dump.id != snapshot.id && self.loads_database() {
+            let (id, at) = (self.dump.id.short(), here.moment_ago(self.dump.time.ms()));
+            row(
+                "dump",
+                format!("of {at} (backup {id}): what came after it is in the journal of changes"),
+            );
+        }
+        match &self.changes {
+            Some(changes) => row("changes", changes.preview()),
+            None if self.dump.id != snapshot.id && self.loads_database() => {
+                row("changes", "NOT HAD: the database will be as of its dump".to_owned());
+            }
+            None => {}
         }
         if !survey.beside.is_empty() {
             let beside = survey.state.join(BESIDE);
@@ -311,7 +333,7 @@ impl Recovery<'_> {
             return Ok(());
         }
         let folder = journal.folder().join(CHANGES_STEP);
-        match changes.bring(self.snapshot.time.ms(), &folder) {
+        match changes.bring(self.dump.time.ms(), &folder) {
             Ok(()) => journal.did(CHANGES_STEP)?,
             Err(error) => outcome.failed.push(format!("the journal of changes: {error:#}")),
         }

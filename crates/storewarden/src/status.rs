@@ -17,7 +17,7 @@ use std::{fmt::Write as _, time::Duration};
 use watch::{
     backups::BackupsStanding,
     state::{Beside, Drained, Edge, Instance, Orders, ShopNow, Status},
-    streams::{StreamStanding, StreamState},
+    streams::{LogStanding, StreamStanding, StreamState},
 };
 
 /// How often it is told again with `--watch`.
@@ -196,6 +196,10 @@ fn describe(text: &mut String, shop: &ShopNow, standing: &Standing, here: &Here,
     for stream in known.filter(|of| of.shop == shop.id).filter_map(|of| of.stream.as_ref()) {
         let (said, level) = followed(stream, shop.at_ms);
         named(text, "stream", &paint.level(level, &printable(&said)));
+        if let Some(log) = &stream.log {
+            let (said, level) = reach(log, here);
+            named(text, "log", &paint.level(level, &printable(&said)));
+        }
     }
     text.push_str(&happening(standing, Some(shop.id.as_str()), here, paint));
     // Beside another web server, it is that one that listens.
@@ -238,6 +242,23 @@ fn followed(stream: &StreamStanding, now_ms: i64) -> (String, Level) {
     let why = stream.trouble.as_ref().map(|trouble| format!(": {}", trouble.message));
     let lag = if level == Level::Unknown { String::new() } else { format!("; {lag}") };
     (format!("{state}{}{lag}", why.unwrap_or_default()), level)
+}
+
+/// Which moments are reached by a server's own log, and how bad that is.
+fn reach(log: &LogStanding, here: &Here) -> (String, Level) {
+    let why = log.trouble.as_ref().map(|trouble| format!(": {}", trouble.message));
+    let level = match (log.state, log.reaches_from_ms) {
+        (StreamState::Unknown, _) => Level::Unknown,
+        (StreamState::Following, Some(_)) => Level::Good,
+        _ => Level::Attention,
+    };
+    let said = match (log.reaches_from_ms, log.current_ms) {
+        (Some(from_ms), Some(until_ms)) => {
+            format!("any second from {} to {} by WAL", here.moment(from_ms), here.moment(until_ms))
+        }
+        _ => "no moment is reached by WAL yet: there is no base backup".to_owned(),
+    };
+    (format!("{said}{}", why.unwrap_or_default()), level)
 }
 
 /// What a shop is known by that another web server stands before.
@@ -391,10 +412,12 @@ mod tests {
                 last_ms: None,
                 behind_bytes: None,
                 journal_bytes: 0,
+                raw_bytes: None,
                 obstacles: Vec::new(),
                 trouble,
                 gap: None,
                 copies: Vec::new(),
+                log: None,
             };
             let (said, level) = followed(&stream, 100_000);
             assert_eq!((said.as_str(), level), expect);

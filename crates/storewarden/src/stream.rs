@@ -3,6 +3,7 @@
 //! ends: what it says lies in files beside the journals.
 
 mod fetch;
+mod raw;
 mod standing;
 
 pub(crate) use standing::SILENT_MS;
@@ -22,7 +23,7 @@ use host::{
 };
 use kernel::{
     ShopId,
-    config::{Configuration, RepositorySettings, Secret, ShopSettings},
+    config::{Configuration, DatabaseKind, RepositorySettings, Secret, ShopSettings},
 };
 use std::{
     collections::BTreeMap,
@@ -40,7 +41,7 @@ use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
 };
-use vault::{VaultError, journal::Place, storage::Storage, stream};
+use vault::{VaultError, journal::Place, storage::Storage, stream, wal};
 
 /// The name in a backup of what opens the journal of the shop's changes, and its copies.
 pub(crate) const JOURNAL_KEY: &str = "journal.key";
@@ -69,6 +70,10 @@ pub(crate) enum StreamCommand {
     /// From the places that the configuration in force names, by the key that lies here; or with nothing
     /// but a recovery sheet.
     Fetch(fetch::Arguments),
+    /// Write a MariaDB's binary log into files again, out of the journal here
+    ///
+    /// As the server wrote it: mariadb-binlog reads them.
+    Raw(raw::Arguments),
     /// Have another journal of a shop's changes begun, where the one that is there cannot go on
     ///
     /// What changes between the two is in neither: a backup is to be taken afterwards.
@@ -100,6 +105,7 @@ pub(crate) fn run(command: StreamCommand) -> anyhow::Result<Exit> {
             standing::show(&state.directory, shop.as_deref(), json.json)
         }
         StreamCommand::Fetch(arguments) => fetch::run(&arguments),
+        StreamCommand::Raw(arguments) => raw::run(&arguments),
         StreamCommand::BeginAnew { shop, state } => {
             let shop: ShopId = shop.parse().context("understand the shop's id")?;
             let place = Place::of(&state.directory, &shop);
@@ -233,12 +239,28 @@ struct Streams {
     state: PathBuf,
     /// Of the configuration that was looked at last.
     text: Option<String>,
-    wanted: BTreeMap<ShopId, stream::Settings>,
-    running: BTreeMap<ShopId, Running>,
+    wanted: BTreeMap<Name, Wanted>,
+    running: BTreeMap<Name, Running>,
+}
+
+/// What of which shop.
+type Name = (ShopId, Part);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Changes,
+    /// The server's own log, where another program receives it.
+    Log,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Wanted {
+    Changes(stream::Settings),
+    Log(wal::Settings),
 }
 
 struct Running {
-    settings: stream::Settings,
+    settings: Wanted,
     stop: watch::Sender<bool>,
     thread: JoinHandle<Result<(), VaultError>>,
 }
@@ -247,23 +269,26 @@ impl Streams {
     /// Makes it so that exactly those are followed that are to be.
     fn look(&mut self) {
         self.read();
-        let ends = |shop: &ShopId, running: &Running| {
-            running.thread.is_finished() || self.wanted.get(shop) != Some(&running.settings)
+        let ends = |name: &Name, running: &Running| {
+            running.thread.is_finished() || self.wanted.get(name) != Some(&running.settings)
         };
-        let ending = self.running.iter().filter(|(shop, running)| ends(shop, running));
-        let ending: Vec<ShopId> = ending.map(|(shop, _)| shop.clone()).collect();
-        for shop in ending {
-            if let Some(running) = self.running.remove(&shop) {
-                running.end(&shop);
+        let ending = self.running.iter().filter(|(name, running)| ends(name, running));
+        let ending: Vec<Name> = ending.map(|(name, _)| name.clone()).collect();
+        for name in ending {
+            if let Some(running) = self.running.remove(&name) {
+                running.end(&name);
             }
         }
-        for (shop, settings) in &self.wanted {
-            if self.running.contains_key(shop) {
+        for (name, settings) in &self.wanted {
+            if self.running.contains_key(name) {
                 continue;
             }
-            match Running::start(&self.state, shop, settings) {
-                Ok(running) => drop(self.running.insert(shop.clone(), running)),
-                Err(error) => tracing::error!(%shop, %error, "changes cannot be followed"),
+            match Running::start(&self.state, &name.0, settings) {
+                Ok(running) => drop(self.running.insert(name.clone(), running)),
+                Err(error) => {
+                    let (shop, part) = name;
+                    tracing::error!(%shop, ?part, %error, "changes cannot be followed");
+                }
             }
         }
     }
@@ -304,32 +329,41 @@ impl Streams {
         for running in self.running.values() {
             running.stop.send_replace(true);
         }
-        for (shop, running) in self.running {
-            running.end(&shop);
+        for (name, running) in self.running {
+            running.end(&name);
         }
     }
 }
 
 impl Running {
-    fn start(state: &Path, shop: &ShopId, settings: &stream::Settings) -> std::io::Result<Self> {
+    fn start(state: &Path, shop: &ShopId, settings: &Wanted) -> std::io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let (place, wanted) = (Place::of(state, shop), settings.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let open: stream::Open = Arc::new(open);
-        let work =
-            move || runtime.block_on(stream::follow(&place, &wanted, &open, now_ms, stopped));
+        let work = move || match &wanted {
+            Wanted::Changes(wanted) => {
+                runtime.block_on(stream::follow(&place, wanted, &open, now_ms, stopped))
+            }
+            Wanted::Log(wanted) => {
+                runtime.block_on(wal::receive(&place, wanted, &open, now_ms, stopped))
+            }
+        };
         let thread = thread::Builder::new().name("stream".to_owned()).spawn(work)?;
         Ok(Self { settings: settings.clone(), stop, thread })
     }
 
-    fn end(self, shop: &ShopId) {
+    fn end(self, (shop, part): &Name) {
         self.stop.send_replace(true);
         match self.thread.join() {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::error!(%shop, error = error.story(), "changes are not followed for now");
+                let error = error.story();
+                tracing::error!(%shop, ?part, error, "changes are not followed for now");
             }
-            Err(_) => tracing::error!(%shop, "following the changes panicked; it is begun again"),
+            Err(_) => {
+                tracing::error!(%shop, ?part, "following the changes panicked; it is begun again");
+            }
         }
     }
 }
@@ -340,29 +374,40 @@ pub(crate) fn open(to: &RepositorySettings) -> Result<Arc<dyn Storage>, VaultErr
     place.storage(UNLIMITED)
 }
 
-/// Changes are kept for as long again as may lie between two backups: what is to be seen as it was a
-/// whole `keep` ago is seen from the backup before.
-fn keep_ms(shop: &ShopSettings, asked_ms: u64) -> u64 {
-    let gap_ms = shop.backup.as_ref().map_or(0, |backup| backup.schedule.longest_gap_ms());
+/// Changes are kept for twice as long again as may lie between two dumps: what is to be seen as it was a
+/// whole `keep` ago is seen from the dump before.
+pub(crate) fn keep_ms(shop: &ShopSettings, asked_ms: u64) -> u64 {
+    let gap_ms = shop.backup.as_ref().map_or(0, |backup| {
+        backup.schedule.longest_gap_ms().max(backup.database_every_ms.unwrap_or_default())
+    });
     asked_ms.saturating_add(2 * gap_ms)
 }
 
 /// What the configuration asks for.
-fn wanted(configuration: &Configuration) -> BTreeMap<ShopId, stream::Settings> {
-    let shops = configuration.shops.iter().filter_map(|shop| {
-        let asked = shop.stream.as_ref()?;
-        let database = asked.follow_as.as_ref().or(shop.database.as_ref())?.clone();
-        let graph = shops::platform(&shop.platform).and_then(|platform| platform.graph.clone());
+fn wanted(configuration: &Configuration) -> BTreeMap<Name, Wanted> {
+    let mut wanted = BTreeMap::new();
+    for shop in &configuration.shops {
+        let Some(asked) = &shop.stream else { continue };
+        let Some(database) = asked.follow_as.as_ref().or(shop.database.as_ref()) else { continue };
+        let has_wal = database.kind == DatabaseKind::Postgres;
+        if asked.raw && has_wal {
+            let (database, copies) = (database.clone(), asked.copies.clone());
+            let settings = wal::Settings { database, copies };
+            wanted.insert((shop.id.clone(), Part::Log), Wanted::Log(settings));
+        }
+        let platform = shops::platform(&shop.platform);
+        let graphs = platform.map_or_else(Vec::new, |platform| platform.graphs.clone());
         let settings = stream::Settings {
-            database,
+            database: database.clone(),
             leave_out: asked.leave_out.clone(),
             keep_ms: keep_ms(shop, asked.keep_ms),
-            graph,
+            graphs,
+            raw: asked.raw && !has_wal,
             copies: asked.copies.clone(),
         };
-        Some((shop.id.clone(), settings))
-    });
-    shops.collect()
+        wanted.insert((shop.id.clone(), Part::Changes), Wanted::Changes(settings));
+    }
+    wanted
 }
 
 #[cfg(test)]
@@ -379,9 +424,11 @@ mod tests {
         let configuration = configuration::understand(text, Path::new("c.toml")).unwrap();
         let wanted = wanted(&configuration);
         assert_eq!(wanted.len(), 1);
-        let settings = &wanted[&"lamps".parse().unwrap()];
+        let Wanted::Changes(settings) = &wanted[&("lamps".parse().unwrap(), Part::Changes)] else {
+            panic!("{wanted:?}")
+        };
         assert_eq!(settings.leave_out, ["public.session"]);
         assert_eq!(settings.keep_ms, 2 * 24 * 60 * 60 * 1000);
-        assert!(settings.graph.is_some());
+        assert!(!settings.graphs.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! `storewarden backup kept`: what restores in place have put aside, and nobody has removed.
+//! `storewarden backup kept`: what restores in place have put aside, and when it goes.
 
 use super::size;
 use crate::{
@@ -32,7 +32,8 @@ fn text(found: &KeptAside, here: &Here) -> String {
     let row = |row: &AsideRow| {
         let bytes = row.bytes.map_or_else(|| "?".to_owned(), size);
         let run = row.run.clone().unwrap_or_else(|| "?".to_owned());
-        [row.kind.clone(), here.moment_ago(row.since_ms), bytes, run, printable(&row.name)]
+        let goes = row.goes_ms.map_or_else(|| "-".to_owned(), |goes_ms| here.moment(goes_ms));
+        [row.kind.clone(), here.moment_ago(row.since_ms), bytes, run, goes, printable(&row.name)]
     };
     let rows: Vec<_> = found.kept.iter().map(row).collect();
     let head = [
@@ -40,6 +41,7 @@ fn text(found: &KeptAside, here: &Here) -> String {
         ("SINCE", Side::Left),
         ("SIZE", Side::Right),
         ("BY", Side::Right),
+        ("GOES", Side::Left),
         ("NAME", Side::Left),
     ];
     table(head, &rows)
@@ -53,13 +55,14 @@ mod tests {
     #[test]
     fn what_is_not_known_of_it_is_said_to_be_unknown() {
         let here = Here { now_ms: 1_795_352_400_000, zone: TimeZone::UTC };
-        let check = |bytes, run: Option<&str>, expect: &str| {
+        let check = |bytes, run: Option<&str>, goes_ms, expect: &str| {
             let row = AsideRow {
                 name: "shop_before_20261122_120000".to_owned(),
                 kind: "database".to_owned(),
                 since_ms: 1_795_348_800_000,
                 bytes,
                 run: run.map(str::to_owned),
+                goes_ms,
             };
             let said = text(&KeptAside { kept: vec![row] }, &here);
             let line = said.lines().nth(1).unwrap();
@@ -67,8 +70,10 @@ mod tests {
         };
         let since = "database 2026-11-22 12:00 UTC (1 h 0 min ago)";
         let name = "shop_before_20261122_120000";
-        check(Some(5_000_000), Some("12"), &format!("{since} 5.0 MB 12 {name}"));
-        check(None, None, &format!("{since} ? ? {name}"));
+        let goes = Some(1_795_953_600_000);
+        let expect = format!("{since} 5.0 MB 12 2026-11-29 12:00:00 UTC {name}");
+        check(Some(5_000_000), Some("12"), goes, &expect);
+        check(None, None, None, &format!("{since} ? ? - {name}"));
         assert!(text(&KeptAside::default(), &here).contains("nothing"));
     }
 }

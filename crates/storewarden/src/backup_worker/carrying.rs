@@ -11,7 +11,7 @@ use databases::{dump::Span, live::Live, restore::Beside};
 use kernel::{Value, plan::Reason};
 use serde::{Deserialize, Serialize};
 use shops::OrderGraph;
-use vault::orders::{CarryOptions, Found, OrderError, carry};
+use vault::orders::{CarryOptions, Found, OrderError, carry, fitting};
 
 /// More names stand in no log.
 const MOST_NAMES: usize = 500;
@@ -56,7 +56,8 @@ pub(crate) struct CarriedOrders {
 /// # Errors
 /// What kept it from being done. Orders that have come until then stay.
 pub(super) fn run(job: &Job, wanted: &Carrying, voice: &Voice) -> Result<Done, Box<Trouble>> {
-    let graph = graph(&wanted.platform)?;
+    let live = Live::connect(&wanted.live.url());
+    let graph = graph(&wanted.platform, &mut live.map_err(|error| not_carried(&error.into()))?)?;
     match &wanted.deed {
         CarryDeed::Count { snapshot, database } => {
             count(job, wanted, &graph, (snapshot, database)).map(Done::NewerOrders)
@@ -89,8 +90,9 @@ pub(super) fn run(job: &Job, wanted: &Carrying, voice: &Voice) -> Result<Done, B
     }
 }
 
-fn graph(platform: &str) -> Result<OrderGraph, Box<Trouble>> {
-    let graph = shops::platform(platform).and_then(|platform| platform.graph.clone());
+fn graph(platform: &str, live: &mut Live) -> Result<OrderGraph, Box<Trouble>> {
+    let graphs = shops::platform(platform).map_or(&[][..], |platform| &platform.graphs);
+    let graph = fitting(graphs, live).map_err(|error| not_carried(&error))?;
     graph.ok_or_else(|| {
         let message = format!("what belongs to an order of {platform} is not known");
         Box::new(Trouble::new("order_graph_unknown", [("platform", platform.into())], message))

@@ -20,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
-use vault::orders::{OrderError, Wanted, find};
+use vault::orders::{OrderError, Wanted, find, fitting};
 
 /// No further order is looked up after that.
 const LOOK: Duration = Duration::from_secs(12);
@@ -48,7 +48,7 @@ pub(crate) struct ConfirmedOrders {
 /// When the log or the database cannot be read: what is missing is unknown then.
 pub(super) fn run(job: &Job, wanted: &ConfirmedOrders) -> Result<Done, Box<Trouble>> {
     let until = Instant::now() + LOOK;
-    let (confirmed, graph) = known(&wanted.platform)?;
+    let (confirmed, graphs) = known(&wanted.platform)?;
     let mut seen =
         Seen { job, wanted, confirmed, orders: BTreeMap::new(), found: Found::default() };
     for path in [turned_over(&wanted.log), wanted.log.clone()] {
@@ -61,13 +61,16 @@ pub(super) fn run(job: &Job, wanted: &ConfirmedOrders) -> Result<Done, Box<Troub
     }
     let failed = |error: databases::DatabaseError| not_looked_up(&error.into());
     let mut live = Live::connect(&wanted.live.url()).map_err(failed)?;
-    seen.hold_against(&mut live, graph, until).map(Done::Confirmed)
+    let graph = fitting(graphs, &mut live).map_err(|error| not_looked_up(&error))?;
+    let graph = graph.expect("invariant: a platform with confirmations has a graph");
+    seen.hold_against(&mut live, &graph, until).map(Done::Confirmed)
 }
 
-fn known(platform: &str) -> Result<(&'static Confirmed, &'static OrderGraph), Box<Trouble>> {
+fn known(platform: &str) -> Result<(&'static Confirmed, &'static [OrderGraph]), Box<Trouble>> {
     let known = shops::platform(platform);
-    let known = known.and_then(|known| known.confirmed.as_ref().zip(known.graph.as_ref()));
-    known.ok_or_else(|| {
+    let graphs = known.map_or(&[][..], |known| &known.graphs);
+    let known = known.and_then(|known| known.confirmed.as_ref()).filter(|_| !graphs.is_empty());
+    known.map(|confirmed| (confirmed, graphs)).ok_or_else(|| {
         let message = format!("which answers of {platform} confirm an order is not known");
         let said = [("platform", platform.into())];
         Box::new(Trouble::new("order_confirmations_unknown", said, message))

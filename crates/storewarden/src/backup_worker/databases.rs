@@ -1,11 +1,12 @@
 //! Brings a database of a backup back, and puts it in the place of the shop's own.
 
 use super::{
-    Database, Done, Event, Job, Moment, Taken, Trouble, Voice, moments, streams::DATABASES, work,
+    Database, Done, Event, Job, LogMoment, Moment, Taken, Trouble, Voice, clusters, moments,
+    streams::DATABASES, work,
 };
 use databases::{
     DatabaseError,
-    dump::Reader,
+    dump::{LoadReport, Reader},
     restore::{self, Beside, Obstacle, RowsBack, Stage, Standing},
 };
 use kernel::config::DatabaseUrl;
@@ -35,6 +36,9 @@ pub(crate) enum Deed {
         tables: Vec<String>,
         name: String,
         mark: String,
+        by_log: Option<LogMoment>,
+        /// The snapshot is a base backup, then.
+        by_wal: Option<LogMoment>,
     },
     /// See which of these backups, the newest first, a moment is reached from, and what that takes.
     FindMoment {
@@ -93,6 +97,10 @@ pub(crate) enum Deed {
     },
     /// See what restores have put aside.
     Aside,
+    /// It goes for good.
+    RemoveAside {
+        name: String,
+    },
 }
 
 /// What is there under a name.
@@ -131,7 +139,13 @@ pub(super) fn run(job: &Job, wanted: &Restoring, voice: &Voice) -> Result<Done, 
             };
             Ok(Done::DatabaseFound { found, lacking, account: live.to_string() })
         }
-        Deed::Restore { snapshot, database, tables, name, mark } => {
+        Deed::Restore { snapshot, database, tables, name, mark, by_wal: Some(moment), .. } => {
+            clusters::go(job, moment, &beside(name, mark), (snapshot, database, tables), voice)
+        }
+        Deed::Restore { snapshot, database, name, mark, by_log: Some(moment), .. } => {
+            moments::go_by_log(job, moment, &beside(name, mark), (snapshot, database), voice)
+        }
+        Deed::Restore { snapshot, database, tables, name, mark, .. } => {
             bring_back(job, &beside(name, mark), (snapshot, database, tables), voice)
         }
         Deed::FindMoment { moment, snapshots } => moments::find(job, moment, snapshots),
@@ -173,6 +187,11 @@ pub(super) fn run(job: &Job, wanted: &Restoring, voice: &Voice) -> Result<Done, 
         Deed::ReturnRows { kept, mark } => {
             rows(kept, mark).take_back().map_err(trouble)?;
             Ok(Done::Rows(None))
+        }
+        Deed::RemoveAside { name } => {
+            restore::remove_aside(&live, name).map_err(|error| of_removal(&error, name, &live))?;
+            voice.line(format!("{name} is gone"));
+            restore::aside(&live).map(Done::Aside).map_err(trouble)
         }
         Deed::Aside => restore::aside(&live).map(Done::Aside).map_err(trouble),
         Deed::LookForRows { kept, mark } => {
@@ -229,14 +248,23 @@ fn bring_back(
     let report = with_dump(job, &beside.live, (snapshot, database), |dump| {
         beside.restore(dump, only, &watch)
     })?;
+    Ok(restored(&report, voice))
+}
+
+pub(super) fn restored(report: &LoadReport, voice: &Voice) -> Done {
     for what in &report.left_out {
         voice.line(format!("left out: {what}"));
     }
-    Ok(Done::DatabaseRestored {
-        tables: report.tables as u64,
-        rows: report.rows,
-        bytes: report.bytes,
-    })
+    Done::DatabaseRestored { tables: report.tables as u64, rows: report.rows, bytes: report.bytes }
+}
+
+fn of_removal(error: &DatabaseError, name: &str, live: &DatabaseUrl) -> Box<Trouble> {
+    let trouble = of_restore(error, live);
+    if trouble.code == "database_unreachable" {
+        return trouble;
+    }
+    let said = [("name", name.into()), ("error", trouble.message.as_str().into())];
+    Box::new(Trouble::new("aside_not_removed", said, trouble.message.clone()))
 }
 
 pub(super) fn of_restore(error: &DatabaseError, live: &DatabaseUrl) -> Box<Trouble> {

@@ -2,7 +2,8 @@
 //! else.
 
 use super::{
-    CarriedOrders, Carrying, ConfirmedOrders, Drill, Notes, Orders, Reached, Replayed, Told,
+    Bases, CarriedOrders, Carrying, ConfirmedOrders, Drill, Notes, Orders, Points, Reached,
+    ReachedSpan, Replayed, Stream, Told,
     databases::{Found, Restoring},
 };
 use ::watch::{
@@ -20,7 +21,7 @@ use kernel::{
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use vault::drill::Report;
+use vault::{drill::Report, wal::Base};
 
 /// One thing to do with a repository.
 #[derive(Serialize, Deserialize)]
@@ -104,6 +105,10 @@ pub(crate) enum Work {
         keep: Keep,
         time_zone: String,
         prune: bool,
+        /// The oldest moment that the journal of changes is to go back to; `None`: there is none.
+        promised_ms: Option<i64>,
+        /// How far back the server's own log is to go; `None`: it is not kept.
+        bases_ms: Option<u64>,
     },
     Check {
         part: u8,
@@ -115,6 +120,7 @@ pub(crate) enum Work {
         target: PathBuf,
     },
     Drill(Drill),
+    Points(Points),
     Database(Restoring),
     /// Single orders then and now.
     Orders(Orders),
@@ -140,7 +146,11 @@ pub(crate) struct Sources {
     pub(crate) buckets: Vec<To>,
     pub(crate) exclude: Vec<String>,
     pub(crate) database: Option<Database>,
+    /// The journal of changes that may stand for it; `None`: it is dumped.
+    pub(crate) stream: Option<Stream>,
     pub(crate) records: Records,
+    /// The cluster whose log is kept goes on from base backups; `None`: it is not kept, or not yet.
+    pub(crate) bases: Option<Bases>,
 }
 
 /// Our own records, as every backup holds them.
@@ -220,6 +230,7 @@ pub(crate) enum Done {
         kept_files: u64,
     },
     Drilled(Box<Report>),
+    Points(Vec<ReachedSpan>),
     /// What is there, and what the account lacks.
     DatabaseFound {
         found: Found,
@@ -275,6 +286,8 @@ pub(crate) struct Listing {
     /// The oldest first.
     pub(crate) snapshots: Vec<SnapshotRow>,
     pub(crate) bytes: u64,
+    /// Of the cluster, the oldest first.
+    pub(crate) bases: Vec<Base>,
 }
 
 /// What went wrong.
@@ -363,6 +376,7 @@ impl Work {
             Self::Check { .. } => "check",
             Self::Restore { .. } => "restore",
             Self::Drill { .. } => "drill",
+            Self::Points(_) => "points",
             Self::Database(_) => "database",
             Self::Orders(_) => "orders",
             Self::Carry(_) => "carry",

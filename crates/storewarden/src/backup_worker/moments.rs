@@ -4,19 +4,23 @@ use super::{
     Done, Event, Job, Taken, Trouble, Voice, databases::of_restore, streams::DATABASES, work,
 };
 use databases::{
-    dump::{Manifest, Reader},
-    replay::{self, Stage, Wanted},
-    restore::Beside,
+    dump::{LoadProgress, LoadReport, Manifest, Reader},
+    replay::{self, Wanted},
+    restore::{Beside, Stage, Standing},
 };
 use jiff::Timestamp;
-use kernel::{Value, config::DatabaseUrl};
+use kernel::{
+    Value,
+    config::DatabaseUrl,
+    plan::{ByLog, ByWal, Way},
+};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use vault::{
-    DumpFiles, Origin, VaultError,
+    DumpFiles, Origin, Snapshot, VaultError,
     journal::Place,
     lock::LockKind,
-    moment::{Journals, Obstacle},
+    moment::{Forecast, Journals, LogPath, LogStage, Obstacle},
 };
 
 /// Older dumps than so many are not looked into: they lie before the same gap.
@@ -31,6 +35,19 @@ pub(crate) struct Moment {
     pub(crate) until_ms: i64,
     /// As people name them; none: all.
     pub(crate) tables: Vec<String>,
+    /// By what it is to be gone there; `None`: by what goes.
+    pub(crate) by: Option<Way>,
+}
+
+/// Which moment, by the server's own log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct LogMoment {
+    /// The state directory, where the journals are.
+    pub(crate) state: PathBuf,
+    /// Unix milliseconds.
+    pub(crate) until_ms: i64,
+    /// Where a server is started for it; there only meanwhile.
+    pub(crate) scratch: PathBuf,
 }
 
 /// What going there takes.
@@ -39,12 +56,18 @@ pub(crate) struct Reached {
     /// The backup's whole id.
     pub(crate) snapshot: String,
     pub(crate) database: String,
+    /// The moment, unix milliseconds.
+    pub(crate) until_ms: i64,
     /// Of its dump, by the database's own clock.
     pub(crate) from_ms: i64,
     pub(crate) transactions: u64,
     pub(crate) changes: u64,
     /// When the last of them was committed.
     pub(crate) last_ms: Option<i64>,
+    /// Where the journal alone does not go there: by the server's own log.
+    pub(crate) by_log: Option<ByLog>,
+    /// The same of PostgreSQL's, from a base backup on.
+    pub(crate) by_wal: Option<ByWal>,
 }
 
 /// How far changes are that are made once more.
@@ -74,16 +97,22 @@ pub(super) fn find(job: &Job, of: &Moment, snapshots: &[Taken]) -> Result<Done, 
     let reader = repository.reader().map_err(trouble)?;
     let manifest = |taken: &Taken| {
         let snapshot = work::find(job, &repository, &taken.id)?;
-        let folder = Path::new(DATABASES).join(&taken.database);
-        let files = DumpFiles::open(&reader, &snapshot, &folder).map_err(trouble)?;
-        let opened = Reader::open(files).map(|dump| dump.manifest().clone());
-        opened.map_err(|error| Trouble::of_database(&error, &taken.database))
+        manifest_of(job, &reader, &snapshot, &taken.database)
     };
     let mut told = None;
     let before = snapshots.iter().filter(|taken| taken.at_ms <= of.until_ms);
     for taken in before.take(MOST_DUMPS) {
         let manifest = manifest(taken)?;
         let labels = labels(&manifest, &of.tables)?;
+        if of.by == Some(Way::Log) {
+            let found = journals.by_log(&manifest, of.until_ms);
+            match found.map_err(|error| of_journal(&error))? {
+                Ok(path) => return Ok(Done::Moment(by_the_log(taken, &path))),
+                Err(Obstacle::TooNew) => {}
+                Err(obstacle) => told = told.or(Some(obstacle)),
+            }
+            continue;
+        }
         let found = journals.find(&manifest, of.until_ms, &labels);
         match found.map_err(|error| of_journal(&error))? {
             Ok(path) => {
@@ -91,11 +120,21 @@ pub(super) fn find(job: &Job, of: &Moment, snapshots: &[Taken]) -> Result<Done, 
                 return Ok(Done::Moment(Reached {
                     snapshot: taken.id.clone(),
                     database: taken.database.clone(),
+                    until_ms: of.until_ms,
                     from_ms: forecast.from_ms,
                     transactions: forecast.transactions,
                     changes: forecast.changes,
                     last_ms: forecast.last_ms,
+                    by_log: None,
+                    by_wal: None,
                 }));
+            }
+            Err(obstacle @ Obstacle::Redefined { .. }) if of.by.is_none() => {
+                let found = journals.by_log(&manifest, of.until_ms);
+                return match found.map_err(|error| of_journal(&error))? {
+                    Ok(path) => Ok(Done::Moment(by_the_log(taken, &path))),
+                    Err(why) => Err(neither(&obstacle, &why, of.until_ms)),
+                };
             }
             Err(Obstacle::TooNew) => {}
             // Every older dump has the same before it.
@@ -146,15 +185,100 @@ pub(super) fn go(
     Ok(Done::Replayed { transactions, changes, checked })
 }
 
+fn by_the_log(taken: &Taken, path: &LogPath) -> Reached {
+    let Forecast { transactions, changes, from_ms, last_ms } = path.forecast;
+    Reached {
+        snapshot: taken.id.clone(),
+        database: taken.database.clone(),
+        until_ms: path.until_ms,
+        from_ms,
+        transactions,
+        changes,
+        last_ms,
+        by_log: Some(ByLog {
+            until_ms: path.until_ms,
+            from_ms,
+            transactions,
+            changes,
+            last_ms,
+            what: path.what.clone(),
+            redefined_ms: path.redefined_ms,
+        }),
+        by_wal: None,
+    }
+}
+
+/// Restores the database as it was at a moment, by the server's own log.
+///
+/// # Errors
+/// What kept it from being done; the same again begins anew, or finds it done.
+pub(super) fn go_by_log(
+    job: &Job,
+    of: &LogMoment,
+    beside: &Beside,
+    dump: (&str, &str),
+    voice: &Voice,
+) -> Result<Done, Box<Trouble>> {
+    let live = &beside.live;
+    if beside.standing().map_err(|error| of_restore(&error, live))? == Standing::Whole {
+        return Ok(super::databases::restored(&LoadReport::default(), voice));
+    }
+    let journals = Journals::of(&Place::of(&of.state, &job.shop));
+    let journals = journals.map_err(|error| of_journal(&error))?;
+    let watch = |stage: &LogStage<'_>| match stage {
+        LogStage::Loading(LoadProgress { bytes_done, bytes, .. }) => {
+            voice.say(&Event::Progress { bytes: *bytes_done, total_bytes: Some(*bytes) });
+        }
+        LogStage::Playing { bytes } => {
+            voice.line(format!("{bytes} bytes of the server's log are played once more"));
+        }
+        LogStage::Compared { rows } => {
+            voice.line(format!("{rows} rows that were changed are as the journal has them"));
+        }
+        LogStage::Restoring(Stage::Loading(progress)) => {
+            let (bytes, total) = (progress.bytes_done, progress.bytes);
+            voice.say(&Event::Progress { bytes, total_bytes: Some(2 * total) });
+        }
+        LogStage::Restoring(Stage::Comparing { bytes_done, bytes }) => {
+            let total_bytes = Some(2 * bytes);
+            voice.say(&Event::Progress { bytes: bytes + bytes_done, total_bytes });
+        }
+    };
+    let done = super::databases::with_dump(job, live, dump, |dump| {
+        let path = match journals.by_log(dump.manifest(), of.until_ms) {
+            Ok(Ok(path)) => path,
+            Ok(Err(why)) => return Ok(Err(stands_in_the_way(&why, of.until_ms, None))),
+            Err(error) => return Ok(Err(of_journal(&error))),
+        };
+        let went = path.go(dump, beside, &of.scratch, job.now_ms, &watch);
+        Ok(went.map_err(|error| of_replay(&error, live)))
+    })?;
+    Ok(super::databases::restored(&done?, voice))
+}
+
 /// # Errors
 /// When the server does not let us look.
 pub(super) fn look(beside: &Beside, until_ms: i64) -> Result<Done, Box<Trouble>> {
     let stage = replay::stage(beside, until_ms);
     Ok(Done::ReplayStands(match stage.map_err(|error| of_restore(&error, &beside.live))? {
-        Stage::NotBegun => Replayed::NotBegun,
-        Stage::Begun => Replayed::Begun,
-        Stage::Done => Replayed::Done,
+        replay::Stage::NotBegun => Replayed::NotBegun,
+        replay::Stage::Begun => Replayed::Begun,
+        replay::Stage::Done => Replayed::Done,
     }))
+}
+
+/// What a dump in a backup says of itself.
+pub(super) fn manifest_of(
+    job: &Job,
+    reader: &vault::Reader,
+    snapshot: &Snapshot,
+    database: &str,
+) -> Result<Manifest, Box<Trouble>> {
+    let folder = Path::new(DATABASES).join(database);
+    let files = DumpFiles::open(reader, snapshot, &folder);
+    let files = files.map_err(|error| job.at.trouble(error))?;
+    let opened = Reader::open(files).map(|dump| dump.manifest().clone());
+    opened.map_err(|error| Trouble::of_database(&error, database))
 }
 
 /// The tables by their labels.
@@ -173,7 +297,7 @@ fn labels(manifest: &Manifest, tables: &[String]) -> Result<Vec<String>, Box<Tro
     tables.iter().map(label).collect()
 }
 
-fn of_journal(error: &VaultError) -> Box<Trouble> {
+pub(super) fn of_journal(error: &VaultError) -> Box<Trouble> {
     let message = error.story();
     let said = [("error", message.as_str().into())];
     Box::new(Trouble::new("journal_unreadable", said, message.clone()))
@@ -184,6 +308,15 @@ fn of_replay(error: &VaultError, live: &DatabaseUrl) -> Box<Trouble> {
         VaultError::Replay(source) => of_restore(source, live),
         error => of_journal(error),
     }
+}
+
+/// Neither the journal nor the server's own log goes there.
+fn neither(obstacle: &Obstacle, why: &Obstacle, until_ms: i64) -> Box<Trouble> {
+    let trouble = stands_in_the_way(obstacle, until_ms, None);
+    let message = format!("{}; by the server's own log neither: {why}", trouble.message);
+    let why = ("why".to_owned(), why.to_string().into());
+    let params = trouble.params.clone().into_iter().chain([why]).collect();
+    Box::new(Trouble { message, params, ..*trouble })
 }
 
 fn stands_in_the_way(obstacle: &Obstacle, until_ms: i64, first_ms: Option<i64>) -> Box<Trouble> {
@@ -212,6 +345,10 @@ fn stands_in_the_way(obstacle: &Obstacle, until_ms: i64, first_ms: Option<i64>) 
                 vec![("what", what.as_str().into()), ("at_ms", (*at_ms).into())],
                 message,
             )
+        }
+        Obstacle::NoLog { why } => {
+            let message = format!("{} cannot be reached: {why}", moment(until_ms));
+            about("moment_not_covered", Vec::new(), message)
         }
         Obstacle::NotCovered | Obstacle::TooNew | Obstacle::NoPlace => {
             let said = first_ms.map(|first_ms| ("first_ms", first_ms.into()));

@@ -5,6 +5,7 @@
 //! that is found goes into a log.
 
 mod asked;
+mod erasures;
 mod gone;
 mod history;
 mod journals;
@@ -12,6 +13,7 @@ mod kept;
 mod returned;
 mod shown;
 
+pub(crate) use erasures::{Erasures, person};
 pub(crate) use returned::{Stands, refused};
 
 use super::{
@@ -23,7 +25,7 @@ use ::watch::time_machine::{
     DeletedOrders, DeletedQuestion, OrderHistory, OrderLook, OrderName, OrderQuestion, OrderReturn,
     OrderThenNow,
 };
-use asked::{Asked, mixed};
+use asked::{Asked, graphs, mixed};
 use databases::{dump::Reader, live::Live};
 use journals::Journals;
 use serde::{Deserialize, Serialize};
@@ -36,7 +38,9 @@ use std::{
 use vault::{
     DumpFiles, Origin,
     lock::LockKind,
-    orders::{Closure, Difference, Found, OrderError, Past, Source, find as find_orders},
+    orders::{
+        Closure, Difference, Found, OrderError, Past, Source, addresses, find as find_orders,
+    },
 };
 
 /// No further backup is opened after that.
@@ -58,6 +62,8 @@ pub(crate) struct Orders {
     pub(crate) journals: Option<PathBuf>,
     /// The journal's moment, with the one backup that completes it; `None`: whatever tells best.
     pub(crate) exact_ms: Option<i64>,
+    /// Who had their data erased.
+    pub(crate) erasures: Erasures,
     pub(crate) deed: OrderDeed,
 }
 
@@ -214,18 +220,24 @@ impl<'a> Search<'a> {
         Instant::now() > self.until
     }
 
-    fn journals(&self, live: &Live, asked: &Asked) -> Journals {
+    fn journals(&self, live: &Live) -> Journals {
         let opened = self.wanted.journals.as_ref();
-        let opened =
-            opened.map(|state| Journals::open(state, &self.job.shop, live, Some(&asked.graph)));
+        let opened = opened.map(|state| {
+            Journals::open(state, &self.job.shop, live, graphs(&self.wanted.platform))
+        });
         opened.unwrap_or_default()
+    }
+
+    fn from<'s>(&'s self, taken: Option<&'s Taken>, journal_ms: Option<i64>) -> From<'s> {
+        From { taken, journal_ms, erasures: &self.wanted.erasures }
     }
 
     fn look(&self, question: &OrderQuestion) -> Result<OrderLook, Box<Trouble>> {
         let mut live = self.live()?;
-        let asked = Asked::of(question, &self.wanted.platform, &live)?;
-        let journals = self.journals(&live, &asked);
-        let mut look = OrderLook { journal: journals.reach(), ..OrderLook::default() };
+        let asked = Asked::of(question, &self.wanted.platform, &mut live)?;
+        let journals = self.journals(&live);
+        let (journal, untried) = (journals.reach(), asked.untried.clone());
+        let mut look = OrderLook { journal, untried, ..OrderLook::default() };
         let mut keys = BTreeSet::new();
         let is_told =
             self.look_into(&journals, question, &asked, &mut live, (&mut look, &mut keys))?;
@@ -240,7 +252,7 @@ impl<'a> Search<'a> {
                     continue;
                 }
                 if look.orders.len() < MOST_ORDERS {
-                    let from = From { taken: Some(taken), journal_ms: None };
+                    let from = self.from(Some(taken), None);
                     let told = then_now(&mut past, &asked, &order, &mut live, from);
                     look.orders.push(told.map_err(mixed)?);
                 } else {
@@ -275,7 +287,7 @@ impl<'a> Search<'a> {
             let told = self.at_moment(&then, live, asked, |moment, taken, live| {
                 let mut orders = Vec::new();
                 for order in find_orders(moment, &asked.graph, &then.wanted)? {
-                    let from = From { taken, journal_ms: Some(then.at_ms) };
+                    let from = self.from(taken, Some(then.at_ms));
                     if orders.len() < MOST_ORDERS {
                         orders.push(then_now(moment, asked, &order, live, from)?);
                     }
@@ -299,6 +311,14 @@ impl<'a> Search<'a> {
 struct From<'a> {
     taken: Option<&'a Taken>,
     journal_ms: Option<i64>,
+    erasures: &'a Erasures,
+}
+
+impl From<'_> {
+    /// Unix milliseconds.
+    fn at_ms(&self) -> i64 {
+        self.journal_ms.or(self.taken.map(|taken| taken.at_ms)).unwrap_or_default()
+    }
 }
 
 fn difference(
@@ -319,6 +339,8 @@ fn then_now(
     from: From<'_>,
 ) -> Result<OrderThenNow, OrderError> {
     let between = difference(past, asked, order, live)?;
+    let buyer = addresses(past, &asked.graph, &order.row)?;
+    let erased = from.erasures.of(&buyer, &between, from.at_ms());
     let state = match (between.is_gone(), between.is_same()) {
         (true, _) => "gone",
         (_, true) => "same",
@@ -334,6 +356,7 @@ fn then_now(
         snapshot: from.taken.map(|taken| taken.id.clone()),
         snapshot_ms: from.taken.map(|taken| taken.at_ms),
         journal_ms: from.journal_ms,
+        erased_ms: erased.map(|erased| erased.at_ms),
         rows,
         more_rows,
     })
@@ -365,6 +388,7 @@ fn only_now(
         snapshot: None,
         snapshot_ms: None,
         journal_ms: None,
+        erased_ms: None,
         rows,
         more_rows,
     })

@@ -1,11 +1,12 @@
 //! The things that a worker does with a repository.
 
 use super::{
-    Done, Event, Job, Keep, Listing, Place, Pruned, Sources, Trouble, Voice, Work, carrying,
+    Done, Event, Job, Keep, Listing, Place, Pruned, Sources, Trouble, Voice, Work, bases, carrying,
     confirmed, databases, drills, emptied,
     job::To,
     orders,
     place::{self, COST_OF_RANDOM},
+    points,
     records::{self, RECORDS},
     streams::{self, DATABASES},
 };
@@ -17,7 +18,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use vault::{
-    NodeKind, Origin, Repository, Snapshot, VaultError, backup, check, copy, extend, forget,
+    Id, NodeKind, Origin, Repository, Snapshot, VaultError, backup, check, copy, extend, forget,
     progress::Progress,
     prune, restore,
     storage::{Fault, FileKind},
@@ -44,13 +45,16 @@ pub(super) fn run(job: &Job, voice: &Voice) -> Result<Done, Box<Trouble>> {
         }
         Work::BackUp(sources) => back_up(job, sources, voice),
         Work::Copy { from, mark } => copy_to(job, from, mark, voice),
-        Work::Forget { keep, time_zone, prune } => forget_old(job, keep, time_zone, *prune, voice),
+        Work::Forget { keep, time_zone, prune, promised_ms, bases_ms } => {
+            forget_old(job, keep, (time_zone, *promised_ms, *bases_ms), *prune, voice)
+        }
         Work::Check { part, of } => check_data(job, *part, *of, voice),
         Work::Restore { snapshot, path, target } => {
             let wanted = (snapshot.as_str(), path.as_path(), target.as_path());
             restore_files(job, wanted, voice)
         }
         Work::Drill(wanted) => drills::run(job, wanted, voice),
+        Work::Points(wanted) => points::look(job, wanted).map(Done::Points),
         Work::Database(wanted) => databases::run(job, wanted, voice),
         Work::Orders(wanted) => orders::run(job, wanted),
         Work::Carry(wanted) => carrying::run(job, wanted, voice),
@@ -64,7 +68,7 @@ impl Voice {
         self.say(&Event::Line(text.into()));
     }
 
-    fn progress(&self) -> impl Fn(&Progress) + Sync + '_ {
+    pub(super) fn progress(&self) -> impl Fn(&Progress) + Sync + '_ {
         |progress| {
             let Progress { bytes, total_bytes, .. } = *progress;
             // What was guessed from the last one may be less than there is.
@@ -76,6 +80,29 @@ impl Voice {
 
 fn shop_tag(job: &Job) -> String {
     format!("shop:{}", job.shop)
+}
+
+/// Of a backup without a dump: the moment up to which the journal of changes stands for its database.
+const JOURNAL_TAG: &str = "journal:";
+
+/// Unix milliseconds; `None`: it has its dumps.
+pub(crate) fn journal_of(snapshot: &Snapshot) -> Option<i64> {
+    snapshot.tags.iter().find_map(|tag| tag.strip_prefix(JOURNAL_TAG)?.parse().ok())
+}
+
+/// Whether the dump of a database is in it.
+pub(super) fn has_dump(snapshot: &Snapshot, database: &str) -> bool {
+    let folder = Path::new(DATABASES).join(database);
+    snapshot.paths.iter().any(|path| Path::new(path).starts_with(&folder))
+}
+
+fn has_dumps(snapshot: &Snapshot) -> bool {
+    snapshot.paths.iter().any(|path| Path::new(path).starts_with(DATABASES))
+}
+
+/// The newest backup with dumps in it, up to this one.
+pub(crate) fn dump_before<'a>(all: &'a [Snapshot], last: &Snapshot) -> Option<&'a Snapshot> {
+    all.iter().rev().find(|one| one.time <= last.time && has_dumps(one))
 }
 
 fn mark_tag(mark: &str) -> String {
@@ -103,6 +130,7 @@ fn list(job: &Job) -> Result<Listing, Box<Trouble>> {
         repository: repository.id().to_owned(),
         snapshots: snapshots.iter().map(|snapshot| row(snapshot, &job.at.name)).collect(),
         bytes: packs.iter().map(|pack| pack.size_bytes).sum(),
+        bases: bases::list(job, &repository)?,
     })
 }
 
@@ -140,6 +168,7 @@ fn row(snapshot: &Snapshot, place: &str) -> SnapshotRow {
         tags: snapshot.tags.clone(),
         paths: paths.into_iter().collect(),
         databases,
+        journal_ms: journal_of(snapshot),
         places: vec![place.to_owned()],
     }
 }
@@ -220,8 +249,14 @@ fn back_up(job: &Job, sources: &Sources, voice: &Voice) -> Result<Done, Box<Trou
     emptied::refuse(job, &repository, before.last(), &sources.paths)?;
     // Before the database: what the records have counted of its orders is in it.
     let mut streams = records::streams(&sources.records, &job.shop)?;
+    let mut tags = vec![OURS.to_owned(), shop_tag(job), mark];
     if let Some(database) = &sources.database {
-        streams.extend(streams::of_database(database, job.now_ms, voice)?);
+        let seen = (&repository, before.as_slice());
+        let of = sources.stream.as_ref();
+        match of.and_then(|of| points::stands_in(job, (of, database), seen, voice)) {
+            Some(stands) => tags.push(format!("{JOURNAL_TAG}{}", stands.until_ms.min(job.now_ms))),
+            None => streams.extend(streams::of_database(database, job.now_ms, voice)?),
+        }
     }
     streams.extend(streams::packages()?);
     let buckets = sources.buckets.iter().map(place::media).collect::<Result<_, _>>();
@@ -237,7 +272,7 @@ fn back_up(job: &Job, sources: &Sources, voice: &Voice) -> Result<Done, Box<Trou
         streams,
         buckets,
         excludes: sources.exclude.clone(),
-        tags: vec![OURS.to_owned(), shop_tag(job), mark],
+        tags,
         origin: Origin::of_this_process(),
         now_ms: job.now_ms,
     };
@@ -248,6 +283,9 @@ fn back_up(job: &Job, sources: &Sources, voice: &Voice) -> Result<Done, Box<Trou
         voice.line(format!("{}: {}", note.path.display(), said_of(note.kind)));
     }
     let snapshot = row(&report.snapshot, &job.at.name);
+    if let Some(wanted) = &sources.bases {
+        bases::take(job, &repository, wanted, voice);
+    }
     Ok(Done::BackedUp { snapshot, repository: id, notes: report.note_count })
 }
 
@@ -277,6 +315,7 @@ fn copy_to(job: &Job, from: &Place, mark: &str, voice: &Voice) -> Result<Done, B
     let report =
         copy::run(&source, &target, &request, &watch).map_err(|error| job.at.trouble(error))?;
     let copied = report.copies.first().ok_or_else(none)?;
+    bases::copy_to(job, (&source, from), &target, voice)?;
     Ok(Done::Copied {
         snapshot: copied.to.to_string(),
         repository: target.id().to_owned(),
@@ -284,22 +323,21 @@ fn copy_to(job: &Job, from: &Place, mark: &str, voice: &Voice) -> Result<Done, B
     })
 }
 
-fn forget_old(
-    job: &Job,
+/// Which of a shop's snapshots no rule keeps, and no journal needs.
+fn not_kept(
+    snapshots: &[Snapshot],
     keep: &Keep,
-    time_zone: &str,
-    prune: bool,
+    (time_zone, promised_ms, now_ms): (&str, Option<i64>, i64),
     voice: &Voice,
-) -> Result<Done, Box<Trouble>> {
-    let trouble = |error| job.at.trouble(error);
-    let repository = job.at.open(job.limits)?;
+) -> Vec<Id> {
     // All of them are the shop's: a table more or another folder makes no other thing of it.
     let alike = |snapshot: &Snapshot| Snapshot {
         hostname: String::new(),
         paths: Vec::new(),
         ..snapshot.clone()
     };
-    let snapshots: Vec<Snapshot> = ours(job, &repository, &job.at)?.iter().map(alike).collect();
+    let dumps: Vec<Snapshot> = snapshots.iter().filter(|one| has_dumps(one)).map(alike).collect();
+    let snapshots: Vec<Snapshot> = snapshots.iter().map(alike).collect();
     let policy = forget::Policy {
         last: keep.last,
         hourly: keep.hourly,
@@ -310,18 +348,36 @@ fn forget_old(
         within_ms: keep.within_ms.and_then(|ms| i64::try_from(ms).ok()),
     };
     let zone = TimeZone::get(time_zone).unwrap_or(TimeZone::UTC);
-    let decisions = forget::decide(&snapshots, &policy, &zone, job.now_ms);
-    let gone: Vec<_> = decisions
-        .iter()
-        .filter(|decision| !decision.is_kept())
-        .map(|decision| decision.snapshot)
-        .collect();
+    // By themselves as well: what a rule keeps of a month is to bring the database back, too.
+    let decisions = [&snapshots, &dumps].map(|of| forget::decide(of, &policy, &zone, now_ms));
+    let kept = decisions.iter().flatten().filter(|decision| decision.is_kept());
+    let mut kept: BTreeSet<_> = kept.map(|decision| decision.snapshot).collect();
+    for id in forget::needed_by_journal(&dumps, promised_ms) {
+        if kept.insert(id) {
+            voice.line(format!("{} is kept: the journal of changes goes on from it", id.short()));
+        }
+    }
+    snapshots.iter().map(|one| one.id).filter(|id| !kept.contains(id)).collect()
+}
+
+fn forget_old(
+    job: &Job,
+    keep: &Keep,
+    (time_zone, promised_ms, bases_ms): (&str, Option<i64>, Option<u64>),
+    prune: bool,
+    voice: &Voice,
+) -> Result<Done, Box<Trouble>> {
+    let trouble = |error| job.at.trouble(error);
+    let repository = job.at.open(job.limits)?;
+    let snapshots = ours(job, &repository, &job.at)?;
+    let gone = not_kept(&snapshots, keep, (time_zone, promised_ms, job.now_ms), voice);
     for id in gone.iter().take(LINES) {
         voice.line(format!("{} is kept no longer", id.short()));
     }
     let all = snapshots.len() as u64;
     lock_for_longer(job, &repository, voice)?;
-    match repository.remove_snapshots(&gone) {
+    let bases = bases_ms.map(|keep_ms| bases::over(job, &repository, keep_ms)).transpose()?;
+    match repository.remove_snapshots(&[gone.clone(), bases.unwrap_or_default()].concat()) {
         Ok(()) => {}
         Err(error) if is_not_ours(job, &error) => {
             voice.line(format!("{}: whoever may removes them from elsewhere", error.story()));

@@ -10,10 +10,13 @@ mod carrying;
 mod confirmed;
 pub(super) mod databases;
 pub(super) mod drills;
+mod erasures;
+mod logs;
 pub(super) mod moments;
 pub(super) mod orders;
 mod performer;
 pub(super) mod plans;
+mod points;
 mod schedule;
 mod sheet;
 mod sources;
@@ -34,6 +37,7 @@ use kernel::{
     config::{BackupSettings, Configuration, RepositorySettings, Secret, ShopSettings},
     plan::Reason,
 };
+use points::Points;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use sheet::SheetTimes;
 use std::{
@@ -65,11 +69,15 @@ pub(super) struct Backups {
     pub(super) watch: Watch,
     pub(super) board: backups::Backups,
     book: Mutex<Book>,
+    /// Moments between backups, as far as they were looked up.
+    points: Mutex<BTreeMap<ShopId, Points>>,
     vanished: Mutex<BTreeMap<ShopId, Vanished>>,
     /// Confirmed orders that the database lacks.
     missed: Mutex<BTreeMap<ShopId, backups::VanishedOrders>>,
     /// When sheets were made and tried, as far as our records were looked through for it.
     sheets: Mutex<BTreeMap<ShopId, SheetTimes>>,
+    /// When databases were last asked what restores have put aside in them. Unix milliseconds.
+    asides: Mutex<BTreeMap<ShopId, i64>>,
     /// Of recovery sheets that are tried, by a name.
     phrases: Mutex<BTreeMap<String, Secret>>,
 }
@@ -99,8 +107,10 @@ impl Backups {
             watch,
             board,
             book,
+            points: Mutex::default(),
             vanished,
             missed: Mutex::default(),
+            asides: Mutex::default(),
             sheets,
             phrases,
         }
@@ -108,6 +118,10 @@ impl Backups {
 
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn asides(&self) -> MutexGuard<'_, BTreeMap<ShopId, i64>> {
+        self.asides.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn backed_up(&self, shop: &ShopId) -> Result<BackedUp, Box<Trouble>> {
@@ -187,6 +201,7 @@ impl Backups {
             known.map_err(of_store)?;
         }
         self.book().looked(place, super::now_ms(), looked.clone());
+        self.keep_log(of);
         self.publish().await;
         looked
     }
@@ -202,6 +217,14 @@ impl Backups {
             }
         }
         Ok(self.book().snapshots(&places))
+    }
+
+    /// With the moments between them.
+    pub(super) async fn snapshots_and_moments(&self, shop: &ShopId) -> Result<Snapshots, Refusal> {
+        let snapshots = self.snapshots(shop).await?;
+        let of = self.backed_up(shop).map_err(|trouble| refused(*trouble))?;
+        let moments = self.moments(&of, &snapshots.snapshots).await;
+        Ok(Snapshots { moments, ..snapshots })
     }
 
     /// What lies in a folder of a snapshot.

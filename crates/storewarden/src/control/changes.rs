@@ -67,6 +67,8 @@ pub(super) struct Situation<'a> {
     pub(super) moment: Option<Result<Reached, Refusal>>,
     /// The plan to mend a database that the wish is about.
     pub(super) mend: Option<Result<Plan, Refusal>>,
+    /// The plan to remove what was put aside that the wish is about.
+    pub(super) aside: Option<Result<Plan, Refusal>>,
     /// What repositories list; `None` where the wish is about no backup.
     pub(super) backups: Option<&'a Backups>,
     pub(super) now_ms: i64,
@@ -171,6 +173,7 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         order,
         moment,
         mend,
+        aside,
         backups,
         now_ms,
     } = now;
@@ -194,9 +197,12 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         Wished::Front { .. } => front.expect("invariant: made before it is asked for"),
         Wished::RestoreOrder { .. } => order.expect("invariant: made before it is asked for"),
         Wished::MendDatabase { .. } => mend.expect("invariant: made before it is asked for"),
+        Wished::RemoveAside { .. } => aside.expect("invariant: made before it is asked for"),
         Wished::CleanUp => Ok(records::plan(now_ms)),
         // Who asks for one by hand has no time to wait for what frees room.
-        Wished::BackUp { shop } => backups::plans::back_up(configuration, &shop, false, now_ms),
+        Wished::BackUp { shop } => {
+            backups::plans::back_up(configuration, &shop, (false, true), now_ms)
+        }
         Wished::VerifyBackup { shop, all } => {
             backups::plans::verify(configuration, &shop, all, now_ms)
         }
@@ -212,6 +218,8 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         }
         Wished::RestoreBackup { shop, wanted } => {
             let known = backups.expect("invariant: given to whoever wishes");
+            let reached = moment.transpose()?;
+            let wanted = (wanted, reached.as_ref());
             backups::plans::restore(configuration, known, &shop, wanted, now_ms)
         }
         Wished::RestartInstance { shop, instance, forced } => {
@@ -280,6 +288,7 @@ pub(super) fn shop_of(wish: &Wished) -> Option<&ShopId> {
         | Wished::RestoreDatabase { shop, .. }
         | Wished::RestoreOrder { shop, .. }
         | Wished::MendDatabase { shop, .. }
+        | Wished::RemoveAside { shop, .. }
         | Wished::RenewCertificate { shop } => Some(shop),
         _ => None,
     }

@@ -9,9 +9,10 @@ mod plans;
 use crate::{backup_worker::story, database};
 use ::databases::{DatabaseError, care};
 use ::watch::{
-    Watch,
+    Watch, WatchError,
     backups::Trouble,
     databases::{Databases as Board, ShopDatabase},
+    history::{Grown, History, MOST_TABLES, Measured},
 };
 use api::Refusal;
 use kernel::{
@@ -38,14 +39,21 @@ const EXAMINE_LIMIT: Duration = Duration::from_secs(40);
 pub(super) struct Databases {
     configuration: watch::Receiver<Arc<Configuration>>,
     watch: Watch,
+    /// Where the sizes of tables are kept.
+    history: History,
     pub(super) board: Board,
     /// Two looks at once would only be slower.
     looking: Mutex<()>,
 }
 
 impl Databases {
-    pub(super) fn new(configuration: watch::Receiver<Arc<Configuration>>, watch: Watch) -> Self {
-        Self { configuration, watch, board: Board::default(), looking: Mutex::default() }
+    pub(super) fn new(
+        configuration: watch::Receiver<Arc<Configuration>>,
+        watch: Watch,
+        history: History,
+    ) -> Self {
+        let (board, looking) = (Board::default(), Mutex::default());
+        Self { configuration, watch, history, board, looking }
     }
 
     /// Looks for as long as control runs.
@@ -91,11 +99,33 @@ impl Databases {
         let seen = within(EXAMINE_LIMIT, care::examine(url, &database::options(url))).await;
         let mut known = self.known(shop);
         match seen {
-            Ok(seen) => known.examined(seen, super::now_ms()),
+            Ok(seen) => {
+                let now_ms = super::now_ms();
+                let sizes = sizes(&shop.id, &seen, now_ms);
+                known.examined(seen, now_ms);
+                match self.growth(shop, sizes, now_ms).await {
+                    Ok(grown) => known.grown(grown, now_ms),
+                    Err(error) => {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(shop = %shop.id, error, "how tables grow is not known");
+                    }
+                }
+            }
             Err(trouble) => known.unseen_because(trouble),
         }
         self.tell(known.clone());
         known
+    }
+
+    /// Keeps the sizes, and says how they have grown.
+    async fn growth(
+        &self,
+        shop: &ShopSettings,
+        sizes: Vec<Measured>,
+        now_ms: i64,
+    ) -> Result<Vec<Grown>, WatchError> {
+        self.history.note_down(sizes, now_ms).await?;
+        self.history.growth(shop.id.clone(), now_ms).await
     }
 
     /// Looks at all of one shop's database now, and tells what was seen.
@@ -130,6 +160,15 @@ impl Databases {
         self.board.tell(database.clone());
         self.watch.with(|live| live.database(database));
     }
+}
+
+/// Of the largest tables, as far as the server says them.
+fn sizes(shop: &ShopId, seen: &care::Examination, at_ms: i64) -> Vec<Measured> {
+    let known = seen.tables.iter().filter_map(|one| {
+        let bytes = one.bytes?.saturating_add(one.index_bytes.unwrap_or_default());
+        Some(Measured::of_table(shop, &one.table, at_ms, bytes))
+    });
+    known.take(MOST_TABLES).collect()
 }
 
 fn kind_of(kind: DatabaseKind) -> &'static str {

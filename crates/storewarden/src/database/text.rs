@@ -60,16 +60,22 @@ fn one(finding: &Finding, shop: &str, paint: Paint) -> String {
     };
     if let Some(mend) = &finding.mend {
         let after = match mend {
-            Mend::Setting { restart: true, .. } => "   -- and restart the server",
+            Mend::Setting { .. } => {
+                "   -- where the server is started or configured; restart it then"
+            }
+            mend if mend.restarts() => "   -- and restart the server",
             Mend::Statement { statement } if statement.starts_with("ALTER TABLE") => {
                 "   -- writes the table anew, and the shop waits: in a quiet hour"
             }
             _ => "",
         };
-        text += &format!("          {};{after}\n", printable(mend.statement()));
+        let end = if matches!(mend, Mend::Setting { .. }) { "" } else { ";" };
+        text += &format!("          {}{end}{after}\n", printable(mend.statement()));
     }
-    if let Some(Mend::DropIndex { index }) = &finding.mend {
-        text += &paint.quiet(&format!("          back: {};\n", printable(&index.make)));
+    if let Some(mend @ (Mend::DropIndex { .. } | Mend::ChangeSetting { .. })) = &finding.mend
+        && let Some(back) = mend.back()
+    {
+        text += &paint.quiet(&format!("          back: {};\n", printable(back)));
     }
     if finding.mend.as_ref().is_some_and(Mend::is_ours) {
         let command = format!("storewarden database mend {shop} '{}'", finding.id());
@@ -299,10 +305,7 @@ mod tests {
                         advised: "on".to_owned(),
                         why: Why::DamagedByACrash,
                     },
-                    Some(Mend::Setting {
-                        statement: "ALTER SYSTEM SET fsync = 'on'".to_owned(),
-                        restart: true,
-                    }),
+                    Some(Mend::Setting { line: "fsync = on".to_owned() }),
                 ),
                 finding(
                     Trouble::UnusedIndex {
@@ -323,7 +326,7 @@ mod tests {
 PostgreSQL 15.14, 3.2 GB, 12 of 97 connections, 99 % of reads from memory, up 1 d 1 h
 
 danger  fsync = off: a crash of the machine can damage the database; on would be right
-          ALTER SYSTEM SET fsync = 'on';   -- and restart the server
+          fsync = on   -- where the server is started or configured; restart it then
 
 advice  index never of public.orders was not used in 8 d 2 h, and takes 40.0 MB and time at every write
           DROP INDEX CONCURRENTLY never;

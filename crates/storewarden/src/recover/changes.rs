@@ -14,9 +14,9 @@ use crate::{
     words,
 };
 use ::databases::{
-    dump::Manifest,
+    dump::{self, Files},
     replay::{self, Wanted},
-    restore::Beside,
+    restore::{Beside, Stage},
 };
 use anyhow::{Context as _, bail};
 use kernel::{ShopId, config::RepositorySettings};
@@ -27,7 +27,7 @@ use vault::{
         self, JournalKey,
         away::{self, Fetched, Kept},
     },
-    moment::Journals,
+    moment::{Forecast, Journals, LogStage, Obstacle},
     storage::Storage,
     stream::{Standing, State},
 };
@@ -35,6 +35,9 @@ use vault::{
 /// So many backups are looked through for the key: one of them was made since the journal was begun, or
 /// there is no backup that it goes on from.
 const MOST_BACKUPS: usize = 20;
+
+/// Where a server is started that plays a log once more.
+const SCRATCH: &str = "/var/tmp";
 
 /// A copy of a journal that can be opened.
 #[derive(Debug)]
@@ -155,16 +158,18 @@ impl Changes {
         Ok(())
     }
 
-    /// Makes what was changed since the backup once more in the database that was loaded from it.
+    /// Makes what was changed since the backup once more in the database that was loaded from it: by the
+    /// journal, or where a table was redefined, by the server's log.
     ///
     /// # Errors
     /// What the database says; the same again goes on. What stands in the way is none: it is said.
-    pub(super) fn replay(
+    pub(super) fn replay<F: Files>(
         &self,
         by: &Path,
-        manifest: &Manifest,
+        dump: &dump::Reader<F>,
         beside: Beside,
     ) -> anyhow::Result<()> {
+        let manifest = dump.manifest();
         let place = journal::Place::of(by, &self.shop);
         let until_ms = Standing::read(&place)?.and_then(|standing| standing.current_ms);
         let until_ms = until_ms.context("it is not known up to when the journal goes")?;
@@ -173,6 +178,9 @@ impl Changes {
         }
         let path = match Journals::of(&place)?.find(manifest, until_ms, &[])? {
             Ok(path) => path,
+            Err(Obstacle::Redefined { .. }) if manifest.kind == dump::Kind::MySql => {
+                return self.replay_by_log(&place, until_ms, dump, &beside);
+            }
             Err(obstacle) => {
                 say(&format!(
                     "    NOT MADE ONCE MORE, what was changed since the backup: {obstacle}"
@@ -186,6 +194,36 @@ impl Changes {
         let done = path.go(Wanted { beside, until_ms, tables: Vec::new() }, &told)?;
         let replay::Progress { transactions, changes, .. } = done;
         line.end(&format!("{transactions} transactions, {changes} rows, every one read back"));
+        Ok(())
+    }
+
+    fn replay_by_log<F: Files>(
+        &self,
+        place: &journal::Place,
+        until_ms: i64,
+        dump: &dump::Reader<F>,
+        beside: &Beside,
+    ) -> anyhow::Result<()> {
+        let path = match Journals::of(place)?.by_log(dump.manifest(), until_ms)? {
+            Ok(path) => path,
+            Err(obstacle) => {
+                say(&format!(
+                    "    NOT MADE ONCE MORE, what was changed since the backup: {obstacle}"
+                ));
+                return Ok(());
+            }
+        };
+        say(&format!("    by the server's log, since a table was redefined: {}", path.what));
+        let line = Line::new("the changes since the backup");
+        let scratch = Path::new(SCRATCH).join(format!("storewarden-recover-{}", self.shop));
+        let told = |stage: &LogStage<'_>| {
+            if let LogStage::Restoring(Stage::Loading(of)) = stage {
+                line.tell(of.bytes_done, Some(of.bytes));
+            }
+        };
+        path.go(dump, beside, &scratch, now_ms(), &told)?;
+        let Forecast { transactions, changes, .. } = path.forecast;
+        line.end(&format!("{transactions} transactions, {changes} rows"));
         Ok(())
     }
 

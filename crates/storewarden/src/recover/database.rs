@@ -75,7 +75,7 @@ impl Loading<'_> {
         if let Some((changes, folder)) = self.changes
             && self.into.kind != DatabaseKind::Sqlite
         {
-            let made = changes.replay(folder, dump.manifest(), of(self.into, self.mark));
+            let made = changes.replay(folder, &dump, of(self.into, self.mark));
             made.context("make the changes since the backup once more")?;
         }
         Ok(())

@@ -79,7 +79,7 @@ impl Recovery<'_> {
             );
         };
         let folder = Path::new(vault::drill::DATABASES).join(name);
-        let files = DumpFiles::open(&self.source.reader, self.snapshot, &folder);
+        let files = DumpFiles::open(&self.source.reader, self.dump, &folder);
         let files = files.map_err(|error| self.source.told(error))?;
         let changes_in = journal.folder().join(super::CHANGES_STEP);
         let loading = Loading {

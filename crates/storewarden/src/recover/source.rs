@@ -7,7 +7,7 @@ use super::{
     sheet::{self, Read, ReadPlace},
 };
 use crate::{
-    backup_worker::{Place, Trouble},
+    backup_worker::{self, Place, Trouble},
     cli::Exit,
     control::now_ms,
     moment::Here,
@@ -173,6 +173,12 @@ pub(super) fn ours(source: &Source, shop: Option<&str>) -> anyhow::Result<Vec<Sn
 
 fn shop_of(snapshot: &Snapshot) -> Option<String> {
     snapshot.tags.iter().find_map(|tag| tag.strip_prefix(OF_SHOP)).map(str::to_owned)
+}
+
+/// The backup whose dumps another one's database comes from: itself, or the newest before it where the
+/// journal of changes stands for its own; `None`: there is none.
+pub(super) fn dump_of<'a>(all: &'a [Snapshot], one: &'a Snapshot) -> Option<&'a Snapshot> {
+    backup_worker::journal_of(one).map_or(Some(one), |_| backup_worker::dump_before(all, one))
 }
 
 pub(super) fn list(source: &Source, snapshots: &[Snapshot], here: &Here) -> anyhow::Result<Exit> {

@@ -77,6 +77,18 @@ impl Survey {
         })
     }
 
+    /// With the databases of another backup, which this one goes on from.
+    ///
+    /// # Errors
+    /// When that cannot be looked into.
+    pub(super) fn with_dumps_of(
+        self,
+        reader: &Reader,
+        dump: &Snapshot,
+    ) -> Result<Self, VaultError> {
+        Ok(Self { databases: names_in(reader, dump, Path::new(DATABASES))?, ..self })
+    }
+
     /// What is there already, and would be replaced or mixed with what comes.
     pub(super) fn taken(&self) -> Vec<PathBuf> {
         let piece = |piece: &Piece| match piece.is_file {

@@ -12,8 +12,10 @@ use kernel::ShopId;
 use serde_json::{Value, json};
 use std::{fmt::Write as _, fs, io, path::Path};
 use vault::{
+    VaultError,
     journal::Place,
     stream::{CopyStanding, Standing, State},
+    wal,
 };
 
 /// Nobody has said anything for so long, who says something each second: nobody is there.
@@ -37,14 +39,18 @@ pub(super) fn show(state: &Path, shop: Option<&str>, json: bool) -> anyhow::Resu
             value["shop"] = json!(id);
             value["lag_ms"] = json!(standing.current_ms.map(|current| (now_ms - current).max(0)));
             value["is_alive"] = json!(is_alive(standing, now_ms));
-            value
+            value["wal"] = json!(wal::Standing::read(&Place::of(state, id))?);
+            Ok(value)
         };
-        let all: Vec<Value> = shown.iter().map(value).collect();
+        let all: Vec<Value> = shown.iter().map(value).collect::<Result<_, VaultError>>()?;
         print_bytes(serde_json::to_string(&all)?.as_bytes())?;
     } else {
         let mut text = String::new();
         for (shop, standing) in &shown {
             describe(&mut text, shop, standing, now_ms);
+            if let Some(wal) = wal::Standing::read(&Place::of(state, shop))? {
+                describe_wal(&mut text, &wal, now_ms);
+            }
         }
         print(text.as_bytes())?;
     }
@@ -102,6 +108,9 @@ fn describe(text: &mut String, shop: &ShopId, standing: &Standing, now_ms: i64) 
         line("last", &format!("{} ago", words::age((now_ms - last_ms).max(0))));
     }
     line("journal", &format!("{} bytes", standing.journal_bytes));
+    if let Some(bytes) = standing.raw_bytes {
+        line("raw log", &format!("{bytes} bytes of them; it is kept as far as the journal is"));
+    }
     for copy in &standing.copies {
         line("copy", &copied(copy, now_ms));
     }
@@ -117,6 +126,37 @@ fn describe(text: &mut String, shop: &ShopId, standing: &Standing, now_ms: i64) 
     if let Some(gap) = &standing.gap {
         let until = words::age((now_ms - gap.until_ms).max(0));
         line("gap", &format!("until {until} ago: {}", gap.reason));
+    }
+}
+
+/// The server's own log, where another program receives it.
+fn describe_wal(text: &mut String, standing: &wal::Standing, now_ms: i64) {
+    let mut line = |name: &str, value: &str| {
+        writeln!(text, "  {name:<10} {value}").expect("invariant: a String takes all text");
+    };
+    let is_alive = (now_ms - standing.at_ms).abs() < SILENT_MS;
+    let state = match (is_alive, standing.state) {
+        (true, State::Following) => "received",
+        (true, State::Refused) => "REFUSED",
+        (true, _) => "not received at the moment",
+        (false, _) => "unknown: nobody receives it at the moment",
+    };
+    let lag = standing.current_ms.map(|current| words::age((now_ms - current).max(0)));
+    let lag = lag.map_or_else(|| "nothing yet".to_owned(), |lag| format!("{lag} behind"));
+    let wal::Standing { segments, bytes, .. } = standing;
+    line("wal", &format!("{state}, {lag}, {segments} files of {bytes} bytes"));
+    for copy in &standing.copies {
+        line("wal copy", &copied(copy, now_ms));
+    }
+    if let Some(trouble) = &standing.trouble {
+        line("wal", &trouble.message);
+    }
+    for one in standing.obstacles.iter().filter(|one| one.refuses) {
+        line("obstacle", &format!("{}: {}", one.subject, one.mend));
+    }
+    if let Some(gap) = &standing.gap {
+        let until = words::age((now_ms - gap.until_ms).max(0));
+        line("wal gap", &format!("until {until} ago: {}", gap.reason));
     }
 }
 

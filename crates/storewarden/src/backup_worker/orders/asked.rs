@@ -3,13 +3,15 @@
 use crate::backup_worker::{Trouble, story};
 use ::watch::time_machine::{OrderName, OrderQuestion};
 use databases::{DatabaseError, live::Live};
-use shops::OrderGraph;
-use vault::orders::{Found, OrderError, Wanted};
+use shops::{EmailPath, OrderGraph, Tried};
+use vault::orders::{Found, OrderError, Wanted, fitting};
 
 /// A question, understood.
 pub(super) struct Asked {
     pub(super) graph: OrderGraph,
     pub(super) wanted: Wanted,
+    /// The platform, where its file was never tried on a shop that ran.
+    pub(super) untried: Option<String>,
 }
 
 impl Asked {
@@ -19,19 +21,20 @@ impl Asked {
     pub(super) fn of(
         question: &OrderQuestion,
         platform: &str,
-        live: &Live,
+        live: &mut Live,
     ) -> Result<Self, Box<Trouble>> {
         let OrderQuestion { order, email, table, key, .. } = question;
         match (order, email, table, key) {
             (None, None, Some(table), Some(key)) => {
                 let graph = of_row(platform, table, live)?;
-                Ok(Self { graph, wanted: Wanted::Key(key.clone()) })
+                let untried = untried(platform, &graph);
+                Ok(Self { graph, wanted: Wanted::Key(key.clone()), untried })
             }
             (Some(order), None, None, None) => {
-                Ok(Self { wanted: Wanted::Number(order.clone()), ..Self::orders(platform)? })
+                Ok(Self { wanted: Wanted::Number(order.clone()), ..Self::orders(platform, live)? })
             }
             (None, Some(email), None, None) => {
-                Ok(Self { wanted: Wanted::Email(email.clone()), ..Self::orders(platform)? })
+                Ok(Self { wanted: Wanted::Email(email.clone()), ..Self::orders(platform, live)? })
             }
             _ => {
                 let message = "name one thing: an order, an e-mail address, or a table and a key";
@@ -41,8 +44,8 @@ impl Asked {
     }
 
     /// Any order.
-    pub(super) fn orders(platform: &str) -> Result<Self, Box<Trouble>> {
-        let graph = shops::platform(platform).and_then(|platform| platform.graph.clone());
+    pub(super) fn orders(platform: &str, live: &mut Live) -> Result<Self, Box<Trouble>> {
+        let graph = fitting(graphs(platform), live).map_err(mixed)?;
         let graph = graph.ok_or_else(|| {
             let message = format!(
                 "what belongs to an order of {platform} is not known; a single row is found by \
@@ -51,7 +54,8 @@ impl Asked {
             let said = [("platform", platform.into())];
             Box::new(Trouble::new("order_graph_unknown", said, message))
         })?;
-        Ok(Self { graph, wanted: Wanted::Number(String::new()) })
+        let untried = untried(platform, &graph);
+        Ok(Self { graph, wanted: Wanted::Number(String::new()), untried })
     }
 
     /// Whether several may be found.
@@ -82,30 +86,52 @@ impl Asked {
 
 /// Any row as the root: what points to it belongs to it, as far as foreign keys and the platform's map
 /// say.
-fn of_row(platform: &str, table: &str, live: &Live) -> Result<OrderGraph, Box<Trouble>> {
+fn of_row(platform: &str, table: &str, live: &mut Live) -> Result<OrderGraph, Box<Trouble>> {
     let none = || {
         let message = format!("the shop's database has no table `{table}` with a key");
         Box::new(Trouble::new("order_table_unknown", [("table", table.into())], message))
     };
-    let living = live.table(table).ok_or_else(none)?;
+    let living = live.table(table).cloned().ok_or_else(none)?;
     let key = living.key.first().ok_or_else(none)?.clone();
-    let known = shops::platform(platform).and_then(|platform| platform.graph.clone());
+    // A row is told without the platform's map where that does not fit.
+    let known = match fitting(graphs(platform), live) {
+        Ok(known) => known,
+        Err(OrderError::NotThere { .. } | OrderError::Several { .. }) => None,
+        Err(error) => return Err(mixed(error)),
+    };
     if let Some(orders) = known.as_ref().filter(|known| known.root == living.name) {
         return Ok(orders.clone());
     }
-    let (children, beside, with) =
-        known.map(|graph| (graph.children, graph.beside, graph.with)).unwrap_or_default();
+    let OrderGraph { tried, emails, children, beside, with, personal, deleted, .. } =
+        known.unwrap_or_default();
     let root = living.name.clone();
+    // A buyer's own row tells who they are.
+    let is_here = |path: &EmailPath| path.table.as_ref().is_some_and(|of| of.name == root);
+    let emails = emails.into_iter().filter(is_here);
+    let emails = emails.map(|path| EmailPath { table: None, ..path }).collect();
     Ok(OrderGraph {
+        tried,
         root,
         key,
-        numbers: Vec::new(),
-        placed: None,
-        emails: Vec::new(),
+        emails,
         children,
         beside,
         with,
+        personal,
+        deleted,
+        ..OrderGraph::default()
     })
+}
+
+/// What a platform is called whose file was tried on nothing but tables that were built for it.
+fn untried(platform: &str, graph: &OrderGraph) -> Option<String> {
+    let known = shops::platform(platform).filter(|_| graph.tried == Tried::Schema);
+    known.map(|known| known.title.clone())
+}
+
+/// What a platform's file says of orders.
+pub(super) fn graphs(platform: &str) -> &'static [OrderGraph] {
+    shops::platform(platform).map_or(&[], |platform| &platform.graphs)
 }
 
 /// What keeps an order from being looked at.
@@ -118,6 +144,11 @@ pub(super) fn mixed(error: OrderError) -> Box<Trouble> {
             "order_schema_other",
             [("what", what.as_str().into())],
             format!("{message}: its schema is another than the platform's file describes"),
+        )),
+        OrderError::Several { tables } => Box::new(Trouble::new(
+            "order_tables_several",
+            [("tables", tables.as_str().into())],
+            format!("{message}: more than one shop has its tables in this database"),
         )),
         OrderError::TooMuch { table } => {
             Box::new(Trouble::new("order_too_much", [("table", table.as_str().into())], message))

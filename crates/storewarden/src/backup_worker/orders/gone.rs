@@ -14,8 +14,8 @@ use vault::orders::{self, Deleted, Found, Past, Source as _};
 impl Search<'_> {
     pub(super) fn deleted(&self, question: DeletedQuestion) -> Result<DeletedOrders, Box<Trouble>> {
         let mut live = self.live()?;
-        let asked = Asked::orders(&self.wanted.platform)?;
-        let journals = self.journals(&live, &asked);
+        let asked = Asked::orders(&self.wanted.platform, &mut live)?;
+        let journals = self.journals(&live);
         let reach = journals.reach();
         let mut deleted =
             DeletedOrders { is_whole: true, journal: reach, ..DeletedOrders::default() };
@@ -105,7 +105,7 @@ fn is_placed<F: databases::dump::Files>(
 
 /// Those of these keys whose orders the shop lacks.
 pub(super) fn lacking(wanted: &Orders, keys: &[String]) -> Result<Vec<String>, Box<Trouble>> {
-    let asked = Asked::orders(&wanted.platform)?;
     let mut live = Live::connect(&wanted.live.url()).map_err(|error| of_database(&error))?;
+    let asked = Asked::orders(&wanted.platform, &mut live)?;
     orders::lacking(&mut live, &asked.graph, keys).map_err(mixed)
 }

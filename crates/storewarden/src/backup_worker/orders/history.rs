@@ -16,8 +16,8 @@ use vault::orders::{Difference, Past, Role, State, Trail, What};
 impl Search<'_> {
     pub(super) fn history(&self, question: &OrderQuestion) -> Result<OrderHistory, Box<Trouble>> {
         let mut live = self.live()?;
-        let asked = Asked::of(question, &self.wanted.platform, &live)?;
-        let journals = self.journals(&live, &asked);
+        let asked = Asked::of(question, &self.wanted.platform, &mut live)?;
+        let journals = self.journals(&live);
         let mut history =
             OrderHistory { is_whole: true, journal: journals.reach(), ..OrderHistory::default() };
         self.between_backups(&asked, &mut live, &mut history)?;

@@ -16,7 +16,7 @@ use std::path::Path;
 use vault::{
     VaultError,
     journal::{JournalKey, Lookups, Place, Reader},
-    orders::{Base, Cut, Moment, OrderError, Past, Trail, Wanted, find},
+    orders::{Base, Cut, Moment, OrderError, Past, Trail, Wanted, find, read, written},
     stream::{Standing, lookups},
 };
 
@@ -44,14 +44,9 @@ pub(super) struct Journal {
 
 impl Journals {
     /// `state`: the state directory.
-    pub(super) fn open(
-        state: &Path,
-        shop: &ShopId,
-        live: &Live,
-        graph: Option<&OrderGraph>,
-    ) -> Self {
+    pub(super) fn open(state: &Path, shop: &ShopId, live: &Live, graphs: &[OrderGraph]) -> Self {
         let place = Place::of(state, shop);
-        let lookups = lookups(live.tables(), graph);
+        let lookups = lookups(live.tables(), graphs);
         let mut journals = Self::default();
         match journals.add(&place, &lookups) {
             Ok(()) => {}
@@ -251,7 +246,12 @@ pub(super) fn trail(
     live: &Live,
     key: &str,
 ) -> Result<Trail, OrderError> {
-    Trail::of(&journal.reader, (live.tables(), live.kind()), &asked.graph, key.as_bytes())
+    let graph = &asked.graph;
+    let root = live.table(&graph.root);
+    let none = || OrderError::NotThere { what: graph.root.clone() };
+    let keys = written(live.kind(), root.ok_or_else(none)?, &graph.key, key);
+    let key = keys.first().map_or(key.as_bytes(), Vec::as_slice);
+    Trail::of(&journal.reader, (live.tables(), live.kind()), graph, key)
 }
 
 /// Keys of orders that the journal knows and that are asked for.
@@ -268,7 +268,9 @@ fn keys(reader: &Reader, asked: &Asked, live: &mut Live) -> Result<Vec<String>, 
             let by_number = matches!(asked.wanted, Wanted::Number(_));
             let numbers = graph.numbers.iter().filter(|_| by_number);
             for column in numbers.chain([&graph.key]) {
-                found.extend(reader.find(&root.label(), column, text.as_bytes())?);
+                for value in written(live.kind(), &root, column, text) {
+                    found.extend(reader.find(&root.label(), column, &value)?);
+                }
             }
         }
         Wanted::Email(text) => {
@@ -294,7 +296,7 @@ fn keys(reader: &Reader, asked: &Asked, live: &mut Live) -> Result<Vec<String>, 
     }
     let mut keys: Vec<String> = Vec::new();
     for value in found.iter().flat_map(|version| values(version, &graph.key)) {
-        let key = String::from_utf8_lossy(&value).into_owned();
+        let key = read(live.kind(), &root, &graph.key, &value);
         if !keys.contains(&key) {
             keys.push(key);
         }

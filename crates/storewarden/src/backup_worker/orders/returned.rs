@@ -15,7 +15,8 @@ use ring::digest;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt::Write as _};
 use vault::orders::{
-    Found, Options, OrderError, Past, Refusal, Restoration, Source, State, restoration,
+    Found, Options, OrderError, Past, Refusal, Restoration, Source, State, addresses, restoration,
+    since, untried,
 };
 
 /// What became of a return, or of taking it back.
@@ -68,12 +69,12 @@ impl Search<'_> {
 
     fn prepared(&self, question: &OrderQuestion, set_back: bool) -> Result<Prepared, Box<Trouble>> {
         let mut live = self.live()?;
-        let asked = Asked::of(question, &self.wanted.platform, &live)?;
-        let journals = self.journals(&live, &asked);
+        let asked = Asked::of(question, &self.wanted.platform, &mut live)?;
+        let journals = self.journals(&live);
         for then in self.thens(&journals, &asked, question.as_of_ms, &mut live)? {
             let made = self.at_moment(&then, &mut live, &asked, |moment, taken, live| {
                 let found = find_orders(moment, &asked.graph, &then.wanted)?;
-                let from = From { taken, journal_ms: Some(then.at_ms) };
+                let from = self.from(taken, Some(then.at_ms));
                 match found.as_slice() {
                     [one] => made(moment, (&asked, one), live, from, set_back).map(Some),
                     _ => Ok(None),
@@ -93,7 +94,7 @@ impl Search<'_> {
                 }
                 continue;
             };
-            let from = From { taken: Some(taken), journal_ms: None };
+            let from = self.from(Some(taken), None);
             let made = made(&mut past, (&asked, order), &mut live, from, set_back);
             let (told, restoration) = made.map_err(mixed)?;
             return Ok(Prepared { told, restoration, live });
@@ -111,9 +112,17 @@ fn made(
     set_back: bool,
 ) -> Result<(OrderReturn, Restoration), OrderError> {
     let between = difference(past, asked, order, live)?;
-    let made = restoration(&asked.graph, &between, live, Options { set_back })?;
+    let buyer = addresses(past, &asked.graph, &order.row)?;
+    let erased = from.erasures.of(&buyer, &between, from.at_ms()).map(|erased| erased.named);
+    let options = Options { set_back, erased: erased.as_deref() };
+    let made = restoration(&asked.graph, &between, live, options)?;
     let (restoration, refusal) = match made {
-        Ok(restoration) => (restoration, None),
+        Ok(mut restoration) => {
+            restoration.notes.extend(since(past, &asked.graph, &order.row, live)?);
+            let title = asked.untried.as_deref().unwrap_or_default();
+            restoration.notes.extend(untried(&asked.graph, title));
+            (restoration, None)
+        }
         Err(Refusal(reason)) => {
             (Restoration { changes: Vec::new(), notes: Vec::new() }, Some(reason))
         }
@@ -123,7 +132,7 @@ fn made(
     let told = OrderReturn {
         order: asked.name(order),
         snapshot: from.taken.map(|taken| taken.id.clone()),
-        at_ms: from.journal_ms.or(from.taken.map(|taken| taken.at_ms)).unwrap_or_default(),
+        at_ms: from.at_ms(),
         from_journal: from.journal_ms.is_some(),
         added: counts.added,
         changed: counts.changed,
@@ -218,6 +227,16 @@ pub(crate) fn refused(reason: Reason) -> Box<Trouble> {
             said("was"),
             said("is")
         ),
+        "order_table_without_transactions" => format!(
+            "{} takes no part in transactions (MyISAM), so that half an order could come back; have it \
+             converted (ALTER TABLE … ENGINE = InnoDB), or restore the database beside the shop's own",
+            said("table")
+        ),
+        "order_erased" => {
+            "the buyer had their data erased, and the platform's file does not say which \
+                           columns tell of a person"
+                .to_owned()
+        }
         "order_column_gone" => format!(
             "the column {}.{} is gone, and the order has a value there; bring the database of that \
              backup back beside the shop's own, and look what became of the column",

@@ -91,7 +91,7 @@ impl Book {
             }
         }
         all.sort_by_key(|row| std::cmp::Reverse(row.at_ms));
-        Snapshots { snapshots: all, looked_ms, unknown }
+        Snapshots { snapshots: all, looked_ms, unknown, moments: None }
     }
 }
 

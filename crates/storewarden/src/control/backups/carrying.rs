@@ -33,7 +33,8 @@ pub(super) fn may(shop: &ShopSettings, wanted: &RestoreDatabase) -> Result<(), R
     let is_carried = wanted.keep_newer_orders || wanted.newer_states;
     let is_whole = wanted.in_place && wanted.tables.is_empty();
     if !is_carried || is_whole && wanted.keep_newer_orders {
-        let knows = || shops::platform(&shop.platform).is_some_and(|known| known.graph.is_some());
+        let knows =
+            || shops::platform(&shop.platform).is_some_and(|known| !known.graphs.is_empty());
         if !is_carried || knows() {
             return Ok(());
         }

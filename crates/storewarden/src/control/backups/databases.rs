@@ -4,7 +4,7 @@
 use super::{BackedUp, Backups, carrying, moments, plans, unexpected, worker};
 use crate::{
     backup_worker::{
-        Database, Deed, Done, Found, Moment, Reached, Replayed, Restoring, Trouble, Work,
+        Database, Deed, Done, Found, LogMoment, Moment, Reached, Replayed, Restoring, Trouble, Work,
     },
     control::changes::refuse,
 };
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use kernel::{
     Params, ShopId,
     config::{BackupSettings, Configuration, DatabaseKind, DatabaseUrl, ShopSettings},
-    plan::{Act, Condition, Holds, OnFailure, Plan, Probe, Step, Undo},
+    plan::{Act, ByWal, Condition, Holds, OnFailure, Plan, Probe, Step, Undo, Way},
 };
 use std::{path::Path, time::Duration};
 use tokio::time::timeout;
@@ -50,7 +50,8 @@ pub(in crate::control) fn plan(
     carrying::may(shop, wanted)?;
     let wanted = &reached.map_or_else(|| wanted.clone(), |reached| moments::named(wanted, reached));
     let from = plans::place_of(shop, settings, wanted.from.as_deref())?;
-    let (mut restore, at_ms) = step(backups, (shop, settings), wanted, &from, now_ms)?;
+    let by_wal = reached.and_then(|reached| reached.by_wal.as_ref());
+    let (mut restore, at_ms) = step(backups, (shop, settings), wanted, &from, by_wal, now_ms)?;
     let Act::RestoreDatabase { name, snapshot, .. } = &restore.act else {
         unreachable!("`step` makes no other act")
     };
@@ -61,10 +62,11 @@ pub(in crate::control) fn plan(
     ]);
     let name = name.clone();
     let of_tables = rows(&restore, wanted.exact, now_ms);
-    let replay = match (reached, wanted.as_of_ms) {
-        (Some(reached), Some(until_ms)) => {
+    let replay = match reached {
+        Some(reached) => {
+            let until_ms = reached.until_ms;
             params.insert("until_ms".to_owned(), until_ms.into());
-            Some(moments::step(&mut restore, account(shop, settings)?, until_ms, reached))
+            moments::step(&mut restore, account(shop, settings)?, until_ms, reached)
         }
         _ => None,
     };
@@ -95,23 +97,14 @@ pub(super) fn step(
     (shop, settings): (&ShopSettings, &BackupSettings),
     wanted: &RestoreDatabase,
     from: &[String],
+    by_wal: Option<&ByWal>,
     now_ms: i64,
 ) -> Result<(Step, i64), Refusal> {
     let live = account(shop, settings)?;
-    let (at, snapshot, at_ms) = plans::named(backups, shop, from, None, &wanted.snapshot)?;
-    let known = backups.book().snapshots(from);
-    let row = known.snapshots.iter().find(|row| row.at_ms == at_ms);
-    let names: Vec<&String> =
-        row.iter().flat_map(|row| &row.databases).map(|database| &database.name).collect();
-    let database = match &wanted.database {
-        Some(asked) => names.iter().find(|name| **name == asked),
-        None => names.first(),
+    let (at, snapshot, at_ms, database) = match by_wal {
+        Some(by_wal) => base(backups, wanted, from, by_wal)?,
+        None => dump(backups, shop, wanted, from)?,
     };
-    let database = database.ok_or_else(|| {
-        let there: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
-        let said = [("known", there.join(", ").into())];
-        refuse("there is no such database in the backup").because("no_such_database", said)
-    })?;
     if wanted.exact && (!wanted.in_place || wanted.tables.is_empty()) {
         let message =
             "only tables that are restored in their place can be made exactly as they were";
@@ -126,10 +119,12 @@ pub(super) fn step(
         shop: shop.id.clone(),
         at,
         snapshot,
-        database: (*database).clone(),
+        database,
         tables: wanted.tables.clone(),
         name: name.clone(),
         mark: mark.clone(),
+        by_log: None,
+        by_wal: by_wal.cloned(),
     };
     // Once it was in the place of the shop's own, there are orders in it that nobody else has.
     let undo = match wanted.in_place && wanted.tables.is_empty() {
@@ -139,9 +134,53 @@ pub(super) fn step(
     Ok((Step { act, undo, timeout_ms: RESTORE_MS }, at_ms))
 }
 
+/// Where the dump of a wish is: the place, the snapshot there, when that was made, and the database's name.
+fn dump(
+    backups: &Backups,
+    shop: &ShopSettings,
+    wanted: &RestoreDatabase,
+    from: &[String],
+) -> Result<(String, String, i64, String), Refusal> {
+    let (at, snapshot, at_ms) = plans::named(backups, shop, from, None, &wanted.snapshot)?;
+    let known = backups.book().snapshots(from);
+    let row = known.snapshots.iter().find(|row| row.at_ms == at_ms);
+    let names: Vec<&String> =
+        row.iter().flat_map(|row| &row.databases).map(|database| &database.name).collect();
+    let database = match &wanted.database {
+        Some(asked) => names.iter().find(|name| **name == asked),
+        None => names.first(),
+    };
+    let database = database.ok_or_else(|| {
+        let there: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        let said = [("known", there.join(", ").into())];
+        refuse("there is no such database in the backup").because("no_such_database", said)
+    })?;
+    Ok((at, snapshot, at_ms, (*database).clone()))
+}
+
+/// The same of a base backup, whose name in the wish is its whole id.
+fn base(
+    backups: &Backups,
+    wanted: &RestoreDatabase,
+    from: &[String],
+    by_wal: &ByWal,
+) -> Result<(String, String, i64, String), Refusal> {
+    if wanted.in_place && !wanted.tables.is_empty() {
+        let message =
+            "by the server's log whole databases are restored, or tables beside the live ones";
+        return Err(refuse(message).because("wal_without_rows", []));
+    }
+    let at = backups.base_at(from, &wanted.snapshot).ok_or_else(|| {
+        let said = [("snapshot", wanted.snapshot.as_str().into())];
+        refuse("there is no such base backup any more").because("no_snapshot", said)
+    })?;
+    let database = wanted.database.clone().unwrap_or_default();
+    Ok((at, wanted.snapshot.clone(), by_wal.from_ms, database))
+}
+
 /// From the database beside into the shop's own tables; and that is not needed any more then.
 fn rows(restore: &Step, exact: bool, now_ms: i64) -> Vec<Step> {
-    let Act::RestoreDatabase { shop, at, snapshot, database, tables, name, mark } =
+    let Act::RestoreDatabase { shop, at, snapshot, database, tables, name, mark, .. } =
         restore.act.clone()
     else {
         unreachable!("`step` makes no other act")
@@ -237,17 +276,29 @@ fn dated(live: &DatabaseUrl, word: &str, now_ms: i64) -> String {
 /// What a worker is told for an act; `None`: it is another area's.
 pub(super) fn work(of: &BackedUp, act: &Act, state: &Path) -> Option<Result<Work, Box<Trouble>>> {
     let deed = match act {
-        Act::RestoreDatabase { snapshot, database, tables, name, mark, .. } => Deed::Restore {
-            snapshot: snapshot.clone(),
-            database: database.clone(),
-            tables: tables.clone(),
-            name: name.clone(),
-            mark: mark.clone(),
-        },
+        Act::RestoreDatabase { snapshot, database, tables, name, mark, by_log, by_wal, .. } => {
+            let folder = format!("storewarden-moment-{}", of.shop.id);
+            let moment = |until_ms: i64| LogMoment {
+                state: state.to_owned(),
+                until_ms,
+                scratch: of.settings.drill_in.join(&folder),
+            };
+            let by_log = by_log.as_ref().map(|by_log| moment(by_log.until_ms));
+            let by_wal = by_wal.as_ref().map(|by_wal| moment(by_wal.until_ms));
+            Deed::Restore {
+                snapshot: snapshot.clone(),
+                database: database.clone(),
+                tables: tables.clone(),
+                name: name.clone(),
+                mark: mark.clone(),
+                by_log,
+                by_wal,
+            }
+        }
         Act::ReplayChanges { snapshot, database, tables, name, mark, until_ms, .. } => {
             let (state, until_ms, tables) = (state.to_owned(), *until_ms, tables.clone());
             Deed::Replay {
-                moment: Moment { state, until_ms, tables },
+                moment: Moment { state, until_ms, tables, by: Some(Way::Journal) },
                 snapshot: snapshot.clone(),
                 database: database.clone(),
                 name: name.clone(),
@@ -376,7 +427,10 @@ impl Backups {
         }
         let mut conditions = vec![condition("rows_may_come_back", may(None), Holds::Yes)];
         // What they will be held against, nobody has yet.
-        if after.iter().any(|act| matches!(act, Act::ReplayChanges { .. })) {
+        let is_later = |act: &Act| {
+            matches!(act, Act::ReplayChanges { .. } | Act::RestoreDatabase { by_log: Some(_), .. })
+        };
+        if after.iter().any(is_later) {
             conditions.push(condition("rows_not_counted", may(None), Holds::Yes));
             return conditions;
         }
@@ -497,6 +551,8 @@ mod tests {
             tables: vec![text("orders")],
             name: text("shop_restored"),
             mark: text("lamps-7"),
+            by_log: None,
+            by_wal: None,
         };
         let restore = Step { act: restore, undo: Undo::NothingToUndo, timeout_ms: 1 };
         let steps = rows(&restore, true, 1_795_348_800_250);

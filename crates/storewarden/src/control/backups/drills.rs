@@ -1,6 +1,6 @@
 //! Drills: the newest backup is tried by restoring it, and what was found is kept and shown.
 
-use super::{BackedUp, Backups, of_store, plans};
+use super::{BackedUp, Backups, of_store, plans, points};
 use crate::{
     backup_worker::{Boot, Database, Drill, Trouble, Work},
     control::changes::refuse,
@@ -53,7 +53,7 @@ pub(in crate::control) fn plan(
 }
 
 /// What a worker is told.
-pub(super) fn work(of: &BackedUp, snapshot: &str, scratch: &str) -> Work {
+pub(super) fn work(of: &BackedUp, (snapshot, scratch): (&str, &str), state: &Path) -> Work {
     let BackedUp { shop, settings } = of;
     let database = shop.database.as_ref().filter(|_| settings.database);
     Work::Drill(Drill {
@@ -63,6 +63,7 @@ pub(super) fn work(of: &BackedUp, snapshot: &str, scratch: &str) -> Work {
         orders: orders_of(shop),
         platform: shop.platform.clone(),
         boot: settings.boot.as_ref().map(|settings| boot(shop, settings)),
+        journal: points::has_stream(shop, settings).then(|| state.to_owned()),
         objective: Objective {
             back_within_ms: settings.back_within_ms,
             lose_at_most_ms: settings.lose_at_most_ms,
@@ -119,6 +120,10 @@ pub(super) fn evidence(report: &Report) -> Params {
         ("tables".to_owned(), report.tables.into()),
         ("rows".to_owned(), report.rows.into()),
     ]);
+    if let Some(until_ms) = report.until_ms {
+        evidence.insert("until_ms".to_owned(), until_ms.into());
+        evidence.insert("changes".to_owned(), report.changes.into());
+    }
     evidence.extend(report.score.map(|score| ("score".to_owned(), u64::from(score).into())));
     evidence
 }
@@ -141,6 +146,7 @@ pub(super) fn failure(report: &Report) -> Option<Box<Trouble>> {
     let trouble = match first.kind {
         CheckKind::Files => Trouble::new("drill_files", [], message),
         CheckKind::Database => Trouble::new("drill_database", [], message),
+        CheckKind::Changes => Trouble::new("drill_changes", [], message),
         CheckKind::RoundTrip => Trouble::new("drill_round_trip", [], message),
         CheckKind::Boot => Trouble::new("drill_boot", [], message),
         _ => Trouble::new("drill_orders", [], message),
@@ -234,6 +240,11 @@ fn row(record: DrillRecord) -> Option<DrillRow> {
         score: report.score,
         took_ms: report.took_ms(),
         lost_ms: report.lost_ms(),
+        until_ms: report.until_ms,
+        dump_ms: report.dump.map(|(_, at_ms)| at_ms),
+        load_ms: report.database_ms.saturating_sub(report.replay_ms),
+        replay_ms: report.replay_ms,
+        changes: report.changes,
         bytes: report.bytes,
         rows: report.rows,
         by_sheet,

@@ -1,6 +1,6 @@
 //! Moments between backups: which one a wish is about, and the step that goes there by the journal.
 
-use super::{BackedUp, Backups, databases::account, plans, refused, unexpected, worker};
+use super::{BackedUp, Backups, databases::account, logs, plans, refused, unexpected, worker};
 use crate::{
     backup_worker::{Database, Deed, Done, Moment, Reached, Restoring, Taken, Trouble, Work},
     control::changes::refuse,
@@ -10,7 +10,7 @@ use databases::restore::name_of;
 use kernel::{
     ShopId,
     config::{DatabaseKind, DatabaseUrl},
-    plan::{Act, Step, Undo},
+    plan::{Act, Step, Undo, Way},
 };
 use std::time::Duration;
 use tokio::time::timeout;
@@ -31,12 +31,28 @@ impl Backups {
         wanted: &RestoreDatabase,
         now_ms: i64,
     ) -> Option<Result<Reached, Refusal>> {
-        let until_ms = wanted.as_of_ms?;
         let of = match self.backed_up(shop) {
             Ok(of) => of,
+            // Whoever makes the plan says so as well.
+            Err(_) if wanted.as_of_ms.is_none() => return None,
             Err(trouble) => return Some(Err(refused(*trouble))),
         };
+        let until_ms = match wanted.as_of_ms {
+            Some(as_of_ms) => as_of_ms,
+            None => self.stands_until(&of, wanted).await?,
+        };
         Some(self.reach(&of, wanted, (until_ms, now_ms)).await)
+    }
+
+    /// Of a backup without a dump the moment up to which the journal stands for its database.
+    async fn stands_until(&self, of: &BackedUp, wanted: &RestoreDatabase) -> Option<i64> {
+        let places = plans::place_of(&of.shop, &of.settings, wanted.from.as_deref()).ok()?;
+        // Whoever asks first has the repositories looked at.
+        self.snapshots(&of.shop.id).await.ok()?;
+        let (_, _, at_ms) = plans::named(self, &of.shop, &places, None, &wanted.snapshot).ok()?;
+        let known = self.book().snapshots(&places).snapshots;
+        let row = known.iter().find(|row| row.at_ms == at_ms)?;
+        row.journal_ms.filter(|_| row.databases.is_empty())
     }
 
     async fn reach(
@@ -46,6 +62,7 @@ impl Backups {
         (until_ms, now_ms): (i64, i64),
     ) -> Result<Reached, Refusal> {
         let live = account(&of.shop, &of.settings)?;
+        let has_wal = logs::account(&of.shop).is_some();
         if live.kind == DatabaseKind::Sqlite {
             let message = "SQLite has no stream of changes: it comes back as of a backup only";
             return Err(refuse(message).because("moment_without_stream", []));
@@ -54,9 +71,34 @@ impl Backups {
             let message = "that moment is still to come";
             return Err(refuse(message).because("moment_to_come", []));
         }
+        let by_journal = self.reach_by_journal(of, wanted, live, until_ms);
+        match wanted.by {
+            Some(Way::Log) if live.kind == DatabaseKind::Postgres => {
+                self.reach_by_wal(of, wanted, until_ms).await
+            }
+            None if has_wal => {
+                let refusal = match by_journal.await {
+                    Ok(reached) => return Ok(reached),
+                    Err(refusal) => refusal,
+                };
+                let by_wal = self.reach_by_wal(of, wanted, until_ms).await;
+                by_wal.map_err(|other| neither(refusal, &other))
+            }
+            _ => by_journal.await,
+        }
+    }
+
+    async fn reach_by_journal(
+        &self,
+        of: &BackedUp,
+        wanted: &RestoreDatabase,
+        live: &DatabaseUrl,
+        until_ms: i64,
+    ) -> Result<Reached, Refusal> {
         let places = plans::place_of(&of.shop, &of.settings, wanted.from.as_deref())?;
         let (place, snapshots) = self.taken(of, wanted, &places).await?;
-        let moment = Moment { state: self.state.clone(), until_ms, tables: wanted.tables.clone() };
+        let (state, tables) = (self.state.clone(), wanted.tables.clone());
+        let moment = Moment { state, until_ms, tables, by: wanted.by };
         let deed = Deed::FindMoment { moment, snapshots };
         let work = Work::Database(Restoring { live: Database::new(live), deed });
         let asked = async {
@@ -104,6 +146,17 @@ impl Backups {
     }
 }
 
+/// Neither the journal nor the server's own log goes there.
+fn neither(refusal: Refusal, other: &Refusal) -> Refusal {
+    let message =
+        format!("{}; by the server's own log neither: {}", refusal.message, other.message);
+    let reason = refusal.reason.map(|mut reason| {
+        reason.params.insert("why".to_owned(), other.message.as_str().into());
+        reason
+    });
+    Refusal { message, reason, ..refusal }
+}
+
 /// What a wish for a moment comes to: the backup that it is reached from.
 pub(super) fn named(wanted: &RestoreDatabase, reached: &Reached) -> RestoreDatabase {
     let Reached { snapshot, database, .. } = reached;
@@ -115,20 +168,26 @@ pub(super) fn named(wanted: &RestoreDatabase, reached: &Reached) -> RestoreDatab
 }
 
 /// The step that goes on from the database that the other one restores, which is to restore whatever the
-/// changes need: InnoDB changes rows by foreign keys without a word, so there all tables are needed.
+/// changes need: InnoDB changes rows by foreign keys without a word, so there all tables are needed. `None`
+/// where that one goes to the moment by itself, by the server's log.
 pub(super) fn step(
     restore: &mut Step,
     live: &DatabaseUrl,
     until_ms: i64,
     reached: &Reached,
-) -> Step {
-    let Act::RestoreDatabase { shop, at, snapshot, database, tables, name, mark } =
+) -> Option<Step> {
+    let Act::RestoreDatabase { shop, at, snapshot, database, tables, name, mark, by_log, .. } =
         &mut restore.act
     else {
         unreachable!("asked for a step that restores a database alone")
     };
     if live.kind == DatabaseKind::MySql {
         tables.clear();
+    }
+    if reached.by_log.is_some() || reached.by_wal.is_some() {
+        // The server's log goes on before it is restored.
+        by_log.clone_from(&reached.by_log);
+        return None;
     }
     let act = Act::ReplayChanges {
         shop: shop.clone(),
@@ -145,5 +204,5 @@ pub(super) fn step(
         last_ms: reached.last_ms,
     };
     // What takes the restored database away takes these with it.
-    Step { act, undo: Undo::NothingToUndo, timeout_ms: REPLAY_MS }
+    Some(Step { act, undo: Undo::NothingToUndo, timeout_ms: REPLAY_MS })
 }

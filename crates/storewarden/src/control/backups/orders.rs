@@ -1,8 +1,6 @@
 //! Single orders of the past: questions that a worker answers, and the plan that brings one back.
 
-use super::{
-    BackedUp, Backups, KEY_BYTES, databases::account, of_store, plans, refused, unexpected, worker,
-};
+use super::{BackedUp, Backups, databases::account, plans, refused, unexpected, worker};
 use crate::backup_worker::{
     Database, Done, Kept, OrderDeed, Orders, Stands, Taken, Told, Trouble, Work, refused_order,
 };
@@ -19,8 +17,7 @@ use kernel::{
     config::DatabaseUrl,
     plan::{Act, Condition, Holds, OnFailure, Plan, Probe, Purpose, Step, Undo},
 };
-use ring::rand::{SecureRandom as _, SystemRandom};
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 use tokio::time::timeout;
 
 pub(super) const RESTORE_ORDER: &str = "restore_order";
@@ -69,6 +66,10 @@ impl Backups {
             OrdersAsked::Deleted { question, answer } => {
                 let now_ms = crate::control::now_ms();
                 answer.send(self.deleted_orders(shop, question, now_ms).await).ok();
+            }
+            OrdersAsked::Erased { request, answer } => {
+                let now_ms = crate::control::now_ms();
+                answer.send(self.note_erasure(shop, &request, now_ms).await).ok();
             }
         }
     }
@@ -187,6 +188,7 @@ impl Backups {
             snapshots: shelf.taken.clone(),
             journals: shelf.journals.then(|| self.state.clone()),
             exact_ms: None,
+            erasures: self.erasures(&of.shop.id).await?,
             deed,
         };
         let asked = async {
@@ -251,7 +253,7 @@ impl Backups {
                     changes_sha256: changes_sha256.clone(),
                     kept: self.kept(of, mark).await?,
                 };
-                return Ok((at.clone(), self.order_job(of, Past::of(act), deed)?));
+                return Ok((at.clone(), self.order_job(of, Past::of(act), deed).await?));
             }
             Act::TakeOrderBack { mark, .. } => {
                 let deed = OrderDeed::TakeBack { kept: self.kept(of, mark).await? };
@@ -259,17 +261,23 @@ impl Backups {
             }
             other => return Err(super::performer::not_ours(other)),
         };
-        Ok((place, self.order_job(of, Past::default(), deed)?))
+        Ok((place, self.order_job(of, Past::default(), deed).await?))
     }
 
-    fn order_job(&self, of: &BackedUp, past: Past, deed: OrderDeed) -> Result<Work, Box<Trouble>> {
+    async fn order_job(
+        &self,
+        of: &BackedUp,
+        past: Past,
+        deed: OrderDeed,
+    ) -> Result<Work, Box<Trouble>> {
         let account = account(&of.shop, &of.settings).map_err(|refusal| {
             Box::new(Trouble::new("no_database", [], refusal.message.clone()))
         })?;
         let (live, platform) = (Database::new(account), of.shop.platform.clone());
         let Past { snapshots, exact_ms } = past;
         let journals = exact_ms.map(|_| self.state.clone());
-        Ok(Work::Orders(Orders { live, platform, snapshots, journals, exact_ms, deed }))
+        let erasures = self.erasures(&of.shop.id).await?;
+        Ok(Work::Orders(Orders { live, platform, snapshots, journals, exact_ms, erasures, deed }))
     }
 
     /// Whether what was shown is still what would be done.
@@ -279,7 +287,7 @@ impl Backups {
         };
         let deed = OrderDeed::Prepare { question: question_of(act), set_back: *set_back };
         let looked = async {
-            let work = self.order_job(of, Past::of(act), deed)?;
+            let work = self.order_job(of, Past::of(act), deed).await?;
             let job = self.job(of, at, work).await?;
             match timeout(PATIENCE, self.work(job, &worker::unheard)).await {
                 Ok(done) => done,
@@ -335,7 +343,7 @@ impl Backups {
         };
         let deed = OrderDeed::Stands { kept: self.kept(of, mark).await?, back };
         let place = of.settings.to[0].to_string();
-        let job = self.job(of, &place, self.order_job(of, Past::default(), deed)?).await?;
+        let job = self.job(of, &place, self.order_job(of, Past::default(), deed).await?).await?;
         let looked = timeout(PATIENCE, self.work(job, &worker::unheard)).await;
         let looked = looked.unwrap_or_else(|_| {
             let message = "the database does not answer in time";
@@ -356,22 +364,7 @@ impl Backups {
 
     /// Where an act's changes are kept. The key is made when there is none yet.
     async fn kept(&self, of: &BackedUp, mark: &str) -> Result<Kept, Box<Trouble>> {
-        let name = format!("orders:{}", of.shop.id);
-        let key = match self.store.secret(&name).await.map_err(of_store)? {
-            Some(key) => key,
-            None => {
-                let mut random = [0; KEY_BYTES];
-                SystemRandom::new().fill(&mut random).map_err(|_| {
-                    let message = "the system gives no random bytes";
-                    Trouble::new("backup_failed", [("error", message.into())], message)
-                })?;
-                let mut text = String::with_capacity(2 * KEY_BYTES);
-                for byte in random {
-                    write!(text, "{byte:02x}").expect("invariant: a String takes all text");
-                }
-                self.store.add_secret(&name, &text).await.map_err(of_store)?
-            }
-        };
+        let key = self.made_key(&format!("orders:{}", of.shop.id)).await?;
         Ok(Kept { file: self.state.join(KEPT).join(format!("{mark}.sealed")), key })
     }
 }

@@ -1,7 +1,12 @@
 //! Performs the acts of backups: each is a worker's job, and the repository says what became of it.
 
-use super::{BackedUp, Backups, book::is_not_there, carrying, databases, drills};
-use crate::backup_worker::{Done, Event, Job, Keep, Listing, Pruned, Told, Trouble, Work};
+use super::{
+    BackedUp, Backups, aside::aside_work, book::is_not_there, carrying, databases, drills, logs,
+};
+use crate::backup_worker::{
+    Deed, Done, Event, Job, Keep, Listing, Pruned, Sources, Told, Trouble, Work,
+};
+use ::watch::backups::SnapshotRow;
 use kernel::{
     Params, ShopId, Value,
     plan::{
@@ -53,7 +58,8 @@ impl Performer for Backups {
             if of_database(act) || of_order(act) {
                 return self.verify_database(act).await.map_err(|trouble| Failed::from(*trouble));
             }
-            let (Act::BackUp { shop, to, mark } | Act::CopySnapshot { shop, to, mark, .. }) = act
+            let (Act::BackUp { shop, to, mark, .. } | Act::CopySnapshot { shop, to, mark, .. }) =
+                act
             else {
                 return Ok(Params::new());
             };
@@ -79,7 +85,8 @@ impl Performer for Backups {
                 let probed = async { self.looked_at(&self.backed_up(shop_of(act)?)?, act).await };
                 return probed.await.unwrap_or_else(|trouble| Failed::from(*trouble).into());
             }
-            let (Act::BackUp { shop, to, mark } | Act::CopySnapshot { shop, to, mark, .. }) = act
+            let (Act::BackUp { shop, to, mark, .. } | Act::CopySnapshot { shop, to, mark, .. }) =
+                act
             else {
                 // Doing the rest of it again does no harm: what is forgotten, read or restored stays so.
                 return match act {
@@ -173,7 +180,9 @@ impl Backups {
 
     /// What became of an act in a database, told by that.
     async fn looked_at(&self, of: &BackedUp, act: &Act) -> Result<Probe, Box<Trouble>> {
-        if of_order(act) {
+        if let Act::RemoveAside { name, .. } = act {
+            self.probe_aside(of, name).await
+        } else if of_order(act) {
             self.probe_order(of, act).await
         } else {
             self.probe_database(of, act).await
@@ -182,14 +191,20 @@ impl Backups {
 
     async fn job_of(&self, of: &BackedUp, act: &Act) -> Result<(String, Job), Box<Trouble>> {
         let (place, work) = match act {
-            Act::BackUp { to, mark, .. } => (to, Work::BackUp(self.sources(of, mark))),
+            Act::BackUp { to, mark, dump, .. } => {
+                let stream = if *dump { None } else { self.may_stand_in(of).await };
+                (to, Work::BackUp(Sources { stream, ..self.sources(of, mark) }))
+            }
             Act::CopySnapshot { from, to, mark, .. } => {
                 let from = Box::new(self.place(of, from).await?);
                 (to, Work::Copy { from, mark: mark.clone() })
             }
             Act::ForgetSnapshots { at, prune, .. } => {
                 let keep = Keep::from(&of.settings.keep);
-                (at, Work::Forget { keep, time_zone: of.shop.time_zone.clone(), prune: *prune })
+                let time_zone = of.shop.time_zone.clone();
+                let promised_ms = self.promised_ms(of);
+                let bases_ms = logs::kept_ms(&of.shop);
+                (at, Work::Forget { keep, time_zone, prune: *prune, promised_ms, bases_ms })
             }
             Act::CheckRepository { at, part, of, .. } => (at, Work::Check { part: *part, of: *of }),
             Act::RestoreFiles { at, snapshot, path, target, .. } => {
@@ -197,7 +212,8 @@ impl Backups {
                 (at, Work::Restore { snapshot, path: path.into(), target: target.into() })
             }
             Act::DrillBackup { at, snapshot, scratch, sheet, .. } => {
-                let mut job = self.job(of, at, drills::work(of, snapshot, scratch)).await?;
+                let mut job =
+                    self.job(of, at, drills::work(of, (snapshot, scratch), &self.state)).await?;
                 if let Some(sheet) = sheet {
                     job.at.open_by(&self.kept_phrase(sheet)?);
                 }
@@ -218,6 +234,11 @@ impl Backups {
                 let place = of.settings.to[0].to_string();
                 return Ok((place.clone(), self.job(of, &place, work).await?));
             }
+            Act::RemoveAside { name, .. } => {
+                let place = of.settings.to[0].to_string();
+                let work = aside_work(of, Deed::RemoveAside { name: name.clone() })?;
+                return Ok((place.clone(), self.job(of, &place, work).await?));
+            }
             Act::CarryOrders { .. } => {
                 let place = of.settings.to[0].to_string();
                 return Ok((
@@ -232,25 +253,17 @@ impl Backups {
 
     async fn evidence(&self, place: &str, done: Done, progress: &dyn Progress) -> Params {
         let mut evidence = Params::new();
+        if let Done::BackedUp { snapshot, notes, .. } = &done {
+            evidence = backed_up(snapshot, *notes);
+        }
         let mut put = |name: &str, value: Value| {
             evidence.insert(name.to_owned(), value);
         };
         match done {
-            Done::BackedUp { snapshot, repository, notes } => {
+            Done::BackedUp { snapshot, repository, .. } => {
                 self.know(place, &repository).await;
-                for (name, value) in [
-                    ("bytes", snapshot.bytes),
-                    ("added_bytes", snapshot.added_bytes),
-                    ("files", snapshot.files),
-                ] {
-                    if let Some(value) = value {
-                        put(name, value.into());
-                    }
-                }
-                put("notes", notes.into());
-                let short = snapshot.id.get(..8).unwrap_or_default().to_owned();
+                let short = snapshot.id.get(..8).unwrap_or_default();
                 progress.line(&format!("the backup {short} is whole"));
-                put("snapshot", snapshot.id.into());
             }
             Done::Copied { snapshot, repository, sent_bytes } => {
                 self.know(place, &repository).await;
@@ -297,7 +310,11 @@ impl Backups {
             | Done::Moment(_)
             | Done::ReplayStands(_)
             | Done::Rows(None) => {}
-            Done::Listed(_) | Done::Folder(_) | Done::Drilled(_) | Done::KeyAdded { .. } => {}
+            Done::Listed(_)
+            | Done::Folder(_)
+            | Done::Drilled(_)
+            | Done::Points(_)
+            | Done::KeyAdded { .. } => {}
         }
         evidence
     }
@@ -345,6 +362,7 @@ impl Backups {
                 holds
             }
             Act::RestoreOrder { .. } => self.order_as_shown(of, act).await,
+            Act::RemoveAside { .. } => self.may_remove_aside(of, act).await,
             Act::RestoreRows { .. } => self.may_have_rows(of, act, after).await,
             Act::CarryOrders { .. } => self.may_carry(of, act, after).await,
             Act::ReplayChanges { .. }
@@ -415,7 +433,13 @@ impl Backups {
                     params.insert("at_ms".to_owned(), row.at_ms.into());
                     Holds::Yes
                 }
-                None => Holds::No,
+                None => match listing.bases.iter().find(|base| base.snapshot == snapshot) {
+                    Some(base) => {
+                        params.insert("at_ms".to_owned(), base.ended_ms.into());
+                        Holds::Yes
+                    }
+                    None => Holds::No,
+                },
             },
             Err(trouble) => {
                 params.insert("error".to_owned(), trouble.message.into());
@@ -459,6 +483,17 @@ fn unknown(trouble: &Trouble) -> Condition {
     Condition { code: "conditions_can_be_read".to_owned(), params, holds: Holds::Unknown }
 }
 
+/// What a run says of the backup that it took; without a dump, what stands for the database.
+fn backed_up(snapshot: &SnapshotRow, notes: u64) -> Params {
+    let SnapshotRow { bytes, added_bytes, files, .. } = *snapshot;
+    let figures = [("bytes", bytes), ("added_bytes", added_bytes), ("files", files)];
+    let figures = figures.into_iter().filter_map(|(name, figure)| Some((name, figure?.into())));
+    let journal = snapshot.journal_ms.map(|at_ms| ("journal_ms", at_ms.into()));
+    let own = [("notes", notes.into()), ("snapshot", snapshot.id.as_str().into())];
+    let all = figures.chain(journal).chain(own);
+    all.map(|(name, value): (&str, Value)| (name.to_owned(), value)).collect()
+}
+
 fn marked(listing: &Listing, mark: &str) -> Option<String> {
     let tag = format!("mark:{mark}");
     let found = listing.snapshots.iter().find(|row| row.tags.contains(&tag));
@@ -478,6 +513,7 @@ fn shop_of(act: &Act) -> Result<&ShopId, Box<Trouble>> {
         | Act::SwapDatabase { shop, .. }
         | Act::RestoreRows { shop, .. }
         | Act::ReturnRows { shop, .. }
+        | Act::RemoveAside { shop, .. }
         | Act::RestoreOrder { shop, .. }
         | Act::TakeOrderBack { shop, .. }
         | Act::CarryOrders { shop, .. }
@@ -495,6 +531,7 @@ fn of_database(act: &Act) -> bool {
             | Act::SwapDatabase { .. }
             | Act::RestoreRows { .. }
             | Act::ReturnRows { .. }
+            | Act::RemoveAside { .. }
     )
 }
 

@@ -1,7 +1,10 @@
 //! The plans of backups: take one, read them again, restore from one.
 
-use super::{Backups, databases};
-use crate::control::changes::{kind, refuse};
+use super::{Backups, databases, moments};
+use crate::{
+    backup_worker::Reached,
+    control::changes::{kind, refuse},
+};
 use api::{Refusal, Restore, RestoreDatabase};
 use kernel::{
     Params, ShopId,
@@ -22,11 +25,11 @@ const CHECK_MS: u64 = 18 * HOUR_MS;
 const RESTORE_MS: u64 = 24 * HOUR_MS;
 
 /// Backs a shop up: into its first repository, from there into the others, and then what is kept no
-/// longer goes. With `prune`, what nobody uses is freed.
+/// longer goes. With `prune`, what nobody uses is freed; with `dump`, no journal stands for the database.
 pub(in crate::control) fn back_up(
     configuration: &Configuration,
     shop: &ShopId,
-    prune: bool,
+    (prune, dump): (bool, bool),
     now_ms: i64,
 ) -> Result<Plan, Refusal> {
     let (shop, settings) = backed_up(configuration, shop)?;
@@ -34,7 +37,7 @@ pub(in crate::control) fn back_up(
     let mark = format!("{}-{now_ms}", shop.id);
     let places: Vec<String> = settings.to.iter().map(ToString::to_string).collect();
     let (first, others) = places.split_first().expect("invariant: a backup goes somewhere");
-    let take = Act::BackUp { shop: id(), to: first.clone(), mark: mark.clone() };
+    let take = Act::BackUp { shop: id(), to: first.clone(), mark: mark.clone(), dump };
     let copies = others.iter().map(|to| {
         let (from, to, mark) = (first.clone(), to.clone(), mark.clone());
         adds(Act::CopySnapshot { shop: id(), from, to, mark }, BACK_UP_MS)
@@ -73,7 +76,7 @@ pub(in crate::control) fn restore(
     configuration: &Configuration,
     backups: &Backups,
     shop: &ShopId,
-    wanted: Restore,
+    (wanted, reached): (Restore, Option<&Reached>),
     now_ms: i64,
 ) -> Result<Plan, Refusal> {
     let (shop, settings) = backed_up(configuration, shop)?;
@@ -88,7 +91,7 @@ pub(in crate::control) fn restore(
     }
     let places = place_of(shop, settings, from.as_deref())?;
     let (at, id, at_ms) = named(backups, shop, &places, None, &snapshot)?;
-    let params = Params::from([
+    let mut params = Params::from([
         ("snapshot".to_owned(), id.as_str().into()),
         ("at_ms".to_owned(), at_ms.into()),
         ("path".to_owned(), path.as_str().into()),
@@ -102,8 +105,18 @@ pub(in crate::control) fn restore(
     let mut steps = vec![step];
     if whole {
         let database = RestoreDatabase { snapshot: id, name, ..RestoreDatabase::default() };
-        let (step, _) = databases::step(backups, (shop, settings), &database, &places, now_ms)?;
-        steps.push(step);
+        let database =
+            reached.map_or(database.clone(), |reached| moments::named(&database, reached));
+        let by_wal = reached.and_then(|reached| reached.by_wal.as_ref());
+        let (mut step, _) =
+            databases::step(backups, (shop, settings), &database, &places, by_wal, now_ms)?;
+        let replay = reached.map(|reached| {
+            params.insert("until_ms".to_owned(), reached.until_ms.into());
+            let live = databases::account(shop, settings)?;
+            Ok(moments::step(&mut step, live, reached.until_ms, reached))
+        });
+        let replay = replay.transpose()?.flatten();
+        steps.extend([step].into_iter().chain(replay));
     }
     Ok(plan(RESTORE, shop, params, steps, now_ms))
 }

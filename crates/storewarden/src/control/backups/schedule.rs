@@ -5,9 +5,11 @@
 
 use super::{
     BackedUp, Backups,
+    aside::REMOVE_ASIDE,
     book::{Page, is_not_there},
     drills::{self, DRILL},
     plans::{self, BACK_UP, VERIFY},
+    points::StandingDump,
 };
 use crate::control::now_ms;
 use ::plan::Engine;
@@ -38,6 +40,12 @@ const LOOK: Duration = Duration::from_secs(5 * 60);
 /// The first wait after a failure; doubled with each further one, up to the longest.
 const FIRST_WAIT_MS: i64 = MINUTE_MS;
 const LONGEST_WAIT_MS: i64 = HOUR_MS;
+/// A journal that was silent for so long stands for no dump; short rests are no reason for one.
+const STOOD_MS: i64 = 15 * MINUTE_MS;
+/// Where only another dump goes on, it comes so long after the last: who deploys redefines more than once.
+const BROKEN_MS: i64 = 30 * MINUTE_MS;
+/// So long after a backup another one for want of a dump.
+const ASKED_MS: i64 = 5 * MINUTE_MS;
 /// Runs of a shop that are looked through.
 const RUNS: u32 = 100;
 /// Points of the history of sizes.
@@ -138,7 +146,12 @@ impl Backups {
                 }
             }
         }
-        if let Some(plan) = self.due(&of).await {
+        self.keep_points(&of, now_ms()).await;
+        let due = match self.due(&of).await {
+            None => self.aside_due(&of).await,
+            due => due,
+        };
+        if let Some(plan) = due {
             let kind = plan.kind.clone();
             match engine.start(plan, Actor::Storewarden).await {
                 Ok(run) => tracing::info!(%shop, %run, %kind, "it is time"),
@@ -151,6 +164,16 @@ impl Backups {
         let filter = RunFilter { shop: Some(shop.clone()), ..RunFilter::default() };
         let runs = self.store.runs(filter, RunPaging { before: None, limit: RUNS }).await;
         runs.inspect_err(|error| tracing::warn!(%error, "runs cannot be read")).ok()
+    }
+
+    /// What restores have put aside goes when it is there for long enough, one after the other.
+    async fn aside_due(&self, of: &BackedUp) -> Option<Plan> {
+        let tries = Tries::of(self.runs(&of.shop.id).await?, REMOVE_ASIDE);
+        let waits = tries.again_ms(now_ms()).is_some_and(|again| again > now_ms());
+        if waits || tries.running.is_some() {
+            return None;
+        }
+        self.aside_to_go(of, now_ms()).await
     }
 
     /// What is to begin now.
@@ -166,10 +189,14 @@ impl Backups {
         let newest_ms = newest_of(&page)?;
         let configuration = self.configuration.borrow().clone();
         let zone = zone_of(&of.shop);
-        if next(of.settings.schedule, &zone, newest_ms, tries.again_ms(now_ms), now_ms) <= now_ms {
+        let again_ms = tries.again_ms(now_ms);
+        let due_ms = next(of.settings.schedule, &zone, newest_ms, again_ms, now_ms);
+        let ended_ms = tries.last.as_ref().and_then(|run| run.ended_at_ms);
+        let base_ms = self.base_due_ms(of, ended_ms, again_ms);
+        if due_ms.min(self.dump_due_ms(of, &page, again_ms, now_ms)).min(base_ms) <= now_ms {
             let day = |ms: i64| at(ms).to_zoned(zone.clone()).date();
             let prune = newest_ms.is_some_and(|newest| day(newest) != day(now_ms));
-            return plans::back_up(&configuration, &of.shop.id, prune, now_ms).ok();
+            return plans::back_up(&configuration, &of.shop.id, (prune, false), now_ms).ok();
         }
         // Reading takes hours, and a backup does not wait for it.
         if checks.running.is_some() || drills.running.is_some() {
@@ -185,6 +212,18 @@ impl Backups {
             return drills::plan(&configuration, self, &of.shop.id, ("latest", None), now_ms).ok();
         }
         None
+    }
+
+    /// When the database is to be dumped because no journal stands for it any more; far away: one does.
+    fn dump_due_ms(&self, of: &BackedUp, page: &Page, again_ms: Option<i64>, now_ms: i64) -> i64 {
+        let listing = page.listing.as_ref().map(|(_, listing)| listing.snapshots.as_slice());
+        let rows: Vec<SnapshotRow> = listing.unwrap_or_default().iter().rev().cloned().collect();
+        let Some(newest) = rows.first() else { return i64::MAX };
+        let stream = self.stream(&of.shop, now_ms);
+        let standing = self.standing_dump(&of.shop, stream.as_ref(), &rows);
+        let (schedule, zone) = (of.settings.schedule, zone_of(&of.shop));
+        let regular = |dump_ms| next(schedule, &zone, Some(dump_ms), again_ms, now_ms);
+        dump_due_ms(standing, newest.at_ms, regular, (again_ms, now_ms))
     }
 
     /// Whether no backup was tried for as long as the configuration says. One that was tried in vain
@@ -272,7 +311,10 @@ impl Backups {
             })
         });
         let lose_ms = i64::try_from(settings.lose_at_most_ms).unwrap_or(i64::MAX);
-        let late_ms = newest.as_ref().map(|newest| newest.at_ms.saturating_add(lose_ms));
+        let dump = self.standing_dump(shop, stream.as_ref(), &all.snapshots);
+        let files_ms = newest.as_ref().map(|newest| newest.at_ms);
+        let whole_ms = files_ms.map(|at_ms| dump.until_ms.map_or(at_ms, |until| until.min(at_ms)));
+        let late_ms = whole_ms.map(|at_ms| at_ms.saturating_add(lose_ms));
         let is_known = pages.iter().any(|page| newest_of(page).is_some());
         let state = match late_ms {
             Some(late_ms) if late_ms < now_ms => BackupState::Late,
@@ -299,6 +341,8 @@ impl Backups {
                 .map(|(to, page)| place(to, page, known))
                 .collect(),
             newest,
+            dump_ms: dump.dump_ms,
+            database_ms: dump.until_ms,
             next_ms,
             running: tries.running.map(|run| run.id.to_string()),
             last_run: tries.last.map(tried),
@@ -316,6 +360,28 @@ impl Backups {
             missing: self.missed(&shop.id),
         }
     }
+}
+
+/// When a database is to be dumped that no journal stands for: at once where only a dump goes on, else when
+/// it would be without one. `newest_ms` is the newest backup's time, with a dump or without.
+fn dump_due_ms(
+    standing: StandingDump,
+    newest_ms: i64,
+    regular: impl Fn(i64) -> i64,
+    (again_ms, now_ms): (Option<i64>, i64),
+) -> i64 {
+    let StandingDump { dump_ms: Some(dump_ms), until_ms: Some(until_ms), is_broken } = standing
+    else {
+        return i64::MAX;
+    };
+    let due_ms = match is_broken {
+        true => dump_ms.saturating_add(BROKEN_MS),
+        false if until_ms.saturating_add(STOOD_MS) >= now_ms => return i64::MAX,
+        false => regular(dump_ms),
+    };
+    // Whoever dumps judges for himself, and is not asked again and again.
+    let due_ms = due_ms.max(newest_ms.saturating_add(ASKED_MS));
+    again_ms.map_or(due_ms, |again_ms| due_ms.max(again_ms))
 }
 
 /// Since when a backup should have been tried and was not, if there is any. A drill may take a while,
@@ -353,6 +419,8 @@ fn off(shop: &ShopSettings) -> ShopBackups {
         back_within_ms: 0,
         places: Vec::new(),
         newest: None,
+        dump_ms: None,
+        database_ms: None,
         next_ms: None,
         running: None,
         last_run: None,
@@ -500,6 +568,35 @@ mod tests {
         let before: Timestamp = "2026-03-28T12:00:00Z".parse().unwrap();
         let expect: Timestamp = "2026-03-29T01:30:00Z".parse().unwrap();
         assert_eq!(daily(150, &vienna, before.as_millisecond()), expect.as_millisecond());
+    }
+
+    #[test]
+    fn a_database_that_no_journal_stands_for_is_dumped_as_without_one() {
+        let day_ago = NOON_MS - DAY_MS;
+        let check = |standing: StandingDump, newest_ms, again_ms, expect: Option<i64>| {
+            let regular = |dump_ms: i64| dump_ms + DAY_MS;
+            let due = dump_due_ms(standing, newest_ms, regular, (again_ms, NOON_MS));
+            let minutes = (due != i64::MAX).then_some((due - NOON_MS) / MINUTE_MS);
+            assert_eq!(minutes, expect, "{standing:?}");
+        };
+        let stands = |dump_ms, until_ms, is_broken| StandingDump {
+            dump_ms: Some(dump_ms),
+            until_ms: Some(until_ms),
+            is_broken,
+        };
+        check(StandingDump::default(), day_ago, None, None);
+        let three_days_ago = NOON_MS - 3 * DAY_MS;
+        check(stands(three_days_ago, NOON_MS - MINUTE_MS, false), day_ago, None, None);
+        // The stream is off, or silent for too long: a dump of a day ago would be due by now.
+        let silent = NOON_MS - 16 * MINUTE_MS;
+        check(stands(three_days_ago, three_days_ago, false), day_ago, None, Some(-24 * 60 + 5));
+        check(stands(three_days_ago, silent, false), day_ago, None, Some(-24 * 60 + 5));
+        check(stands(NOON_MS - HOUR_MS, silent, false), day_ago, None, Some(23 * 60));
+        // A gap, or a table that was redefined: not before the next regular one, but soon.
+        check(stands(NOON_MS - HOUR_MS, silent, true), NOON_MS - HOUR_MS, None, Some(-30));
+        let again_ms = Some(NOON_MS + MINUTE_MS);
+        check(stands(NOON_MS - HOUR_MS, silent, true), NOON_MS - HOUR_MS, again_ms, Some(1));
+        check(stands(NOON_MS - HOUR_MS, silent, true), NOON_MS, None, Some(5));
     }
 
     #[test]

@@ -56,7 +56,9 @@ impl Backups {
             buckets: shop.media_buckets.iter().map(|bucket| To::bucket(bucket, None)).collect(),
             exclude: settings.exclude.clone(),
             database: database.map(Database::new),
+            stream: None,
             records,
+            bases: self.bases(of),
         }
     }
 

@@ -1,15 +1,16 @@
 //! How far the changes of shops' databases are followed, out of what their own process says.
 
-use super::Backups;
+use super::{Backups, logs};
 use crate::stream::SILENT_MS;
 use ::watch::{
     backups::Trouble,
-    streams::{StreamCopy, StreamGap, StreamObstacle, StreamStanding, StreamState},
+    streams::{LogStanding, StreamCopy, StreamGap, StreamObstacle, StreamStanding, StreamState},
 };
 use kernel::{Params, config::ShopSettings};
 use vault::{
     journal::Place,
     stream::{CopyStanding, Gap, Hindrance, Standing, State},
+    wal,
 };
 
 impl Backups {
@@ -37,8 +38,41 @@ impl Backups {
             last_ms: told.last_ms,
             behind_bytes: told.behind_bytes,
             journal_bytes: told.journal_bytes,
+            raw_bytes: told.raw_bytes,
             obstacles: told.obstacles.into_iter().map(obstacle).collect(),
             trouble,
+            gap: told.gap.map(gap),
+            copies: told.copies.into_iter().map(copy).collect(),
+            log: self.log(shop, now_ms),
+        })
+    }
+}
+
+impl Backups {
+    /// The server's own log; `None` where another program does not receive it.
+    fn log(&self, shop: &ShopSettings, now_ms: i64) -> Option<LogStanding> {
+        logs::account(shop)?;
+        let read = wal::Standing::read(&Place::of(&self.state, &shop.id));
+        let told = match &read {
+            Ok(told) => told.clone().unwrap_or_default(),
+            Err(_) => wal::Standing::default(),
+        };
+        let is_silent = (now_ms - told.at_ms).abs() >= SILENT_MS;
+        let message = match (read, told.trouble) {
+            (Err(error), _) => Some(trouble("stream_unreadable", error.story())),
+            (Ok(_), _) if is_silent => {
+                Some(trouble("stream_silent", "its process does not run, or hangs"))
+            }
+            (Ok(_), said) => said.map(|one| trouble(&one.code, one.message)),
+        };
+        let begun_ms = told.begun_ms.filter(|_| shop.backup.is_some());
+        let reaches_from_ms = begun_ms.and_then(|begun_ms| self.log_reaches(shop, begun_ms));
+        Some(LogStanding {
+            state: if is_silent { StreamState::Unknown } else { of_state(told.state) },
+            reaches_from_ms,
+            current_ms: told.current_ms,
+            bytes: told.bytes,
+            trouble: message,
             gap: told.gap.map(gap),
             copies: told.copies.into_iter().map(copy).collect(),
         })
@@ -51,8 +85,11 @@ fn is_silent(told: &Standing, now_ms: i64) -> bool {
 }
 
 fn state(told: &Standing, now_ms: i64) -> StreamState {
-    match told.state {
-        _ if is_silent(told, now_ms) => StreamState::Unknown,
+    if is_silent(told, now_ms) { StreamState::Unknown } else { of_state(told.state) }
+}
+
+fn of_state(state: State) -> StreamState {
+    match state {
         State::Starting => StreamState::Starting,
         State::Following => StreamState::Following,
         State::Away => StreamState::Away,

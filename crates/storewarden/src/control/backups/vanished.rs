@@ -151,7 +151,7 @@ impl Backups {
             let mut looks = JoinSet::new();
             for shop in configuration.shops.iter().filter(|shop| shop.database.is_some()) {
                 let platform = shops::platform(&shop.platform);
-                let is_known = platform.is_some_and(|platform| platform.graph.is_some());
+                let is_known = platform.is_some_and(|platform| !platform.graphs.is_empty());
                 if let Some(of) = self.backed_up(&shop.id).ok().filter(|_| is_known) {
                     let (this, desk) = (Arc::clone(&self), desk.clone());
                     looks.spawn(async move { this.look_after_orders(&of, &desk).await });

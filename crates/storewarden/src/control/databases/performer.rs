@@ -8,14 +8,14 @@ use super::{Databases, account};
 use crate::backup_worker::story;
 use ::databases::{
     DatabaseError,
-    care::{self, Index, IndexState, Prospect},
+    care::{self, Index, IndexState, Prospect, Setting, SettingState},
 };
 use kernel::{
     Params, ShopId, Value,
     config::DatabaseUrl,
     plan::{
         Act, Area, Condition, Failed, Fence, Holds, Intent, Pending, Performer, Probe, Progress,
-        TableIndex,
+        ServerSetting, TableIndex,
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -77,7 +77,8 @@ impl Performer for Databases {
             let seen = self.see(act).await?;
             if let Act::MakeIndex { shop, .. }
             | Act::DropIndex { shop, .. }
-            | Act::TidyTable { shop, .. } = act
+            | Act::TidyTable { shop, .. }
+            | Act::ChangeSetting { shop, .. } = act
             {
                 self.look_soon(shop);
             }
@@ -91,6 +92,10 @@ impl Performer for Databases {
 
     fn fact<'a>(&'a self, name: &'a str) -> Pending<'a, Option<String>> {
         Box::pin(async move {
+            if let Some(setting) = name.strip_prefix("setting:") {
+                let (shop, name) = setting.split_once(':')?;
+                return self.value(&shop.parse().ok()?, name).await;
+            }
             let mut parts = name.strip_prefix("index:")?.splitn(3, ':');
             let shop: ShopId = parts.next()?.parse().ok()?;
             let (table, name) = (parts.next()?.to_owned(), parts.next()?.to_owned());
@@ -141,8 +146,35 @@ impl Databases {
                     condition("dead_rows_counted", counted, Holds::Yes),
                 ])
             }
+            Act::ChangeSetting { shop, setting } => {
+                let url = self.account(shop)?;
+                let seen = looked(care::setting_seen(&url, &of_setting(setting))).await?;
+                let name = || ("setting", setting.name.as_str().into());
+                let account = ("account", seen.account.as_str().into());
+                let may = seen.may.map(|may| {
+                    let said = [account, ("table", setting.name.as_str().into())];
+                    condition("database_account_may", said, holds(may))
+                });
+                let later = setting
+                    .restart
+                    .then(|| condition("setting_after_restart", [name()], Holds::Yes));
+                let forgotten = (!setting.lasts).then(|| {
+                    let said = [name(), ("value", setting.to.as_str().into())];
+                    condition("setting_until_restart", said, Holds::Yes)
+                });
+                Ok([may, later, forgotten].into_iter().flatten().collect())
+            }
             other => Err(not_ours(other)),
         }
+    }
+
+    /// What the server goes by.
+    async fn value(&self, shop: &ShopId, name: &str) -> Option<String> {
+        let text = String::new;
+        let (name, from, to, set, back) = (name.to_owned(), text(), text(), text(), text());
+        let setting = Setting { name, from, to, set, back, restart: false, lasts: true };
+        let url = self.account(shop).ok()?;
+        Some(looked(care::setting_seen(&url, &setting)).await.ok()?.value)
     }
 
     async fn prospect(&self, shop: &ShopId, index: &TableIndex) -> Result<Prospect, Failed> {
@@ -163,6 +195,11 @@ impl Databases {
             Act::TidyTable { shop, table, statement } => {
                 progress.line(statement);
                 care::tidy(&self.account(shop)?, table, statement).await.map_err(refused)
+            }
+            Act::ChangeSetting { shop, setting } => {
+                progress.line(&setting.set);
+                let url = self.account(shop)?;
+                care::change_setting(&url, &of_setting(setting)).await.map_err(refused)
             }
             other => Err(not_ours(other)),
         }
@@ -192,6 +229,19 @@ impl Databases {
                 let found = looked(care::tidied(&self.account(shop)?, table)).await?;
                 let found = found.ok_or_else(|| no_table(table))?;
                 Ok(Params::from([("dead".to_owned(), found.dead.into())]))
+            }
+            Act::ChangeSetting { shop, setting } => {
+                let wanted = of_setting(setting);
+                let seen = looked(care::setting_seen(&self.account(shop)?, &wanted)).await?;
+                if seen.is_done(&wanted) {
+                    return Ok(Params::new());
+                }
+                let said = [
+                    ("setting", setting.name.as_str().into()),
+                    ("value", seen.value.as_str().into()),
+                ];
+                let message = format!("the server goes by {} = {}", setting.name, seen.value);
+                Err(Failed::for_now(message).because("setting_not_so", said))
             }
             other => Err(not_ours(other)),
         }
@@ -235,6 +285,16 @@ impl Databases {
                 let before: Option<&Value> = intent.before.get(TIMES);
                 Ok(if before == Some(&times.into()) { Probe::NotDone } else { Probe::Done })
             }
+            Act::ChangeSetting { shop, setting } => {
+                let wanted = of_setting(setting);
+                let seen = looked(care::setting_seen(&self.account(shop)?, &wanted)).await?;
+                Ok(match seen.state {
+                    SettingState::Held => Probe::Done,
+                    // Something is written down, which may be another value: doing it again does no harm.
+                    SettingState::Waiting => Probe::Partial,
+                    SettingState::Other => Probe::NotDone,
+                })
+            }
             other => Err(not_ours(other)),
         }
     }
@@ -243,6 +303,11 @@ impl Databases {
 fn of(index: &TableIndex) -> Index {
     let TableIndex { table, name, make, drop, .. } = index.clone();
     Index { table, name, make, drop }
+}
+
+fn of_setting(setting: &ServerSetting) -> Setting {
+    let ServerSetting { name, from, to, set, back, restart, lasts } = setting.clone();
+    Setting { name, from, to, set, back, restart, lasts }
 }
 
 fn code(state: IndexState) -> &'static str {
@@ -303,7 +368,7 @@ fn unanswered(error: DatabaseError) -> Failed {
 
 /// The server's word is final; a connection that was lost may come back.
 fn refused(error: DatabaseError) -> Failed {
-    let DatabaseError::Index { .. } = error else { return unanswered(error) };
+    let DatabaseError::Change { .. } = error else { return unanswered(error) };
     let error = story(&error);
     Failed::new(error.clone()).because("database_refused", [("error", error.into())])
 }

@@ -7,7 +7,9 @@ use api::Refusal;
 use kernel::{
     Params, ShopId,
     config::{Configuration, DatabaseUrl, ShopSettings},
-    plan::{Act, Approval, OnFailure, Plan, PlanFact, Purpose, Step, TableIndex, Undo},
+    plan::{
+        Act, Approval, OnFailure, Plan, PlanFact, Purpose, ServerSetting, Step, TableIndex, Undo,
+    },
 };
 use tokio::time::timeout;
 
@@ -17,6 +19,7 @@ const HOUR_MS: u64 = 60 * 60 * 1000;
 const MAKE_MS: u64 = 12 * HOUR_MS;
 const DROP_MS: u64 = HOUR_MS;
 const TIDY_MS: u64 = 12 * HOUR_MS;
+const SET_MS: u64 = 60 * 1000;
 
 impl Databases {
     /// The plan that mends one finding of a shop's database, which is looked for anew.
@@ -86,6 +89,15 @@ fn plan(shop: &ShopSettings, kind: &str, found: &Finding, now_ms: i64) -> Result
             let act = Act::TidyTable { shop: id(), table, statement };
             (Step { act, undo: Undo::NothingToUndo, timeout_ms: TIDY_MS }, Vec::new())
         }
+        Some(Mend::ChangeSetting { setting }) => {
+            let name = format!("setting:{}:{}", shop.id, setting.name);
+            let facts = vec![PlanFact { name, version: setting.from.clone() }];
+            let setting = of_setting(setting);
+            let undo =
+                Undo::By(Act::ChangeSetting { shop: id(), setting: setting.clone().reversed() });
+            let act = Act::ChangeSetting { shop: id(), setting };
+            (Step { act, undo, timeout_ms: SET_MS }, facts)
+        }
         other => {
             let statement = other.as_ref().map_or("none is known", Mend::statement);
             let message =
@@ -115,6 +127,11 @@ fn plan(shop: &ShopSettings, kind: &str, found: &Finding, now_ms: i64) -> Result
 fn indexed(index: &care::Index, columns: Vec<String>, kind: &str) -> TableIndex {
     let care::Index { table, name, make, drop } = index.clone();
     TableIndex { table, name, columns, kind: kind.to_owned(), make, drop }
+}
+
+fn of_setting(setting: &care::Setting) -> ServerSetting {
+    let care::Setting { name, from, to, set, back, restart, lasts } = setting.clone();
+    ServerSetting { name, from, to, set, back, restart, lasts }
 }
 
 /// That an index is still what it was when the plan was made.
@@ -197,16 +214,16 @@ mod tests {
 
     #[test]
     fn what_is_a_persons_is_refused_with_its_statement() {
-        let statement = "ALTER SYSTEM SET fsync = 'on'".to_owned();
+        let line = "fsync = on".to_owned();
         let trouble = Trouble::Setting {
             name: "fsync".to_owned(),
             value: "off".to_owned(),
             advised: "on".to_owned(),
             why: Why::DamagedByACrash,
         };
-        let refused = planned(trouble, Some(Mend::Setting { statement, restart: false }));
+        let refused = planned(trouble, Some(Mend::Setting { line }));
         let refused = refused.unwrap_err();
-        assert!(refused.message.ends_with("ALTER SYSTEM SET fsync = 'on'"), "{refused:?}");
+        assert!(refused.message.ends_with("fsync = on"), "{refused:?}");
         assert_eq!(refused.reason.unwrap().code, "finding_is_yours");
     }
 }
