@@ -11,7 +11,7 @@ const row = (table, key, role, state, values) => ({
 function order(key, number, state, at_ms) {
   const gone = state === 'gone' ? 'gone' : 'same'
   return {
-    table: 'shop_order', key, numbers: [number], state, snapshot: '5eed'.repeat(16), snapshot_ms: at_ms, journal_ms: key === '41' ? at_ms : null, more_rows: 0,
+    table: 'shop_order', key, numbers: [number], state, snapshot: '5eed'.repeat(16), snapshot_ms: at_ms, journal_ms: key === '41' ? at_ms : null, erased_ms: null, more_rows: 0,
     rows: [
       row('shop_order', key, 'root', gone, { id: [key], number: [number], total_minor: ['12900'], state: ['paid'], placed_at: ['2026-11-21 18:04:11.52+00'] }),
       row('order_line', `${key},3`, 'own', state === 'changed' ? 'changed' : gone, { order_id: [key], product_id: ['3'], name: ['Desk lamp “Kran”, brass'], quantity: ['2', state === 'changed' ? '20' : '2'], price_minor: ['6450'] }),
@@ -36,7 +36,7 @@ export function deleted(scenario, now = Date.now()) {
 export function look({ order: wanted, email }, now = Date.now()) {
   const at_ms = now - 5 * HOUR
   const found = ORDERS.filter(([key, number]) => email || key === wanted || number === wanted)
-  return { snapshot: '5eed'.repeat(16), snapshot_ms: at_ms, journal: { from_ms: now - 5 * 24 * HOUR, until_ms: now, error: null }, orders: found.map(([key, number, state]) => order(key, number, state, at_ms)), more: 0 }
+  return { snapshot: '5eed'.repeat(16), snapshot_ms: at_ms, journal: { from_ms: now - 5 * 24 * HOUR, until_ms: now, error: null }, orders: found.map(([key, number, state]) => order(key, number, state, at_ms)), more: 0, untried: null }
 }
 
 export function past(question, now = Date.now()) {

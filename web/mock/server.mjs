@@ -6,7 +6,7 @@ import { createReadStream, existsSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { backups, folder, sheet } from './backups.mjs'
+import { aside, backups, folder, sheet } from './backups.mjs'
 import { database } from './databases.mjs'
 import { deleted, look, past } from './orders.mjs'
 import { Frame, Refused } from './frame.mjs'
@@ -175,6 +175,7 @@ function api(request, response, url, cookie) {
   }
   if (path === '/api/v1/backups') return json(response, 200, backups(scenario, list[0].id).standing)
   if (/^\/api\/v1\/shops\/[^/]+\/backups\/sheet$/.test(path)) return json(response, 200, sheet(list[0].id))
+  if (/^\/api\/v1\/shops\/[^/]+\/backups\/kept$/.test(path)) return json(response, 200, { kept: aside(scenario) })
   const backup = /^\/api\/v1\/shops\/([^/]+)\/backups(?:\/[^/]+\/(files))?$/.exec(path)
   if (backup) return json(response, 200, backup[2] ? folder(url.searchParams.get('path') ?? '/') : backups(scenario, backup[1]).snapshots)
   const ofDatabase = /^\/api\/v1\/shops\/([^/]+)\/database(?:\/examine)?$/.exec(path)

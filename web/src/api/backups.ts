@@ -20,8 +20,12 @@ export type ChangeStreamState = Schemas['StreamState']
 export type StreamCopy = But<Whole<Schemas['StreamCopy']>, { trouble: Trouble | null }>
 export type ChangeStream = But<Whole<Schemas['StreamStanding']>, { obstacles: Schemas['StreamObstacle'][]; trouble: Trouble | null; gap: Whole<Schemas['StreamGap']> | null; copies: StreamCopy[] }>
 export type ShopBackups = But<Whole<Schemas['ShopBackups']>, { drills: Drill[]; failed_drill: BackupRun | null; places: BackupPlace[]; newest: SnapshotRow | null; last_run: BackupRun | null; stream: ChangeStream | null; history: Whole<Schemas['BackupSize']>[] }>
+export type Aside = Whole<Schemas['AsideRow']>
+export interface PutAside { kept: Aside[] }
 export type Sheet = But<Whole<Schemas['RecoverySheet']>, { places: But<Whole<Schemas['SheetPlace']>, { trouble: Trouble | null }>[] }>
 export interface Standing { shops: ShopBackups[] }
-export type Snapshots = But<Whole<Schemas['Snapshots']>, { snapshots: SnapshotRow[] }>
+export type RestorePoint = Whole<Schemas['RestorePoint']>
+export type Moments = But<Whole<Schemas['Moments']>, { spans: Whole<Schemas['MomentSpan']>[]; points: RestorePoint[]; trouble: Trouble | null }>
+export type Snapshots = But<Whole<Schemas['Snapshots']>, { snapshots: SnapshotRow[]; moments: Moments | null }>
 export type Entry = Whole<Schemas['SnapshotEntry']>
 export type Folder = But<Whole<Schemas['SnapshotFolder']>, { entries: Entry[] }>

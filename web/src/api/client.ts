@@ -1,9 +1,9 @@
 // The only place that talks HTTP. Knows paths and the error shape; keeps nothing.
 
 import type { ShopDatabase } from './databases'
-import type { Folder, Sheet, Snapshots, Standing } from './backups'
+import type { Folder, PutAside, Sheet, Snapshots, Standing } from './backups'
 import type { Channel, ConfigurationView, Decision, Grant, Incident, Invitation, Ledger, Me, Message, Peers, Permission, Person, PlanWish, Preview, Run, SecondFactorOffer, SessionView, Silence, Token } from './frame'
-import type { Deleted, DeletedQuestion, Look, Missing, OrderHistory, OrderQuestion } from './orders'
+import type { Deleted, DeletedQuestion, ErasureNoted, Look, Missing, OrderHistory, OrderQuestion } from './orders'
 import type { ApiError, History, Instance, Reloaded, ShopState, ShopSummary } from './types'
 
 const BASE = '/api/v1'
@@ -81,6 +81,7 @@ export const api = {
   lookAtOrder: (shop: string, question: OrderQuestion) => call<Look>('POST', `${shopPath(shop)}/orders/look`, question),
   orderHistory: (shop: string, question: OrderQuestion) => call<OrderHistory>('POST', `${shopPath(shop)}/orders/history`, question),
   deletedOrders: (shop: string, question: DeletedQuestion = {}) => call<Deleted>('POST', `${shopPath(shop)}/orders/deleted`, question),
+  noteErasure: (shop: string, email: string) => call<ErasureNoted>('POST', `${shopPath(shop)}/orders/erasures`, { email }),
   missingOrders: (shop: string) => call<Missing>('POST', `${shopPath(shop)}/orders/missing`, {}),
 
   plan: (wish: PlanWish) => call<Preview>('POST', '/plans', wish),
@@ -126,6 +127,7 @@ export const api = {
   endToken: (name: string) => call<undefined>('DELETE', `/tokens/${part(name)}`),
 
   backups: () => call<Standing>('GET', '/backups'),
+  putAside: (shop: string) => call<PutAside>('GET', `/shops/${part(shop)}/backups/kept`),
   snapshots: (shop: string) => call<Snapshots>('GET', `/shops/${part(shop)}/backups`),
   recoverySheet: (shop: string) => call<Sheet>('POST', `/shops/${part(shop)}/backups/sheet`),
   browse: (shop: string, snapshot: string, path: string, skip = 0) => call<Folder>('GET', `/shops/${part(shop)}/backups/${part(snapshot)}/files${query({ path, ...(skip > 0 && { skip: String(skip) }) })}`),

@@ -22,7 +22,7 @@ export type StepView = But<Whole<Schemas['StepView']>, { reason?: Message | null
 /** A plan before it is started; `id` starts it. */
 export type Preview = But<Whole<Schemas['PreviewView']>, { title: Message; steps: StepView[]; waits_for: Message[]; hurries_past: Message[]; windows: Whole<Schemas['WindowView']>[]; warnings: Message[] }>
 export type Cause = But<Whole<Schemas['CauseView']>, { reason?: Message | null }>
-export type Run = But<Whole<Schemas['RunView']>, { cause: Cause | null; title: Message; state: RunState; steps: StepView[]; waits_for: Message[]; may: Decision[] }>
+export type Run = But<Whole<Schemas['RunView']>, { cause: Cause | null; undo_gone: Message | null; title: Message; state: RunState; steps: StepView[]; waits_for: Message[]; may: Decision[] }>
 export interface RunProgress extends Progress { run: string; step: number }
 export interface RunLine { run: string; step: number; at_ms: number; text: string }
 export type PlanWish = Schemas['WishBody']

@@ -17,6 +17,8 @@ export type Deleted = But<Whole<Schemas['DeletedOrders']>, { orders: DeletedOrde
 /** Confirmed to visitors, and not in the shop's database. */
 export type MissingOrder = Schemas['MissingOrder']
 export type Missing = But<Whole<Schemas['MissingOrders']>, { orders: MissingOrder[] }>
+/** That somebody had their data erased. */
+export type ErasureNoted = Schemas['ErasureNoted']
 /** Of what time. */
 export type DeletedQuestion = Partial<Schemas['DeletedQuestion']>
 /** Which one: by its number, its buyer's address, or a row by table and key. */

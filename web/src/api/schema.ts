@@ -2499,8 +2499,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What restores in place have put aside, databases and rows, the oldest first. It stays until somebody
-         *     removes it.
+         * What restores in place have put aside, databases and rows, the oldest first. Each goes by a plan of its
+         *     own, `remove_aside`, when somebody says so or it was kept for long enough.
          */
         get: {
             parameters: {
@@ -3133,6 +3133,85 @@ export interface paths {
                     };
                 };
                 /** @description It is not backed up, or cannot be looked into */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shops/{shop}/orders/erasures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Notes that somebody had their data erased (GDPR, article 17): what tells of them does not come back.
+         * @description Kept are a keyed hash of the address and the time. The shop's own rows and its backups stay as they are;
+         *     an order or a row that is brought back from a time before comes without what tells of the person.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The shop's id */
+                    shop: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ErasureRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErasureNoted"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description That is no e-mail address */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -4010,6 +4089,11 @@ export interface components {
              * @description Null: the database does not say.
              */
             bytes?: number | null;
+            /**
+             * Format: int64
+             * @description When it is to go by itself; null: not by itself, or not while that change is under way.
+             */
+            goes_ms?: number | null;
             /** @description `database` or `rows`. */
             kind: string;
             /**
@@ -4299,6 +4383,13 @@ export interface components {
         DatabaseTable: {
             /** Format: int64 */
             bytes?: number | null;
+            /**
+             * Format: int64
+             * @description By how much it has grown since `grown_since_ms`, indexes and all; null: that is not known yet.
+             */
+            grown_bytes?: number | null;
+            /** Format: int64 */
+            grown_since_ms?: number | null;
             /** Format: int64 */
             index_bytes?: number | null;
             /**
@@ -4379,7 +4470,7 @@ export interface components {
         };
         /** @description One thing that a drill looked at. */
         DrillCheck: {
-            /** @description `files`, `database`, `orders`, `round_trip`, `boot`, `restore_time` or `data_loss`. */
+            /** @description `files`, `database`, `changes`, `orders`, `round_trip`, `boot`, `restore_time` or `data_loss`. */
             check: string;
             /** @description What was seen, as a code with parameters. */
             code: string;
@@ -4397,14 +4488,28 @@ export interface components {
             by_sheet?: boolean;
             /** Format: int64 */
             bytes: number;
+            /** Format: int64 */
+            changes?: number;
             checks: components["schemas"]["DrillCheck"][];
             /**
              * Format: int64
-             * @description Of how much time everything would have been lost.
+             * @description When the dump was taken, where that is another backup's.
+             */
+            dump_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Of the time, what loading the dump took, and what changes took that were made once more.
+             */
+            load_ms?: number;
+            /**
+             * Format: int64
+             * @description Of how much time everything would have been lost; of a database with a journal, what came after that.
              */
             lost_ms: number;
             /** @description The repository that it was taken from. */
             place: string;
+            /** Format: int64 */
+            replay_ms?: number;
             /** Format: int64 */
             rows: number;
             /** @description The change that did. */
@@ -4422,6 +4527,12 @@ export interface components {
              * @description What the restore took.
              */
             took_ms: number;
+            /**
+             * Format: int64
+             * @description The moment that the database was brought to by its journal of changes; null: it was tried as of its
+             *     dump.
+             */
+            until_ms?: number | null;
             /** @description `good`, `short` (whole, and not as fast or new as was agreed), `unknown` or `broken`. */
             verdict: string;
         };
@@ -4439,6 +4550,21 @@ export interface components {
             started_ms?: number | null;
             /** Format: int64 */
             wanted_version: number;
+        };
+        /** @description That it was noted. */
+        ErasureNoted: {
+            /** Format: int64 */
+            at_ms: number;
+            /**
+             * Format: int64
+             * @description So many people of this shop are noted.
+             */
+            people: number;
+        };
+        /** @description Somebody had their data erased (GDPR, article 17). */
+        ErasureRequest: {
+            /** @description Their e-mail address. It is not kept: a keyed hash of it is. */
+            email: string;
         };
         /** @description The body of every error. */
         ErrorBody: {
@@ -4735,6 +4861,29 @@ export interface components {
             /** @description Whom to sign in; without it the owner, and where there is nobody yet, the first one. */
             person?: string | null;
         };
+        /** @description How it stands with a server's own log. Times are by the server's clock. */
+        LogStanding: {
+            /**
+             * Format: int64
+             * @description What the archive takes on this machine.
+             */
+            bytes: number;
+            /** @description Of its whole files elsewhere. */
+            copies: components["schemas"]["StreamCopy"][];
+            /**
+             * Format: int64
+             * @description All that was acknowledged by then is on this machine's disk.
+             */
+            current_ms?: number | null;
+            gap?: components["schemas"]["StreamGap"] | null;
+            /**
+             * Format: int64
+             * @description Every moment from then to `current_ms` can be reached; null: no base backup goes on by it.
+             */
+            reaches_from_ms?: number | null;
+            state: components["schemas"]["StreamState"];
+            trouble?: components["schemas"]["Trouble"] | null;
+        };
         /** @description One access log that is followed. */
         LogState: {
             /**
@@ -4866,6 +5015,38 @@ export interface components {
              */
             since_ms?: number | null;
         };
+        /** @description Every moment between two, reached from one dump. */
+        MomentSpan: {
+            /** Format: int64 */
+            from_ms: number;
+            /** @description What was redefined then, so that it ends there; null: it goes on, or another dump does. */
+            redefined?: string | null;
+            /** @description The backup that the dump is in. */
+            snapshot: string;
+            /** Format: int64 */
+            until_ms: number;
+        };
+        /**
+         * @description Where a dump and the journal of changes reach. Any moment of a span is a restore point; those at full
+         *     steps of the clock are listed.
+         */
+        Moments: {
+            /**
+             * Format: int64
+             * @description As of when; null: not looked yet.
+             */
+            looked_ms?: number | null;
+            /** @description The newest first; the first is the newest moment that there is. */
+            points: components["schemas"]["RestorePoint"][];
+            /** @description By dump, the newest first; what lies between two spans cannot be reached. */
+            spans: components["schemas"]["MomentSpan"][];
+            /**
+             * Format: int64
+             * @description How far apart they are listed.
+             */
+            step_ms: number;
+            trouble?: components["schemas"]["Trouble"] | null;
+        };
         NewPassword: {
             /** @description The one until now; not asked of those who have none. */
             current?: string | null;
@@ -4914,6 +5095,11 @@ export interface components {
             snapshot?: string | null;
             /** Format: int64 */
             snapshot_ms?: number | null;
+            /**
+             * @description The platform, where no order of a shop of it that ran was ever brought back: its tables were built
+             *     for tests. Null: some were.
+             */
+            untried?: string | null;
         };
         /** @description Something happened to an order: in a transaction that the journal has, or between two looks at it. */
         OrderMoment: {
@@ -4962,6 +5148,11 @@ export interface components {
         };
         /** @description One order, then and now. */
         OrderThenNow: {
+            /**
+             * Format: int64
+             * @description When its buyer had their data erased, after then: what tells of them does not come back. Null: not.
+             */
+            erased_ms?: number | null;
             /**
              * Format: int64
              * @description The moment as of which the journal of changes tells it; null: it is told as it was in the backup.
@@ -5273,6 +5464,27 @@ export interface components {
              */
             version: number;
         };
+        /** @description A moment that is listed. */
+        RestorePoint: {
+            /** Format: int64 */
+            at_ms: number;
+            /**
+             * Format: int64
+             * @description That are made once more.
+             */
+            changes: number;
+            /** Format: int64 */
+            dump_ms: number;
+            /**
+             * Format: int64
+             * @description How long it takes, with every row held against the dump; null: nobody has measured it yet.
+             */
+            expected_ms?: number | null;
+            /** @description The backup with the dump that it goes on from, and when that began. */
+            snapshot: string;
+            /** Format: int64 */
+            transactions: number;
+        };
         /** @description One route class over the last ten seconds. */
         RouteClass: {
             class: string;
@@ -5326,6 +5538,7 @@ export interface components {
             /** @description Empty in a list. */
             steps: components["schemas"]["StepView"][];
             title: components["schemas"]["Message"];
+            undo_gone?: components["schemas"]["Message"] | null;
             waits_for: components["schemas"]["Message"][];
         };
         /** @description Runs, the newest first. */
@@ -5425,11 +5638,21 @@ export interface components {
             back_within_ms: number;
             /**
              * Format: int64
+             * @description Up to when its database comes back: by that dump, or by the journal that goes on from it.
+             */
+            database_ms?: number | null;
+            /**
+             * Format: int64
              * @description Since when a backup should have been tried, and none was; null: none is late.
              */
             drill_late_ms?: number | null;
             /** @description What came of trying backups by restoring them, the newest first. */
             drills: components["schemas"]["DrillRow"][];
+            /**
+             * Format: int64
+             * @description When the newest with a dump of its database began.
+             */
+            dump_ms?: number | null;
             failed_drill?: components["schemas"]["BackupRun"] | null;
             /** @description What the backups of the last months held, the oldest first. */
             history: components["schemas"]["BackupSize"][];
@@ -5667,6 +5890,11 @@ export interface components {
             files?: number | null;
             /** @description 64 hexadecimal digits. */
             id: string;
+            /**
+             * Format: int64
+             * @description It has no dump: up to then the journal of changes stands for its database.
+             */
+            journal_ms?: number | null;
             /** @description Whole paths of what was backed up; of databases their dumps' folders. */
             paths: string[];
             /** @description The places that have it. */
@@ -5682,6 +5910,7 @@ export interface components {
              * @description As of when; null: not listed yet.
              */
             looked_ms?: number | null;
+            moments?: components["schemas"]["Moments"] | null;
             snapshots: components["schemas"]["SnapshotRow"][];
             /** @description Places that could not be listed: what they have is not here. */
             unknown: string[];
@@ -5827,7 +6056,13 @@ export interface components {
              * @description When the last change was committed.
              */
             last_ms?: number | null;
+            log?: components["schemas"]["LogStanding"] | null;
             obstacles: components["schemas"]["StreamObstacle"][];
+            /**
+             * Format: int64
+             * @description What of it the server's own log takes, as far as it is packed; null: it is not kept.
+             */
+            raw_bytes?: number | null;
             state: components["schemas"]["StreamState"];
             trouble?: components["schemas"]["Trouble"] | null;
         };
@@ -5967,6 +6202,11 @@ export interface components {
              *     database, by the journal of changes.
              */
             as_of_ms?: number | null;
+            /**
+             * @description With that, of a whole database: by the `journal`, or by the server's own `log`; by whichever goes there
+             *     unless told.
+             */
+            by?: string | null;
             /** @description Which database of the backup; the first in it unless told. */
             database?: string | null;
             /** @description With both of them: rows that the backup does not have are deleted. */
@@ -5996,10 +6236,11 @@ export interface components {
              *     `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
              *     `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
              *     `tables`, `name`, `in_place`, `exact`, `keep_newer_orders`, `newer_states`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
-             *     `as_of_ms`, `set_back`), `mend_database` (`shop`, `finding`) or `clean_up`.
+             *     `as_of_ms`, `set_back`), `mend_database` (`shop`, `finding`), `remove_aside` (`shop`, `name`)
+             *     or `clean_up`.
              */
             kind: string;
-            /** @description What the restored database is called; by date unless told. */
+            /** @description What the restored database is called; by date unless told. Of what was put aside: its name. */
             name?: string | null;
             /** @description With them: orders that both have become as the shop has them now. */
             newer_states?: boolean;

@@ -65,6 +65,7 @@ export const databases: typeof english = {
       blocked: (p, f) => `Sitzung ${text(p['session'])} (${text(p['program'])}) wartet seit ${f.span(num(p['waits_ms']))} auf ${has(p, 'by') ? `Sitzung ${text(p['by'])}${has(p, 'by_program') ? ` (${text(p['by_program'])})` : ''}` : 'eine fremde Sperre'}`,
       replica_behind: (p, f) => `Das Replikat ${text(p['replica'])} hängt ${has(p, 'behind_bytes') ? `${f.bytes(num(p['behind_bytes']))} zurück` : has(p, 'behind_ms') ? `${f.span(num(p['behind_ms']))} zurück` : 'zurück, niemand weiß wie weit'} (${text(p['state'])})`,
       slot_keeps_log: (p, f) => `Niemand liest aus dem Slot ${text(p['slot'])}, der ${f.bytes(num(p['bytes']))} des Logs festhält${num(p['is_capped']) === 1 ? '' : '; nichts beendet das, bevor die Platte voll ist'}`,
+      table_grows: (p, f) => `${text(p['table'])} ist innerhalb von ${f.span(num(p['over_ms']))} um ${f.bytes(num(p['grown_bytes']))} auf ${f.bytes(num(p['bytes']))} gewachsen: Was darin ist alt, und braucht es jemand?`,
       setting: (p) => `${text(p['name'])} = ${text(p['value'])}: ${WHY[text(p['why'])] ?? text(p['why'])}; richtig wäre ${text(p['advised'])}`,
     },
 
@@ -81,6 +82,8 @@ export const databases: typeof english = {
     rows: 'Zeilen',
     data: 'Daten',
     indexes: 'Indizes',
+    growth: 'Wachstum',
+    growthOf: (bytes: string, span: string) => `${bytes} in ${span}`,
     replicas: 'Replikate',
     replica: 'Replikat',
     state: 'Zustand',

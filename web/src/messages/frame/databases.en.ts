@@ -66,6 +66,7 @@ export const databases = {
       blocked: (p, f) => `Session ${text(p['session'])} (${text(p['program'])}) has waited ${f.span(num(p['waits_ms']))} for ${has(p, 'by') ? `session ${text(p['by'])}${has(p, 'by_program') ? ` (${text(p['by_program'])})` : ''}` : 'somebody else’s lock'}`,
       replica_behind: (p, f) => `Replica ${text(p['replica'])} is ${has(p, 'behind_bytes') ? `${f.bytes(num(p['behind_bytes']))} behind` : has(p, 'behind_ms') ? `${f.span(num(p['behind_ms']))} behind` : 'behind, nobody knows how far'} (${text(p['state'])})`,
       slot_keeps_log: (p, f) => `Nobody reads from slot ${text(p['slot'])}, which keeps ${f.bytes(num(p['bytes']))} of the log${num(p['is_capped']) === 1 ? '' : ', and nothing ends that before the disk is full'}`,
+      table_grows: (p, f) => `${text(p['table'])} has grown by ${f.bytes(num(p['grown_bytes']))} within ${f.span(num(p['over_ms']))}, to ${f.bytes(num(p['bytes']))}: what is old in it, and does anybody need it?`,
       setting: (p) => `${text(p['name'])} = ${text(p['value'])}: ${WHY[text(p['why'])] ?? text(p['why'])}; ${text(p['advised'])} would be right`,
     } as Sayings,
 
@@ -82,6 +83,8 @@ export const databases = {
     rows: 'Rows',
     data: 'Data',
     indexes: 'Indexes',
+    growth: 'Growth',
+    growthOf: (bytes: string, span: string) => `${bytes} in ${span}`,
     replicas: 'Replicas',
     replica: 'Replica',
     state: 'State',
