@@ -49,6 +49,8 @@ pub struct Options {
     pub per_minute: u64,
     /// Most customers inside at once. Who comes when it is full goes away, and is counted.
     pub most_inside: usize,
+    /// Whether some only look, or think better of it; without, everybody buys.
+    pub wavers: bool,
     /// How long they think between pages: 1 is a person in a hurry (about 1.5 s), 0 is a machine.
     pub pace: f64,
     /// The same seed brings the same people.
@@ -65,6 +67,7 @@ impl Options {
             kind: Kind::Sample,
             per_minute: 30,
             most_inside: 2000,
+            wavers: true,
             pace: 1.0,
             seed: rand::random(),
         }
@@ -206,6 +209,7 @@ struct Customer {
     client: Client,
     chance: StdRng,
     ledger: Arc<Ledger>,
+    wavers: bool,
     pace: f64,
     /// What makes their e-mail address theirs.
     key: String,
@@ -217,6 +221,7 @@ impl Customer {
             client: Client::new(options.target, &options.host),
             chance: StdRng::seed_from_u64(seed),
             ledger: Arc::clone(ledger),
+            wavers: options.wavers,
             pace: options.pace,
             key: crate::token()[..12].to_owned(),
         }
@@ -240,6 +245,11 @@ impl Customer {
 
     fn likely(&mut self, share: f64) -> bool {
         self.chance.random_bool(share)
+    }
+
+    /// Goes on to buy with this likelihood, or certainly.
+    fn goes_on(&mut self, share: f64) -> bool {
+        self.likely(share) || !self.wavers
     }
 
     fn pick<T: Copy>(&mut self, among: &[T]) -> Option<T> {

@@ -314,12 +314,37 @@ impl Stage {
         self.play.rows().await
     }
 
-    /// Deletes an order of the sample shop with its lines, its payment and its cart.
+    /// Deletes an order with all that is its own; the buyer stays.
     ///
     /// # Errors
-    /// When there is no such order, or it is another shop.
+    /// When there is no such order, or the database does not let go of it.
     pub async fn delete_order(&self, number: &str) -> Result<()> {
         self.play.delete_order(number).await
+    }
+
+    /// Runs one statement in the shop's database as a user who may do everything.
+    ///
+    /// # Errors
+    /// When the database is no server's, or refuses it.
+    pub async fn execute(&self, statement: &str) -> Result<()> {
+        self.play.execute(statement).await
+    }
+
+    /// Has the changes of the shop's database followed from now on, and waits until they are.
+    ///
+    /// # Errors
+    /// When there is no Storewarden, or it does not begin within half a minute.
+    pub async fn follow(&self) -> Result<()> {
+        let storewarden = self.storewarden().context("a stage with Storewarden")?;
+        let stream = self.play.followed().await?;
+        storewarden.add_to_shop(&stream)?;
+        storewarden.follows().await
+    }
+
+    /// The folder that the shop's mail goes to, a file each; none of a shop that sends none here.
+    #[must_use]
+    pub fn mails(&self) -> Option<&Path> {
+        self.play.mails()
     }
 
     /// The shop's database, for a user who may do everything.

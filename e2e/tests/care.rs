@@ -12,8 +12,8 @@ use testkit::process::run_to_end;
 const DEATHS: &str = "0:after_intent\n0:after_effect\n";
 
 /// A shop whose database lacks an index, from the finding to its mend and back. `finding` is its id, and
-/// `plan_of` what the server's plan says where it goes by the index.
-async fn mended_and_back(url: &str, finding: &str, goes_by: &str) -> Result<()> {
+/// `goes_by` what the server's plan says where it goes by the index. `setting` is that of one that is not safe.
+async fn mended_and_back(url: &str, finding: &str, goes_by: &str, setting: &str) -> Result<()> {
     let shop = format!("hosts = [\"shop.test\"]\ndatabase = \"{url}\"");
     let mut warden = Warden::start(&shop, "").await?;
     let look = async || warden.ask("POST", "/shops/lamps/database/examine", None).await;
@@ -42,6 +42,26 @@ async fn mended_and_back(url: &str, finding: &str, goes_by: &str) -> Result<()> 
     ensure!(said[2].contains("does not suffer from"), "{}", said[2]);
     ensure!(named(&look().await?, finding).is_some(), "a preview has changed something");
 
+    let (path, done) = mend(&warden, finding).await?;
+    ensure!(done.to_string().contains("\"goes_by\":\"yes\""), "{done:#}");
+    let after = look().await?;
+    ensure!(named(&after, finding).is_none(), "{after:#}");
+    let plans: Vec<&str> = all(&after, "queries").filter_map(|one| one["plan"].as_str()).collect();
+    ensure!(plans.iter().any(|plan| plan.contains(goes_by)), "{plans:#?}");
+
+    take_back(&warden, &path).await?;
+    ensure!(named(&look().await?, finding).is_some(), "the index is still there");
+
+    ensure!(named(&look().await?, setting).is_some(), "{setting} in {before:#}");
+    let (path, _) = mend(&warden, setting).await?;
+    ensure!(named(&look().await?, setting).is_none(), "{setting} does not hold");
+    take_back(&warden, &path).await?;
+    ensure!(named(&look().await?, setting).is_some(), "{setting} is not as it was");
+    warden.stop().await
+}
+
+/// Has a finding mended while control dies twice: the run's path, and how it ended.
+async fn mend(warden: &Warden, finding: &str) -> Result<(String, Value)> {
     let wish = json!({ "kind": "mend_database", "shop": "lamps", "finding": finding });
     let preview = warden.ask("POST", "/plans", Some(&wish)).await?;
     fs::write(warden.path("state/die-at"), DEATHS)?;
@@ -50,21 +70,18 @@ async fn mended_and_back(url: &str, finding: &str, goes_by: &str) -> Result<()> 
     let run = run["id"].as_str().map_or_else(|| run["id"].to_string(), str::to_owned);
     let ended = |run: &Value| run["state"] == "done" || run["state"] == "failed";
     let path = format!("/runs/{run}");
-    let done = warden.until("the index to be made", &path, ended).await;
+    let done = warden.until("it to be mended", &path, ended).await;
     ensure!(done["state"] == "done", "{done:#}");
     ensure!(!warden.path("state/die-at").exists(), "control did not die twice");
-    ensure!(done.to_string().contains("\"goes_by\":\"yes\""), "{done:#}");
-    let after = look().await?;
-    ensure!(named(&after, finding).is_none(), "{after:#}");
-    let plans: Vec<&str> = all(&after, "queries").filter_map(|one| one["plan"].as_str()).collect();
-    ensure!(plans.iter().any(|plan| plan.contains(goes_by)), "{plans:#?}");
+    Ok((path, done))
+}
 
+async fn take_back(warden: &Warden, path: &str) -> Result<()> {
     warden.ask("POST", &format!("{path}/undo"), Some(&json!({}))).await?;
     let undone = |run: &Value| run["state"] == "undone" || run["state"] == "undo_failed";
-    let taken_back = warden.until("it to be taken back", &path, undone).await;
+    let taken_back = warden.until("it to be taken back", path, undone).await;
     ensure!(taken_back["state"] == "undone", "{taken_back:#}");
-    ensure!(named(&look().await?, finding).is_some(), "the index is still there");
-    warden.stop().await
+    Ok(())
 }
 
 fn all<'a>(database: &'a Value, what: &str) -> impl Iterator<Item = &'a Value> {
@@ -96,8 +113,13 @@ async fn a_slow_statement_gets_its_index_over_deaths_in_postgres_and_loses_it_ag
         let ask = format!("SELECT id FROM customer WHERE email = 'c{number}@shop.test'");
         server.execute("small", &ask).await?;
     }
+    for statement in ["ALTER SYSTEM SET synchronous_commit = off", "SELECT pg_reload_conf()"] {
+        server.execute("small", statement).await?;
+    }
     let finding = "missing_index:public.customer(email)";
-    mended_and_back(&server.url("small"), finding, "Index Scan using customer_email_idx").await?;
+    let goes_by = "Index Scan using customer_email_idx";
+    let setting = "setting:synchronous_commit";
+    mended_and_back(&server.url("small"), finding, goes_by, setting).await?;
     Ok(server.stop().await?)
 }
 
@@ -124,6 +146,9 @@ async fn a_slow_statement_gets_its_index_over_deaths_in_mariadb_and_loses_it_aga
         server.execute("small", &ask).await?;
     }
     let url = server.url("small").replace("mysql://", "mariadb://");
-    mended_and_back(&url, "missing_index:customer(email)", "\"key\": \"email_idx\"").await?;
+    server.execute("small", "SET GLOBAL innodb_flush_log_at_trx_commit = 2").await?;
+    let (finding, goes_by) = ("missing_index:customer(email)", "\"key\": \"email_idx\"");
+    let setting = "setting:innodb_flush_log_at_trx_commit";
+    mended_and_back(&url, finding, goes_by, setting).await?;
     Ok(server.stop().await?)
 }

@@ -32,6 +32,8 @@ mod packages;
 #[cfg(test)]
 mod peer;
 #[cfg(test)]
+mod real_orders;
+#[cfg(test)]
 mod recover;
 #[cfg(test)]
 mod remedies;

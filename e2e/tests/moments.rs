@@ -229,32 +229,69 @@ async fn go_back(kind: DatabaseKind) -> Result<()> {
     let found = differences(&then, &server.url("one"), Some(tables)).await?;
     ensure!(found.is_empty(), "rows are not as they were then: {found}");
 
-    refuses(&warden, &server).await?;
+    refuses(&warden).await?;
+    match kind {
+        DatabaseKind::MySql => goes_by_the_log(&warden, &server, folder.path()).await?,
+        _ => refuses_what_was_redefined(&warden, &server).await?,
+    }
     warden.stop().await
 }
 
 /// What cannot be reached, nothing is begun for.
-async fn refuses(warden: &Warden, server: &Server) -> Result<()> {
-    let restore =
-        |as_of: &str| ["restore", "--database", "--as-of", as_of, "--yes"].map(str::to_owned);
-    let say = async |as_of: &str| {
-        let words = restore(as_of);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        refused(warden, &words).await
-    };
-    let said = say("2h").await?;
+async fn refuses(warden: &Warden) -> Result<()> {
+    let said = refused(warden, &["restore", "--database", "--as-of", "2h", "--yes"]).await?;
     ensure!(said.contains("cannot be reached") && said.contains("the first moment"), "{said}");
-    let said = say("2100-01-01").await?;
+    let to_come = ["restore", "--database", "--as-of", "2100-01-01", "--yes"];
+    let said = refused(warden, &to_come).await?;
     ensure!(said.contains("still to come"), "{said}");
-    server
-        .run(&["ALTER TABLE orders ADD phone varchar(20)", "UPDATE orders SET phone = '1'"])
-        .await?;
-    let at = next_second().await;
+    Ok(())
+}
+
+/// Once a moment that is over is in the journal: it, as the command line takes it.
+async fn reached(warden: &Warden, at: u64) -> Result<String> {
     let has_it = |backups: &Value| {
         backups["shops"][0]["stream"]["current_ms"].as_u64().is_some_and(|now| now > at)
     };
     warden.until("the journal to be so far", "/backups", has_it).await;
-    let said = say(&jiff::Timestamp::from_millisecond(i64::try_from(at)?)?.to_string()).await?;
+    Ok(jiff::Timestamp::from_millisecond(i64::try_from(at)?)?.to_string())
+}
+
+/// Rows do not say that tables were redefined, made and dropped: the server's own log does.
+async fn goes_by_the_log(warden: &Warden, server: &Server, folder: &Path) -> Result<()> {
+    let redefined = [
+        "ALTER TABLE orders ADD phone varchar(20) NOT NULL DEFAULT 'none'",
+        "UPDATE orders SET phone = CONCAT('0', id)",
+        "CREATE TABLE notes (id int PRIMARY KEY, what text) SELECT id, phone AS what FROM orders",
+        "INSERT INTO orders VALUES (999, NULL, 1, '999')",
+        "DROP TABLE log",
+    ];
+    server.run(&redefined).await?;
+    next_second().await;
+    let later = folder.join("later");
+    dumped(&server.url("one"), later.clone()).await?;
+    let as_of = reached(warden, next_second().await - 1000).await?;
+    server.run(&["DROP TABLE notes", "ALTER TABLE orders DROP COLUMN phone"]).await?;
+    let restore = ["restore", "--database", "--as-of", &as_of, "--as", "later"];
+    let said = cli(warden, &[&restore[..], &["--preview"]].concat()).await?;
+    ensure!(said.contains("own log") && said.contains("ALTER TABLE orders ADD phone"), "{said}");
+    fs::write(warden.path("state").join("die-at"), "0:after_intent\n0:after_effect\n")?;
+    // It may die before it has answered.
+    let said = cli(warden, &[&restore[..], &["--yes", "--detach"]].concat()).await;
+    println!("{said:?}");
+    let run = over(warden, "restore_database").await;
+    ensure!(run["state"] == "done", "{run}");
+    ensure!(!warden.path("state").join("die-at").exists(), "control did not die as told");
+    let found = differences(&later, &server.url("later"), None).await?;
+    ensure!(found.is_empty(), "it is not as it was then: {found}");
+    Ok(())
+}
+
+async fn refuses_what_was_redefined(warden: &Warden, server: &Server) -> Result<()> {
+    server
+        .run(&["ALTER TABLE orders ADD phone varchar(20)", "UPDATE orders SET phone = '1'"])
+        .await?;
+    let as_of = reached(warden, next_second().await).await?;
+    let said = refused(warden, &["restore", "--database", "--as-of", &as_of, "--yes"]).await?;
     ensure!(said.contains("redefined") && said.contains("orders"), "{said}");
     Ok(())
 }

@@ -18,7 +18,7 @@ use testkit::{
 const PROGRAM: &str = "storewarden";
 
 /// Runs `storewarden order` beside the stage; its exit code and what it said.
-async fn order(stage: &Stage, arguments: &[&str]) -> Result<Value> {
+pub(crate) async fn order(stage: &Stage, arguments: &[&str]) -> Result<Value> {
     let state = storewarden(stage)?.state_dir().to_owned();
     let spawn = Spawn::new(program(PROGRAM)?).arg("order").args(arguments).arg("--json");
     let spawn = spawn.arg("--state").arg(state);
@@ -28,7 +28,7 @@ async fn order(stage: &Stage, arguments: &[&str]) -> Result<Value> {
 }
 
 /// The newest run that brings an order back, once it is over.
-async fn over(stage: &Stage, count: usize) -> Result<Value> {
+pub(crate) async fn over(stage: &Stage, count: usize) -> Result<Value> {
     let warden = storewarden(stage)?;
     let found = wait_until("a run to end", LONG, async || {
         let answer = warden.api("GET", "/runs").await.map_err(|error| format!("{error:#}"))?;
@@ -48,7 +48,7 @@ async fn over(stage: &Stage, count: usize) -> Result<Value> {
 }
 
 /// All tables of the shop, as of now, in a folder.
-async fn dump(stage: &Stage, folder: &Path) -> Result<Reader<Folder>> {
+pub(crate) async fn dump(stage: &Stage, folder: &Path) -> Result<Reader<Folder>> {
     let (url, files) = (stage.database().await?, Folder::at(folder));
     let taken = tokio::task::spawn_blocking(move || {
         files.take(Dump::begin(&url, Options::new(0))?)?;
@@ -58,7 +58,7 @@ async fn dump(stage: &Stage, folder: &Path) -> Result<Reader<Folder>> {
 }
 
 /// The tables that are another than they were.
-async fn others(stage: &Stage, then: Reader<Folder>) -> Result<Vec<String>> {
+pub(crate) async fn others(stage: &Stage, then: Reader<Folder>) -> Result<Vec<String>> {
     let url = stage.database().await?;
     let compared = tokio::task::spawn_blocking(move || {
         let found = compare(&Side::Dump(&then), &Side::<Folder>::Live(&url), None)?;
@@ -75,7 +75,7 @@ async fn page(stage: &Stage, number: &str, key: &str) -> Result<u16> {
     Ok(answer.map_err(|trouble| anyhow::anyhow!("{trouble:?}"))?.status)
 }
 
-fn numbers(deleted: &Value) -> BTreeSet<String> {
+pub(crate) fn numbers(deleted: &Value) -> BTreeSet<String> {
     let orders = deleted["orders"].as_array().into_iter().flatten();
     orders.filter_map(|order| order["numbers"][0].as_str().map(str::to_owned)).collect()
 }
@@ -90,7 +90,7 @@ fn then(look: &Value, column: &str) -> String {
 }
 
 /// Takes all of them back, the last first.
-async fn take_back(stage: &Stage, count: usize) -> Result<()> {
+pub(crate) async fn take_back(stage: &Stage, count: usize) -> Result<()> {
     let warden = storewarden(stage)?;
     let last = over(stage, count).await?["id"].as_str().and_then(|id| id.parse::<usize>().ok());
     let last = last.context("a run's id")?;

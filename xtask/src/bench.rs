@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: of the edge here, of the metrics store in `series`, of backups in `vault`, of what else has a goal in
-//! `frame`.
+//! `cargo xtask bench`: of the edge here, of the metrics store in `series`, of backups in `vault`, of single orders and the
+//! stream of changes in `orders`, of what else has a goal in `frame`.
 //!
 //! `cargo xtask bench edge`: the edge beside Debian's nginx, in alternating rounds on pinned cores.
 //!
@@ -9,8 +9,10 @@
 mod contender;
 mod cost;
 mod frame;
+mod goal;
 mod load;
 mod machine;
+mod orders;
 mod report;
 mod rest;
 mod series;
@@ -99,6 +101,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
     if arguments.first().is_some_and(|what| what == "frame") {
         return frame::run(workspace, arguments);
     }
+    if arguments.first().is_some_and(|what| what == "orders") {
+        return orders::run(workspace, arguments);
+    }
     let options = read_options(arguments)?;
     install::ensure(&[&install::NGINX, &install::WRK, &install::H2LOAD, &install::OPENSSL])?;
     raise_file_limit(arguments)?;
@@ -138,9 +143,10 @@ fn read_options(arguments: &[String]) -> Result<Options, Refusal> {
     let Some(("edge", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest))
     else {
         return Err(refuse(&format!(
-            "What is measured? There is: edge, series, frame, vault\n{}\n{}\n{}",
+            "What is measured? There is: edge, series, frame, orders, vault\n{}\n{}\n{}\n{}",
             series::USAGE,
             frame::USAGE,
+            orders::USAGE,
             vault::USAGE
         )));
     };

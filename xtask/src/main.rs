@@ -37,6 +37,8 @@ The workshop of Storewarden.
                                                    the metrics store beside VictoriaMetrics; writes docs/BENCHMARKS.md
   cargo xtask bench frame [--only CASE] [--as-built]
                                                    plans, incidents and memory against their goals; writes docs/BENCHMARKS.md
+  cargo xtask bench orders [--orders N] [--seconds N] [--as-built]
+                                                   one order among a million, and the stream; writes docs/BENCHMARKS.md
   cargo xtask soak vault [--minutes 10] [--seed NUMBER]
                                                    backups while everybody around them is killed at random
   cargo xtask dist [--out DIR] [--binary FILE] [--version VERSION] [--quick]

@@ -1,5 +1,6 @@
 # A small django-oscar as its manual sets one up. What differs between its instances, and what nobody else may know,
-# comes from the environment: DB_PORT, DB_NAME, DB_USER, MEDIA (folder of the uploaded pictures), SECRET_KEY.
+# comes from the environment: DB_PORT, DB_NAME, DB_USER, MEDIA (folder of the uploaded pictures), SECRET_KEY, and MAILS
+# (folder that mail goes to; without one nowhere).
 import os
 from pathlib import Path
 
@@ -133,8 +134,12 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE / "static"
 MEDIA_URL = "/media/"
 MEDIA_ROOT = Path(os.environ["MEDIA"])
-# Nobody gets mail from a demonstration.
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+# Nobody gets mail from a demonstration: it lies in a folder, a file each.
+if "MAILS" in os.environ:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = os.environ["MAILS"]
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 
 OSCAR_SHOP_NAME = "Tea & Oscar"
 OSCAR_DEFAULT_CURRENCY = "EUR"

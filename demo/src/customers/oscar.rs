@@ -20,11 +20,11 @@ pub(super) async fn visit(customer: &mut Customer) -> Result<(), Left> {
         customer.think().await;
     }
     let liked = browse(customer).await?;
-    if liked.is_empty() || !customer.likely(0.5) {
+    if liked.is_empty() || !customer.goes_on(0.5) {
         return Err(Left::Undecided);
     }
     fill_basket(customer, &liked).await?;
-    if !customer.likely(0.75) {
+    if !customer.goes_on(0.75) {
         return Err(Left::Undecided);
     }
     customer.think().await;

@@ -18,14 +18,14 @@ pub(super) async fn visit(customer: &mut Customer) -> Result<(), Left> {
         customer.think().await;
     }
     let mut wanted = browse(customer).await?;
-    if wanted.is_empty() || !customer.likely(0.5) {
+    if wanted.is_empty() || !customer.goes_on(0.5) {
         return Err(Left::Undecided);
     }
     wanted.truncate(3);
     let cart = fill_cart(customer, &wanted).await?;
     customer.page("/cart").await?;
     customer.think().await;
-    if !customer.likely(0.75) {
+    if !customer.goes_on(0.75) {
         return Err(Left::Undecided);
     }
     customer.page("/checkout").await?;

@@ -14,11 +14,11 @@ const ERRORS: &str = "... on ErrorResult { errorCode message }";
 /// Walks through the shop; fine when an order was acknowledged.
 pub(super) async fn visit(customer: &mut Customer) -> Result<(), Left> {
     let variants = browse(customer).await?;
-    if variants.is_empty() || !customer.likely(0.5) {
+    if variants.is_empty() || !customer.goes_on(0.5) {
         return Err(Left::Undecided);
     }
     fill_cart(customer, &variants).await?;
-    if !customer.likely(0.75) {
+    if !customer.goes_on(0.75) {
         return Err(Left::Undecided);
     }
     customer.think().await;

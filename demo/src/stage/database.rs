@@ -176,8 +176,12 @@ pub(super) enum Server {
 impl Server {
     pub(super) async fn start(kind: ServerKind, home: &Home) -> Result<Self> {
         // Whoever follows its changes cannot fill the disk.
-        let capped = ("max_slot_wal_keep_size".to_owned(), "1GB".to_owned());
-        let settings = if kind == ServerKind::Postgres { vec![capped] } else { Vec::new() };
+        let (name, value) = match kind {
+            ServerKind::Postgres => ("max_slot_wal_keep_size", "1GB"),
+            // And is told the names of columns.
+            ServerKind::MariaDb => ("binlog-row-metadata", "FULL"),
+        };
+        let settings = vec![(name.to_owned(), value.to_owned())];
         let options = Options { settings, ..Options::default() };
         let started = match kind {
             ServerKind::Postgres => Postgres::start(home.path(), options).await.map(Self::Postgres),
@@ -268,8 +272,11 @@ impl Server {
         Ok(())
     }
 
-    /// Has the server tell of every row that is changed how it was as a whole.
+    /// Has the server tell of every row that is changed how it was as a whole; MariaDB does by itself.
     pub(super) async fn tell_whole_rows(&self) -> Result<()> {
+        if self.kind() == ServerKind::MariaDb {
+            return Ok(());
+        }
         let statement = "do $$ declare one record; begin for one in select tablename from pg_tables \
              where schemaname = 'public' loop execute format('alter table public.%I replica identity \
              full', one.tablename); end loop; end $$";

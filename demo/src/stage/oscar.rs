@@ -40,6 +40,59 @@ pub(super) const PROBE: &str = "/en-gb/basket/";
 /// Orders as the database has them; their totals have two decimals.
 pub(super) const ORDERS: &str = "select number, guest_email, cast(basket_id as text), cast(total_incl_tax * 100 as bigint) from order_order where status <> 'Cancelled' order by id";
 
+/// Takes an order out of the database with all its rows, its basket and its addresses, as a script of the
+/// shop's owner does.
+pub(super) fn deletion(number: &str) -> Vec<String> {
+    let mut body = format!("select * into strict one from order_order where number = '{number}'; ");
+    for (tables, which) in [
+        (
+            &["order_lineattribute", "order_lineprice", "order_orderlinediscount"][..],
+            "line_id in (select id from order_line where order_id = one.id)",
+        ),
+        (
+            &["order_paymenteventquantity"],
+            "event_id in (select id from order_paymentevent where order_id = one.id)",
+        ),
+        (
+            &["order_shippingeventquantity"],
+            "event_id in (select id from order_shippingevent where order_id = one.id)",
+        ),
+        (
+            &["payment_transaction"],
+            "source_id in (select id from payment_source where order_id = one.id)",
+        ),
+        (
+            &[
+                "payment_source",
+                "order_paymentevent",
+                "order_shippingevent",
+                "order_communicationevent",
+                "order_orderdiscount",
+                "order_ordernote",
+                "order_orderstatuschange",
+                "order_surcharge",
+                "voucher_voucherapplication",
+                "order_line",
+            ],
+            "order_id = one.id",
+        ),
+        (&["order_order"], "id = one.id"),
+        (&["order_shippingaddress"], "id = one.shipping_address_id"),
+        (&["order_billingaddress"], "id = one.billing_address_id"),
+        (
+            &["basket_lineattribute"],
+            "line_id in (select id from basket_line where basket_id = one.basket_id)",
+        ),
+        (&["basket_line", "basket_basket_vouchers"], "basket_id = one.basket_id"),
+        (&["basket_basket"], "id = one.basket_id"),
+    ] {
+        for table in tables {
+            body.push_str(&format!("delete from {table} where {which}; "));
+        }
+    }
+    vec![format!("do $$ declare one order_order; begin {body} end $$")]
+}
+
 /// A django-oscar with its database: what its processes are started with.
 #[derive(Debug, Clone)]
 pub(super) struct Running {
@@ -47,6 +100,8 @@ pub(super) struct Running {
     python: PathBuf,
     code: PathBuf,
     pictures: PathBuf,
+    /// Where its mail goes; nowhere without.
+    mails: Option<PathBuf>,
     database_port: u16,
 }
 
@@ -100,7 +155,8 @@ impl Installation {
         if !pictures.exists() {
             installation::copy(&self.pictures(), &pictures).await?;
         }
-        let running = self.on(&server, pictures);
+        let mails = Some(directory.join("mails"));
+        let running = Running { mails, ..self.on(&server, pictures) };
         Ok((server, running))
     }
 
@@ -136,6 +192,7 @@ impl Installation {
             python: self.folder.join("python/bin"),
             code: self.code(),
             pictures,
+            mails: None,
             database_port: server.port(),
         }
     }
@@ -150,12 +207,18 @@ impl Running {
         &self.pictures
     }
 
+    /// Where its mail goes, a file each.
+    pub(super) fn mails(&self) -> Option<&Path> {
+        self.mails.as_deref()
+    }
+
     /// The same shop from restored files, on another database.
     pub(super) fn elsewhere(&self, restored: &Path, server: &Server) -> Self {
         Self {
             python: self.python.clone(),
             code: in_backup(restored, &self.code),
             pictures: in_backup(restored, &self.pictures),
+            mails: None,
             database_port: server.port(),
         }
     }
@@ -167,7 +230,10 @@ impl Running {
         keeping: &Keeping<'_>,
     ) -> Result<Instance> {
         let environment_file = keeping.directory.join(format!("{name}.env"));
-        let port_line = format!("PORT={port}\n");
+        let mut port_line = format!("PORT={port}\n");
+        if let Some(mails) = &self.mails {
+            port_line.push_str(&format!("MAILS={}\n", mails.display()));
+        }
         let lines = self.environment().map(|(name, value)| format!("{name}={value}\n"));
         fs::write(&environment_file, port_line + &lines.concat())?;
         let gunicorn = self.python.join("gunicorn");

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use kernel::config::{CommandSettings, DatabaseUrl};
 use tokio::sync::Mutex;
 
@@ -216,11 +216,14 @@ impl Play {
 
     /// What the configuration says of its changes: those of the sample shop on PostgreSQL are followed.
     pub(super) async fn stream(&self) -> Result<String> {
-        let is_followed = self.engine == Engine::Server(ServerKind::Postgres)
-            && matches!(self.software, Software::Sample);
-        if !is_followed {
-            return Ok(String::new());
+        match (self.engine, &self.software) {
+            (Engine::Server(ServerKind::Postgres), Software::Sample) => self.followed().await,
+            _ => Ok(String::new()),
         }
+    }
+
+    /// The same for any shop on a server, which tells of whole rows from now on.
+    pub(super) async fn followed(&self) -> Result<String> {
         if let Some(server) = self.server.lock().await.as_ref() {
             server.tell_whole_rows().await?;
         }
@@ -382,9 +385,30 @@ impl Play {
     }
 
     pub(super) async fn delete_order(&self, number: &str) -> Result<()> {
-        match self.kind() {
-            Kind::Sample => shop::delete_order(&self.url, number).await,
-            Kind::Vendure | Kind::Oscar => bail!("only the sample shop's orders are deleted here"),
+        let is_there = self.rows().await?.iter().any(|row| row.number == number);
+        ensure!(is_there, "there is no order {number}");
+        let statements = match (&self.software, self.server_kind()) {
+            (Software::Sample, _) => return shop::delete_order(&self.url, number).await,
+            (Software::Vendure { .. }, Some(kind)) => vendure::deletion(kind, number),
+            (Software::Oscar(_), Some(_)) => oscar::deletion(number),
+            (_, None) => bail!("{} has no server of its own", self.title()),
+        };
+        for statement in statements {
+            self.execute(&statement).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn execute(&self, statement: &str) -> Result<()> {
+        let server = self.server.lock().await;
+        server.as_ref().context("the shop has no server that runs")?.execute(statement).await
+    }
+
+    /// Where the shop's mail goes, of one that sends some.
+    pub(super) fn mails(&self) -> Option<&Path> {
+        match &self.software {
+            Software::Sample | Software::Vendure { .. } => None,
+            Software::Oscar(oscar) => oscar.mails(),
         }
     }
 

@@ -143,6 +143,26 @@ impl Storewarden {
         &self.file
     }
 
+    /// Adds lines to the shop's table of the configuration file.
+    pub(super) fn add_to_shop(&self, lines: &str) -> Result<()> {
+        let text = std::fs::read_to_string(&self.file)?;
+        let table = format!("[shop.{SHOP}]\n");
+        ensure!(text.contains(&table), "find the shop in {}", self.file.display());
+        std::fs::write(&self.file, text.replacen(&table, &format!("{table}{lines}"), 1))
+            .with_context(|| format!("write {}", self.file.display()))
+    }
+
+    /// Has the configuration read, and waits until the changes of the shop's database are followed.
+    pub(super) async fn follows(&self) -> Result<()> {
+        self.reload().await?;
+        let deadline = Instant::now() + START_WAIT;
+        while !self.is_followed().await? {
+            ensure!(Instant::now() < deadline, "the changes of the database are not followed");
+            sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+
     /// Where it keeps what must outlive it.
     #[must_use]
     pub fn state_directory(&self) -> &Path {

@@ -43,6 +43,26 @@ pub(super) const ORDERS: &str = r#"select o.code, c."emailAddress", cast(o.id as
 /// The same for MariaDB, which quotes otherwise.
 pub(super) const ORDERS_MARIADB: &str = "select o.code, c.emailAddress, cast(o.id as char), cast(o.subTotalWithTax + o.shippingWithTax as signed) from `order` o join customer c on c.id = o.customerId where o.orderPlacedAt is not null and o.state <> 'Cancelled' order by o.id";
 
+/// Takes an order out of the database with all its rows, as a script of the shop's owner does, each in a
+/// transaction of its own; foreign keys take its lines, its history and the like along.
+pub(super) fn deletion(kind: ServerKind, code: &str) -> Vec<String> {
+    let one = format!(r#"(select id from "order" where code = '{code}')"#);
+    let payments = format!(r#"(select id from payment where "orderId" = {one})"#);
+    let lines = format!(r#"(select id from order_line where "orderId" = {one})"#);
+    let statements = [
+        format!(r#"update session set "activeOrderId" = null where "activeOrderId" = {one}"#),
+        format!(r#"delete from refund where "paymentId" in {payments}"#),
+        format!(r#"delete from payment where "orderId" = {one}"#),
+        format!(r#"delete from stock_movement where "orderLineId" in {lines}"#),
+        format!(r#"delete from "order" where code = '{code}'"#),
+    ];
+    let quoted = |statement: &String| match kind {
+        ServerKind::Postgres => statement.clone(),
+        ServerKind::MariaDb => statement.replace('"', "`"),
+    };
+    statements.iter().map(quoted).collect()
+}
+
 /// A Vendure with its database: what its processes are started with.
 #[derive(Debug, Clone)]
 pub(super) struct Running {

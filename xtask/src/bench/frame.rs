@@ -10,6 +10,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use super::goal::Row;
 use super::machine;
 use super::report::between;
 use crate::Refusal;
@@ -22,26 +23,6 @@ Usage: cargo xtask bench frame [--only plans|incidents|memory] [--as-built]
   --as-built    the release that is there, without building it again; writes nothing";
 
 const MARK: &str = "cargo xtask bench frame";
-
-/// One figure with its goal.
-#[derive(Debug, Clone, PartialEq)]
-struct Row {
-    name: String,
-    measured: String,
-    goal: String,
-    is_kept: Option<bool>,
-}
-
-impl Row {
-    fn text(&self) -> String {
-        let verdict = match self.is_kept {
-            Some(true) => ", kept",
-            Some(false) => ", **missed**",
-            None => "",
-        };
-        format!("| {} | {} | {}{verdict} |\n", self.name, self.measured, self.goal)
-    }
-}
 
 /// One of those that are measured, by the name it is asked for.
 struct Case {
@@ -138,18 +119,5 @@ mod tests {
         for nonsense in ["frame --only", "frame --only edge", "frame memory"] {
             assert!(read(nonsense).is_err(), "{nonsense}");
         }
-    }
-
-    #[test]
-    fn a_row_says_whether_its_goal_was_kept() {
-        let row = |is_kept| Row {
-            name: "memory".to_owned(),
-            measured: "46 MB".to_owned(),
-            goal: "45 MB".to_owned(),
-            is_kept,
-        };
-        assert_eq!(row(Some(false)).text(), "| memory | 46 MB | 45 MB, **missed** |\n");
-        assert_eq!(row(Some(true)).text(), "| memory | 46 MB | 45 MB, kept |\n");
-        assert_eq!(row(None).text(), "| memory | 46 MB | 45 MB |\n");
     }
 }

@@ -142,7 +142,7 @@ fn measure(
 }
 
 /// Bytes of all files in a folder and below.
-fn folder_bytes(folder: &Path) -> anyhow::Result<u64> {
+pub(super) fn folder_bytes(folder: &Path) -> anyhow::Result<u64> {
     let mut bytes = 0;
     let entries =
         std::fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::Row;
+use super::super::goal::Row;
 use super::control::Storewarden;
 use crate::process;
 use crate::workspace::Workspace;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-use super::Row;
+use super::super::goal::Row;
 use super::control::{Storewarden, host};
 use crate::process;
 use crate::workspace::Workspace;

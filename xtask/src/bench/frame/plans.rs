@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use super::super::goal::Row;
 use super::super::machine::Cores;
 use super::super::report::median;
-use super::Row;
 use crate::process;
 use crate::workspace::Workspace;
 
