@@ -124,6 +124,10 @@ fn base(rows: Vec<(&'static str, [&'static str; 3])>, taken: Option<(i64, u64)>)
     Base { source: Box::new(Kept { tables: tables(), rows }), taken }
 }
 
+fn before(sequence: u64, position: Option<u64>) -> Cut {
+    Cut::Before { sequence, position: position.map(at) }
+}
+
 /// The order's total and its lines; `None`: it was not there.
 fn seen(moment: &mut Moment<'_>, number: &str) -> Result<Option<(String, usize)>, OrderError> {
     let found = find(moment, &graph(), &Wanted::Number(number.into()))?;
@@ -171,8 +175,23 @@ fn what_nobody_knows_is_not_guessed() {
     let mut moment = Moment::new(&journal, at(2_500), base(now.clone(), None));
     assert_eq!(seen(&mut moment, "A-2").unwrap(), Some(("20".into(), 1)));
     // However coarse a clock is, the moment before a transaction is that.
-    let mut moment = Moment::new(&journal, (0, Cut::Before(3)), base(now, None));
+    let mut moment = Moment::new(&journal, (0, before(3, None)), base(now, None));
     assert_eq!(seen(&mut moment, "A-2").unwrap(), Some(("20".into(), 1)));
+}
+
+#[test]
+fn within_a_second_the_place_in_the_log_says_what_a_dump_was_taken_before() {
+    let (_folder, journal) = journal();
+    let is_before = |cut: Cut, taken| {
+        let moment = Moment::new(&journal, (3_000, cut), base(Vec::new(), Some(taken)));
+        moment.is_based_before()
+    };
+    // As MariaDB tells it: something went at 3 s, and the dump was taken 600 ms into that second.
+    assert!(is_before(before(3, Some(300)), (3_600, 250)));
+    assert!(!is_before(before(3, Some(300)), (3_600, 300)), "what went is not in this dump");
+    assert!(!is_before(before(3, Some(300)), (2_900, 350)), "whatever the clocks say");
+    assert!(is_before(before(3, None), (2_900, 350)), "without a place, clocks are all there is");
+    assert!(!is_before(before(3, None), (3_600, 250)));
 }
 
 #[test]
@@ -194,7 +213,7 @@ fn an_order_that_went_row_by_row_is_whole_just_before_the_first() {
         .collect();
     let expect = [(1_000, What::Made, 2), (3_000, What::Changed, 1), (3_005, What::Gone, 1)];
     assert_eq!(told, expect);
-    assert_eq!(trail.last_whole(), Some((3_000, Cut::Before(3))));
+    assert_eq!(trail.last_whole(), Some((3_000, before(3, Some(300)))));
     assert_eq!(trail.gone_ms(), Some(3_005));
     assert!(trail.begins_with_it());
     // Old values beside new ones.

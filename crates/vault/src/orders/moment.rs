@@ -30,20 +30,35 @@ impl fmt::Debug for Base<'_> {
 }
 
 /// Up to where the journal counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cut {
     /// The last transaction that was committed by then, in Unix ms.
     Until(i64),
     /// Just before this transaction. MariaDB and MySQL tell times in seconds: within one, this is exact.
-    Before(u64),
+    Before {
+        sequence: u64,
+        /// Where the server's log goes on after it; `None` where an older program did not note that.
+        position: Option<Position>,
+    },
 }
 
 impl Cut {
-    fn takes(self, sequence: u64, committed_ms: i64) -> bool {
+    fn takes(&self, sequence: u64, committed_ms: i64) -> bool {
         match self {
-            Self::Until(at_ms) => committed_ms <= at_ms,
-            Self::Before(first) => sequence < first,
+            Self::Until(at_ms) => committed_ms <= *at_ms,
+            Self::Before { sequence: first, .. } => sequence < *first,
         }
+    }
+
+    /// Whether what was taken then, in Unix ms, and there in the server's log has nothing that comes after
+    /// the cut; `at_ms` is about when that is, and decides where places in the log do not.
+    #[must_use]
+    pub fn is_after(&self, at_ms: i64, (taken_ms, taken): (i64, &Position)) -> bool {
+        let order = match self {
+            Self::Before { position: Some(position), .. } => taken.order(position),
+            Self::Before { position: None, .. } | Self::Until(_) => None,
+        };
+        order.map_or(taken_ms <= at_ms, |order| order == Ordering::Less)
     }
 }
 
@@ -79,7 +94,8 @@ impl<'a> Moment<'a> {
     /// journal.
     #[must_use]
     pub fn is_based_before(&self) -> bool {
-        self.base.taken.as_ref().is_some_and(|(taken_ms, _)| *taken_ms <= self.at_ms)
+        let taken = self.base.taken.as_ref();
+        taken.is_some_and(|(ms, position)| self.cut.is_after(self.at_ms, (*ms, position)))
     }
 
     fn row(

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::journal::{MarkKind, Reader, Version};
 use databases::{
-    changes::{Change, Image, TableShape},
+    changes::{Change, Image, Position, TableShape},
     dump::{Field, Kind, Table},
     live::Cell,
 };
@@ -25,6 +25,8 @@ pub struct Happening {
     /// Of its transaction in the journal.
     pub sequence: u64,
     pub at_ms: i64,
+    /// Where the server's log goes on after it; `None` where an older program did not note that.
+    pub position: Option<Position>,
     pub what: What,
     /// Old values beside new ones, as far as the journal knows them.
     pub difference: Difference,
@@ -78,7 +80,8 @@ impl Trail {
         };
         let before = self.happenings[..at].iter().rev().take_while(is_of_it);
         let first = before.last().unwrap_or(gone);
-        Some((first.at_ms, Cut::Before(first.sequence)))
+        let (sequence, position) = (first.sequence, first.position.clone());
+        Some((first.at_ms, Cut::Before { sequence, position }))
     }
 
     /// When its own row went; `None`: it is not gone, as far as the journal knows.
@@ -102,7 +105,8 @@ impl Trail {
             if is_it && before.is_none_or(|before| before.what != What::Gone) {
                 let difference = Difference { rows: Vec::new(), kind };
                 let (sequence, at_ms) = (mark.sequence, mark.committed_ms);
-                self.happenings.push(Happening { sequence, at_ms, what: What::Gone, difference });
+                let (position, what) = (mark.position.clone(), What::Gone);
+                self.happenings.push(Happening { sequence, at_ms, position, what, difference });
             }
         }
         self.happenings.sort_by_key(|one| one.sequence);
@@ -223,6 +227,7 @@ impl Walk<'_> {
                 _ => What::Changed,
             };
             let at_ms = seen.version.committed_ms;
+            let position = Some(seen.version.position.clone());
             let row = difference(seen);
             match happenings.last_mut().filter(|last| last.sequence == sequence) {
                 Some(happening) => {
@@ -233,7 +238,7 @@ impl Walk<'_> {
                 }
                 None => {
                     let difference = Difference { rows: vec![row], kind };
-                    happenings.push(Happening { sequence, at_ms, what, difference });
+                    happenings.push(Happening { sequence, at_ms, position, what, difference });
                 }
             }
         }

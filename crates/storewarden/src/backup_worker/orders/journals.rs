@@ -22,6 +22,7 @@ use vault::{
 
 /// A dump is as old as the clock of this machine says, and a journal's changes as that of the database.
 const CLOCKS_MS: i64 = 60_000;
+const A_SECOND_MS: i64 = 1_000;
 
 /// What there is, the newest first.
 #[derive(Default)]
@@ -185,7 +186,8 @@ impl<'a> Search<'a> {
             }
             None => Base { source: Box::new(self.live()?), taken: None },
         };
-        let mut moment = Moment::new(&then.journal.reader, (then.at_ms, then.cut), base);
+        let cut = (then.at_ms, then.cut.clone());
+        let mut moment = Moment::new(&then.journal.reader, cut, base);
         let looked = match is_told_whole(then, &mut moment, live, asked) {
             Ok(true) => look(&mut moment, based.as_ref().map(|(taken, _)| *taken), live).map(Some),
             Ok(false) => Ok(None),
@@ -205,13 +207,16 @@ impl<'a> Search<'a> {
     fn base(&self, then: &Then<'_>) -> Result<Option<(&Taken, Dump<'a>)>, Box<Trouble>> {
         let is_told = self.wanted.exact_ms.is_some();
         for taken in &self.wanted.snapshots {
-            let is_between = then.journal.bases_from_ms <= taken.at_ms && taken.at_ms <= then.at_ms;
+            // MariaDB and MySQL tell the second of a change: where in the log a dump was taken, it says itself.
+            let latest_ms = then.at_ms.saturating_add(A_SECOND_MS);
+            let is_between = then.journal.bases_from_ms <= taken.at_ms && taken.at_ms < latest_ms;
             if !is_told && !is_between {
                 continue;
             }
-            if let Some(dump) = self.open(taken)?
-                && dump.manifest().position.is_some()
-            {
+            let Some(dump) = self.open(taken)? else { continue };
+            let (taken_ms, position) = (dump.manifest().taken_ms, &dump.manifest().position);
+            let is_after = |place| then.cut.is_after(then.at_ms, (taken_ms, place));
+            if position.as_ref().is_some_and(|place| is_told || is_after(place)) {
                 return Ok(Some((taken, dump)));
             }
         }
