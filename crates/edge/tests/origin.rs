@@ -93,6 +93,13 @@ impl Origin {
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
+
+    /// Returns when nobody listens any more: what comes now is refused, and never half taken.
+    pub(crate) async fn end(mut self) {
+        self.task.abort();
+        let ended = (&mut self.task).await;
+        assert!(ended.unwrap_err().is_cancelled());
+    }
 }
 
 impl Drop for Origin {

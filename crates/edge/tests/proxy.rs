@@ -75,7 +75,7 @@ async fn an_instance_that_is_gone_costs_no_request() {
             instances.peek().is_some() && instances.all(|i| i.health == Health::Up)
         })
         .await;
-    drop(doomed);
+    doomed.end().await;
     for _ in 0..10 {
         assert_eq!(ask(&stand, POST).await.status, 200);
         assert_eq!(ask(&stand, GET).await.status, 200);
