@@ -277,11 +277,10 @@ fn dated(live: &DatabaseUrl, word: &str, now_ms: i64) -> String {
 pub(super) fn work(of: &BackedUp, act: &Act, state: &Path) -> Option<Result<Work, Box<Trouble>>> {
     let deed = match act {
         Act::RestoreDatabase { snapshot, database, tables, name, mark, by_log, by_wal, .. } => {
-            let folder = format!("storewarden-moment-{}", of.shop.id);
             let moment = |until_ms: i64| LogMoment {
                 state: state.to_owned(),
                 until_ms,
-                scratch: of.settings.drill_in.join(&folder),
+                scratch: plans::scratch(&of.settings, "moment", &of.shop.id, state),
             };
             let by_log = by_log.as_ref().map(|by_log| moment(by_log.until_ms));
             let by_wal = by_wal.as_ref().map(|by_wal| moment(by_wal.until_ms));

@@ -40,7 +40,7 @@ pub(in crate::control) fn plan(
     let (shop, settings) = plans::backed_up(configuration, shop)?;
     let places: Vec<String> = settings.to.iter().map(ToString::to_string).collect();
     let (at, id, at_ms) = plans::named(backups, shop, &places, None, snapshot)?;
-    let scratch = settings.drill_in.join(format!("storewarden-drill-{}", shop.id));
+    let scratch = plans::scratch(settings, "drill", &shop.id, &backups.state);
     let act = Act::DrillBackup {
         shop: shop.id.clone(),
         at: at.clone(),

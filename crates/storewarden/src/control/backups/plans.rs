@@ -3,7 +3,7 @@
 use super::{Backups, databases, moments};
 use crate::{
     backup_worker::Reached,
-    control::changes::{kind, refuse},
+    control::changes::{configuration, kind, refuse},
 };
 use api::{Refusal, Restore, RestoreDatabase};
 use kernel::{
@@ -11,6 +11,7 @@ use kernel::{
     config::{BackupSettings, Configuration, ShopSettings},
     plan::{Act, Approval, OnFailure, Plan, PlanKind, Purpose, Step, Undo},
 };
+use std::path::{Path, PathBuf};
 
 pub(super) const BACK_UP: &str = "back_up";
 pub(super) const VERIFY: &str = "verify_backup";
@@ -23,6 +24,7 @@ const BACK_UP_MS: u64 = 18 * HOUR_MS;
 const FORGET_MS: u64 = 3 * HOUR_MS;
 const CHECK_MS: u64 = 18 * HOUR_MS;
 const RESTORE_MS: u64 = 24 * HOUR_MS;
+const WHOSE_CHARS: usize = 8;
 
 /// Backs a shop up: into its first repository, from there into the others, and then what is kept no
 /// longer goes. With `prune`, what nobody uses is freed; with `dump`, no journal stands for the database.
@@ -171,6 +173,18 @@ pub(super) fn share(settings: &BackupSettings, now_ms: i64) -> (u8, u8) {
     let of = u8::try_from(days.max(1)).unwrap_or(u8::MAX);
     let today = (now_ms / DAY_MS).rem_euclid(i64::from(of));
     (u8::try_from(today).unwrap_or(0) + 1, of)
+}
+
+/// The folder in which something of a shop is tried. Two programs on one machine may look after shops of one
+/// name, such as one that is tried out beside the real one: neither clears away what the other works in.
+pub(super) fn scratch(
+    settings: &BackupSettings,
+    what: &str,
+    shop: &ShopId,
+    state: &Path,
+) -> PathBuf {
+    let whose = configuration::digest(&state.to_string_lossy());
+    settings.drill_in.join(format!("storewarden-{what}-{shop}-{}", &whose[..WHOSE_CHARS]))
 }
 
 pub(super) fn backed_up<'a>(
