@@ -60,7 +60,7 @@ pub(crate) const TYPES: [&str; 5] = [
      (4, -3.4028235e38, 0.1e0 + 0.2e0, '0001-01-01', '2026-00-00 00:00:00', NULL, NULL)",
 ];
 
-const SHAPES: [&str; 24] = [
+const SHAPES: [&str; 26] = [
     "CREATE SEQUENCE numbers START 17 INCREMENT 5",
     "SELECT NEXTVAL(numbers)",
     "CREATE TABLE `Größe \"1\".``x` (`Schlüssel a` int, b varchar(20), `Wert` text, PRIMARY KEY (b, `Schlüssel a`))",
@@ -79,6 +79,8 @@ const SHAPES: [&str; 24] = [
     "INSERT INTO log VALUES ('2025-03-04', 'old'), ('2026-03-04', 'new')",
     "CREATE TABLE old_engine (id int PRIMARY KEY, v text, FULLTEXT (v)) ENGINE=MyISAM",
     "INSERT INTO old_engine VALUES (2, 'zwei'), (1, 'eins')",
+    "CREATE TABLE sought (id int PRIMARY KEY, v text, FULLTEXT (v)) ENGINE=InnoDB",
+    "INSERT INTO sought VALUES (1, 'lamp'), (2, 'chair'), (3, 'table')",
     "CREATE FUNCTION plus1(x int) RETURNS int DETERMINISTIC RETURN x + 1",
     "CREATE VIEW a_second AS SELECT plus1(id) AS n FROM z_first",
     "CREATE OR REPLACE VIEW a_second AS SELECT 1 AS n",
@@ -127,6 +129,10 @@ async fn every_type_and_every_shape_comes_back() {
         .unwrap();
     assert_eq!(next.1, 3);
     assert!(next.0 >= 22, "{next:?}");
+    // What a server finds that is started before InnoDB had the time to count.
+    let counted = "SELECT n_rows FROM mysql.innodb_table_stats \
+                   WHERE database_name = 'other' AND table_name = 'sought'";
+    assert_eq!(conn.query::<u64, _>(counted).await.unwrap(), [3]);
     let error = conn.query_drop("INSERT INTO empty VALUES (1)").await.unwrap_err();
     assert!(error.to_string().contains("no"), "{error}");
     let there: Vec<String> = conn.query("SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = 'other' UNION SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = 'other'").await.unwrap();
