@@ -269,10 +269,11 @@ async fn tables_and_the_whole_come_back_in_mariadb() -> Result<()> {
         ["restore", "--database", "--in-place", "--table", "order_lines", "--table", "orders"];
     let said = run(&[&tables[..], &["--preview"]].concat()).await?;
     ensure!(said.contains("orders: 99 rows to add, 1 to change, 1 that are only"), "{said}");
-    run(&[&tables[..], &["--yes"]].concat()).await?;
-    expect(501, 500, 0).await.context("rows did not come back, or a new one went")?;
-    run(&[&tables[..], &["--exact", "--yes"]].concat()).await?;
-    expect(500, 500, 0).await.context("it is not exactly as it was")?;
+    let said = run(&[&tables[..], &["--yes"]].concat()).await?;
+    let told = || format!("rows did not come back, or a new one went: {said}");
+    expect(501, 500, 0).await.with_context(told)?;
+    let said = run(&[&tables[..], &["--exact", "--yes"]].concat()).await?;
+    expect(500, 500, 0).await.with_context(|| format!("it is not exactly as it was: {said}"))?;
     server.execute("small", "DELETE FROM order_lines WHERE order_id = 300").await?;
     run(&["restore", "--database", "--in-place", "--yes"]).await?;
     expect(500, 500, 0).await.context("the whole did not come back")?;

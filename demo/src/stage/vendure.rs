@@ -113,6 +113,11 @@ impl Installation {
         let fill = async |server: &Server| self.fill(server).await;
         let server =
             installation::start_database(&self.folder, kind, home, &filled_by, fill).await?;
+        if kind == ServerKind::MariaDb {
+            // Before InnoDB has counted its rows, relevance is infinite, and every search an error.
+            let count = "analyze table search_index_item";
+            server.execute(count).await.context("have the search's rows counted")?;
+        }
         let running = self.on(&server);
         Ok((server, running))
     }
