@@ -330,6 +330,14 @@ impl Stage {
         self.play.execute(statement).await
     }
 
+    /// Whether what is committed is on the disk, or only will be.
+    ///
+    /// # Errors
+    /// When the database is no server's, or refuses it.
+    pub async fn wait_for_disks(&self, waits: bool) -> Result<()> {
+        self.play.wait_for_disks(waits).await
+    }
+
     /// Has the changes of the shop's database followed from now on, and waits until they are.
     ///
     /// # Errors

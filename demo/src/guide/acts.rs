@@ -53,7 +53,7 @@ const fn act(
     Act { id, title, what, look_at, button, undo: None, undo_button: None, fits: Fits::Every }
 }
 
-pub(super) const ACTS: [Act; 19] = [
+pub(super) const ACTS: [Act; 20] = [
     Act {
         undo: Some("start-instance"),
         undo_button: Some("Start it now"),
@@ -157,6 +157,18 @@ pub(super) const ACTS: [Act; 19] = [
             "Sells for a few seconds, deletes an order that no backup has, and restores the database beside the live one as it was the second before: the newest backup, and every change since made once more. On PostgreSQL only: SQLite tells no changes.",
             "Changes: the run says which backup it went by, and how many changes were made again. Backups › Restore has a field for the moment. The command does the same: storewarden backup restore --database --as-of 20s.",
             "Go to a moment",
+        )
+    },
+    Act {
+        undo: Some("safe-setting"),
+        undo_button: Some("Make it safe again"),
+        fits: Fits::WithStorewarden,
+        ..act(
+            "unsafe-setting",
+            "Set the database up to lose orders",
+            "Changes one setting of the database's server, as advice for more speed often says: a commit no longer waits for the disk. The shop notices nothing; a power cut would take the last paid orders.",
+            "Databases, Look again: the setting is found, with why it is dangerous and the statement that mends it. Mend … shows the plan, changes the setting back and looks at it; Undo would put it back as it was found. On PostgreSQL and MariaDB: SQLite has no server.",
+            "Make it unsafe",
         )
     },
     Act {

@@ -70,6 +70,14 @@ pub(super) async fn perform(
         "go-to-a-moment" => {
             return begin(prompter, "go-to-a-moment", "A moment that no backup has is being made");
         }
+        "unsafe-setting" => {
+            stage.wait_for_disks(false).await?;
+            "The database no longer waits for its disk".to_owned()
+        }
+        "safe-setting" => {
+            stage.wait_for_disks(true).await?;
+            "The database waits for its disk again".to_owned()
+        }
         "damage-backup" => {
             return begin(prompter, "damage-backup", "A bit of the backups was turned around");
         }

@@ -247,6 +247,24 @@ impl Server {
         Ok(())
     }
 
+    /// Whether a commit is answered when it is on the disk, or before.
+    pub(super) async fn wait_for_disks(&self, waits: bool) -> Result<()> {
+        let statements: &[&str] = match (self, waits) {
+            (Self::Postgres(_), true) => {
+                &["alter system reset synchronous_commit", "select pg_reload_conf()"]
+            }
+            (Self::Postgres(_), false) => {
+                &["alter system set synchronous_commit = off", "select pg_reload_conf()"]
+            }
+            (Self::MariaDb(_), true) => &["set global innodb_flush_log_at_trx_commit = 1"],
+            (Self::MariaDb(_), false) => &["set global innodb_flush_log_at_trx_commit = 0"],
+        };
+        for statement in statements {
+            self.execute(statement).await?;
+        }
+        Ok(())
+    }
+
     /// Makes the role that only reads, as a careful owner would.
     pub(super) async fn open_for_reading(&self) -> Result<()> {
         let statements = match self {

@@ -399,6 +399,11 @@ impl Play {
         Ok(())
     }
 
+    pub(super) async fn wait_for_disks(&self, waits: bool) -> Result<()> {
+        let server = self.server.lock().await;
+        server.as_ref().context("the shop's database has no server")?.wait_for_disks(waits).await
+    }
+
     pub(super) async fn execute(&self, statement: &str) -> Result<()> {
         let server = self.server.lock().await;
         server.as_ref().context("the shop has no server that runs")?.execute(statement).await
