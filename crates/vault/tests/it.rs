@@ -24,6 +24,8 @@ mod killing;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod lag;
+#[cfg(test)]
 mod locks;
 #[cfg(test)]
 mod machines;

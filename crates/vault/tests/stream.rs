@@ -27,12 +27,12 @@ use vault::{
 };
 
 pub(crate) const LONG: Duration = Duration::from_secs(120);
-const CAP: (&str, &str) = ("max_slot_wal_keep_size", "1GB");
-const TABLE: &str =
+pub(crate) const CAP: (&str, &str) = ("max_slot_wal_keep_size", "1GB");
+pub(crate) const TABLE: &str =
     "CREATE TABLE orders (id int PRIMARY KEY, all_of_them int, number varchar(20), total int)";
 
 /// Rows by their keys.
-type Rows = BTreeMap<Field, Vec<Field>>;
+pub(crate) type Rows = BTreeMap<Field, Vec<Field>>;
 
 pub(crate) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
@@ -73,6 +73,18 @@ pub(crate) struct Following {
 
 impl Following {
     pub(crate) fn begin(place: &Place, settings: &Settings) -> Self {
+        Self::with(place, settings, open)
+    }
+
+    /// Copies go where `open` says.
+    pub(crate) fn with(
+        place: &Place,
+        settings: &Settings,
+        open: impl Fn(&RepositorySettings) -> Result<Arc<dyn Storage>, VaultError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (place, settings) = (place.clone(), settings.clone());
         let open: stream::Open = Arc::new(open);
@@ -101,7 +113,7 @@ pub(crate) async fn until_followed(place: &Place) -> Standing {
 }
 
 /// The rows as the journal has seen them last.
-fn journalled(place: &Place) -> Result<Rows, VaultError> {
+pub(crate) fn journalled(place: &Place) -> Result<Rows, VaultError> {
     let key = place.key()?.expect("there is a key");
     let mut rows = Rows::new();
     let reader = Reader::open(&place.folder(), &key, &Lookups::default())?;
