@@ -14,7 +14,10 @@ use std::{
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
-use testkit::{process::run_to_end, wait_until};
+use testkit::{
+    process::{Signal, run_to_end},
+    wait_until,
+};
 
 /// Each line is a death; control comes back after each.
 const DEATHS: &str = "0:after_effect\n1:after_intent\n1:after_effect\n";
@@ -75,6 +78,22 @@ impl Server {
                 DatabaseUrl { kind: DatabaseKind::MySql, secret }
             }
         }
+    }
+
+    /// Killed, and started again with the same files and address.
+    async fn killed(self, folder: &Path) -> Result<Self> {
+        let Self::Postgres(server) = self else { anyhow::bail!("only PostgreSQL is killed here") };
+        let port = Some(server.port());
+        server.signal(Signal::Kill)?;
+        drop(server);
+        let settings = vec![("max_slot_wal_keep_size".to_owned(), "1GB".to_owned())];
+        let (folder, options) =
+            (folder.join("postgres"), Options { port, settings, ..Options::default() });
+        // What was left of it holds its memory for a moment.
+        let again = wait_until("the server again", LONG, async || {
+            Postgres::start(&folder, options.clone()).await.map_err(|error| error.to_string())
+        });
+        Ok(Self::Postgres(again.await))
     }
 
     async fn run(&self, statements: &[impl AsRef<str>]) -> Result<()> {
@@ -186,9 +205,17 @@ async fn go_back(kind: DatabaseKind) -> Result<()> {
          backup = {{ to = \"FOLDER/backups\", every = \"1h\", drill = \"30d\" }}",
         server.url("one").secret
     );
+    let is_postgres = kind == DatabaseKind::Postgres;
+    let settings = match is_postgres {
+        true => settings.replace("stream = {}", "stream = { raw = true }"),
+        false => settings,
+    };
     let mut warden = Warden::start(&settings, "").await?;
     let follows = |backups: &Value| backups["shops"][0]["stream"]["state"] == "following";
     warden.until("changes to be followed", "/backups", follows).await;
+    if is_postgres {
+        warden.until("the log to be received", "/backups", receives).await;
+    }
     cli(&warden, &["now"]).await?;
     server.trade(101).await?;
     next_second().await;
@@ -232,7 +259,7 @@ async fn go_back(kind: DatabaseKind) -> Result<()> {
     refuses(&warden).await?;
     match kind {
         DatabaseKind::MySql => goes_by_the_log(&warden, &server, folder.path()).await?,
-        _ => refuses_what_was_redefined(&warden, &server).await?,
+        _ => goes_by_the_log_of_postgres(&warden, server, folder.path()).await?,
     }
     warden.stop().await
 }
@@ -286,13 +313,39 @@ async fn goes_by_the_log(warden: &Warden, server: &Server, folder: &Path) -> Res
     Ok(())
 }
 
-async fn refuses_what_was_redefined(warden: &Warden, server: &Server) -> Result<()> {
-    server
-        .run(&["ALTER TABLE orders ADD phone varchar(20)", "UPDATE orders SET phone = '1'"])
-        .await?;
-    let as_of = reached(warden, next_second().await).await?;
-    let said = refused(warden, &["restore", "--database", "--as-of", &as_of, "--yes"]).await?;
+fn receives(backups: &Value) -> bool {
+    backups["shops"][0]["stream"]["log"]["state"] == "following"
+}
+
+/// So does PostgreSQL's, and the server is killed in the midst of it.
+async fn goes_by_the_log_of_postgres(warden: &Warden, server: Server, folder: &Path) -> Result<()> {
+    let redefined = [
+        "ALTER TABLE orders ADD phone text NOT NULL DEFAULT 'none'",
+        "CREATE TABLE notes AS SELECT id, phone AS what FROM orders",
+        "ALTER TABLE notes ADD PRIMARY KEY (id)",
+    ];
+    server.run(&redefined).await?;
+    let server = server.killed(folder).await?;
+    server.run(&["UPDATE orders SET phone = id::text", "DROP TABLE log"]).await?;
+    let later = folder.join("later");
+    dumped(&server.url("one"), later.clone()).await?;
+    let at = now_ms();
+    let is_there = |backups: &Value| {
+        let log = &backups["shops"][0]["stream"]["log"];
+        receives(backups) && log["current_ms"].as_u64().is_some_and(|now| now > at)
+    };
+    warden.until("the log to be received again", "/backups", is_there).await;
+    server.run(&["DROP TABLE notes", "ALTER TABLE orders DROP COLUMN phone"]).await?;
+    let as_of = reached(warden, at).await?;
+    let restore = ["restore", "--database", "--as-of", &as_of, "--as", "later"];
+    let said = refused(warden, &[&restore[..], &["--by", "journal", "--yes"]].concat()).await?;
     ensure!(said.contains("redefined") && said.contains("orders"), "{said}");
+    let said = cli(warden, &[&restore[..], &["--by", "log", "--yes"]].concat()).await;
+    println!("{said:?}");
+    let run = over(warden, "restore_database").await;
+    ensure!(run["state"] == "done", "{run}");
+    let found = differences(&later, &server.url("later"), None).await?;
+    ensure!(found.is_empty(), "it is not as it was then: {found}");
     Ok(())
 }
 

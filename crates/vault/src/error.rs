@@ -88,6 +88,9 @@ pub enum VaultError {
     /// A server's log ends before the moment that was asked for (Unix ms), or nobody knows that it does not.
     #[error("replay a server's log up to {until_ms} ms after 1970: it does not reach so far")]
     WalEnds { until_ms: i64 },
+    /// Segments of a server's log are missing between two.
+    #[error("the server's log between {after} and {before} is missing")]
+    WalMissing { after: String, before: String },
     /// What a cluster says that is brought back from a base backup, or could not be asked for one.
     #[error("bring a cluster back from its base backup")]
     Cluster(#[source] Box<databases::DatabaseError>),

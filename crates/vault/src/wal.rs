@@ -84,6 +84,8 @@ struct Receiver<'a> {
     stop: watch::Receiver<bool>,
     /// Of what the server had flushed, and when: not received yet.
     moments: VecDeque<(u64, i64)>,
+    /// Where the server's log was when this round began: received up to there, it goes on again.
+    round_from: u64,
 }
 
 /// Receives until `stop` says so, or its sender is gone. `now` gives Unix milliseconds, `open` the places
@@ -105,8 +107,18 @@ pub async fn receive(
     let copies = Copies::begin(&archive, &settings.copies, open, now, &standing.copies)?;
     let slot = slot(place, archive.mark());
     let moments = VecDeque::new();
-    let mut receiver =
-        Receiver { place, settings, now, archive, slot, standing, copies, stop, moments };
+    let mut receiver = Receiver {
+        place,
+        settings,
+        now,
+        archive,
+        slot,
+        standing,
+        copies,
+        stop,
+        moments,
+        round_from: 0,
+    };
     let mut wait = FIRST_WAIT;
     loop {
         receiver.tell()?;
@@ -155,11 +167,14 @@ impl Receiver<'_> {
         if self.standing.begun_ms.is_none() {
             self.archive.clear_arriving()?;
         }
+        // Whoever was killed while they made room for a segment has left one that is never taken up again.
+        self.archive.empty_what_has_no_room(glance.segment_bytes)?;
         let mut program = match self.start(glance.version)? {
             Ok(program) => program,
             Err(end) => return Ok(end),
         };
         self.standing.segment_bytes = Some(glance.segment_bytes);
+        self.round_from = glance.flushed;
         let mut ticks = interval(TOLD_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let end = loop {
@@ -273,17 +288,23 @@ impl Receiver<'_> {
             self.moments.push_back((glance.flushed, glance.at_ms));
         }
         let received = received.unwrap_or(0);
-        while let Some((_, at_ms)) = self.moments.front().filter(|(to, _)| *to <= received) {
-            self.standing.current_ms = self.standing.current_ms.max(Some(*at_ms));
+        self.standing.behind_bytes = Some(glance.flushed.saturating_sub(received));
+        // A busy server is always a little ahead of what it was told of.
+        let goes_on = received >= self.round_from;
+        if goes_on && self.standing.begun_ms.is_none() {
+            self.standing.begun_ms = Some(glance.at_ms);
+        }
+        while let Some((to, at_ms)) = self.moments.front().copied().filter(|one| one.0 <= received)
+        {
+            if self.standing.begun_ms.is_some()
+                && self.standing.current_ms.is_none_or(|ms| ms <= at_ms)
+            {
+                self.standing.current_ms = Some(at_ms);
+                self.standing.current_at = Some(to);
+            }
             self.moments.pop_front();
         }
-        self.standing.behind_bytes = Some(glance.flushed.saturating_sub(received));
-        let is_current = received >= glance.flushed;
-        if is_current && self.standing.begun_ms.is_none() {
-            self.standing.begun_ms = Some(glance.at_ms);
-            self.standing.current_ms = Some(glance.at_ms);
-        }
-        if self.standing.state != State::Following && is_current {
+        if self.standing.state != State::Following && goes_on {
             tracing::info!(shop = %self.place.shop(), "the server's log is received");
             self.standing.state = State::Following;
             self.standing.trouble = None;

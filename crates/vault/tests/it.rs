@@ -59,3 +59,5 @@ mod storage;
 mod stream;
 #[cfg(test)]
 mod traps;
+#[cfg(test)]
+mod wal;

@@ -218,6 +218,24 @@ impl Cluster {
         }
     }
 
+    /// Where in the log the last replay ended: there its timeline was left (PostgreSQL manual, 26.3.5).
+    ///
+    /// # Errors
+    /// When it has not become one of its own.
+    pub fn replayed(&self) -> Result<u64, DatabaseError> {
+        let folder = self.data().join("pg_wal");
+        let mut newest = None;
+        for entry in fs::read_dir(&folder).map_err(self.failed(&folder))? {
+            let name = entry.map_err(self.failed(&folder))?.file_name();
+            let name = name.to_string_lossy().into_owned();
+            newest = newest.max(name.ends_with(".history").then_some(name));
+        }
+        let odd = |reason: String| DatabaseError::Answer { what: "a timeline's history", reason };
+        let path = folder.join(newest.ok_or_else(|| odd("there is none".to_owned()))?);
+        let text = fs::read_to_string(&path).map_err(self.failed(&path))?;
+        left_at(&text).ok_or_else(|| odd(text.clone()))
+    }
+
     fn hand_over(&self, path: &Path) -> Result<(), DatabaseError> {
         let Some(user) = self.folder.user else { return Ok(()) };
         let user = users::find(user).map_err(|source| DatabaseError::Run { what: WHAT, source })?;
@@ -247,6 +265,15 @@ impl RecoveredCluster {
     pub async fn stop(self) -> Result<(), DatabaseError> {
         self.server.stop().await
     }
+}
+
+/// Where the timeline before was left, by a timeline's history: `1\t0/1545848\twhy`, a line each, the last
+/// one counts.
+fn left_at(history: &str) -> Option<u64> {
+    let line = history.lines().rfind(|line| !line.trim().is_empty())?;
+    let (high, low) = line.split('\t').nth(1)?.trim().split_once('/')?;
+    let part = |text| u32::from_str_radix(text, 16).ok().map(u64::from);
+    Some(part(high)? << 32 | part(low)?)
 }
 
 /// Nobody is let in before the log is replayed.
@@ -314,6 +341,14 @@ fn encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_timeline_was_left_where_its_history_says() {
+        let history = "1\t0/3000000\tno recovery target specified\n\n2\t1/1545848\tbefore 2026\n";
+        assert_eq!(left_at(history), Some(1 << 32 | 0x154_5848));
+        assert_eq!(left_at("1\tx"), None);
+        assert_eq!(left_at(""), None);
+    }
 
     #[test]
     fn a_cluster_is_reached_by_its_socket_alone() {

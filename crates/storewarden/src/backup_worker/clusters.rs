@@ -131,7 +131,7 @@ fn nothing_kept() -> Trouble {
 fn of_cluster(job: &Job, error: VaultError) -> Box<Trouble> {
     let message = error.story();
     match error {
-        VaultError::Cluster(_) | VaultError::WalEnds { .. } => {
+        VaultError::Cluster(_) | VaultError::WalEnds { .. } | VaultError::WalMissing { .. } => {
             let said = [("error", message.as_str().into())];
             Box::new(Trouble::new("wal_not_replayed", said, message.clone()))
         }

@@ -270,6 +270,12 @@ impl Archive {
         }
     }
 
+    /// What has come and may not be sealed yet, by place; the last is the one that is written to.
+    pub(super) fn coming(&self) -> Result<Vec<SegmentName>, VaultError> {
+        let arriving = self.look_at_arriving()?;
+        Ok(arriving.segments().chain(arriving.partial).collect())
+    }
+
     /// Whole segments that have come, and may not be sealed yet.
     ///
     /// # Errors
@@ -301,6 +307,20 @@ impl Archive {
         self.make()?;
         let path = self.path(file);
         fs::write(&path, bytes).map_err(failed("write", &path))
+    }
+
+    /// Empties the segment that is written to where it has not all of its room yet: `pg_receivewal` takes it up with
+    /// nothing in it or with all of its room, and makes that room before it writes anything (PostgreSQL 15,
+    /// `receivelog.c`, `open_walfile`). Nothing that it has said to have is in it.
+    pub(super) fn empty_what_has_no_room(&self, segment_bytes: u64) -> Result<(), VaultError> {
+        let Some(name) = self.look_at_arriving()?.partial else { return Ok(()) };
+        let path = self.arriving().join(format!("{name}{PARTIAL}"));
+        let bytes = fs::metadata(&path).map_err(failed("look at", &path))?.len();
+        if bytes == 0 || bytes == segment_bytes {
+            return Ok(());
+        }
+        tracing::warn!(%name, bytes, "a segment that nothing was written to yet is begun again");
+        File::create(&path).map(drop).map_err(failed("empty", &path))
     }
 
     /// Removes the segments before this one.
@@ -429,6 +449,19 @@ mod tests {
         assert_eq!(there().len(), 2, "{:?}", there());
         let (name, bytes) = archive.open_partial().unwrap().unwrap();
         assert_eq!((name.to_string(), bytes.len()), (SECOND.to_owned(), 32));
+    }
+
+    #[test]
+    fn a_segment_that_was_left_without_all_of_its_room_is_begun_again() {
+        let folder = testkit::folder();
+        let archive = archive(folder.path());
+        let path = archive.arriving().join(format!("{FIRST}{PARTIAL}"));
+        archive.empty_what_has_no_room(64).unwrap();
+        for (bytes, expect) in [(0, 0), (63, 0), (65, 0), (64, 64)] {
+            fs::write(&path, vec![1; bytes]).unwrap();
+            archive.empty_what_has_no_room(64).unwrap();
+            assert_eq!(fs::read(&path).unwrap().len(), expect, "of {bytes} bytes");
+        }
     }
 
     #[test]

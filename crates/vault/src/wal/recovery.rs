@@ -94,9 +94,11 @@ pub fn find(wanted: &Wanted<'_>) -> Result<Result<Path, Hindered>, VaultError> {
         return Ok(Err(Hindered::NoBase { first_ms }));
     };
     let segment_bytes = standing.segment_bytes.unwrap_or(16 << 20);
-    let run = run(archive, base.segment()?, segment_bytes)?;
     let is_of_now = standing.begun_ms.is_some_and(|begun| base.begun_ms >= begun);
-    let reaches_ms = match is_of_now {
+    let coming = if is_of_now { archive.coming()? } else { Vec::new() };
+    let Run { names: run, hole } = run(archive, base.segment()?, segment_bytes)?;
+    let hole = hole.or_else(|| hole_before(&coming, run.last().copied(), segment_bytes));
+    let reaches_ms = match is_of_now && hole.is_none() {
         true => standing.current_ms.unwrap_or(0),
         // Only what lies whole before the gap.
         false => match run.last() {
@@ -105,7 +107,7 @@ pub fn find(wanted: &Wanted<'_>) -> Result<Result<Path, Hindered>, VaultError> {
         },
     };
     if reaches_ms < until_ms {
-        return Ok(Err(match is_of_now {
+        return Ok(Err(match is_of_now && hole.is_none() {
             true => Hindered::NotReached { until_ms: reaches_ms },
             false => Hindered::Gap { from_ms: reaches_ms, first_ms },
         }));
@@ -121,28 +123,53 @@ pub fn find(wanted: &Wanted<'_>) -> Result<Result<Path, Hindered>, VaultError> {
     Ok(Ok(Path { base, segments, wal_bytes }))
 }
 
+/// Sealed segments that follow one another.
+struct Run {
+    names: Vec<SegmentName>,
+    /// Which two do not, where more is there after the last of them.
+    hole: Option<(SegmentName, SegmentName)>,
+}
+
 /// The sealed segments from one on, as far as they follow one another.
-fn run(
-    archive: &Archive,
-    from: SegmentName,
-    segment_bytes: u64,
-) -> Result<Vec<SegmentName>, VaultError> {
-    let mut run: Vec<SegmentName> = Vec::new();
+fn run(archive: &Archive, from: SegmentName, segment_bytes: u64) -> Result<Run, VaultError> {
+    let mut names: Vec<SegmentName> = Vec::new();
     for file in archive.list()?.into_keys() {
         let LogFile::Segment(name) = file else { continue };
         if name.place() < from.place() {
             continue;
         }
-        let before = run.last().copied().unwrap_or(from);
+        let before = names.last().copied().unwrap_or(from);
         if !super::follows(before, name, segment_bytes) {
-            break;
+            return Ok(Run { names, hole: Some((before, name)) });
         }
-        run.push(name);
-        if !archive.head(file)?.is_whole {
-            break;
+        // What was cut off by a gap is not gone on from.
+        if let Some(last) = names.last()
+            && !archive.head(LogFile::Segment(*last))?.is_whole
+        {
+            return Ok(Run { hole: Some((*last, name)), names });
         }
+        names.push(name);
     }
-    Ok(run)
+    Ok(Run { names, hole: None })
+}
+
+/// What is missing between the last sealed segment and what has come since; `coming` was looked at before.
+fn hole_before(
+    coming: &[SegmentName],
+    last: Option<SegmentName>,
+    segment_bytes: u64,
+) -> Option<(SegmentName, SegmentName)> {
+    let mut last = last?;
+    for name in coming {
+        if name.place() <= last.place() {
+            continue;
+        }
+        if !super::follows(last, *name, segment_bytes) {
+            return Some((last, *name));
+        }
+        last = *name;
+    }
+    None
 }
 
 /// A cluster as it was, which takes writes. Dropped, it ends at once.
@@ -172,7 +199,7 @@ impl Running {
 /// Brings the cluster back as it was at the moment. It runs then, and nobody else reaches it.
 ///
 /// # Errors
-/// [`VaultError::WalEnds`] when the log does not reach so far; [`VaultError::Cluster`] when PostgreSQL does not
+/// [`VaultError::WalEnds`] when the log does not reach so far; [`VaultError::WalMissing`] when segments are missing; [`VaultError::Cluster`] when PostgreSQL does not
 /// do it; [`VaultError::DamagedJournal`] and others of what cannot be read.
 pub fn recover(request: &Request<'_>, told: &dyn Fn(Stage)) -> Result<Running, VaultError> {
     let Request { reader, snapshot, archive, standing, until_ms, folder, is_passing } = request;
@@ -181,7 +208,10 @@ pub fn recover(request: &Request<'_>, told: &dyn Fn(Stage)) -> Result<Running, V
     let cluster = Cluster::prepare(folder, note.version).map_err(of_cluster)?;
     told(Stage::Unpacking);
     cluster.unpack(&mut Content::of_base(reader, snapshot)?).map_err(of_cluster)?;
-    let segments = run(archive, note.segment()?, note.segment_bytes)?;
+    let is_of_now = standing.begun_ms.is_some_and(|begun| note.begun_ms >= begun);
+    let coming = if is_of_now { archive.coming()? } else { Vec::new() };
+    let Run { names: segments, hole } = run(archive, note.segment()?, note.segment_bytes)?;
+    let hole = hole.or_else(|| hole_before(&coming, segments.last().copied(), note.segment_bytes));
     let until = until_ms.saturating_add(MARGIN_MS);
     let mut given = 0;
     let mut has_enough = false;
@@ -210,7 +240,12 @@ pub fn recover(request: &Request<'_>, told: &dyn Fn(Stage)) -> Result<Running, V
     if has_enough {
         there = go(&recovery, given)?;
     }
-    let is_of_now = standing.begun_ms.is_some_and(|begun| note.begun_ms >= begun);
+    if let (None, true, Some((after, before))) = (&there, is_of_now, hole) {
+        return Err(VaultError::WalMissing {
+            after: after.to_string(),
+            before: before.to_string(),
+        });
+    }
     if there.is_none() {
         // All of it, what is not whole yet as well: nothing before was committed later.
         for name in &segments[given..] {
@@ -227,6 +262,11 @@ pub fn recover(request: &Request<'_>, told: &dyn Fn(Stage)) -> Result<Running, V
     let has_all = is_of_now && standing.current_ms.is_some_and(|current| current >= *until_ms);
     if there.is_none() && has_all {
         there = go(&Recovery { until: None, ..recovery }, given)?;
+        // It ends where the first byte is missing or damaged, and does not mind.
+        let replayed = cluster.replayed().map_err(of_cluster)?;
+        if standing.current_at.is_none_or(|current_at| replayed < current_at) {
+            return Err(VaultError::WalEnds { until_ms: *until_ms });
+        }
     }
     let cluster = there.ok_or(VaultError::WalEnds { until_ms: *until_ms })?;
     Ok(Running { cluster, runtime })
@@ -250,7 +290,7 @@ fn give_the_end(
     // The partial one first: whatever becomes whole meanwhile is found among the whole ones then.
     let partial = archive.open_partial()?;
     let last = sealed.last().copied().unwrap_or(from);
-    let all = run(archive, last, segment_bytes)?;
+    let all = run(archive, last, segment_bytes)?.names;
     for name in all.into_iter().filter(|name| !sealed.contains(name)) {
         give(cluster, archive, LogFile::Segment(name))?;
         given += 1;

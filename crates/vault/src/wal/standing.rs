@@ -28,6 +28,8 @@ pub struct Standing {
     pub begun_ms: Option<i64>,
     /// All that was acknowledged by then is on this machine's disk, what is not sealed yet among it.
     pub current_ms: Option<i64>,
+    /// The byte of the log before which all of that lies.
+    pub current_at: Option<u64>,
     /// Of the server's log, still to come.
     pub behind_bytes: Option<u64>,
     pub segment_bytes: Option<u64>,
