@@ -13,7 +13,7 @@ mod stand_in;
 use crate::{
     VaultError,
     journal::{Entry, JournalKey, Lookups, Mark, MarkKind, Place, Reader, Span, Version},
-    stream::Standing,
+    stream::{Covered, Standing},
 };
 use databases::{
     DatabaseError,
@@ -91,8 +91,9 @@ pub struct Journals(Vec<Journal>);
 struct Journal {
     path: PathBuf,
     key: JournalKey,
-    /// Of the one that goes on: since when every change is in it, and up to when.
-    goes_on: Option<(Option<i64>, Option<i64>)>,
+    covered: Covered,
+    /// Whether it is the one that goes on.
+    is_open: bool,
 }
 
 impl Journals {
@@ -102,16 +103,20 @@ impl Journals {
     /// When they cannot be listed, or the key cannot be read.
     pub fn of(place: &Place) -> Result<Self, VaultError> {
         let Some(key) = place.key()? else { return Ok(Self(Vec::new())) };
-        let standing = Standing::read(place)?.unwrap_or_default();
-        let now = Journal {
-            path: place.folder(),
+        let Standing { begun_ms, current_ms, .. } = Standing::read(place)?.unwrap_or_default();
+        let covered = Covered { begun_ms, current_ms };
+        let path = place.folder();
+        let mut all = Vec::from_iter(path.is_dir().then(|| Journal {
+            path,
             key: key.clone(),
-            goes_on: Some((standing.begun_ms, standing.current_ms)),
-        };
-        let before = place.put_aside()?.into_iter().rev();
-        let before = before.map(|(path, _)| Journal { path, key: key.clone(), goes_on: None });
-        let there = std::iter::once(now).chain(before).filter(|journal| journal.path.is_dir());
-        Ok(Self(there.collect()))
+            covered,
+            is_open: true,
+        }));
+        for (path, _) in place.put_aside()?.into_iter().rev().filter(|(path, _)| path.is_dir()) {
+            let covered = Covered::read(&path)?;
+            all.push(Journal { path, key: key.clone(), covered, is_open: false });
+        }
+        Ok(Self(all))
     }
 
     /// How a moment is reached from a dump; only these tables, by their labels, or all.
@@ -153,7 +158,7 @@ impl Journals {
     /// Up to when the journal that goes on has everything, unix milliseconds; `None`: nobody knows.
     #[must_use]
     pub fn current_ms(&self) -> Option<i64> {
-        self.0.iter().find_map(|journal| journal.goes_on.and_then(|(_, current_ms)| current_ms))
+        self.0.iter().filter(|journal| journal.is_open).find_map(|open| open.covered.current_ms)
     }
 
     /// Reads all of them: whether they are as they were written.
@@ -211,12 +216,13 @@ impl Journal {
     ) -> Result<Option<Option<i64>>, VaultError> {
         let end = reader.position().and_then(|end| end.order(dump));
         let is_of_one_log = end.is_some();
-        // Where nothing has changed, the place of one that goes on may lie before the dump's.
-        if !is_of_one_log || self.goes_on.is_none() && end == Some(Ordering::Less) {
+        let Covered { begun_ms, current_ms } = self.covered;
+        // Where nothing has changed, the place where a journal ends may lie before the dump's.
+        let goes_on = self.is_open || current_ms.is_some_and(|ms| ms >= manifest.taken_ms);
+        if !is_of_one_log || !goes_on && end == Some(Ordering::Less) {
             return Ok(None);
         }
         let pivot_ms = reader.moment_at(dump)?;
-        let begun_ms = self.goes_on.and_then(|(begun_ms, _)| begun_ms);
         let began_before = begun_ms.is_some_and(|begun_ms| begun_ms <= manifest.taken_ms);
         let is_covered = pivot_ms.is_some() || reader.has_its_beginning() && began_before;
         Ok(is_covered.then_some(pivot_ms))
@@ -225,10 +231,7 @@ impl Journal {
     /// Up to when it has everything.
     fn whole_ms(&self, reader: &Reader) -> i64 {
         let last_ms = reader.ends_ms().unwrap_or_default();
-        match self.goes_on {
-            Some((_, current_ms)) => current_ms.unwrap_or_default().max(last_ms),
-            None => last_ms,
-        }
+        self.covered.current_ms.unwrap_or_default().max(last_ms)
     }
 }
 

@@ -13,7 +13,7 @@ mod standing;
 
 pub use copies::Open;
 pub use lookups::lookups;
-pub use standing::{CopyStanding, Gap, Hindrance, Standing, State, Tail, Trouble};
+pub use standing::{CopyStanding, Covered, Gap, Hindrance, Standing, State, Tail, Trouble};
 
 use crate::{
     VaultError,
@@ -136,6 +136,21 @@ pub fn begin_anew(place: &Place) -> Result<(), VaultError> {
     fs::write(&path, "").map_err(|source| VaultError::File { operation: "write", path, source })
 }
 
+/// Puts the journal aside, with what it has: what it stands for can be reached all the same.
+///
+/// # Errors
+/// When it cannot be renamed, or what it has cannot be written down.
+pub fn put_aside(place: &Place, standing: &Standing, now_ms: i64) -> Result<(), VaultError> {
+    let (folder, aside) = (place.folder(), place.beside(&format!("before-{now_ms}")));
+    let failed = |source| VaultError::File { operation: "put aside", path: folder.clone(), source };
+    if !folder.try_exists().map_err(failed)? {
+        return Ok(());
+    }
+    let Standing { begun_ms, current_ms, .. } = *standing;
+    Covered { begun_ms, current_ms }.write(&folder)?;
+    fs::rename(&folder, &aside).map_err(failed)
+}
+
 /// Of the file that asks for another journal.
 const ANEW: &str = "anew";
 
@@ -193,16 +208,7 @@ impl Follower<'_> {
     /// Puts the journal aside and says that there is a gap; the next round begins another.
     fn begin_another(&mut self, reason: &str) -> Result<(), VaultError> {
         let now_ms = (self.now)();
-        let aside = self.place.beside(&format!("before-{now_ms}"));
-        let folder = self.place.folder();
-        let failed = |operation: &'static str| {
-            let path = folder.clone();
-            move |source| VaultError::File { operation, path, source }
-        };
-        match fs::rename(&folder, &aside) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            renamed => renamed.map_err(failed("put aside"))?,
-        }
+        put_aside(self.place, &self.standing, now_ms)?;
         let asked = self.place.beside(ANEW);
         match fs::remove_file(&asked) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

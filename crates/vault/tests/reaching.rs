@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use vault::{
     journal::{Place, Writer},
     moment::{Forecast, Journals, Obstacle},
+    stream::{self, Standing},
 };
 
 const T0: i64 = 1_795_348_800_000;
@@ -113,6 +114,38 @@ fn a_moment_is_reached_by_the_changes_since_the_dump_or_it_is_said_why_not() {
     assert_eq!(found(&place, &other, T0 + 2000), Err(Obstacle::NotCovered));
     let nowhere = Manifest { position: None, ..other };
     assert_eq!(found(&place, &nowhere, T0 + 2000), Err(Obstacle::NoPlace));
+}
+
+#[test]
+fn a_journal_that_was_put_aside_reaches_what_it_reached_before() {
+    let folder = testkit::folder();
+    // Quiet before the first order and after the last one.
+    let place = journal(folder.path(), &trade(9), T0 + 100_000);
+    let quiet = manifest(Kind::Postgres, at(50), T0 + 500);
+    let late = manifest(Kind::Postgres, at(500), T0 + 50_000);
+    let check = |place: &Place| {
+        assert_eq!(found(place, &quiet, T0 + 90_000).map(|of| of.changes), Ok(9));
+        assert_eq!(found(place, &late, T0 + 90_000).map(|of| of.last_ms), Ok(Some(T0 + 9000)));
+        let beyond = found(place, &quiet, T0 + 100_001);
+        assert_eq!(beyond, Err(Obstacle::NotReached { until_ms: T0 + 100_000 }));
+    };
+    check(&place);
+    let standing = Standing::read(&place).unwrap().unwrap();
+    stream::put_aside(&place, &standing, T0 + 110_000).unwrap();
+    assert!(!place.folder().exists());
+    // Another one goes on, of the time since.
+    let standing = format!("{{\"begun_ms\": {0}, \"current_ms\": {0}}}", T0 + 110_000);
+    fs::write(place.beside("json"), standing).unwrap();
+    check(&place);
+    // A dump of a time that neither has.
+    let between = manifest(Kind::Postgres, at(600), T0 + 105_000);
+    assert_eq!(found(&place, &between, T0 + 106_000), Err(Obstacle::NotCovered));
+    // What an older program has put aside says less, and nothing that is wrong.
+    let aside = place.put_aside().unwrap().remove(0).0;
+    fs::remove_file(aside.join("covered.json")).unwrap();
+    assert_eq!(found(&place, &quiet, T0 + 9000), Err(Obstacle::NotCovered));
+    let middle = manifest(Kind::Postgres, at(145), T0 + 4500);
+    assert_eq!(found(&place, &middle, T0 + 9000).map(|of| of.changes), Ok(9));
 }
 
 #[test]

@@ -5,10 +5,16 @@ use crate::{VaultError, journal::Place};
 use databases::changes::{Obstacle, ObstacleKind};
 use kernel::config::StreamCopySettings;
 use serde::{Deserialize, Serialize};
-use std::{fs, io};
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+};
 
 /// Of the file.
 const EXTENSION: &str = "json";
+/// The file in a journal's folder that was put aside.
+const COVERED: &str = "covered.json";
 
 /// How it stands. Times are Unix milliseconds by this machine's clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +48,15 @@ pub struct Standing {
     pub orders_deleted: u64,
     /// Elsewhere, in the order of the configuration.
     pub copies: Vec<CopyStanding>,
+}
+
+/// From when to when a journal has every change, whether or not something was changed then. Unix milliseconds
+/// by this machine's clock; `None`: nobody knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Covered {
+    pub begun_ms: Option<i64>,
+    pub current_ms: Option<i64>,
 }
 
 /// How far a copy of the journal is.
@@ -137,6 +152,40 @@ impl Standing {
         let bytes = serde_json::to_vec(self).expect("invariant: our own types are JSON");
         let written = fs::write(&new, bytes).and_then(|()| fs::rename(&new, &path));
         written.map_err(|source| VaultError::File { operation: "write", path, source })
+    }
+}
+
+impl Covered {
+    /// What a journal that was put aside has; of one that an older program put aside, nothing is known.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not understood.
+    pub fn read(folder: &Path) -> Result<Self, VaultError> {
+        let path = folder.join(COVERED);
+        let failed = |operation, source| VaultError::File { operation, path: path.clone(), source };
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            bytes => bytes.map_err(|error| failed("read", error))?,
+        };
+        serde_json::from_slice(&bytes).map_err(|error| failed("understand", error.into()))
+    }
+
+    /// Durable, as the journal is.
+    pub(super) fn write(self, folder: &Path) -> Result<(), VaultError> {
+        let (path, new) = (folder.join(COVERED), folder.join(format!("{COVERED}.new")));
+        let bytes = serde_json::to_vec(&self).expect("invariant: our own types are JSON");
+        let write = || {
+            let mut file = fs::File::create(&new)?;
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+            fs::rename(&new, &path)?;
+            fs::File::open(folder)?.sync_all()
+        };
+        write().map_err(|source| VaultError::File {
+            operation: "write",
+            path: path.clone(),
+            source,
+        })
     }
 }
 

@@ -17,7 +17,7 @@ use vault::{
     VaultError,
     journal::{JournalKey, Lookups, Place, Reader},
     orders::{Base, Cut, Moment, OrderError, Past, Trail, Wanted, find, read, written},
-    stream::{Standing, lookups},
+    stream::{Covered, Standing, lookups},
 };
 
 /// A dump is as old as the clock of this machine says, and a journal's changes as that of the database.
@@ -60,32 +60,30 @@ impl Journals {
         let Some(key) = place.key()? else { return Ok(()) };
         self.is_kept = true;
         // How far it is, before it is read: what comes meanwhile is no promise.
-        let standing = Standing::read(place)?.unwrap_or_default();
+        let Standing { begun_ms, current_ms, .. } = Standing::read(place)?.unwrap_or_default();
         if place.folder().is_dir() {
-            let reader = Reader::open(&place.folder(), &key, lookups)?;
-            let begun_ms = standing.begun_ms.filter(|_| reader.has_its_beginning());
-            let from_ms = begun_ms.or(reader.begins_ms());
-            let until_ms = standing.current_ms.max(reader.ends_ms());
-            if let (Some(from_ms), Some(until_ms)) = (from_ms, until_ms) {
-                let bases_from_ms = begun_ms.unwrap_or(from_ms + CLOCKS_MS);
-                self.all.push(Journal { reader, from_ms, until_ms, bases_from_ms });
-            }
+            let covered = Covered { begun_ms, current_ms };
+            self.add_one(&place.folder(), covered, &key, lookups)?;
         }
         for (path, _) in place.put_aside()?.into_iter().rev() {
-            self.add_old(&path, &key, lookups)?;
+            self.add_one(&path, Covered::read(&path)?, &key, lookups)?;
         }
         Ok(())
     }
 
-    fn add_old(
+    fn add_one(
         &mut self,
         path: &Path,
+        covered: Covered,
         key: &JournalKey,
         lookups: &Lookups,
     ) -> Result<(), VaultError> {
         let reader = Reader::open(path, key, lookups)?;
-        if let (Some(from_ms), Some(until_ms)) = (reader.begins_ms(), reader.ends_ms()) {
-            let bases_from_ms = from_ms + CLOCKS_MS;
+        let begun_ms = covered.begun_ms.filter(|_| reader.has_its_beginning());
+        let from_ms = begun_ms.or(reader.begins_ms());
+        let until_ms = covered.current_ms.max(reader.ends_ms());
+        if let (Some(from_ms), Some(until_ms)) = (from_ms, until_ms) {
+            let bases_from_ms = begun_ms.unwrap_or(from_ms + CLOCKS_MS);
             self.all.push(Journal { reader, from_ms, until_ms, bases_from_ms });
         }
         Ok(())
