@@ -24,8 +24,8 @@ const INSIDE: usize = 10;
 const GONE: usize = 4;
 /// A shop in Python on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(450);
-/// Tables that no order's restore is about: visits, and what the shop's own clock writes.
-const BESIDE: [&str; 3] = ["session", "scheduled_task_record", "django_session"];
+/// Tables that no order's restore is about: visits, and what the shop's own clock and worker write.
+const BESIDE: [&str; 4] = ["session", "scheduled_task_record", "job_record", "django_session"];
 /// Vendure takes from stock only what it counts.
 const COUNTED: [&str; 2] = [
     "update product_variant set \"trackInventory\" = 'TRUE'",

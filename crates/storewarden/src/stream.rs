@@ -377,9 +377,10 @@ pub(crate) fn open(to: &RepositorySettings) -> Result<Arc<dyn Storage>, VaultErr
 /// Changes are kept for twice as long again as may lie between two dumps: what is to be seen as it was a
 /// whole `keep` ago is seen from the dump before.
 pub(crate) fn keep_ms(shop: &ShopSettings, asked_ms: u64) -> u64 {
-    let gap_ms = shop.backup.as_ref().map_or(0, |backup| {
-        backup.schedule.longest_gap_ms().max(backup.database_every_ms.unwrap_or_default())
-    });
+    let gap_ms = shop
+        .backup
+        .as_ref()
+        .map_or(0, |backup| backup.schedule.longest_gap_ms().max(backup.database_every_ms));
     asked_ms.saturating_add(2 * gap_ms)
 }
 

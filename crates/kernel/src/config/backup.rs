@@ -18,15 +18,16 @@ pub struct BackupSettings {
     pub exclude: Vec<String>,
     /// Whether the shop's database is in it, where it has one.
     pub database: bool,
-    /// How often it is dumped where the journal of its changes is to stand for it in between; `None`: each
-    /// time.
-    pub database_every_ms: Option<u64>,
+    /// How often it is dumped where the journal of its changes stands for it in between.
+    pub database_every_ms: u64,
     /// The same database by an account that may make others beside it, for restores alone; `None`: by
     /// the account that reads it.
     pub restore_as: Option<DatabaseUrl>,
     pub limits: BackupLimits,
-    /// The newest whole backup must not be older.
+    /// What comes back of the database must not be older: by its journal, where it has one.
     pub lose_at_most_ms: u64,
+    /// The same of files: those of the newest backup.
+    pub lose_files_at_most_ms: u64,
     /// The shop is to be back after so long at most.
     pub back_within_ms: u64,
     /// How often everything that is kept has been read once, a share at a time.

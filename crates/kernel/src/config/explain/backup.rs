@@ -70,11 +70,15 @@ fn contents(rows: &mut Rows, shop: &ShopSettings, backup: &BackupSettings) {
         (None, _) => "no `database` is known",
     };
     rows.add("database", &backup.database, &true, ToString::to_string, meaning);
-    if let (Some(_), true, Some(every_ms)) =
-        (&shop.stream, backup.database, backup.database_every_ms)
-    {
+    if shop.stream.is_some() && backup.database {
         let meaning = "and in between its journal of changes stands for it";
-        rows.put("database_every", ms(&every_ms), false, meaning);
+        rows.add(
+            "database_every",
+            &backup.database_every_ms,
+            &outer::DATABASE_EVERY_MS,
+            ms,
+            meaning,
+        );
     }
     if let Some(account) = &backup.restore_as {
         rows.put("restore_as", account.to_string(), false, "by whom a database is restored");

@@ -26,6 +26,8 @@ pub(in crate::config) const BACK_WITHIN_MS: u64 = HOUR;
 pub(in crate::config) const CHECK_MS: u64 = 7 * DAY;
 pub(in crate::config) const DRILL_MS: u64 = 7 * DAY;
 pub(in crate::config) const DRILL_SHEET_MS: u64 = 90 * DAY;
+/// Where a journal stands for the database in between.
+pub(in crate::config) const DATABASE_EVERY_MS: u64 = 7 * DAY;
 pub(in crate::config) const KEEP_ASIDE_MS: u64 = 7 * DAY;
 /// On a disk, and open to the users that database servers run as.
 pub(in crate::config) const DRILL_IN: &str = "/var/tmp";
@@ -63,8 +65,9 @@ const DESTINATIONS: Destinations<RepositorySettings> = Destinations {
     other_table: sftp_table,
 };
 
-/// `None` where there is no such table, or it names no destination.
-pub(super) fn backup(section: Section<'_>) -> Option<BackupSettings> {
+/// `None` where there is no such table, or it names no destination. `is_followed`: a stream has the changes of the
+/// database between two backups.
+pub(super) fn backup(section: Section<'_>, is_followed: bool) -> Option<BackupSettings> {
     if !section.is_given() {
         section.finish();
         return None;
@@ -74,7 +77,7 @@ pub(super) fn backup(section: Section<'_>) -> Option<BackupSettings> {
     }
     let to = repositories(&section);
     let schedule = schedule(&section);
-    let lose_at_most_ms = section.duration("lose_at_most", LOSE_AT_MOST_MS, MINUTE..=YEAR);
+    let lose_at_most = objective(&section, schedule, is_followed);
     let settings = BackupSettings {
         keep: keep(&section),
         schedule,
@@ -82,13 +85,12 @@ pub(super) fn backup(section: Section<'_>) -> Option<BackupSettings> {
         also: paths(&section, "also"),
         exclude: exclude(&section),
         database: section.boolean("database").unwrap_or(true),
-        database_every_ms: section
-            .item("database_every")
-            .map(|_| section.duration("database_every", 0, MINUTE..=31 * DAY)),
+        database_every_ms: section.duration("database_every", DATABASE_EVERY_MS, MINUTE..=31 * DAY),
         restore_as: section
             .parsed("restore_as", |text| database::read(text, section.reader.known.environment)),
         limits: limits(&section),
-        lose_at_most_ms: objective(&section, schedule, lose_at_most_ms),
+        lose_at_most_ms: lose_at_most.database_ms,
+        lose_files_at_most_ms: lose_at_most.files_ms,
         back_within_ms: section.duration("back_within", BACK_WITHIN_MS, MINUTE..=YEAR),
         check_every_ms: section.duration("check", CHECK_MS, HOUR..=YEAR),
         drill_every_ms: section.duration("drill", DRILL_MS, MINUTE..=YEAR),
@@ -117,22 +119,33 @@ pub(super) fn repositories(section: &Section<'_>) -> Vec<RepositorySettings> {
     to
 }
 
+/// How old what comes back may be. Milliseconds.
+struct Objective {
+    database_ms: u64,
+    files_ms: u64,
+}
+
 /// What is not told is a day: a backup that runs once a day is older than a day while the next runs.
-fn objective(section: &Section<'_>, schedule: BackupSchedule, lose_at_most_ms: u64) -> u64 {
+fn objective(section: &Section<'_>, schedule: BackupSchedule, is_followed: bool) -> Objective {
+    let told_ms = section.duration("lose_at_most", LOSE_AT_MOST_MS, MINUTE..=YEAR);
     let gap_ms = schedule.longest_gap_ms();
-    if section.item("lose_at_most").is_none() {
-        return lose_at_most_ms.max(gap_ms + MARGIN_MS.min(gap_ms / 2));
+    let usual_ms = gap_ms + MARGIN_MS.min(gap_ms / 2);
+    let is_told = section.item("lose_at_most").is_some();
+    if is_told && is_followed {
+        // Files are as old as their backup; what the database lacks is what its journal lacks.
+        return Objective { database_ms: told_ms, files_ms: told_ms.max(usual_ms) };
     }
-    if lose_at_most_ms < gap_ms {
+    if is_told && told_ms < gap_ms {
         let message = format!(
             "`lose_at_most` is {}, but {} lie between two backups",
-            values::duration_text(lose_at_most_ms),
+            values::duration_text(told_ms),
             values::duration_text(gap_ms)
         );
-        let mend = "make `every` shorter than it, or this longer";
+        let mend = "make `every` shorter than it, or this longer; or follow the database's changes (`stream`)";
         section.wrong(section.place_of("lose_at_most"), message, mend);
     }
-    lose_at_most_ms
+    let ms = if is_told { told_ms } else { told_ms.max(usual_ms) };
+    Objective { database_ms: ms, files_ms: ms }
 }
 
 fn schedule(section: &Section<'_>) -> BackupSchedule {

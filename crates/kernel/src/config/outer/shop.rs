@@ -86,7 +86,7 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
     );
     eject.finish();
     let database = database(&section);
-    let backup = backup::backup(section.section("backup"));
+    let backup = backup::backup(section.section("backup"), section.section("stream").is_given());
     let rest = Rest {
         balance: section.choice("balance", BALANCE, &BALANCES),
         check: check(section.section("check"), base_check),

@@ -63,7 +63,7 @@ impl Backups {
         let stream = stream_of(&of.shop, &of.settings)?;
         // Which backup comes nearest to its time dumps it, and not always the one after.
         let gap_ms = of.settings.schedule.longest_gap_ms();
-        let every_ms = of.settings.database_every_ms?.saturating_sub(gap_ms / SLACK);
+        let every_ms = of.settings.database_every_ms.saturating_sub(gap_ms / SLACK);
         Some(Stream {
             state: self.state.clone(),
             every_ms: whole(every_ms),

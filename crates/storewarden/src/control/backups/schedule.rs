@@ -310,11 +310,16 @@ impl Backups {
                 newest.at_ms < run.created_at_ms || is_ahead(newest.at_ms, now_ms)
             })
         });
-        let lose_ms = i64::try_from(settings.lose_at_most_ms).unwrap_or(i64::MAX);
+        let whole = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+        let lose_ms = whole(settings.lose_at_most_ms);
+        let lose_files_ms = whole(settings.lose_files_at_most_ms);
         let dump = self.standing_dump(shop, stream.as_ref(), &all.snapshots);
         let files_ms = newest.as_ref().map(|newest| newest.at_ms);
-        let whole_ms = files_ms.map(|at_ms| dump.until_ms.map_or(at_ms, |until| until.min(at_ms)));
-        let late_ms = whole_ms.map(|at_ms| at_ms.saturating_add(lose_ms));
+        let late_ms = files_ms.map(|at_ms| {
+            let files_late_ms = at_ms.saturating_add(lose_files_ms);
+            let until_ms = dump.until_ms.map(|until_ms| until_ms.saturating_add(lose_ms));
+            until_ms.map_or(files_late_ms, |until_ms| until_ms.min(files_late_ms))
+        });
         let is_known = pages.iter().any(|page| newest_of(page).is_some());
         let state = match late_ms {
             Some(late_ms) if late_ms < now_ms => BackupState::Late,

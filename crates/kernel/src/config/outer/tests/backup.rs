@@ -38,6 +38,18 @@ fn one_line_is_a_backup_with_every_default() {
 }
 
 #[test]
+fn with_a_stream_the_database_may_be_asked_for_more_often_than_files_are_saved() {
+    let text = format!(
+        "{HEAD}database = \"postgres://shop@127.0.0.1/shop\"\n\
+         backup = {{ to = \"/b\", lose_at_most = \"15m\" }}\nstream = {{}}"
+    );
+    let read = read(&text).unwrap_or_else(|errors| panic!("{text}: {:?}", errors.0));
+    let backup = read.shops[0].backup.clone().expect("a backup");
+    assert_eq!((backup.lose_at_most_ms, backup.lose_files_at_most_ms), (HOUR / 4, 25 * HOUR));
+    assert_eq!(backup.database_every_ms, 7 * 24 * HOUR);
+}
+
+#[test]
 fn places_are_read_in_every_form() {
     let check = |to: &str, expect: &str| {
         let read = backup(&format!("to = {to}"));
