@@ -10,21 +10,28 @@ use outbound::{
 };
 use std::{
     fs,
+    io::{self, BufRead as _, BufReader, Write as _},
+    net::{Shutdown, TcpListener, TcpStream},
     path::{Path, PathBuf},
-    sync::Once,
+    sync::{Arc, Once},
+    thread,
+    time::Duration,
 };
-use testkit::{Credentials, Moto, Seaweed};
+use testkit::{Credentials, Moto, Seaweed, wait_until};
 use tokio::runtime::Handle;
 use vault::{
     Snapshot, VaultError,
     backup::{self, NoteKind},
-    progress::{Progress, Watch},
     restore,
     storage::{Fault, MediaBucket},
 };
 
-/// Reading it takes longer than until progress is told.
-const LONG: usize = 64 << 20;
+/// Read in several parts.
+const LONG: usize = 20 << 20;
+/// What the second of them is asked for by.
+const SECOND_PART: &str = "range: bytes=8388608-";
+/// A server that has just been started may refuse what it does not refuse a moment later.
+const SERVED_WITHIN: Duration = Duration::from_secs(60);
 
 /// A bucket of a shop, and a repository on a disk.
 struct Shop {
@@ -50,24 +57,37 @@ impl Shop {
     }
 
     fn make_bucket(&self) {
-        self.runtime.block_on(self.bucket.make(false, now_ms())).unwrap();
+        let made = wait_until("a bucket", SERVED_WITHIN, async || {
+            match self.bucket.make(false, now_ms()).await {
+                Ok(()) => Ok(()),
+                // Made by the try before, whose answer said otherwise.
+                Err(error) => self.bucket.list("", now_ms()).await.map(drop).map_err(|_| error),
+            }
+        });
+        self.runtime.block_on(made);
     }
 
     fn put(&self, key: &str, content: impl Into<Bytes>) {
-        let put = self.bucket.put(key, content.into(), Keeping::default(), now_ms());
-        self.runtime.block_on(put).unwrap();
+        let content = content.into();
+        let put = wait_until("an object to be put", SERVED_WITHIN, async || {
+            self.bucket.put(key, content.clone(), Keeping::default(), now_ms()).await
+        });
+        self.runtime.block_on(put);
     }
 
     fn delete(&self, key: &str) {
-        self.runtime.block_on(self.bucket.delete(key, now_ms())).unwrap();
+        let deleted = wait_until("an object to be deleted", SERVED_WITHIN, async || {
+            self.bucket.delete(key, now_ms()).await
+        });
+        self.runtime.block_on(deleted);
     }
 
     fn back_up(&self) -> Result<backup::Report, VaultError> {
-        self.back_up_watched(&quiet)
+        self.back_up_from(self.settings.clone())
     }
 
-    fn back_up_watched(&self, watch: Watch<'_>) -> Result<backup::Report, VaultError> {
-        let bucket = MediaBucket::new(self.settings.clone(), Vec::new()).unwrap();
+    fn back_up_from(&self, settings: S3Settings) -> Result<backup::Report, VaultError> {
+        let bucket = MediaBucket::new(settings, Vec::new()).unwrap();
         // A second after the one before, which is the one that it is held against.
         let before = self.place.repository.snapshots()?.len();
         let request = backup::Request {
@@ -76,7 +96,7 @@ impl Shop {
             now_ms: NOW_MS + i64::try_from(before).unwrap() * 1000,
             ..self.place.request()
         };
-        backup::run(&self.place.repository, request, watch)
+        backup::run(&self.place.repository, request, &quiet)
     }
 
     /// What the snapshot has of the bucket, in a folder.
@@ -135,21 +155,59 @@ fn suite(shop: &Shop) {
     shop.place.assert_clean();
 }
 
+/// Passes on to a server what it is asked, and has `before` see the head of each request first. Serves
+/// until the test's process ends.
+fn relay(endpoint: &str, before: impl Fn(&str) + Send + Sync + 'static) -> io::Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let own = format!("http://{}", listener.local_addr()?);
+    let server = endpoint.trim_start_matches("http://").to_owned();
+    let before = Arc::new(before);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (server, before) = (server.clone(), Arc::clone(&before));
+            // It ends when whoever asks goes away.
+            thread::spawn(move || pass_on(stream, &server, before.as_ref()));
+        }
+    });
+    Ok(own)
+}
+
+/// Of requests without a body.
+fn pass_on(asks: TcpStream, server: &str, before: &dyn Fn(&str)) -> io::Result<()> {
+    let mut server = TcpStream::connect(server)?;
+    let (mut answers, mut back) = (server.try_clone()?, asks.try_clone()?);
+    thread::spawn(move || {
+        let passed = io::copy(&mut answers, &mut back);
+        back.shutdown(Shutdown::Both).and(passed)
+    });
+    let mut head = String::new();
+    let mut asks = BufReader::new(asks);
+    while asks.read_line(&mut head)? > 0 {
+        if head.ends_with("\r\n\r\n") {
+            before(&head);
+            server.write_all(head.as_bytes())?;
+            head.clear();
+        }
+    }
+    server.shutdown(Shutdown::Both)
+}
+
 /// Another content while one is read: never half of each.
-fn meanwhile(shop: &Shop) {
+fn meanwhile(shop: &Arc<Shop>) {
     shop.put("a/long.jpg", noise(5, LONG));
     // Too long to be read before it is its turn.
     shop.put("b/gone.jpg", noise(6, 3 << 20));
-    let changed = Once::new();
-    let watch = |progress: &Progress| {
-        if progress.bytes > 1 << 20 {
+    let (changed, theirs) = (Once::new(), Arc::clone(shop));
+    let endpoint = relay(&shop.settings.endpoint, move |head| {
+        if head.contains("/a/long.jpg") && head.contains(SECOND_PART) {
             changed.call_once(|| {
-                shop.put("a/long.jpg", noise(7, LONG));
-                shop.delete("b/gone.jpg");
+                theirs.put("a/long.jpg", noise(7, LONG));
+                theirs.delete("b/gone.jpg");
             });
         }
-    };
-    let report = shop.back_up_watched(&watch).unwrap();
+    });
+    let settings = S3Settings { endpoint: endpoint.unwrap(), ..shop.settings.clone() };
+    let report = shop.back_up_from(settings).unwrap();
     let kinds: Vec<NoteKind> = report.notes.iter().map(|note| note.kind).collect();
     assert_eq!(kinds, [NoteKind::Changed, NoteKind::Vanished], "{:?}", report.notes);
     let back = shop.restored(&report.snapshot, "meanwhile");
@@ -165,7 +223,7 @@ fn meanwhile(shop: &Shop) {
 #[tokio::test]
 async fn a_bucket_of_media_is_backed_up_from_moto() {
     let Some(moto) = Moto::start(Path::new(env!("CARGO_TARGET_TMPDIR"))).await else { return };
-    let shop = Shop::new(moto.endpoint(), &Seaweed::OWNER);
+    let shop = Arc::new(Shop::new(moto.endpoint(), &Seaweed::OWNER));
     let work = move || {
         suite(&shop);
         meanwhile(&shop);
@@ -178,7 +236,7 @@ async fn a_bucket_of_media_is_backed_up_from_seaweedfs() {
     let Some(seaweed) = Seaweed::start(Path::new(env!("CARGO_TARGET_TMPDIR"))).await else {
         return;
     };
-    let shop = Shop::new(seaweed.endpoint(), &Seaweed::OWNER);
+    let shop = Arc::new(Shop::new(seaweed.endpoint(), &Seaweed::OWNER));
     let work = move || {
         suite(&shop);
         meanwhile(&shop);
