@@ -66,7 +66,7 @@ const DESTINATIONS: Destinations<RepositorySettings> = Destinations {
 };
 
 /// `None` where there is no such table, or it names no destination. `is_followed`: a stream has the changes of the
-/// database between two backups.
+/// database between two backups, elsewhere than on this machine alone.
 pub(super) fn backup(section: Section<'_>, is_followed: bool) -> Option<BackupSettings> {
     if !section.is_given() {
         section.finish();
@@ -77,14 +77,16 @@ pub(super) fn backup(section: Section<'_>, is_followed: bool) -> Option<BackupSe
     }
     let to = repositories(&section);
     let schedule = schedule(&section);
-    let lose_at_most = objective(&section, schedule, is_followed);
+    let database = section.boolean("database").unwrap_or(true);
+    // Of a database that is left out nothing comes back, whoever follows it.
+    let lose_at_most = objective(&section, schedule, is_followed && database);
     let settings = BackupSettings {
         keep: keep(&section),
         schedule,
         password: section.text("password").and_then(|text| password(&section, &text)),
         also: paths(&section, "also"),
         exclude: exclude(&section),
-        database: section.boolean("database").unwrap_or(true),
+        database,
         database_every_ms: section.duration("database_every", DATABASE_EVERY_MS, MINUTE..=31 * DAY),
         restore_as: section
             .parsed("restore_as", |text| database::read(text, section.reader.known.environment)),
@@ -141,7 +143,7 @@ fn objective(section: &Section<'_>, schedule: BackupSchedule, is_followed: bool)
             values::duration_text(told_ms),
             values::duration_text(gap_ms)
         );
-        let mend = "make `every` shorter than it, or this longer; or follow the database's changes (`stream`)";
+        let mend = "make `every` shorter than it, or this longer; or follow the database's changes (`stream`), with a copy";
         section.wrong(section.place_of("lose_at_most"), message, mend);
     }
     let ms = if is_told { told_ms } else { told_ms.max(usual_ms) };

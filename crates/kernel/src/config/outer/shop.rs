@@ -86,7 +86,8 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
     );
     eject.finish();
     let database = database(&section);
-    let backup = backup::backup(section.section("backup"), section.section("stream").is_given());
+    let stream = section.section("stream");
+    let backup = backup::backup(section.section("backup"), stream::is_copied(&stream));
     let rest = Rest {
         balance: section.choice("balance", BALANCE, &BALANCES),
         check: check(section.section("check"), base_check),
@@ -94,7 +95,7 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         timeouts: timeouts(section.section("timeouts")),
         slow_start_ms: section.duration("slow_start", SLOW_START_MS, 0..=HOUR),
         cache: cache(section.section("cache")),
-        stream: stream::stream(section.section("stream"), database.as_ref(), backup.as_ref()),
+        stream: stream::stream(stream, database.as_ref(), backup.as_ref()),
         database,
         currency: section.parsed("currency", currency).unwrap_or(Currency::EUR),
         time_zone: time_zone(&section),

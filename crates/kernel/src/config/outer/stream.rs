@@ -63,6 +63,11 @@ pub(super) fn stream(
     Some(settings)
 }
 
+/// Whether a journal lies elsewhere too, where the shop is backed up: what is no boolean is told where it is read.
+pub(super) fn is_copied(section: &Section<'_>) -> bool {
+    section.is_given() && section.item("copy").and_then(toml_edit::Item::as_bool) != Some(false)
+}
+
 /// Where nobody says, it goes where the backups go.
 fn copies(section: &Section<'_>, backup: Option<&BackupSettings>) -> Vec<StreamCopySettings> {
     let send_every_ms = section.duration("send_every", SEND_EVERY_MS, SECOND..=HOUR);

@@ -47,6 +47,18 @@ fn with_a_stream_the_database_may_be_asked_for_more_often_than_files_are_saved()
     let backup = read.shops[0].backup.clone().expect("a backup");
     assert_eq!((backup.lose_at_most_ms, backup.lose_files_at_most_ms), (HOUR / 4, 25 * HOUR));
     assert_eq!(backup.database_every_ms, 7 * 24 * HOUR);
+    // A journal on this machine alone goes with it, and one of a database that is left out brings nothing back.
+    let check = |more: &str, stream: &str| {
+        let text = format!(
+            "{HEAD}database = \"postgres://shop@127.0.0.1/shop\"\n\
+             backup = {{ to = \"/b\", lose_at_most = \"15m\"{more} }}\nstream = {stream}"
+        );
+        let errors = super::read(&text).expect_err(&text).0;
+        let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert!(said.len() == 1 && said[0].contains("1d lie between two backups"), "{said:?}");
+    };
+    check("", "{ copy = false }");
+    check(", database = false", "{}");
 }
 
 #[test]
