@@ -315,6 +315,9 @@ fn text(standing: &BackupsStanding, here: &Here) -> String {
             BackupState::Late => format!("the newest backup is too old: {newest}, not {most}"),
             BackupState::Never => "there is no backup yet".to_owned(),
             BackupState::Failing => format!("the last backup failed; the newest: {newest}"),
+            BackupState::Unknown if of.newest.is_some() => {
+                format!("is backed up: {newest}; how far its database comes back is unknown")
+            }
             BackupState::Unknown => "whether there is a backup is unknown".to_owned(),
         };
         writeln!(text, "{}: {says}", of.shop).expect("invariant: a String takes all text");

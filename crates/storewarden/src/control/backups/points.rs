@@ -115,7 +115,12 @@ impl Backups {
     async fn look_for_points(&self, of: &BackedUp, rows: &[SnapshotRow], now_ms: i64) {
         let Some(stream) = stream_of(&of.shop, &of.settings) else { return };
         let known = self.points().get(&of.shop.id).cloned().unwrap_or_default();
-        let Some((place, dumps)) = self.dumps(of, rows) else { return };
+        let Some((place, dumps)) = self.dumps(of, rows) else {
+            // No dump: there is nothing to go on from.
+            let found = Points { looked_ms: Some(now_ms), ..Points::default() };
+            self.points().insert(of.shop.id.clone(), found);
+            return;
+        };
         let is_whole = !(0..WHOLE_MS).contains(&(now_ms - known.whole_ms));
         // Those behind the newest but one do not become others: later moments are the next one's.
         let kept = known.spans.iter().filter(|span| {
@@ -235,7 +240,12 @@ impl Backups {
             };
         };
         let points = self.points();
-        let span = points.get(&shop.id).and_then(|known| known.spans.first());
+        let known = points.get(&shop.id);
+        if known.is_none_or(|known| known.looked_ms.is_none() || known.trouble.is_some()) {
+            // Nobody has looked since control began, or could: how far the database comes back is not known.
+            return StandingDump { dump_ms: Some(dump.at_ms), ..StandingDump::default() };
+        }
+        let span = known.and_then(|known| known.spans.first());
         let span = span.filter(|span| span.dump_ms == dump.at_ms);
         // Backups since, whose runs have seen that the journal stands for them.
         let since = rows.iter().take_while(|row| row.at_ms > dump.at_ms);
@@ -249,7 +259,7 @@ impl Backups {
 pub(super) struct StandingDump {
     /// When its newest dump was taken.
     pub(super) dump_ms: Option<i64>,
-    /// Up to when it comes back.
+    /// Up to when it comes back; `None`: nobody knows, or there is no dump.
     pub(super) until_ms: Option<i64>,
     /// Only another dump goes on from here: changes are missing, or something was redefined.
     pub(super) is_broken: bool,

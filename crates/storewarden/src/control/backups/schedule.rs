@@ -324,6 +324,7 @@ impl Backups {
         let state = match late_ms {
             Some(late_ms) if late_ms < now_ms => BackupState::Late,
             Some(_) if is_newer => BackupState::Failing,
+            Some(_) if dump.dump_ms.is_some() && dump.until_ms.is_none() => BackupState::Unknown,
             Some(_) => BackupState::Ok,
             None if !is_known => BackupState::Unknown,
             None if failed.is_some() => BackupState::Failing,
