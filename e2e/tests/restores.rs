@@ -223,6 +223,53 @@ async fn orders_come_back_in_place_in_sqlite() -> Result<()> {
     orders_come_back(DatabaseKind::Sqlite).await
 }
 
+/// The database that the whole has put aside goes, while control dies at each step: it is gone from the
+/// server, and what put it there says that it cannot be taken back any more. The rows stay, and can.
+async fn what_was_put_aside_goes(warden: &Warden, server: &MariaDb) -> Result<()> {
+    let path = "/shops/lamps/backups/kept";
+    let kept = warden.get(path).await?;
+    let kept = kept["kept"].as_array().context("a list of what is kept")?.clone();
+    let of_kind = |kind| kept.iter().filter(move |row: &&Value| row["kind"] == kind);
+    let whole = of_kind("database").next().context("the whole one is kept")?;
+    let name = whole["name"].as_str().context("it has a name")?;
+    let there = format!(
+        "BEGIN NOT ATOMIC IF NOT EXISTS (SELECT 1 FROM information_schema.SCHEMATA \
+         WHERE SCHEMA_NAME = '{name}') THEN SIGNAL SQLSTATE '45000'; END IF; END"
+    );
+    server.execute("small", &there).await.context("it is not there")?;
+    let preview = warden.command(&["backup", "kept", "--remove", name, "--preview"])?;
+    let said = tokio::task::spawn_blocking(move || run_to_end(preview, LONG)).await??;
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    ensure!(said.contains("cannot be taken back any more"), "{said}");
+
+    fs::write(warden.path("state/die-at"), "0:after_intent\n0:after_effect\n")?;
+    let remove = warden.command(&["backup", "kept", "--remove", name, "--yes", "--detach"])?;
+    // It may die before it has answered.
+    drop(tokio::task::spawn_blocking(move || run_to_end(remove, LONG)).await?);
+    let is_gone =
+        |now: &Value| now["kept"].as_array().is_some_and(|now| now.len() + 1 == kept.len());
+    warden.until("it to be gone", path, is_gone).await;
+    let is_done = |runs: &Value| {
+        let newest = &runs["runs"][0];
+        newest["kind"] == "remove_aside" && newest["state"] == "done"
+    };
+    warden.until("its run to end", "/runs?limit=1", is_done).await;
+    ensure!(!warden.path("state/die-at").exists(), "control did not die at each step");
+    ensure!(server.execute("small", &there).await.is_err(), "it is there still");
+
+    let restored = whole["run"].as_str().context("a change put it aside")?;
+    let run = warden.get(&format!("/runs/{restored}")).await?;
+    ensure!(run["undo_gone"]["code"] == "undo_gone", "{run}");
+    let undo = warden.ask("POST", &format!("/runs/{restored}/undo"), Some(&Value::Null)).await;
+    ensure!(undo.is_err(), "it is taken back out of nothing: {undo:?}");
+    for rows in of_kind("rows") {
+        let run = rows["run"].as_str().context("a change put it aside")?;
+        let run = warden.get(&format!("/runs/{run}")).await?;
+        ensure!(run["undo_gone"].is_null(), "{run}");
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tables_and_the_whole_come_back_in_mariadb() -> Result<()> {
     if !demo::stage::has_mariadb() {
@@ -282,6 +329,7 @@ async fn tables_and_the_whole_come_back_in_mariadb() -> Result<()> {
     let aside = |word: &str| kept.lines().filter(|line| line.contains(word)).count();
     ensure!(aside("small_rows_before_") == 2 && aside("small_before_") == 1, "{kept}");
     ensure!(!kept.contains('?'), "which change put it aside, or its size, is unknown: {kept}");
+    what_was_put_aside_goes(&warden, &server).await?;
     warden.stop().await?;
     Ok(server.stop().await?)
 }

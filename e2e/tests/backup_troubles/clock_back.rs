@@ -16,6 +16,8 @@ const BEHIND: &str = "clock_behind";
 /// Within what clocks of machines differ.
 const LITTLE_S: i64 = HOUR_S / 2;
 const DAY_S: i64 = 26 * HOUR_S;
+/// So long a sheet must not lie untried here, and some more.
+const SHEET_S: i64 = 73 * HOUR_S;
 
 fn newest(standing: &Value) -> &Value {
     &standing["newest"]["id"]
@@ -32,7 +34,7 @@ async fn start(folder: &Path, clock: &Clock, faketime: &Path) -> Result<Warden> 
     fs::write(at("password"), PASSWORD)?;
     let shop = format!(
         "hosts = \"lamps.example\"\nmedia = {:?}\nbackup = {{ to = {:?}, password = \"${{file:{}}}\", \
-         every = \"1h\", keep = {{ last = 3 }}, drill = \"1d\", drill_in = {:?} }}\n",
+         every = \"1h\", keep = {{ last = 3 }}, drill = \"1d\", drill_sheet = \"3d\", drill_in = {:?} }}\n",
         at("media"),
         at("repository"),
         at("password").display(),
@@ -46,6 +48,27 @@ async fn ids(warden: &Warden) -> Result<BTreeSet<String>> {
     let there = there["snapshots"].as_array().context("a list of backups")?;
     let id = |row: &Value| row["id"].as_str().map(str::to_owned).context("a backup has an id");
     there.iter().map(id).collect()
+}
+
+/// It is found when its time is over, and no more once somebody has opened the backups by it.
+async fn a_sheet_that_nobody_tries_is_told(
+    warden: &Warden,
+    clock: &mut Clock,
+    folder: &Path,
+) -> Result<()> {
+    let sheet: Value = serde_json::from_str(&backup(warden, &["sheet", "--json"]).await?)?;
+    let phrase = sheet["phrase"].as_str().context("a sheet has a phrase")?;
+    let is_told = |state: &Value| state["findings"].to_string().contains("sheet_untried");
+    let state = warden.get("/shops/lamps").await?;
+    ensure!(!is_told(&state), "a sheet of now is told: {state}");
+    clock.turn(SHEET_S)?;
+    warden.until("a sheet that nobody tried", "/shops/lamps", is_told).await;
+    let file = folder.join("sheet.txt");
+    fs::write(&file, phrase)?;
+    let file = file.to_str().context("a path of letters")?;
+    backup(warden, &["drill", "--sheet", file]).await?;
+    warden.until("the sheet to be good", "/shops/lamps", |state: &Value| !is_told(state)).await;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -107,6 +130,7 @@ async fn a_clock_that_goes_back_is_told_and_makes_no_backup_older_than_the_last(
         now.intersection(&before).count() == 2,
         "not the newest of {before:?} are kept: {now:?}"
     );
+    a_sheet_that_nobody_tries_is_told(&warden, &mut clock, folder.path()).await?;
     warden.stop().await?;
     if let Some(restic) = restic() {
         let repository = folder.path().join("repository").display().to_string();
