@@ -281,7 +281,7 @@ async fn a_machine_that_is_lost_loses_no_more_than_was_said_and_the_sheet_brings
     fs::write(&sheet, said(&warden, &["backup", "sheet"]).await?)?;
     let server: Server = Arc::new(RwLock::new(Some(postgres)));
     let customers = Customers::come(&server);
-    customers.buy(50).await;
+    customers.buy(200).await;
 
     let (served, state) = (customers.served.load(Ordering::Relaxed), warden.path("state"));
     let served_ms = now_ms();
@@ -331,10 +331,22 @@ async fn a_machine_that_is_lost_loses_no_more_than_was_said_and_the_sheet_brings
     let found: Vec<_> = rows.iter().filter(is_before).collect();
     assert!(found == expect, "{} rows of {}", found.len(), expect.len());
 
-    // Another machine has them in its database.
+    // Another machine has them in its database, however often whoever recovers is killed in the midst of them.
     let (url, root) = (server.url("two"), folder.path().join("root").display().to_string());
     let mut words = vec!["recover", "--yes", "--sheet", by, "--from", from, "--shop", "lamps"];
     words.extend(["--root", &root, "--database", &url]);
+    for part in [1, 60, 120] {
+        let mut killed = warden.command(&words)?.start()?;
+        let has = format!("DO $$ BEGIN ASSERT (SELECT max(id) FROM shop_order) >= {part}; END $$");
+        wait_until("a part of the changes", LONG, async || {
+            let made = server.execute("two", &has).await;
+            made.map_err(|error| format!("{error:#}"))
+        })
+        .await;
+        killed.end_now(Signal::Kill, LONG);
+        let made = stored(server, "two").await?;
+        assert!(made.len() < rows.len(), "all was made before it was killed");
+    }
     let recovered = said(&warden, &words).await?;
     assert!(stored(server, "two").await? == rows, "{recovered}");
     Ok(())

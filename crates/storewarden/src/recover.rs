@@ -56,6 +56,7 @@ const ENVIRONMENT: &str = "environment";
 const RECORDS_STEP: &str = "records";
 const CONFIGURATION_STEP: &str = "configuration";
 const CHANGES_STEP: &str = "changes";
+const NOT_HAD: &str = "NOT HAD: the database will be as of its dump";
 
 /// Where the backups are, and what opens them.
 #[derive(Debug, Clone, clap::Args)]
@@ -237,8 +238,8 @@ impl Recovery<'_> {
         }
         match &self.changes {
             Some(changes) => row("changes", changes.preview()),
-            None if self.dump.id != snapshot.id && self.loads_database() => {
-                row("changes", "NOT HAD: the database will be as of its dump".to_owned());
+            None if self.needs_changes() => {
+                row("changes", NOT_HAD.to_owned());
             }
             None => {}
         }
@@ -319,8 +320,12 @@ impl Recovery<'_> {
         if let Some(changes) = self.changes.as_ref().filter(|_| outcome.failed.is_empty()) {
             changes.keep(&journal.folder().join(CHANGES_STEP), &self.survey.state)?;
         }
+        // A copy that is there says itself what it lacks.
+        if self.changes.is_none() && self.needs_changes() {
+            journal.lacks(self.as_of_dump("there is no copy of their journal"))?;
+        }
         let is_whole = outcome.failed.is_empty();
-        let exit = self.conclude(&outcome);
+        let exit = self.conclude(&outcome, journal.lacking());
         if is_whole {
             journal.end()?;
         }
@@ -334,7 +339,12 @@ impl Recovery<'_> {
         }
         let folder = journal.folder().join(CHANGES_STEP);
         match changes.bring(self.dump.time.ms(), &folder) {
-            Ok(()) => journal.did(CHANGES_STEP)?,
+            Ok(lacks) => {
+                for lack in lacks {
+                    journal.lacks(format!("{lack}; what was changed after that is left out"))?;
+                }
+                journal.did(CHANGES_STEP)?;
+            }
             Err(error) => outcome.failed.push(format!("the journal of changes: {error:#}")),
         }
         Ok(())
@@ -468,12 +478,28 @@ impl Recovery<'_> {
         Some(text.trim_end_matches(['\n', '\r']).to_owned())
     }
 
-    fn conclude(&self, outcome: &Outcome) -> Exit {
+    /// Whether what came after the dump is wanted, and can be in a journal alone.
+    fn needs_changes(&self) -> bool {
+        let is_older = self.dump.id != self.snapshot.id;
+        is_older && self.loads_database() && !self.arguments.without_changes
+    }
+
+    /// What a database is that lacks what was changed since.
+    fn as_of_dump(&self, why: &str) -> String {
+        let at = Here::now().moment_ago(self.dump.time.ms());
+        format!("the database is as of {at}, without what was changed since: {why}")
+    }
+
+    /// `lacking`: what could not be had at all. It is as far as it goes, and not whole.
+    fn conclude(&self, outcome: &Outcome, lacking: &[String]) -> Exit {
         for told in outcome.damaged.iter().take(TOLD) {
             say(&format!("NOT AS IT WAS: {}", printable(told)));
         }
         if let Some(more) = outcome.damaged.len().checked_sub(TOLD).filter(|more| *more > 0) {
             say(&format!("and {more} more"));
+        }
+        for told in lacking {
+            say(&format!("\nNOT THERE: {}", printable(told)));
         }
         for told in &outcome.failed {
             say(&format!("\nNOT DONE: {told}"));
@@ -490,7 +516,11 @@ impl Recovery<'_> {
             }
         };
         say(&self.next());
-        if outcome.damaged.is_empty() && is_valid { Exit::Fine } else { Exit::Wrong }
+        if outcome.damaged.is_empty() && lacking.is_empty() && is_valid {
+            Exit::Fine
+        } else {
+            Exit::Wrong
+        }
     }
 
     fn next(&self) -> String {

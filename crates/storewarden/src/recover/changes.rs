@@ -138,11 +138,12 @@ impl Changes {
         Ok(fetched)
     }
 
-    /// Brings it into a folder of the recovery, whatever an attempt before has left there.
+    /// Brings it into a folder of the recovery, whatever an attempt before has left there; returns what was
+    /// not in the copy.
     ///
     /// # Errors
     /// As of [`Changes::fetch`].
-    pub(super) fn bring(&self, since_ms: i64, by: &Path) -> anyhow::Result<()> {
+    pub(super) fn bring(&self, since_ms: i64, by: &Path) -> anyhow::Result<Vec<String>> {
         records::clear(by)?;
         let fetched = self.fetch(by)?;
         let standing = Standing {
@@ -155,38 +156,34 @@ impl Changes {
         fs::write(&path, serde_json::to_vec(&standing)?)
             .with_context(|| format!("write `{}`", path.display()))?;
         say(&format!("    {}", reaches(&fetched, since_ms)));
-        Ok(())
+        Ok(fetched.lacks.iter().map(ToString::to_string).collect())
     }
 
     /// Makes what was changed since the backup once more in the database that was loaded from it: by the
-    /// journal, or where a table was redefined, by the server's log.
+    /// journal, or where a table was redefined, by the server's log. Returns what stands in the way: then the
+    /// database is as of its dump, and the same again would not bring more.
     ///
     /// # Errors
-    /// What the database says; the same again goes on. What stands in the way is none: it is said.
+    /// What the database says; the same again goes on.
     pub(super) fn replay<F: Files>(
         &self,
         by: &Path,
         dump: &dump::Reader<F>,
         beside: Beside,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Option<Obstacle>> {
         let manifest = dump.manifest();
         let place = journal::Place::of(by, &self.shop);
         let until_ms = Standing::read(&place)?.and_then(|standing| standing.current_ms);
         let until_ms = until_ms.context("it is not known up to when the journal goes")?;
         if until_ms <= manifest.taken_ms {
-            return Ok(());
+            return Ok(None);
         }
         let path = match Journals::of(&place)?.find(manifest, until_ms, &[])? {
             Ok(path) => path,
             Err(Obstacle::Redefined { .. }) if manifest.kind == dump::Kind::MySql => {
                 return self.replay_by_log(&place, until_ms, dump, &beside);
             }
-            Err(obstacle) => {
-                say(&format!(
-                    "    NOT MADE ONCE MORE, what was changed since the backup: {obstacle}"
-                ));
-                return Ok(());
-            }
+            Err(obstacle) => return Ok(Some(obstacle)),
         };
         let line = Line::new("the changes since the backup");
         let total = path.forecast.changes;
@@ -194,7 +191,7 @@ impl Changes {
         let done = path.go(Wanted { beside, until_ms, tables: Vec::new() }, &told)?;
         let replay::Progress { transactions, changes, .. } = done;
         line.end(&format!("{transactions} transactions, {changes} rows, every one read back"));
-        Ok(())
+        Ok(None)
     }
 
     fn replay_by_log<F: Files>(
@@ -203,15 +200,10 @@ impl Changes {
         until_ms: i64,
         dump: &dump::Reader<F>,
         beside: &Beside,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Option<Obstacle>> {
         let path = match Journals::of(place)?.by_log(dump.manifest(), until_ms)? {
             Ok(path) => path,
-            Err(obstacle) => {
-                say(&format!(
-                    "    NOT MADE ONCE MORE, what was changed since the backup: {obstacle}"
-                ));
-                return Ok(());
-            }
+            Err(obstacle) => return Ok(Some(obstacle)),
         };
         say(&format!("    by the server's log, since a table was redefined: {}", path.what));
         let line = Line::new("the changes since the backup");
@@ -224,7 +216,7 @@ impl Changes {
         path.go(dump, beside, &scratch, now_ms(), &told)?;
         let Forecast { transactions, changes, .. } = path.forecast;
         line.end(&format!("{transactions} transactions, {changes} rows"));
-        Ok(())
+        Ok(None)
     }
 
     /// Puts it into a state directory, as one that was put aside: the database that was loaded has another

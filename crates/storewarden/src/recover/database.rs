@@ -21,7 +21,7 @@ use std::{
     os::unix::fs::{MetadataExt as _, chown},
     path::{Path, PathBuf},
 };
-use vault::DumpFiles;
+use vault::{DumpFiles, moment::Obstacle};
 
 /// The dump of a backup, read from there.
 type Dump<'a> = Reader<DumpFiles<'a>>;
@@ -57,9 +57,11 @@ fn of(into: &DatabaseUrl, mark: &str) -> Beside {
 }
 
 impl Loading<'_> {
+    /// Returns why what was changed since the backup is not in it.
+    ///
     /// # Errors
     /// With everything that somebody must do so that it succeeds.
-    pub(super) fn run(&self, files: DumpFiles<'_>) -> anyhow::Result<()> {
+    pub(super) fn run(&self, files: DumpFiles<'_>) -> anyhow::Result<Option<Obstacle>> {
         let dump =
             Reader::open(files).with_context(|| format!("read the dump of {}", self.name))?;
         let line = Line::new(format!("database {}", self.name));
@@ -76,9 +78,9 @@ impl Loading<'_> {
             && self.into.kind != DatabaseKind::Sqlite
         {
             let made = changes.replay(folder, &dump, of(self.into, self.mark));
-            made.context("make the changes since the backup once more")?;
+            return made.context("make the changes since the backup once more");
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Every row is held against the backup in the end.

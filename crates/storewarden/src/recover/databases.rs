@@ -9,7 +9,7 @@ use ::databases::restore::Standing;
 use anyhow::bail;
 use kernel::config::{DatabaseKind, DatabaseUrl};
 use std::path::Path;
-use vault::DumpFiles;
+use vault::{DumpFiles, moment::Obstacle};
 
 impl Recovery<'_> {
     pub(super) fn preview_database(&self, name: &str) -> String {
@@ -64,14 +64,18 @@ impl Recovery<'_> {
                 continue;
             }
             match self.bring_database(name, journal) {
-                Ok(()) => journal.did(&step)?,
+                Ok(None) => journal.did(&step)?,
+                Ok(Some(obstacle)) => {
+                    journal.lacks(self.as_of_dump(&obstacle.to_string()))?;
+                    journal.did(&step)?;
+                }
                 Err(error) => outcome.failed.push(format!("{error:#}")),
             }
         }
         Ok(())
     }
 
-    fn bring_database(&self, name: &str, journal: &Journal) -> anyhow::Result<()> {
+    fn bring_database(&self, name: &str, journal: &Journal) -> anyhow::Result<Option<Obstacle>> {
         let Some(into) = self.database_url() else {
             bail!(
                 "the database {name}: the configuration does not say where it is; say it by \

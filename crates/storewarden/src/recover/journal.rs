@@ -28,6 +28,9 @@ struct Kept {
     #[serde(default)]
     begun_ms: i64,
     done: BTreeSet<String>,
+    /// What could not be had at all, in words: to do the same again would bring no more.
+    #[serde(default)]
+    lacking: Vec<String>,
 }
 
 impl Journal {
@@ -79,6 +82,7 @@ impl Journal {
             snapshot: snapshot.to_owned(),
             begun_ms,
             done: BTreeSet::new(),
+            lacking: Vec::new(),
         };
         let journal = Self { folder, kept };
         journal.write()?;
@@ -104,6 +108,21 @@ impl Journal {
     pub(super) fn did(&mut self, step: &str) -> anyhow::Result<()> {
         self.kept.done.insert(step.to_owned());
         self.write()
+    }
+
+    /// Notes that something could not be had: that the rest is done does not make it whole.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn lacks(&mut self, what: String) -> anyhow::Result<()> {
+        if !self.kept.lacking.contains(&what) {
+            self.kept.lacking.push(what);
+        }
+        self.write()
+    }
+
+    pub(super) fn lacking(&self) -> &[String] {
+        &self.kept.lacking
     }
 
     /// It is over.
@@ -141,8 +160,10 @@ mod tests {
         assert!(find("one").unwrap().is_none());
         let mut journal = Journal::begin(state.path(), "r", "one", 7).unwrap();
         journal.did("files /srv").unwrap();
+        journal.lacks("a day of changes".to_owned()).unwrap();
         let again = find("one").unwrap().unwrap();
         assert!(again.has("files /srv") && !again.has("records"));
+        assert_eq!(again.lacking(), ["a day of changes"]);
         assert_eq!(again.mark(), "recovery-one-7");
         let error = find("other").map(|_| ()).unwrap_err();
         assert!(error.to_string().contains("--snapshot one"), "{error}");
