@@ -72,12 +72,13 @@ struct Customers {
 }
 
 impl Customers {
-    fn come(server: &Server) -> Self {
+    /// `first`: the number of their first order.
+    fn come(server: &Server, first: u32) -> Self {
         let (stop, served) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
         let (stopped, counted, server) =
             (Arc::clone(&stop), Arc::clone(&served), Arc::clone(server));
         let task = tokio::spawn(async move {
-            for id in 1.. {
+            for id in first.. {
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
@@ -201,7 +202,7 @@ async fn no_order_is_missing_in_the_journal_whoever_is_killed() -> Result<()> {
     let mut warden = Warden::start(&settings, "").await?;
     warden.until("changes to be followed", "/backups", is_followed).await;
     let server: Server = Arc::new(RwLock::new(Some(postgres)));
-    let customers = Customers::come(&server);
+    let customers = Customers::come(&server, 1);
     customers.buy(20).await;
 
     killed_stream(&warden).await?;
@@ -280,8 +281,9 @@ async fn a_machine_that_is_lost_loses_no_more_than_was_said_and_the_sheet_brings
     let sheet = folder.path().join("sheet.txt");
     fs::write(&sheet, said(&warden, &["backup", "sheet"]).await?)?;
     let server: Server = Arc::new(RwLock::new(Some(postgres)));
-    let customers = Customers::come(&server);
-    customers.buy(200).await;
+    without_a_dump(&warden, &server).await?;
+    let customers = Customers::come(&server, 1000);
+    customers.buy(50).await;
 
     let (served, state) = (customers.served.load(Ordering::Relaxed), warden.path("state"));
     let served_ms = now_ms();
@@ -331,23 +333,104 @@ async fn a_machine_that_is_lost_loses_no_more_than_was_said_and_the_sheet_brings
     let found: Vec<_> = rows.iter().filter(is_before).collect();
     assert!(found == expect, "{} rows of {}", found.len(), expect.len());
 
-    // Another machine has them in its database, however often whoever recovers is killed in the midst of them.
-    let (url, root) = (server.url("two"), folder.path().join("root").display().to_string());
-    let mut words = vec!["recover", "--yes", "--sheet", by, "--from", from, "--shop", "lamps"];
-    words.extend(["--root", &root, "--database", &url]);
-    for part in [1, 60, 120] {
-        let mut killed = warden.command(&words)?.start()?;
-        let has = format!("DO $$ BEGIN ASSERT (SELECT max(id) FROM shop_order) >= {part}; END $$");
-        wait_until("a part of the changes", LONG, async || {
-            let made = server.execute("two", &has).await;
-            made.map_err(|error| format!("{error:#}"))
-        })
-        .await;
-        killed.end_now(Signal::Kill, LONG);
-        let made = stored(server, "two").await?;
-        assert!(made.len() < rows.len(), "all was made before it was killed");
+    // Another machine has them in its database.
+    let root = folder.path().join("root");
+    let onto = Onto { warden: &warden, server, keys: [by, from], root: &root };
+    onto.recovered_over_deaths(&rows).await?;
+    fs::remove_dir_all(repository.join("journal"))?;
+    for made in [&root, &state] {
+        fs::remove_dir_all(made)?;
     }
-    let recovered = said(&warden, &words).await?;
-    assert!(stored(server, "two").await? == rows, "{recovered}");
+    onto.recovered_without_changes().await
+}
+
+/// The newest backup has no dump, for the journal stands for it: the database and its rows come back from
+/// it as of its own time.
+async fn without_a_dump(warden: &Warden, server: &Server) -> Result<()> {
+    let customers = Customers::come(server, 1);
+    customers.buy(20).await;
+    customers.go().await?;
+    let guard = server.read().await;
+    let server = guard.as_ref().context("the database is there")?;
+    let then = stored(server, "one").await?;
+    said(warden, &["backup", "now", "--without-dump", "--yes"]).await?;
+    let path = "/shops/lamps/backups";
+    let list = warden.until("two backups", path, |list| !list["snapshots"][1].is_null()).await;
+    let has_dump = |at: usize| list["snapshots"][at]["journal_ms"].is_null();
+    assert!(!has_dump(0) && has_dump(1), "{list:#}");
+
+    server.execute("one", "DELETE FROM shop_order WHERE id < 5; UPDATE line SET what = ''").await?;
+    said(warden, &["backup", "restore", "--database", "--as", "three", "--yes"]).await?;
+    assert!(stored(server, "three").await? == then, "it is not as it was");
+    let tables = ["--table", "public.shop_order", "--table", "public.line", "--in-place", "--yes"];
+    said(warden, &[&["backup", "restore", "--database"][..], &tables].concat()).await?;
+    assert!(stored(server, "one").await? == then, "the rows are not as they were");
     Ok(())
+}
+
+/// A machine that becomes the one that is lost.
+struct Onto<'a> {
+    warden: &'a Warden,
+    server: &'a Postgres,
+    /// The recovery sheet, and where the backups are.
+    keys: [&'a str; 2],
+    root: &'a Path,
+}
+
+/// A statement waits for as long as its database is told, where changes are made once more.
+const WAITS: &str = "CREATE FUNCTION wait() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN \
+    IF EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = 'storewarden_replay') \
+    AND current_query() LIKE '%' || current_setting('test.waits', true) || '%' \
+    THEN PERFORM pg_sleep(3600); END IF; END $$; \
+    CREATE EVENT TRIGGER wait ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION wait()";
+const IS_WAITING: &str = "DO $$ BEGIN ASSERT EXISTS (SELECT 1 FROM pg_stat_activity \
+    WHERE datname = 'two' AND wait_event = 'PgSleep'); END $$";
+const ITS_END: &str = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity \
+    WHERE datname = 'two' AND wait_event = 'PgSleep'";
+
+impl Onto<'_> {
+    fn words<'a>(&'a self, root: &'a str, database: &'a str) -> Vec<&'a str> {
+        let [by, from] = self.keys;
+        let mut words = vec!["recover", "--yes", "--sheet", by, "--from", from, "--shop", "lamps"];
+        words.extend(["--root", root, "--database", database]);
+        words
+    }
+
+    /// Killed before the first of the changes and after the last, it goes on.
+    async fn recovered_over_deaths(&self, expect: &Rows) -> Result<()> {
+        let Self { warden, server, root, .. } = self;
+        server.create_database("two").await?;
+        server.execute("two", WAITS).await?;
+        let (root, url) = (root.display().to_string(), server.url("two"));
+        let words = self.words(&root, &url);
+        for at in ["DROP CONSTRAINT", "ADD CONSTRAINT"] {
+            let told = format!("ALTER DATABASE two SET test.waits = '{at}'");
+            server.execute("one", &told).await?;
+            let mut killed = warden.command(&words)?.start()?;
+            let is_waiting = async || {
+                let asked = server.execute("one", IS_WAITING).await;
+                asked.map_err(|error| format!("{error:#}"))
+            };
+            wait_until("the changes to be made once more", LONG, is_waiting).await;
+            killed.end_now(Signal::Kill, LONG);
+            server.execute("one", ITS_END).await?;
+        }
+        server.execute("one", "ALTER DATABASE two RESET test.waits").await?;
+        let recovered = said(warden, &words).await?;
+        assert!(recovered.contains("It was begun before"), "{recovered}");
+        assert!(stored(server, "two").await? == *expect, "{recovered}");
+        Ok(())
+    }
+
+    /// No copy of the journal: everything else is in place, and nobody is told that it is whole.
+    async fn recovered_without_changes(&self) -> Result<()> {
+        let Self { warden, server, root, .. } = self;
+        let (root, url) = (root.display().to_string(), server.url("four"));
+        let recovered = said(warden, &self.words(&root, &url)).await;
+        let told = format!("{recovered:?}");
+        assert!(recovered.is_err() && told.contains("NOT THERE: the database is as of"), "{told}");
+        assert!(told.contains("Recovered. What is left to do"), "{told}");
+        assert!(stored(server, "four").await?.is_empty(), "the first backup had no order");
+        Ok(())
+    }
 }

@@ -179,8 +179,8 @@ pub enum Wished {
     RenewCertificate { shop: ShopId },
     /// Storewarden before a shop, in the place of the web server that it is beside.
     Front { shop: ShopId },
-    /// A shop backed up, now.
-    BackUp { shop: ShopId },
+    /// A shop backed up, now; with `dump` its database is dumped although a journal could stand for it.
+    BackUp { shop: ShopId, dump: bool },
     /// The backups of a shop read again: a share of them, or all.
     VerifyBackup { shop: ShopId, all: bool },
     /// Restore a backup into a place of its own, and look at it; `snapshot` as in a [`Restore`]. With the

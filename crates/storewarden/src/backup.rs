@@ -46,6 +46,10 @@ pub(crate) enum BackupCommand {
     Now {
         #[command(flatten)]
         shop: OneShop,
+        /// Leave the dump of the database out where the journal of its changes stands for it, as
+        /// between two dumps of the schedule
+        #[arg(long)]
+        without_dump: bool,
         #[command(flatten)]
         options: ChangeOptions,
     },
@@ -184,9 +188,10 @@ pub(crate) struct OneShop {
 pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
     match command {
         BackupCommand::Status { state, json } => status(&state.directory, json.json),
-        BackupCommand::Now { shop, options } => {
+        BackupCommand::Now { shop, without_dump, options } => {
             let shop = shop.find(&options.state.directory)?;
-            start(&json!({ "kind": "back_up", "shop": shop }), options)
+            let wish = json!({ "kind": "back_up", "shop": shop, "without_dump": without_dump });
+            start(&wish, options)
         }
         BackupCommand::List { shop, state, json } => {
             list(&state.directory, &shop.find(&state.directory)?, json.json)

@@ -6232,7 +6232,7 @@ export interface components {
              * @description `restart_instance` (`shop`, `instance`, `forced`), `rolling_restart` (`shop`),
              *     `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
              *     (`text`; without it what stands in the file), `renew_certificate` (`shop`), `front` (`shop`),
-             *     `back_up` (`shop`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`, `phrase`),
+             *     `back_up` (`shop`, `without_dump`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`, `phrase`),
              *     `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
              *     `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
              *     `tables`, `name`, `in_place`, `exact`, `keep_newer_orders`, `newer_states`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
@@ -6273,6 +6273,8 @@ export interface components {
              *     say.
              */
             window?: string | null;
+            /** @description No dump of the database where the journal of its changes stands for it. */
+            without_dump?: boolean;
         };
     };
     responses: never;

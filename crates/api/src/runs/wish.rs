@@ -24,7 +24,7 @@ pub(crate) struct WishBody {
     /// `restart_instance` (`shop`, `instance`, `forced`), `rolling_restart` (`shop`),
     /// `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
     /// (`text`; without it what stands in the file), `renew_certificate` (`shop`), `front` (`shop`),
-    /// `back_up` (`shop`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`, `phrase`),
+    /// `back_up` (`shop`, `without_dump`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`, `phrase`),
     /// `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
     /// `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
     /// `tables`, `name`, `in_place`, `exact`, `keep_newer_orders`, `newer_states`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
@@ -47,6 +47,9 @@ pub(crate) struct WishBody {
     /// Files of the configuration that are to say something else.
     #[serde(default)]
     files: Vec<FileBody>,
+    /// No dump of the database where the journal of its changes stands for it.
+    #[serde(default)]
+    without_dump: bool,
     /// Every byte of the backups, not a share of them.
     #[serde(default)]
     all: bool,
@@ -209,7 +212,7 @@ impl WishBody {
             "apply_configuration" => Ok(self.configuration()),
             "renew_certificate" => Ok(Wished::RenewCertificate { shop: shop()? }),
             "front" => Ok(Wished::Front { shop: shop()? }),
-            "back_up" => Ok(Wished::BackUp { shop: shop()? }),
+            "back_up" => Ok(Wished::BackUp { shop: shop()?, dump: !self.without_dump }),
             "verify_backup" => Ok(Wished::VerifyBackup { shop: shop()?, all: self.all }),
             "drill_backup" => {
                 let snapshot = self.snapshot.clone().unwrap_or_else(|| "latest".to_owned());
@@ -270,7 +273,7 @@ pub(crate) fn names_what_is_there(
         Wished::RollingRestart { shop }
         | Wished::RollingRedeploy { shop, .. }
         | Wished::Front { shop }
-        | Wished::BackUp { shop }
+        | Wished::BackUp { shop, .. }
         | Wished::VerifyBackup { shop, .. }
         | Wished::DrillBackup { shop, .. }
         | Wished::RestoreBackup { shop, .. }
@@ -311,7 +314,7 @@ pub(crate) fn allowed(wish: &Wished, caller: &Caller) -> Result<(), ApiError> {
         Wished::ApplyConfiguration { .. } | Wished::TakeOverFile | Wished::Front { .. } => {
             caller.may_everywhere(Permission::ChangeConfiguration)
         }
-        Wished::BackUp { shop }
+        Wished::BackUp { shop, .. }
         | Wished::VerifyBackup { shop, .. }
         | Wished::DrillBackup { shop, .. }
         | Wished::MendDatabase { shop, .. }

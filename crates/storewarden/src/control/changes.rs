@@ -200,8 +200,8 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         Wished::RemoveAside { .. } => aside.expect("invariant: made before it is asked for"),
         Wished::CleanUp => Ok(records::plan(now_ms)),
         // Who asks for one by hand has no time to wait for what frees room.
-        Wished::BackUp { shop } => {
-            backups::plans::back_up(configuration, &shop, (false, true), now_ms)
+        Wished::BackUp { shop, dump } => {
+            backups::plans::back_up(configuration, &shop, (false, dump), now_ms)
         }
         Wished::VerifyBackup { shop, all } => {
             backups::plans::verify(configuration, &shop, all, now_ms)
@@ -281,7 +281,7 @@ pub(super) fn shop_of(wish: &Wished) -> Option<&ShopId> {
         | Wished::RollingRestart { shop }
         | Wished::RollingRedeploy { shop, .. }
         | Wished::Front { shop }
-        | Wished::BackUp { shop }
+        | Wished::BackUp { shop, .. }
         | Wished::VerifyBackup { shop, .. }
         | Wished::DrillBackup { shop, .. }
         | Wished::RestoreBackup { shop, .. }
