@@ -2,6 +2,7 @@
 
 use databases::{
     DatabaseError,
+    care::{self, Sight},
     private::{MariaDb, Options, Postgres},
     replica::{Made, Replica, State},
 };
@@ -117,6 +118,9 @@ async fn made_fenced_and_promoted(server: &Server, folder: &Path, writer: &Datab
     until_it_follows(&replica).await;
     server.execute("INSERT INTO orders VALUES (3)").await.unwrap();
     until_it_follows(&replica).await;
+    if let Server::Postgres(_) = server {
+        seen_by_its_primary(&replica, writer).await;
+    }
 
     replica.fence().await.unwrap();
     replica.fence().await.unwrap();
@@ -147,6 +151,18 @@ async fn made_fenced_and_promoted(server: &Server, folder: &Path, writer: &Datab
     replica.remove().await.unwrap();
     replica.remove().await.unwrap();
     assert!(replica.is_removed().await.unwrap());
+}
+
+/// What the primary tells of it, and to whom.
+async fn seen_by_its_primary(replica: &Replica, stranger: &DatabaseUrl) {
+    let seen = care::glance(&replica.primary).await.unwrap();
+    let found: Vec<_> = seen.replicas.iter().map(|one| (&*one.name, &*one.state)).collect();
+    assert_eq!(found, [(&*replica.name, "streaming")]);
+    assert!(seen.replicas[0].behind_bytes.is_some() && seen.blind.is_empty(), "{seen:?}");
+    let seen = care::glance(stranger).await.unwrap();
+    assert_eq!(seen.replicas, []);
+    let blind: Vec<_> = seen.blind.iter().map(|blind| blind.what).collect();
+    assert!(blind.contains(&Sight::Replication), "{blind:?}");
 }
 
 async fn write(url: &DatabaseUrl, id: u32) -> Result<(), String> {

@@ -2,6 +2,7 @@
 //! database itself, by the account that the configuration in force names, and control need not run; to
 //! mend is a change, and control's.
 
+mod replicas;
 mod text;
 
 use crate::{
@@ -19,6 +20,7 @@ use clap_complete::engine::ArgValueCandidates;
 use databases::care::{self, Examination, Options, Weight};
 use host::facts::HostReader;
 use kernel::config::{DatabaseKind, DatabaseUrl};
+use replicas::Replicas;
 use serde_json::json;
 use std::{fs, path::Path};
 
@@ -56,6 +58,28 @@ pub(crate) enum DatabaseCommand {
         #[command(flatten)]
         options: ChangeOptions,
     },
+    /// Look at the servers that follow a shop's database
+    #[command(subcommand)]
+    Replica(ReplicaCommand),
+}
+
+/// What to do with the replicas of a shop's database.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ReplicaCommand {
+    /// List the replicas of a shop's database, with how far each is behind
+    ///
+    /// Asks the shop's database, which tells who follows it (PostgreSQL), stopped replicas with a
+    /// slot among them, or only whom it follows itself (MariaDB, MySQL). Looks only. What is not
+    /// known is said to be unknown.
+    List {
+        /// The shop's id
+        #[arg(add = ArgValueCandidates::new(shops))]
+        shop: String,
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 /// # Errors
@@ -66,6 +90,9 @@ pub(crate) fn run(command: DatabaseCommand) -> anyhow::Result<Exit> {
         DatabaseCommand::Mend { shop, finding, options } => {
             let wish = json!({ "kind": "mend_database", "shop": shop, "finding": finding });
             return runs::change(&options.state.directory, &wish, &options);
+        }
+        DatabaseCommand::Replica(ReplicaCommand::List { shop, state, json }) => {
+            return list_replicas(&shop, &state.directory, json.json);
         }
     };
     let url = database(&state.directory, &shop)?;
@@ -80,6 +107,24 @@ pub(crate) fn run(command: DatabaseCommand) -> anyhow::Result<Exit> {
         print(text::of(&examination, (&shop, plans), Paint::of_output()).as_bytes())?;
     }
     Ok(exit_of(&examination))
+}
+
+fn list_replicas(shop: &str, state: &Path, is_json: bool) -> anyhow::Result<Exit> {
+    let url = database(state, shop)?;
+    if url.kind == DatabaseKind::Sqlite {
+        bail!("the database of `{shop}` is SQLite, which has no server that another could follow");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let glance = runtime
+        .block_on(care::glance(&url))
+        .with_context(|| format!("ask the database of `{shop}` for its replicas"))?;
+    let replicas = Replicas::of(glance, url.kind);
+    if is_json {
+        print_bytes(serde_json::to_string(&replicas)?.as_bytes())?;
+    } else {
+        print(replicas.text(Paint::of_output()).as_bytes())?;
+    }
+    Ok(replicas.exit())
 }
 
 /// How a database is judged on this machine.

@@ -26,6 +26,10 @@ const BEHIND_BYTES: u64 = 64 << 20;
 /// Of the transaction numbers, half are always in the past; at the end of them the server stops.
 const TRANSACTION_NUMBERS: u64 = 1 << 31;
 const NUMBERS_USED: f64 = 0.5;
+/// Of a replica that has a slot which it does not read from.
+const STOPPED: &str = "stopped";
+/// The server has thrown away what it would go on from: it has to be made anew.
+const LOST: &str = "lost";
 
 type Rows<const N: usize> = Vec<[Option<String>; N]>;
 
@@ -44,7 +48,7 @@ pub(super) async fn examine(
     findings.extend(keys(client).await?);
     findings.extend(slots(client).await?);
     findings.extend(numbers(client).await?);
-    let replicas = replicas(client).await?;
+    let replicas = replicas(client, &mut blind).await?;
     findings.extend(replicas.iter().filter_map(behind));
     let queries = match queries::read(client).await? {
         Ok(queries) => queries,
@@ -66,7 +70,7 @@ pub(super) async fn glance(url: &DatabaseUrl) -> Result<Glance, DatabaseError> {
     let mut blind = Vec::new();
     let mut findings = waits(client, figures.connections, &mut blind).await?;
     findings.extend(slots(client).await?);
-    let replicas = replicas(client).await?;
+    let replicas = replicas(client, &mut blind).await?;
     findings.extend(replicas.iter().filter_map(behind));
     Ok(Glance { connections: figures.connections, replicas, findings, blind })
 }
@@ -291,29 +295,50 @@ async fn numbers(client: &Client) -> Result<Vec<Finding>, DatabaseError> {
     Ok((used >= NUMBERS_USED).then(finding).into_iter().collect())
 }
 
-async fn replicas(client: &Client) -> Result<Vec<Replica>, DatabaseError> {
-    let statement = "SELECT coalesce(nullif(application_name, ''), client_addr::text, pid::text), state, \
-        pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() \
-        ELSE pg_current_wal_lsn() END, coalesce(replay_lsn, flush_lsn)), \
-        extract(epoch FROM replay_lag) * 1000 \
-        FROM pg_stat_replication WHERE state IS NOT NULL";
-    let rows = texts::<4>(client, "look at replicas", statement).await?;
-    rows.iter()
-        .map(|row| {
-            let fields = Fields { what: "a replica", fields: row };
-            Ok(Replica {
-                name: fields.text(0),
-                state: fields.text(1),
-                behind_bytes: fields.number::<f64>(2)?.map(super::whole),
-                behind_ms: fields.number::<f64>(3)?.map(super::whole),
-            })
-        })
-        .collect()
+/// Whoever follows, and whoever a slot is kept for that nobody reads from: a replica that has stopped is
+/// in no list of those that follow.
+async fn replicas(client: &Client, blind: &mut Vec<Blind>) -> Result<Vec<Replica>, DatabaseError> {
+    let end =
+        "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END";
+    // The slots of our own streams are looked after where those are. `wal_status` is there since version 13.
+    let statement = format!(
+        "SELECT coalesce(nullif(application_name, ''), client_addr::text, pid::text), state, \
+         pg_wal_lsn_diff({end}, coalesce(replay_lsn, flush_lsn)), \
+         extract(epoch FROM replay_lag) * 1000 FROM pg_stat_replication \
+         UNION ALL SELECT slot_name, CASE WHEN restart_lsn IS NULL THEN '{LOST}' ELSE '{STOPPED}' END, \
+         pg_wal_lsn_diff({end}, restart_lsn), NULL FROM pg_replication_slots AS slot \
+         WHERE slot_type = 'physical' AND NOT active \
+         AND (restart_lsn IS NOT NULL OR to_jsonb(slot) ->> 'wal_status' = 'lost') \
+         AND (slot_name NOT LIKE 'storewarden\\_%' OR slot_name LIKE 'storewarden\\_replica\\_%')"
+    );
+    let mut replicas = Vec::new();
+    let mut is_hidden = false;
+    for row in &texts::<4>(client, "look at replicas", &statement).await? {
+        let fields = Fields { what: "a replica", fields: row };
+        let state = fields.text(1);
+        // What the account is not shown of a replica is its state and how far it is.
+        if state.is_empty() {
+            is_hidden = true;
+            continue;
+        }
+        replicas.push(Replica {
+            name: fields.text(0),
+            state,
+            behind_bytes: fields.number::<f64>(2)?.map(super::whole),
+            behind_ms: fields.number::<f64>(3)?.map(super::whole),
+        });
+    }
+    if is_hidden {
+        let mend = "GRANT pg_monitor TO its_user".to_owned();
+        blind.push(Blind { what: Sight::Replication, mend });
+    }
+    Ok(replicas)
 }
 
 fn behind(replica: &Replica) -> Option<Finding> {
     let is_behind = replica.behind_bytes.is_none_or(|bytes| bytes > BEHIND_BYTES);
-    is_behind.then(|| Finding::new(trouble_of(replica), None))
+    let has_stopped = [STOPPED, LOST].contains(&replica.state.as_str());
+    (is_behind || has_stopped).then(|| Finding::new(trouble_of(replica), None))
 }
 
 pub(super) fn trouble_of(replica: &Replica) -> Trouble {

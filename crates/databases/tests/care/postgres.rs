@@ -269,3 +269,21 @@ async fn a_glance_sees_who_waits_now_and_a_table_is_tidied_by_its_own_statement(
     tokio::time::timeout(Duration::from_secs(60), done).await.unwrap();
     assert_eq!(care::tidied(&url, "public.none").await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn a_replica_that_stopped_or_is_not_shown_is_found_and_not_taken_for_none() {
+    let (_folder, server, url) = server(&[("max_slot_wal_keep_size", "1GB")]).await;
+    let slots = "CREATE ROLE clerk LOGIN; \
+        SELECT pg_create_physical_replication_slot('second', true); \
+        SELECT pg_create_physical_replication_slot('never_used'); \
+        SELECT pg_create_physical_replication_slot('storewarden_shop', true);";
+    server.execute("shop", slots).await.unwrap();
+    let seen = care::glance(&url).await.unwrap();
+    let names: Vec<_> = seen.replicas.iter().map(|one| (&*one.name, &*one.state)).collect();
+    assert_eq!(names, [("second", "stopped")]);
+    assert!(seen.replicas[0].behind_bytes.is_some(), "{seen:?}");
+    assert_eq!(seen.replicas[0].behind_ms, None);
+    let ids: Vec<_> = seen.findings.iter().map(care::Finding::id).collect();
+    assert_eq!(ids, ["replica_behind:second"]);
+    assert!(seen.blind.is_empty(), "{:?}", seen.blind);
+}

@@ -85,7 +85,7 @@ fn one(finding: &Finding, shop: &str, paint: Paint) -> String {
 }
 
 /// What is wrong, with its evidence.
-fn sentence(trouble: &Trouble) -> String {
+pub(super) fn sentence(trouble: &Trouble) -> String {
     match trouble {
         Trouble::MissingIndex { table, columns, rows, calls, mean_ms, query } => format!(
             "{table} is read whole, {rows} rows, for want of an index on {}: {calls} times, {mean_ms:.1} ms \
@@ -243,7 +243,7 @@ fn short(statement: &str) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes are shown in three digits")]
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     words::bytes(Some(bytes as f64))
 }
 
@@ -255,7 +255,7 @@ fn seconds(seconds: u64) -> String {
     milliseconds(seconds.saturating_mul(1000))
 }
 
-fn milliseconds(ms: u64) -> String {
+pub(super) fn milliseconds(ms: u64) -> String {
     words::age(i64::try_from(ms).unwrap_or(i64::MAX))
 }
 
