@@ -8,7 +8,7 @@ use crate::{
 };
 use kernel::config::{S3Settings, Secret};
 use rand::RngExt as _;
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc};
 use testkit::{Moto, Sshd};
 use vault::{
     InitOptions, Repository, backup,
@@ -18,8 +18,6 @@ use vault::{
 };
 
 const KILLS: u32 = 24;
-const AT_LEAST: u32 = 6;
-const LIMIT: Duration = Duration::from_secs(5);
 const FILES: u32 = 8;
 const FILE_BYTES: usize = 200_000;
 
@@ -90,7 +88,7 @@ async fn kill_again_and_again(name: &str, far: &str) {
     fs::write(folder.join("far"), far).unwrap();
     tokio::task::spawn_blocking(move || make(&folder)).await.unwrap();
     let folder = place.folder.path();
-    let killing = Killing { name, folder, kills: KILLS, at_least: AT_LEAST, limit: LIMIT };
+    let killing = Killing { name, folder, kills: KILLS };
     killing.run(assert_whole).await;
 }
 
@@ -127,7 +125,7 @@ fn round(work: &mut Work) {
     let now_ms = work.now_ms;
     let (read_back, prunes) =
         (work.dice.random_range(0..2) == 0, work.dice.random_range(0..4) == 0);
-    work.within(|| {
+    work.within(|work| {
         let asked = backup::Request { now_ms, ..request(vec![work.folder.join("shop")]) };
         let snapshot = backup::run(&far, asked, &quiet).unwrap().snapshot;
         work.note("backed-up", snapshot.id);

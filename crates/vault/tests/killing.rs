@@ -2,14 +2,16 @@
 //! does the work.
 
 use crate::place::{NOW_MS, noise, origin, quiet};
-use host::process::{Process, Signal};
+use host::process::{Signal, signal};
 use rand::{Rng as _, RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::{
     collections::BTreeSet,
     fs,
     io::Write as _,
-    os::unix::fs::FileExt as _,
+    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
+    process::ExitStatus,
+    sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
 };
@@ -21,12 +23,13 @@ use vault::{
 pub(crate) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// What a life does before it is killed, in rounds: more than it ever gets to.
 const ENDLESS: u32 = 1_000;
-const CALM_ROUNDS: u32 = 3;
+const CALM_ROUNDS: u32 = 5;
 /// Every so many kills all data is read, not the structure alone.
 const READ_EVERY: u32 = 20;
-/// Whether it is in the midst of what it is to be killed at.
-const WITHIN: &str = "within";
-/// How long that was, the last time, in microseconds.
+const SIGKILL: i32 = 9;
+/// For one life; a worker on a busy machine takes a second.
+const LIFE: Duration = Duration::from_secs(120);
+/// How long each deed of a calm life was, in microseconds.
 const TOOK: &str = "took";
 
 /// The seed of this run: what `SEED` says, or another one each time.
@@ -37,20 +40,17 @@ pub(crate) fn seed() -> u64 {
     seed
 }
 
-/// How often, and for how long.
+/// How often, and what.
 pub(crate) struct Killing<'a> {
     /// The test's own whole name.
     pub(crate) name: &'a str,
     pub(crate) folder: &'a Path,
-    /// Kills in the midst of the deed; others are not counted.
+    /// All of them in the midst of the deed: however long that takes.
     pub(crate) kills: u32,
-    /// So many even where it takes longer than `limit`.
-    pub(crate) at_least: u32,
-    pub(crate) limit: Duration,
 }
 
 impl Killing<'_> {
-    /// Kills until it is enough, and has `prove` look at what is left each time.
+    /// Kills so often, and has `prove` look at what is left each time.
     pub(crate) async fn run(&self, prove: fn(&Path, Data)) {
         // Storages block their thread.
         let prove = async |data| {
@@ -59,23 +59,16 @@ impl Killing<'_> {
         };
         let mut dice = SmallRng::seed_from_u64(seed());
         self.live(&mut dice, CALM_ROUNDS).await;
-        let took: u64 = fs::read_to_string(self.folder.join(TOOK)).unwrap().parse().unwrap();
+        let took = self.usual_us();
         let begun = Instant::now();
-        let (mut kills, mut lives) = (0, 0);
-        while kills < self.kills && (begun.elapsed() < self.limit || kills < self.at_least) {
-            let mut worker = self.start(dice.next_u64(), ENDLESS);
-            self.await_the_deed();
-            let wait = Duration::from_micros(dice.random_range(0..took));
-            let ended = tokio::time::timeout(wait, worker.wait()).await;
-            assert!(ended.is_err(), "it ended by itself: {}", self.said());
-            worker.signal(Signal::Kill).unwrap();
-            worker.wait().await.unwrap();
-            lives += 1;
-            kills += u32::from(self.is_within());
-            assert!(lives < 20 * self.at_least, "{kills} of {lives} lives ended within the deed");
-            prove(if lives % READ_EVERY == 0 { Data::All } else { Data::None }).await;
+        for kill in 1..=self.kills {
+            // Half as long again as usual: what lives before have left may have to be done as well.
+            let within_us = took + took / 2;
+            let ended = self.life(dice.next_u64(), ENDLESS, Some(within_us)).await;
+            assert_eq!(ended.signal(), Some(SIGKILL), "it ended by itself: {}", self.said());
+            prove(if kill % READ_EVERY == 0 { Data::All } else { Data::None }).await;
         }
-        println!("{kills} kills in {lives} lives in {:?}", begun.elapsed());
+        println!("{} kills at deeds of some {took} µs in {:?}", self.kills, begun.elapsed());
         // And whoever comes last finds everything as if nobody had been killed.
         self.live(&mut dice, 1).await;
         prove(Data::All).await;
@@ -83,36 +76,30 @@ impl Killing<'_> {
 
     /// A life that ends by itself.
     async fn live(&self, dice: &mut SmallRng, rounds: u32) {
-        let mut calm = self.start(dice.next_u64(), rounds);
-        assert!(calm.wait().await.unwrap().success(), "{}", self.said());
+        let ended = self.life(dice.next_u64(), rounds, None).await;
+        assert!(ended.success(), "{}", self.said());
     }
 
-    fn start(&self, seed: u64, rounds: u32) -> Process {
-        fs::write(self.folder.join(WITHIN), "0").unwrap();
-        testkit::this_test(self.name, self.folder.to_str().unwrap())
+    async fn life(&self, seed: u64, rounds: u32, within_us: Option<u64>) -> ExitStatus {
+        let within_us = within_us.map_or_else(String::new, |within_us| within_us.to_string());
+        let mut worker = testkit::this_test(self.name, self.folder.to_str().unwrap())
             .env("WORK_SEED", seed.to_string())
             .env("WORK_ROUNDS", rounds.to_string())
+            .env("WORK_WITHIN_US", within_us)
             .output_to(self.folder.join("work.log"))
             .tied_to_this_thread(Signal::Kill)
             .start()
-            .unwrap()
+            .unwrap();
+        let ended = tokio::time::timeout(LIFE, worker.wait()).await;
+        ended.unwrap_or_else(|_| panic!("it does not end: {}", self.said())).unwrap()
     }
 
-    fn is_within(&self) -> bool {
-        fs::read(self.folder.join(WITHIN)).unwrap() == b"1"
-    }
-
-    /// Blocks: nothing else goes on here, and no timer of the runtime is as fine.
-    fn await_the_deed(&self) {
-        let begun = Instant::now();
-        while !self.is_within() {
-            assert!(
-                begun.elapsed() < Duration::from_secs(60),
-                "it does not begin: {}",
-                self.said()
-            );
-            thread::yield_now();
-        }
+    /// The median of the calm deeds.
+    fn usual_us(&self) -> u64 {
+        let text = fs::read_to_string(self.folder.join(TOOK)).unwrap();
+        let mut took: Vec<u64> = text.lines().map(|line| line.parse().unwrap()).collect();
+        took.sort_unstable();
+        took[took.len() / 2].max(1)
     }
 
     fn said(&self) -> String {
@@ -126,7 +113,8 @@ pub(crate) struct Work {
     pub(crate) dice: SmallRng,
     /// A day later with each round; each life some ten days away from others, so that graces end.
     pub(crate) now_ms: i64,
-    within: fs::File,
+    /// It is killed before this since the deed's beginning, or never.
+    within_us: Option<u64>,
 }
 
 impl Work {
@@ -135,11 +123,11 @@ impl Work {
         let told = |name: &str| std::env::var(name).unwrap().parse::<u64>().unwrap();
         let (seed, rounds) = (told("WORK_SEED"), told("WORK_ROUNDS"));
         let folder = PathBuf::from(folder);
-        let within = fs::File::options().write(true).open(folder.join(WITHIN));
+        let within_us = std::env::var("WORK_WITHIN_US").unwrap();
         let mut work = Self {
             dice: SmallRng::seed_from_u64(seed),
             now_ms: NOW_MS + i64::try_from(seed % 1000).unwrap() * 10 * DAY_MS,
-            within: within.unwrap(),
+            within_us: within_us.parse().ok(),
             folder,
         };
         for _ in 0..rounds {
@@ -148,18 +136,29 @@ impl Work {
         }
     }
 
-    /// What it is to be killed at.
-    pub(crate) fn within<T>(&self, deed: impl FnOnce() -> T) -> T {
-        let begun = Instant::now();
-        self.mark(b"1");
-        let done = deed();
-        self.mark(b"0");
-        fs::write(self.folder.join(TOOK), begun.elapsed().as_micros().to_string()).unwrap();
-        done
+    /// What it is to be killed at: by itself, since nobody else hits a few thousandths of a second. A deed
+    /// that is done before its moment comes is followed by the next round.
+    pub(crate) fn within<T>(&mut self, deed: impl FnOnce(&Self) -> T) -> T {
+        let Some(within_us) = self.within_us else { return self.timed(deed) };
+        let wait = Duration::from_micros(self.dice.random_range(0..within_us));
+        let (done, is_done) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                if is_done.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                    signal(std::process::id(), Signal::Kill).unwrap();
+                }
+            });
+            let returned = deed(self);
+            drop(done);
+            returned
+        })
     }
 
-    fn mark(&self, is_within: &[u8]) {
-        self.within.write_all_at(is_within, 0).unwrap();
+    fn timed<T>(&self, deed: impl FnOnce(&Self) -> T) -> T {
+        let begun = Instant::now();
+        let returned = deed(self);
+        append(&self.folder.join(TOOK), &begun.elapsed().as_micros().to_string());
+        returned
     }
 
     /// Another content for one of so many files of the shop, at once.
@@ -189,8 +188,12 @@ impl Work {
 
 /// Writes down that something is so, before or after it is: for whoever is not killed.
 pub(crate) fn note(folder: &Path, name: &str, id: Id) {
-    let mut file = fs::File::options().create(true).append(true).open(folder.join(name)).unwrap();
-    writeln!(file, "{id}").unwrap();
+    append(&folder.join(name), &id.to_string());
+}
+
+fn append(file: &Path, line: &str) {
+    let mut file = fs::File::options().create(true).append(true).open(file).unwrap();
+    writeln!(file, "{line}").unwrap();
 }
 
 /// What was noted; a line that was cut off by a kill is none.
