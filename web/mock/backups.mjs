@@ -39,7 +39,7 @@ export function backups(scenario, shop, now = Date.now()) {
   const drills = snapshots.length === 0 ? [] : [drill(1, scenario === 'checkout'), ...[8, 15, 22].map((day) => drill(day, false))]
   const standing = {
     shops: [{
-      shop, state: scenario === 'nothing' ? 'never' : late ? 'late' : 'ok', since_ms: late ? now - DAY : null, lose_at_most_ms: DAY, back_within_ms: 3_600_000,
+      shop, state: scenario === 'nothing' ? 'never' : late ? 'late' : 'ok', since_ms: late ? now - DAY : null, lose_at_most_ms: DAY, due: snapshots.length ? { of: 'files', at_ms: snapshots[0].at_ms, at_most_ms: DAY } : null, back_within_ms: 3_600_000,
       places: [place(places[0], 'folder', null), place(places[1], 's3', trouble)],
       newest: snapshots[0] ?? null, dump_ms: snapshots[0]?.at_ms ?? null, database_ms: snapshots.length ? now - 800 : null, stream: null, next_ms: night + DAY, running: null,
       last_run: { run: '12', state: late ? 'failed' : 'done', ended_ms: night + 12_000, trouble },

@@ -13,8 +13,8 @@ use crate::{
     terminal::printable,
 };
 use ::watch::backups::{
-    BackupPlace, BackupState, BackupsStanding, DrillRow, RecoverySheet, ShopBackups, SnapshotEntry,
-    SnapshotFolder, SnapshotRow, Snapshots,
+    BackupPlace, BackupState, BackupsStanding, DrillRow, Due, DueOf, RecoverySheet, ShopBackups,
+    SnapshotEntry, SnapshotFolder, SnapshotRow, Snapshots,
 };
 use anyhow::bail;
 use clap::Subcommand;
@@ -308,16 +308,25 @@ fn status(state: &Path, json: bool) -> anyhow::Result<Exit> {
     Ok(if standing.shops.iter().all(is_fine) { Exit::Fine } else { Exit::Wrong })
 }
 
+fn late(due: Option<Due>, here: &Here) -> String {
+    let Some(Due { of, at_ms, at_most_ms }) = due else { return "a backup is too old".to_owned() };
+    let (at, most) =
+        (here.moment_ago(at_ms), length(i64::try_from(at_most_ms).unwrap_or(i64::MAX)));
+    match of {
+        DueOf::Files => format!("the newest backup is too old: {at}, not {most}"),
+        DueOf::Database => format!("the database would come back as of {at}, not {most}"),
+    }
+}
+
 fn text(standing: &BackupsStanding, here: &Here) -> String {
     let mut text = String::new();
     for of in &standing.shops {
         let newest = of.newest.as_ref().map(|newest| here.moment_ago(newest.at_ms));
         let newest = newest.unwrap_or_else(|| "unknown".to_owned());
-        let most = length(i64::try_from(of.lose_at_most_ms).unwrap_or(i64::MAX));
         let says = match of.state {
             BackupState::Off => "is not backed up".to_owned(),
             BackupState::Ok => format!("is backed up: {newest}"),
-            BackupState::Late => format!("the newest backup is too old: {newest}, not {most}"),
+            BackupState::Late => late(of.due, here),
             BackupState::Never => "there is no backup yet".to_owned(),
             BackupState::Failing => format!("the last backup failed; the newest: {newest}"),
             BackupState::Unknown if of.newest.is_some() => {

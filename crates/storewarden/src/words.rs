@@ -163,6 +163,10 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
         "backup_failed" => format!("The last backup failed: {}", text("error")),
         "backup_late" => {
             let most = says.integer("lose_at_most_ms").map_or_else(|| "agreed".to_owned(), age);
+            if text("what") == "database" {
+                let old = says.age("newest_ms");
+                return format!("The database would come back as it was {old} ago, and no more than {most} may be lost");
+            }
             format!(
                 "The newest backup is {} old, and must not be older than {most}",
                 says.age("newest_ms")

@@ -28,8 +28,10 @@ pub struct ShopBackups {
     pub state: BackupState,
     /// Since when it is late or failing.
     pub since_ms: Option<i64>,
-    /// The newest whole backup must not be older.
+    /// No more may be lost of the database, or of the whole where its changes are not followed.
     pub lose_at_most_ms: u64,
+    /// What becomes too old first; null: nothing is known to be there.
+    pub due: Option<Due>,
     /// The shop is to be back after so long at most.
     pub back_within_ms: u64,
     /// The places of its repositories, in the configuration's order.
@@ -63,6 +65,50 @@ pub struct ShopBackups {
     /// Orders that were confirmed to visitors and that the database lacked when it was last held against the
     /// access log; null: nothing is missing, or whether anything is was never known.
     pub missing: Option<VanishedOrders>,
+}
+
+/// What becomes too old first: the files of the newest backup, or how far the database comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Due {
+    pub of: DueOf,
+    /// The moment that it comes back as of, unix milliseconds.
+    pub at_ms: i64,
+    /// It must not be older.
+    pub at_most_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DueOf {
+    Files,
+    Database,
+}
+
+impl Due {
+    /// Of each the moment that it comes back as of, and how old that may be; `None` where there is no backup.
+    #[must_use]
+    pub fn first(files: Option<(i64, u64)>, database: Option<(i64, u64)>) -> Option<Self> {
+        let of = |of, (at_ms, at_most_ms)| Self { of, at_ms, at_most_ms };
+        let files = of(DueOf::Files, files?);
+        let database = database.map(|it| of(DueOf::Database, it));
+        [files].into_iter().chain(database).min_by_key(Self::late_ms)
+    }
+
+    /// From when on it is too old, unix milliseconds.
+    #[must_use]
+    pub fn late_ms(&self) -> i64 {
+        self.at_ms.saturating_add(i64::try_from(self.at_most_ms).unwrap_or(i64::MAX))
+    }
+}
+
+impl DueOf {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Database => "database",
+        }
+    }
 }
 
 /// Orders that vanished at about one time. Which ones says the page of orders, to whoever may see it.

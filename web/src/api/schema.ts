@@ -4536,6 +4536,22 @@ export interface components {
             /** @description `good`, `short` (whole, and not as fast or new as was agreed), `unknown` or `broken`. */
             verdict: string;
         };
+        /** @description What becomes too old first: the files of the newest backup, or how far the database comes back. */
+        Due: {
+            /**
+             * Format: int64
+             * @description It must not be older.
+             */
+            at_most_ms: number;
+            /**
+             * Format: int64
+             * @description The moment that it comes back as of, unix milliseconds.
+             */
+            at_ms: number;
+            of: components["schemas"]["DueOf"];
+        };
+        /** @enum {string} */
+        DueOf: "files" | "database";
         /** @description The data plane as control sees it. */
         Edge: {
             connected: boolean;
@@ -5648,6 +5664,7 @@ export interface components {
             drill_late_ms?: number | null;
             /** @description What came of trying backups by restoring them, the newest first. */
             drills: components["schemas"]["DrillRow"][];
+            due?: components["schemas"]["Due"] | null;
             /**
              * Format: int64
              * @description When the newest with a dump of its database began.
@@ -5659,7 +5676,7 @@ export interface components {
             last_run?: components["schemas"]["BackupRun"] | null;
             /**
              * Format: int64
-             * @description The newest whole backup must not be older.
+             * @description No more may be lost of the database, or of the whole where its changes are not followed.
              */
             lose_at_most_ms: number;
             missing?: components["schemas"]["VanishedOrders"] | null;

@@ -131,7 +131,7 @@ export const de: Messages = {
     drill_missing: (p) => ({ title: 'Noch nie wurde ein Backup geprobt', detail: `Ob sie sich zurückholen lassen, ist nicht bekannt. Der letzte Versuch: ${text(p['error'])}.` }),
     drill_unknown: () => ({ title: 'Ein Backup wurde geprobt, und nicht alles konnte angesehen werden', detail: 'Was nicht, steht auf der Seite Backups.' }),
     backup_failed: (p) => ({ title: 'Das letzte Backup ist gescheitert', detail: text(p['error']) }),
-    backup_late: (p, f, now) => ({ title: `Das neueste Backup ist von ${f.moment(num(p['newest_ms']), now)}`, detail: `Es darf nicht älter sein als ${f.span(num(p['lose_at_most_ms']))}.` }),
+    backup_late: (p, f, now) => p['what'] === 'database' ? ({ title: `Die Datenbank käme auf dem Stand von ${f.moment(num(p['newest_ms']), now)} zurück`, detail: `Mehr als ${f.span(num(p['lose_at_most_ms']))} darf nicht verloren gehen.` }) : ({ title: `Das neueste Backup ist von ${f.moment(num(p['newest_ms']), now)}`, detail: `Es darf nicht älter sein als ${f.span(num(p['lose_at_most_ms']))}.` }),
     stream_behind: (p, f, now) => ({ title: `Das Journal der Änderungen reicht bis ${f.moment(num(p['current_ms']), now)}`, detail: `Es darf höchstens ${f.span(num(p['behind_at_most_ms']))} zurück sein. ${text(p['error']) === 'unknown' ? '' : text(p['error'])}` }),
     stream_stopped: (p) => ({ title: 'Den Änderungen der Datenbank wird nicht mehr gefolgt', detail: text(p['error']) }),
     stream_refused: (p) => ({ title: 'Den Änderungen der Datenbank kann nicht gefolgt werden', detail: text(p['error']) }),

@@ -138,7 +138,7 @@ export const en = {
     drill_missing: (p) => ({ title: 'No backup was ever tried', detail: `Whether they can be restored is not known. The last try: ${text(p['error'])}.` }),
     drill_unknown: () => ({ title: 'A backup was tried, and not everything could be looked at', detail: 'What could not stands on the page Backups.' }),
     backup_failed: (p) => ({ title: 'The last backup failed', detail: text(p['error']) }),
-    backup_late: (p, f, now) => ({ title: `The newest backup is of ${f.moment(num(p['newest_ms']), now)}`, detail: `It must not be older than ${f.span(num(p['lose_at_most_ms']))}.` }),
+    backup_late: (p, f, now) => p['what'] === 'database' ? ({ title: `The database would come back as of ${f.moment(num(p['newest_ms']), now)}`, detail: `No more than ${f.span(num(p['lose_at_most_ms']))} may be lost.` }) : ({ title: `The newest backup is of ${f.moment(num(p['newest_ms']), now)}`, detail: `It must not be older than ${f.span(num(p['lose_at_most_ms']))}.` }),
     stream_behind: (p, f, now) => ({ title: `The journal of changes is current until ${f.moment(num(p['current_ms']), now)}`, detail: `It must not be more than ${f.span(num(p['behind_at_most_ms']))} behind. ${text(p['error']) === 'unknown' ? '' : text(p['error'])}` }),
     stream_stopped: (p) => ({ title: 'The database’s changes are followed no longer', detail: text(p['error']) }),
     stream_refused: (p) => ({ title: 'The database’s changes cannot be followed', detail: text(p['error']) }),

@@ -20,10 +20,9 @@ pub(super) fn signs(backups: &ShopBackups) -> Vec<Sign> {
 fn state_sign(backups: &ShopBackups) -> Option<Sign> {
     match backups.state {
         BackupState::Late => {
-            let files_ms = backups.newest.as_ref().map(|newest| newest.at_ms);
-            let newest_ms = files_ms.into_iter().chain(backups.database_ms).min().unwrap_or(0);
-            let sign = Sign::new("backup_late", Level::Broken).with("newest_ms", newest_ms);
-            let sign = sign.with("lose_at_most_ms", backups.lose_at_most_ms);
+            let due = backups.due?;
+            let sign = Sign::new("backup_late", Level::Broken).with("newest_ms", due.at_ms);
+            let sign = sign.with("lose_at_most_ms", due.at_most_ms).with("what", due.of.as_str());
             Some(backups.since_ms.into_iter().fold(sign, Sign::since))
         }
         BackupState::Never => Some(Sign::new("backup_missing", Level::Attention)),
@@ -113,7 +112,7 @@ pub(crate) fn is_blind(backups: Option<&ShopBackups>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backups::{BackupRun, DrillRow, SheetStanding, SnapshotRow};
+    use crate::backups::{BackupRun, DrillRow, Due, DueOf, SheetStanding, SnapshotRow};
     use kernel::Params;
 
     fn backups(state: BackupState) -> ShopBackups {
@@ -122,6 +121,7 @@ mod tests {
             state,
             since_ms: Some(50),
             lose_at_most_ms: 100,
+            due: Some(Due { of: DueOf::Files, at_ms: 5, at_most_ms: 100 }),
             back_within_ms: 100,
             places: vec![BackupPlace {
                 place: "/b".into(),
@@ -166,6 +166,23 @@ mod tests {
     fn check(backups: &ShopBackups, expect: &[&str]) {
         let said: Vec<String> = signs(backups).iter().map(Sign::id).collect();
         assert_eq!(said, expect);
+    }
+
+    #[test]
+    fn whatever_becomes_too_old_first_is_told() {
+        let check = |files, database, expect| {
+            let due = Due::first(files, database);
+            assert_eq!(due.map(|due| (due.of.as_str(), due.late_ms())), expect);
+        };
+        check(None, Some((5, 10)), None);
+        check(Some((5, 10)), None, Some(("files", 15)));
+        // The newer of both may be the one that is too old.
+        check(Some((5, 100)), Some((90, 10)), Some(("database", 100)));
+        check(Some((5, 94)), Some((90, 10)), Some(("files", 99)));
+        let due = Due::first(Some((5, 100)), Some((90, 10)));
+        let sign = state_sign(&ShopBackups { due, ..backups(BackupState::Late) }).unwrap();
+        let param = |name: &str| sign.params[name].clone();
+        assert_eq!((param("what"), param("newest_ms")), ("database".into(), 90_i64.into()));
     }
 
     #[test]

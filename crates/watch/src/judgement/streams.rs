@@ -151,6 +151,7 @@ mod tests {
             state: BackupState::Ok,
             since_ms: None,
             lose_at_most_ms: 100,
+            due: None,
             back_within_ms: 100,
             places: Vec::new(),
             newest: None,

@@ -21,6 +21,7 @@ export const backups: typeof english = {
     offLede: 'Nennen Sie einen Ort, dann entsteht jeden Tag ein Backup, bleibt 30 Tage und wird geprüft:',
     neverLede: 'Das erste liest alles, die danach nur noch, was sich geändert hat.',
     unknownLede: 'In keinen Ort konnte geschaut werden. Was vorher bekannt war, steht nicht dafür.',
+    lateDatabase: (age) => `Die Datenbank käme auf dem Stand von vor ${age} zurück, das ist länger als vereinbart.`,
     unknownDatabase: (when) => `Ein Backup ist da, von ${when}. Wie weit seine Datenbank durch das Journal der Änderungen zurückkommt, ist nicht bekannt.`,
     why: (why) => `Grund: ${why}`,
 

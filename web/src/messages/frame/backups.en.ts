@@ -21,6 +21,7 @@ export const backups = {
     offLede: 'Say where backups go, and they are taken every day, kept for 30 days, and looked at:',
     neverLede: 'The first one reads everything; those after it only what changed.',
     unknownLede: 'No place could be looked into. What was known before is not shown for it.',
+    lateDatabase: (age: string) => `The database would come back as it was ${age} ago, longer than was agreed.`,
     unknownDatabase: (when: string) => `A backup is there, of ${when}. How far its database comes back by the journal of changes is not known.`,
     why: (why: string) => `Why: ${why}`,
 

@@ -278,10 +278,17 @@ fn judge(
     // What was seen to go on from the dump goes on as far as the journal does.
     let now_ms = stream.current_ms.filter(|_| goes_on).unwrap_or(seen_ms);
     let until_ms = redefined_ms.unwrap_or(seen_ms.max(now_ms)).max(dump_ms);
+    // With this machine goes what its copies do not have yet. A backup that was stood for had one.
+    let elsewhere_ms =
+        stream.copies.iter().filter_map(|copy| copy.current_ms).chain(stood_ms).max();
+    let until_ms = match stream.copies.is_empty() {
+        true => Some(until_ms),
+        false => elsewhere_ms.map(|elsewhere_ms| until_ms.min(elsewhere_ms).max(dump_ms)),
+    };
     let is_followed = stream.state == StreamState::Following;
     StandingDump {
         dump_ms: Some(dump_ms),
-        until_ms: Some(until_ms),
+        until_ms,
         is_broken: is_followed && (is_gap || redefined_ms.is_some()),
     }
 }
@@ -289,7 +296,7 @@ fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ::watch::streams::StreamGap;
+    use ::watch::streams::{StreamCopy, StreamGap};
 
     fn stream(state: StreamState, current_ms: i64, gap_ms: Option<i64>) -> StreamStanding {
         let gap = |until_ms| StreamGap { from_ms: None, until_ms, reason: "lost".into() };
@@ -335,6 +342,26 @@ mod tests {
         // Nobody has looked: what a backup's own run has seen counts.
         check(None, None, &stream(Following, 900, None), (100, false));
         check(Some(400), None, &stream(Following, 900, None), (400, false));
+        // What is on this machine alone is lost with it.
+        let copied = |current_ms| {
+            let copies = [current_ms, None].map(|current_ms| StreamCopy {
+                to: "/b".into(),
+                every_ms: 1,
+                requests_a_month: None,
+                current_ms,
+                sent_ms: None,
+                delay_ms: None,
+                bytes: None,
+                keeps_all: false,
+                trouble: None,
+            });
+            StreamStanding { copies: copies.into(), ..stream(Following, 900, None) }
+        };
+        check(None, Some(span(500, None)), &copied(Some(650)), (650, false));
+        check(None, Some(span(500, None)), &copied(Some(50)), (100, false));
+        check(Some(400), Some(span(500, None)), &copied(Some(300)), (400, false));
+        let unknown = judge(100, None, Some(&span(500, None)), &copied(None));
+        assert_eq!(unknown.until_ms, None);
         // Another dump is needed.
         check(Some(300), None, &stream(Following, 900, Some(350)), (300, true));
         check(Some(300), None, &stream(Unknown, 900, Some(350)), (300, false));

@@ -14,7 +14,7 @@ use super::{
 use crate::control::now_ms;
 use ::plan::Engine;
 use ::watch::backups::{
-    BackupPlace, BackupRun, BackupSize, BackupState, BackupsStanding, DrillRow, SheetStanding,
+    BackupPlace, BackupRun, BackupSize, BackupState, BackupsStanding, DrillRow, Due, SheetStanding,
     ShopBackups, SnapshotRow, Trouble,
 };
 use jiff::{SignedDuration, Timestamp, civil::Time, tz::TimeZone};
@@ -310,16 +310,12 @@ impl Backups {
                 newest.at_ms < run.created_at_ms || is_ahead(newest.at_ms, now_ms)
             })
         });
-        let whole = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
-        let lose_ms = whole(settings.lose_at_most_ms);
-        let lose_files_ms = whole(settings.lose_files_at_most_ms);
         let dump = self.standing_dump(shop, stream.as_ref(), &all.snapshots);
         let files_ms = newest.as_ref().map(|newest| newest.at_ms);
-        let late_ms = files_ms.map(|at_ms| {
-            let files_late_ms = at_ms.saturating_add(lose_files_ms);
-            let until_ms = dump.until_ms.map(|until_ms| until_ms.saturating_add(lose_ms));
-            until_ms.map_or(files_late_ms, |until_ms| until_ms.min(files_late_ms))
-        });
+        let files = files_ms.map(|at_ms| (at_ms, settings.lose_files_at_most_ms));
+        let database = dump.until_ms.map(|at_ms| (at_ms, settings.lose_at_most_ms));
+        let due = Due::first(files, database);
+        let late_ms = due.map(|due| due.late_ms());
         let is_known = pages.iter().any(|page| newest_of(page).is_some());
         let state = match late_ms {
             Some(late_ms) if late_ms < now_ms => BackupState::Late,
@@ -339,6 +335,7 @@ impl Backups {
                 _ => None,
             },
             lose_at_most_ms: settings.lose_at_most_ms,
+            due,
             back_within_ms: settings.back_within_ms,
             places: settings
                 .to
@@ -422,6 +419,7 @@ fn off(shop: &ShopSettings) -> ShopBackups {
         state: BackupState::Off,
         since_ms: None,
         lose_at_most_ms: 0,
+        due: None,
         back_within_ms: 0,
         places: Vec::new(),
         newest: None,

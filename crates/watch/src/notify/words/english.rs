@@ -108,6 +108,11 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
         }
         "drill_missing" => format!("No backup was ever tried: {}", text("error")),
         "backup_failed" => format!("The last backup failed: {}", text("error")),
+        "backup_late" if text("what") == "database" => format!(
+            "The database would come back as it was {} ago, and no more than {} may be lost",
+            says.until("newest_ms"),
+            says.span("lose_at_most_ms")
+        ),
         "backup_late" => format!(
             "The newest backup is {} old, and must not be older than {}",
             says.until("newest_ms"),

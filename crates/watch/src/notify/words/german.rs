@@ -112,6 +112,11 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
         }
         "drill_missing" => format!("Noch nie wurde ein Backup geprobt: {}", text("error")),
         "backup_failed" => format!("Das letzte Backup ist gescheitert: {}", text("error")),
+        "backup_late" if text("what") == "database" => format!(
+            "Die Datenbank käme auf dem Stand von vor {} zurück, und mehr als {} darf nicht verloren gehen",
+            says.until("newest_ms"),
+            says.span("lose_at_most_ms")
+        ),
         "backup_late" => format!(
             "Das neueste Backup ist {} alt und darf nicht älter sein als {}",
             says.until("newest_ms"),
