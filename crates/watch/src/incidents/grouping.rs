@@ -17,6 +17,8 @@ pub(crate) fn cause(code: &str) -> &str {
         "errors_up" | "checkout_errors" => "errors",
         "slow" | "latency_up" => "speed",
         "orders_stopped" | "orders_unreadable" => "orders",
+        // One that was confirmed a minute ago and is deleted now is missed by both.
+        "orders_vanished" | "confirmations_without_order" => "orders_missing",
         "logs_unreadable" | "log_lines_broken" => "logs",
         "certificate_ending" | "certificate_failed" => "certificate",
         // A mistake in a configuration is to be told even while the peer is silent.

@@ -150,6 +150,23 @@ fn an_instance_that_stays_down_is_told_once_and_so_is_its_end() {
 }
 
 #[test]
+fn an_order_that_is_missed_twice_is_one_incident() {
+    let mut story = Story::new(one_route());
+    story.find("lamps", "orders_vanished:5", Level::Broken);
+    story.wait(12);
+    story.expect(&["owner opened 1 orders_vanished"]);
+    story.find("lamps", "confirmations_without_order", Level::Broken);
+    story.wait(60);
+    story.expect(&[]);
+    story.lose("lamps", "orders_vanished:5");
+    story.wait(60);
+    story.expect(&[]);
+    story.lose("lamps", "confirmations_without_order");
+    story.wait(60);
+    story.expect(&["owner resolved 1 confirmations_without_order"]);
+}
+
+#[test]
 fn what_somebody_took_on_or_ended_is_known_by_its_finding_and_time() {
     let mut story = Story::new(one_route());
     story.find("machine", "upgrade_taken_back", Level::Attention);
