@@ -11,7 +11,7 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::ExitStatus,
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
 };
@@ -26,7 +26,7 @@ const ENDLESS: u32 = 1_000;
 const CALM_ROUNDS: u32 = 5;
 /// Every so many kills all data is read, not the structure alone.
 const READ_EVERY: u32 = 20;
-const SIGKILL: i32 = 9;
+pub(crate) const SIGKILL: i32 = 9;
 /// For one life; a worker on a busy machine takes a second.
 const LIFE: Duration = Duration::from_secs(120);
 /// How long each deed of a calm life was, in microseconds.
@@ -107,6 +107,13 @@ impl Killing<'_> {
     }
 }
 
+/// Kills this process then, unless the other end goes before.
+pub(crate) fn die_in(wait: Duration, is_done: &Receiver<()>) {
+    if is_done.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+        signal(std::process::id(), Signal::Kill).unwrap();
+    }
+}
+
 /// What a worker has.
 pub(crate) struct Work {
     pub(crate) folder: PathBuf,
@@ -143,11 +150,7 @@ impl Work {
         let wait = Duration::from_micros(self.dice.random_range(0..within_us));
         let (done, is_done) = mpsc::channel::<()>();
         thread::scope(|scope| {
-            scope.spawn(move || {
-                if is_done.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-                    signal(std::process::id(), Signal::Kill).unwrap();
-                }
-            });
+            scope.spawn(move || die_in(wait, &is_done));
             let returned = deed(self);
             drop(done);
             returned

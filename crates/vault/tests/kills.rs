@@ -4,7 +4,8 @@
 use crate::{
     killing::{DAY_MS, Killing, Work, assert_kept, note, noted},
     place::{
-        NOW_MS, Place, assert_same, drill_request, noise, origin, password, quick, quiet, request,
+        NOW_MS, Place, assert_same, drill_request, folder_with_room, noise, origin, password,
+        quick, quiet, request,
     },
     restic::restic,
 };
@@ -17,7 +18,6 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use tempfile::TempDir;
 use vault::{
     Id, InitOptions, Repository, Snapshot, backup,
     check::Data,
@@ -116,8 +116,8 @@ fn play(name: &str, round: fn(&mut Work)) {
     if let Some(folder) = testkit::role() {
         return Work::run(&folder, round);
     }
-    let place = Place::new();
-    let _scratch = scratch(&place);
+    let (place, scratch) = (Place::new(), folder_with_room(DRILL_BYTES));
+    symlink(scratch.path(), place.path("scratch")).unwrap();
     for number in 0..FILES {
         let content = noise(number.into(), FILE_BYTES);
         note(place.folder.path(), "contents", Id::of(&content));
@@ -140,20 +140,6 @@ fn play(name: &str, round: fn(&mut Work)) {
             assert!(is_well, "{said}");
         }
     }
-}
-
-/// A folder that goes with the returned value; on the disk where memory has too little for drills. Two hundred
-/// of them there wait a minute and more for what their database syncs.
-fn scratch(place: &Place) -> Option<TempDir> {
-    let path = place.path("scratch");
-    let found = rustix::fs::statvfs(place.folder.path()).unwrap();
-    if found.f_bavail * found.f_frsize > DRILL_BYTES {
-        fs::create_dir(path).unwrap();
-        return None;
-    }
-    let on_disk = testkit::folder();
-    symlink(on_disk.path(), path).unwrap();
-    Some(on_disk)
 }
 
 const ORDERS: &str = "create table orders (id integer primary key, placed_ms integer not null, \

@@ -4,6 +4,7 @@ use kernel::config::Secret;
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -126,6 +127,20 @@ pub(crate) fn drill_request(snapshot: Snapshot, scratch: PathBuf) -> drill::Requ
         objective: Objective { back_within_ms: 600_000, lose_at_most_ms: 600_000 },
         origin: origin(),
         now_ms: NOW_MS,
+    }
+}
+
+/// In memory where there are so many bytes of room: what is killed a hundred times waits for the disk more
+/// than for anything else. Others may pass through it, as through [`testkit::folder`].
+pub(crate) fn folder_with_room(bytes: u64) -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let room = rustix::fs::statvfs(memory).map_or(0, |found| found.f_bavail * found.f_frsize);
+    match tempfile::tempdir_in(memory) {
+        Ok(folder) if room > bytes => {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
+            folder
+        }
+        _ => testkit::folder(),
     }
 }
 
