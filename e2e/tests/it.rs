@@ -40,6 +40,7 @@ mod remedies;
 #[cfg(test)]
 mod renewal;
 #[cfg(test)]
+mod replica;
 mod report;
 #[cfg(test)]
 mod restores;

@@ -124,7 +124,7 @@ export class Frame {
 
   // Changes -----------------------------------------------------------------
 
-  plan({ kind, shop, instance, release, finding, files = [], forced, window = null }) {
+  plan({ kind, shop, instance, release, finding, target, files = [], forced, window = null }) {
     const text = files.find((file) => file.path === null)?.text ?? this.configuration
     const night = message('window', { name: 'night', opens_ms: Date.now() + 2 * DAY })
     const made = { id: `plan-${++this.number}`, kind, shop: shop ?? null, waits_for: [], needs_approval: false, may_start: true, difference: null, warnings: [], window: window === 'now' ? null : window, windows: [{ name: 'night', begins_ms: Date.now() + 2 * DAY }], begins_ms: Date.now(), hurries_past: [], takes_itself_back: kind.endsWith('restart') || kind === 'restart_instance', made_at_ms: Date.now(), longest_ms: 300_000, text: '' }
@@ -150,6 +150,14 @@ export class Frame {
       const make = message('make_index', { ...index, statement: 'CREATE INDEX CONCURRENTLY "customer_email_idx" ON "public"."customer" ("email")' })
       const drop = by('drop_index', { ...index, statement: 'DROP INDEX CONCURRENTLY "public"."customer_email_idx"' })
       Object.assign(made, { title: message(kind, { finding }), steps: [step(0, make, drop, { timeout_ms: 12 * 60 * MINUTE, conditions })] })
+    } else if (kind === 'add_replica' || kind === 'remove_replica') {
+      const replica = { shop, folder: target ?? `/srv/replica/${shop}`, listen: '127.0.0.1:5433' }
+      const conditions = [{ code: 'replica_possible', params: {}, holds: 'yes' }, { code: 'replica_takes', params: { bytes: 3_200_000_000, within_s: 48 }, holds: 'yes' }, { code: 'replica_has_room', params: { folder: replica.folder, free_bytes: 210_000_000_000 }, holds: 'yes' }]
+      const apply = (at) => step(at, message('apply_configuration'), by('apply_configuration'))
+      const steps = kind === 'add_replica'
+        ? [step(0, message('make_replica', replica), by('remove_replica', replica), { timeout_ms: 24 * 60 * MINUTE, conditions }), apply(1)]
+        : [apply(0), step(1, message('remove_replica', replica), IMPOSSIBLE)]
+      Object.assign(made, { title: message(kind, replica), steps })
     } else throw new Refused(422, 'refused', `there is no plan of kind ${kind}`)
     if (kind === 'rolling_redeploy' && window !== 'now') made.window = 'night'
     if (made.window) made.begins_ms = Date.now() + 2 * DAY

@@ -64,7 +64,7 @@ use kernel::{
     config::Secret,
     plan::{Plan, Reason, Way},
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use store::Store;
 use tokio::sync::{mpsc, oneshot};
 
@@ -196,6 +196,10 @@ pub enum Wished {
     MendDatabase { shop: ShopId, finding: String },
     /// What a restore in place has put aside removed for good, by its name.
     RemoveAside { shop: ShopId, name: String },
+    /// A second server on this machine that follows a shop's database; `listen`: a free port unless told.
+    AddReplica { shop: ShopId, folder: PathBuf, listen: Option<SocketAddr> },
+    /// That server and its data removed.
+    RemoveReplica { shop: ShopId },
     /// Our own old records removed.
     CleanUp,
 }

@@ -203,8 +203,12 @@ impl Replica {
     /// # Errors
     /// When the primary does not answer: what it keeps for it would fill its disk.
     pub async fn remove(&self) -> Result<(), DatabaseError> {
-        if self.made()? == Made::Absent {
-            return Ok(());
+        match self.made()? {
+            Made::Absent => return Ok(()),
+            Made::Foreign => {
+                return Err(self.failed("remove", "there is something else in its folder"));
+            }
+            Made::Begun | Made::Whole => {}
         }
         if self.primary.kind == DatabaseKind::Postgres {
             postgres::forget(self).await?;

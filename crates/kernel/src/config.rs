@@ -20,6 +20,7 @@ mod outer;
 mod pattern;
 mod peer;
 mod plan;
+mod replica;
 mod stream;
 
 pub use alerts::{
@@ -32,7 +33,7 @@ pub use backup::{
 };
 pub use bundle::Bundle;
 pub use changes::changes;
-pub use edit::{InFront, put_in_front, put_listen};
+pub use edit::{InFront, put_in_front, put_listen, put_replica};
 pub use explain::{Explanation, Row, Section, explain};
 pub use launch::{CommandSettings, DeploySettings, Launch, UnitName, UnitNameError};
 pub use ledger::{DestinationSettings, LedgerSettings, S3Settings};
@@ -43,6 +44,7 @@ pub use outer::{
 pub use pattern::fits_pattern;
 pub use peer::{PeerAddress, PeerSettings};
 pub use plan::{PlanRule, PlanSettings};
+pub use replica::{ReplicaSettings, replica_name};
 pub use stream::{StreamCopySettings, StreamSettings};
 
 /// Everything that was asked for, valid as a whole.
@@ -169,6 +171,8 @@ pub struct ShopSettings {
     pub backup: Option<BackupSettings>,
     /// `None`: the changes of its database are not followed.
     pub stream: Option<StreamSettings>,
+    /// `None`: no second server of ours follows its database.
+    pub replica: Option<ReplicaSettings>,
 }
 
 /// A shop that another web server stands in front of, which is known by its access logs.

@@ -127,7 +127,8 @@ pub enum OnFailure {
 pub struct PlanKind(Arc<str>);
 
 /// Every sort of plan that there is, for whoever names some in a configuration.
-pub const PLAN_KINDS: [&str; 16] = [
+pub const PLAN_KINDS: [&str; 18] = [
+    "add_replica",
     "apply_configuration",
     "back_up",
     "clean_up",
@@ -135,6 +136,7 @@ pub const PLAN_KINDS: [&str; 16] = [
     "front",
     "mend_database",
     "remove_aside",
+    "remove_replica",
     "renew_certificate",
     "restart_instance",
     "restore_backup",

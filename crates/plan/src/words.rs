@@ -132,6 +132,14 @@ pub fn sentence(act: &Act, zone: &TimeZone) -> String {
             let when = if setting.restart { ", from the server's next start on" } else { "" };
             format!("set {} to {} instead of {}{when}", setting.name, setting.to, setting.from)
         }
+        Act::MakeReplica { shop, folder, listen } => format!(
+            "make a replica of the database of {shop} in {folder}, have its server listen on {listen}, \
+             and wait until it follows; everybody reads and writes meanwhile"
+        ),
+        Act::RemoveReplica { shop, folder, .. } => format!(
+            "stop the replica of the database of {shop}, remove its data in {folder}, and have the \
+             database keep nothing for it"
+        ),
         Act::ReplayChanges { name, until_ms, transactions, changes, last_ms, .. } => {
             let last = match last_ms {
                 Some(last_ms) => format!(", the last of them at {}", second(*last_ms, zone)),
@@ -284,6 +292,8 @@ pub fn title(kind: &PlanKind, shop: Option<&ShopId>, params: &Params) -> String 
         "drill_backup" => format!("Try the newest backup{of} by restoring it"),
         "restore_database" => format!("Restore the database{of} as {}", says("name")),
         "mend_database" => format!("Mend the database{of}: {}", says("finding")),
+        "add_replica" => format!("Add a replica of the database{of}"),
+        "remove_replica" => format!("Remove the replica of the database{of}"),
         "remove_aside" => format!("Remove {}{of}, which was put aside", says("name")),
         "restore_rows" => format!("Put the rows of {}{of} back", says("tables")),
         "restore_backup" => format!("Restore {}{of} from a backup", says("path")),
@@ -443,6 +453,20 @@ pub fn condition(condition: &Condition) -> String {
             says("setting"),
             says("value")
         ),
+        "replica_possible" if has("mend") => format!("a replica can follow: {}", says("mend")),
+        "replica_possible" => "a replica can follow".to_owned(),
+        "replica_takes" => format!(
+            "it takes {} bytes, and about {} s to be copied, by a guess",
+            says("bytes"),
+            says("within_s")
+        ),
+        "replica_has_room" if has("free_bytes") => {
+            format!("there is room in {}: {} bytes are free", says("folder"), says("free_bytes"))
+        }
+        "replica_has_room" => format!("there is room in {}", says("folder")),
+        "replica_has_others" => {
+            format!("it has the server's other databases as well: {}", says("databases"))
+        }
         "database_answers" => format!("the database answers: {}", says("error")),
         "rows_counted" => format!(
             "{}: {} rows to add, {} to change, {} that are only in the live table",

@@ -64,6 +64,8 @@ use tokio::{
 const COMMANDS: usize = 16;
 /// The metrics store, in the state directory.
 const HISTORY_FOLDER: &str = "series";
+/// The folder in the state directory where the servers of replicas have theirs.
+const REPLICAS: &str = "replicas";
 /// How long what is in progress may take when control ends.
 const END_GRACE: Duration = Duration::from_secs(3);
 
@@ -174,7 +176,9 @@ impl Control {
         let peers = Peers::default();
         let pools = Pools::new(known.clone(), watch.clone(), store.clone(), asked.clone());
         let sightings = pools.sightings();
-        let instances = Arc::new(Instances::new(changes::means(state)?, pools, now_ms));
+        let means = changes::means(state)?;
+        let keeping = databases::replicas::Keeping::new(state.join(REPLICAS), means.keeper.clone());
+        let instances = Arc::new(Instances::new(means, pools, now_ms));
         let (wish, wishes) = mpsc::channel(COMMANDS);
         let certifier = Certifier {
             store: store.clone(),
@@ -187,7 +191,7 @@ impl Control {
         let backups = Arc::new(backups);
         backups.end_leftovers();
         let history = History::new(state.join(HISTORY_FOLDER), configuration.shops.len());
-        let databases = Databases::new(known.clone(), watch.clone(), history.clone());
+        let databases = Databases::new(known.clone(), watch.clone(), history.clone(), keeping);
         let databases = Arc::new(databases);
         let others = Others {
             instances: Arc::clone(&instances),
@@ -458,8 +462,9 @@ impl Control {
 
     /// Brings about what was wanted last of the instances that we start.
     fn resume_instances(&mut self) {
-        let instances = Arc::clone(&self.instances);
+        let (instances, databases) = (Arc::clone(&self.instances), Arc::clone(&self.databases));
         self.aside(async move {
+            databases.resume_replicas().await;
             for (shop, instance, error) in instances.resume().await {
                 let error = error.chain();
                 tracing::error!(%shop, %instance, %error, "an instance was not started");

@@ -6,6 +6,7 @@ mod replicas;
 mod text;
 
 use crate::{
+    backup_worker::story,
     cli::{ChangeOptions, Exit, Json, State},
     completions::shops,
     configuration,
@@ -17,12 +18,19 @@ use crate::{
 use anyhow::{Context as _, anyhow, bail};
 use clap::Subcommand;
 use clap_complete::engine::ArgValueCandidates;
-use databases::care::{self, Examination, Options, Weight};
+use databases::{
+    care::{self, Examination, Options, Weight},
+    replica::Replica,
+};
 use host::facts::HostReader;
-use kernel::config::{DatabaseKind, DatabaseUrl};
-use replicas::Replicas;
+use kernel::config::{DatabaseKind, DatabaseUrl, ShopSettings, replica_name};
+use replicas::{Own, Replicas};
 use serde_json::json;
-use std::{fs, path::Path};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 /// What to do with the databases of shops.
 #[derive(Debug, Clone, Subcommand)]
@@ -58,7 +66,7 @@ pub(crate) enum DatabaseCommand {
         #[command(flatten)]
         options: ChangeOptions,
     },
-    /// Look at the servers that follow a shop's database
+    /// Add, list and remove servers that follow a shop's database
     #[command(subcommand)]
     Replica(ReplicaCommand),
 }
@@ -66,11 +74,37 @@ pub(crate) enum DatabaseCommand {
 /// What to do with the replicas of a shop's database.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum ReplicaCommand {
+    /// Add a server on this machine that has all of a shop's database and follows it
+    ///
+    /// Shows first what it takes and what is in the way, with what mends it. The database is copied
+    /// while everybody reads and writes; then the configuration names the replica, and Storewarden
+    /// keeps its server running. Taken back, the replica is gone.
+    Add {
+        /// The shop's id
+        #[arg(add = ArgValueCandidates::new(shops))]
+        shop: String,
+        /// Where its data goes: a folder of its own, best on another disk
+        #[arg(long, value_name = "FOLDER")]
+        folder: PathBuf,
+        /// Where it listens [default: the first free port of 127.0.0.1]
+        #[arg(long, value_name = "ADDRESS")]
+        listen: Option<SocketAddr>,
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
+    /// Stop a replica that Storewarden keeps, and remove it with its data
+    Remove {
+        /// The shop's id
+        #[arg(add = ArgValueCandidates::new(shops))]
+        shop: String,
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
     /// List the replicas of a shop's database, with how far each is behind
     ///
-    /// Asks the shop's database, which tells who follows it (PostgreSQL), stopped replicas with a
-    /// slot among them, or only whom it follows itself (MariaDB, MySQL). Looks only. What is not
-    /// known is said to be unknown.
+    /// Asks the replica that the configuration names, and the shop's database, which tells who
+    /// follows it (PostgreSQL), stopped replicas with a slot among them, or only whom it follows
+    /// itself (MariaDB, MySQL). Looks only. What is not known is said to be unknown.
     List {
         /// The shop's id
         #[arg(add = ArgValueCandidates::new(shops))]
@@ -91,9 +125,7 @@ pub(crate) fn run(command: DatabaseCommand) -> anyhow::Result<Exit> {
             let wish = json!({ "kind": "mend_database", "shop": shop, "finding": finding });
             return runs::change(&options.state.directory, &wish, &options);
         }
-        DatabaseCommand::Replica(ReplicaCommand::List { shop, state, json }) => {
-            return list_replicas(&shop, &state.directory, json.json);
-        }
+        DatabaseCommand::Replica(command) => return replica(command),
     };
     let url = database(&state.directory, &shop)?;
     let options = options(&url);
@@ -109,16 +141,54 @@ pub(crate) fn run(command: DatabaseCommand) -> anyhow::Result<Exit> {
     Ok(exit_of(&examination))
 }
 
+fn replica(command: ReplicaCommand) -> anyhow::Result<Exit> {
+    match command {
+        ReplicaCommand::List { shop, state, json } => {
+            list_replicas(&shop, &state.directory, json.json)
+        }
+        ReplicaCommand::Add { shop, folder, listen, options } => {
+            let folder = std::path::absolute(&folder)
+                .with_context(|| format!("make `{}` a whole path", folder.display()))?;
+            let wish = json!({
+                "kind": "add_replica", "shop": shop, "target": folder, "listen": listen
+            });
+            runs::change(&options.state.directory, &wish, &options)
+        }
+        ReplicaCommand::Remove { shop, options } => {
+            let wish = json!({ "kind": "remove_replica", "shop": shop });
+            runs::change(&options.state.directory, &wish, &options)
+        }
+    }
+}
+
 fn list_replicas(shop: &str, state: &Path, is_json: bool) -> anyhow::Result<Exit> {
-    let url = database(state, shop)?;
+    let settings = settings(state, shop)?;
+    let url = named(&settings)?;
     if url.kind == DatabaseKind::Sqlite {
         bail!("the database of `{shop}` is SQLite, which has no server that another could follow");
     }
+    let own = settings.replica.as_ref();
+    let own = own.and_then(|own| replica_of(&settings, &own.folder, own.listen));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let glance = runtime
-        .block_on(care::glance(&url))
-        .with_context(|| format!("ask the database of `{shop}` for its replicas"))?;
-    let replicas = Replicas::of(glance, url.kind);
+    let own = match own {
+        None => None,
+        Some(own) => {
+            let standing = runtime
+                .block_on(own.standing())
+                .with_context(|| format!("look at the replica in `{}`", own.folder.display()))?;
+            Some(Own::of(own, standing))
+        }
+    };
+    let glance = runtime.block_on(care::glance(&url));
+    let replicas = match (glance, own) {
+        // A replica matters most when its primary is away.
+        (Err(error), Some(own)) => Replicas::alone(own, story(&error), url.kind),
+        (glance, own) => {
+            let glance =
+                glance.with_context(|| format!("ask the database of `{shop}` for its replicas"))?;
+            Replicas::of(glance, own, url.kind)
+        }
+    };
     if is_json {
         print_bytes(serde_json::to_string(&replicas)?.as_bytes())?;
     } else {
@@ -139,8 +209,44 @@ fn exit_of(examination: &Examination) -> Exit {
     if examination.findings.iter().all(is_advice) { Exit::Fine } else { Exit::Wrong }
 }
 
+/// So much is read of the shop's disk in a second at most: customers come first.
+pub(crate) const BANDWIDTH: u64 = 64 << 20;
+
+/// By whom a shop's database is mended: the account that may restore it, if one is named.
+pub(crate) fn account(shop: &ShopSettings) -> Option<&DatabaseUrl> {
+    let restores = shop.backup.as_ref().and_then(|backup| backup.restore_as.as_ref());
+    restores.or(shop.database.as_ref())
+}
+
+/// The replica of a shop; `None` when the configuration names no database.
+pub(crate) fn replica_of(
+    shop: &ShopSettings,
+    folder: &Path,
+    listen: SocketAddr,
+) -> Option<Replica> {
+    Some(Replica {
+        primary: account(shop)?.clone(),
+        name: replica_name(&shop.id),
+        folder: folder.to_owned(),
+        address: listen,
+        bandwidth: Some(BANDWIDTH),
+    })
+}
+
 /// Of a shop, in the configuration that is in force.
 fn database(state: &Path, shop: &str) -> anyhow::Result<DatabaseUrl> {
+    named(&settings(state, shop)?)
+}
+
+fn named(shop: &ShopSettings) -> anyhow::Result<DatabaseUrl> {
+    let id = &shop.id;
+    shop.database
+        .clone()
+        .with_context(|| format!("shop `{id}` names no database: set `database` in [shop.{id}]"))
+}
+
+/// A shop in the configuration that is in force.
+fn settings(state: &Path, shop: &str) -> anyhow::Result<ShopSettings> {
     let accepted = state.join(ACCEPTED_FILE);
     let text = fs::read_to_string(&accepted).with_context(|| {
         format!(
@@ -154,9 +260,7 @@ fn database(state: &Path, shop: &str) -> anyhow::Result<DatabaseUrl> {
         let known: Vec<_> = configuration.shops.iter().map(|one| format!("`{}`", one.id)).collect();
         bail!("there is no shop `{shop}`; there is {}", known.join(", "));
     };
-    found.database.clone().with_context(|| {
-        format!("shop `{shop}` names no database: set `database` in [shop.{shop}]")
-    })
+    Ok(found.clone())
 }
 
 /// Whether the server shares this machine: its memory is what its settings are held against.

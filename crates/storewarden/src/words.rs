@@ -221,6 +221,9 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
             format!("{} of {} connections of the database are taken", text("used"), text("most"))
         }
         "database_replica" => format!("Replica {} of the database is behind", text("replica")),
+        "replica_stopped" => {
+            format!("Replica {} of the database does not follow: {}", text("replica"), text("error"))
+        }
         "database_numbers" => {
             "The numbers of the database run out: soon no row can be added".to_owned()
         }

@@ -2,6 +2,10 @@
 //!
 //! Who looks tells it here. What could not be looked at is unknown, and nothing older stands for it.
 
+mod own;
+
+pub use own::OwnReplica;
+
 use crate::{backups::Trouble, history::Grown};
 use databases::care::{self, Examination, Glance, Mend, Weight};
 use kernel::{Params, ShopId, Value};
@@ -42,6 +46,8 @@ pub struct ShopDatabase {
     pub trouble: Option<Trouble>,
     /// What was seen; null: nothing yet, or not the last time.
     pub look: Option<DatabaseLook>,
+    /// The second server of Storewarden's; null: the configuration names none, or nobody has looked yet.
+    pub replica: Option<OwnReplica>,
 }
 
 /// What is known of a database. Unknown is no kind of well.
@@ -183,6 +189,7 @@ impl ShopDatabase {
             failed: 0,
             trouble: None,
             look: None,
+            replica: None,
         }
     }
 

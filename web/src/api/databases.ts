@@ -14,4 +14,5 @@ export type DatabaseQuery = Whole<Schemas['DatabaseQuery']>
 export type DatabaseTable = Whole<Schemas['DatabaseTable']>
 export type DatabaseReplica = Whole<Schemas['DatabaseReplica']>
 export type DatabaseLook = But<Whole<Schemas['DatabaseLook']>, { findings: DatabaseFinding[]; blind: But<Schemas['DatabaseBlind'], { what: DatabaseSight }>[]; queries: DatabaseQuery[]; tables: DatabaseTable[]; replicas: DatabaseReplica[] }>
-export type ShopDatabase = But<Whole<Schemas['ShopDatabase']>, { trouble: Trouble | null; look: DatabaseLook | null }>
+export type OwnReplica = Whole<Schemas['OwnReplica']>
+export type ShopDatabase = But<Whole<Schemas['ShopDatabase']>, { trouble: Trouble | null; look: DatabaseLook | null; replica: OwnReplica | null }>

@@ -5228,6 +5228,37 @@ export interface components {
             /** @description A name, as people call them; `null`: nobody in particular. */
             owner?: string | null;
         };
+        /** @description A second server of Storewarden's that follows a shop's database. */
+        OwnReplica: {
+            /** Format: int64 */
+            behind_at_most_ms: number;
+            /**
+             * Format: int64
+             * @description Of the database's log; null: not known.
+             */
+            behind_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description Null: not known, as of one that does not follow.
+             */
+            behind_ms?: number | null;
+            /**
+             * Format: int32
+             * @description Looks at which it did not follow, one after the other, until now.
+             */
+            failed: number;
+            folder: string;
+            /** @description Where it listens. */
+            listen: string;
+            /** @description What the database knows it by. */
+            name: string;
+            /** @description What its server says where it does not follow. */
+            said?: string | null;
+            /** Format: int64 */
+            seen_ms: number;
+            /** @description `absent`, `begun`, `silent`, `follows`, `broken` or `promoted`. */
+            state: string;
+        };
         /** @description A page that is looked at. */
         PageStanding: {
             /** Format: int64 */
@@ -5735,6 +5766,7 @@ export interface components {
              * @description When all of it was looked at.
              */
             looked_ms?: number | null;
+            replica?: components["schemas"]["OwnReplica"] | null;
             shop: string;
             state: components["schemas"]["DatabaseState"];
             trouble?: components["schemas"]["Trouble"] | null;
@@ -6253,10 +6285,12 @@ export interface components {
              *     `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
              *     `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
              *     `tables`, `name`, `in_place`, `exact`, `keep_newer_orders`, `newer_states`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
-             *     `as_of_ms`, `set_back`), `mend_database` (`shop`, `finding`), `remove_aside` (`shop`, `name`)
-             *     or `clean_up`.
+             *     `as_of_ms`, `set_back`), `mend_database` (`shop`, `finding`), `remove_aside` (`shop`, `name`),
+             *     `add_replica` (`shop`, `target`, `listen`), `remove_replica` (`shop`) or `clean_up`.
              */
             kind: string;
+            /** @description Where a replica listens, an address and port; a free one of this machine's own unless told. */
+            listen?: string | null;
             /** @description What the restored database is called; by date unless told. Of what was put aside: its name. */
             name?: string | null;
             /** @description With them: orders that both have become as the shop has them now. */

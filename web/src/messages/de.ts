@@ -143,6 +143,7 @@ export const de: Messages = {
     stream_gap: (p) => ({ title: 'Im Journal fehlen Änderungen: Ein Backup ist fällig', detail: text(p['error']) }),
     database_waits: (p, f) => ({ title: `${f.count(num(p['waiting']))} Sitzungen der Datenbank warten auf andere`, detail: `${f.count(num(p['idle']))} tun in einer offenen Transaktion nichts; die längste dauert ${f.span(num(p['longest_ms']))}. Welche es sind, steht auf der Seite Datenbanken.` }),
     database_connections: (p, f) => ({ title: `${f.count(num(p['used']))} von ${f.count(num(p['most']))} Verbindungen der Datenbank sind vergeben`, detail: 'Ohne eine sieht ein Besucher einen Fehler.' }),
+    replica_stopped: (p) => ({ title: `Das Replikat ${text(p['replica'])} der Datenbank folgt nicht`, detail: text(p['error']) }),
     database_replica: (p) => ({ title: `Das Replikat ${text(p['replica'])} der Datenbank hängt zurück` }),
     database_numbers: () => ({ title: 'Der Datenbank gehen die Nummern aus', detail: 'Nach der letzten kommt keine Zeile mehr hinzu. Welche es sind, steht auf der Seite Datenbanken.' }),
     database_unknown: (p) => ({ title: 'Die Datenbank lässt sich nicht ansehen', detail: text(p['error']) }),

@@ -150,6 +150,7 @@ export const en = {
     stream_gap: (p) => ({ title: 'Changes are missing in the journal: a backup is due', detail: text(p['error']) }),
     database_waits: (p, f) => ({ title: `${f.count(num(p['waiting']))} sessions of the database wait for others`, detail: `${f.count(num(p['idle']))} do nothing in an open transaction; the longest takes ${f.span(num(p['longest_ms']))}. Who they are stands on the page Databases.` }),
     database_connections: (p, f) => ({ title: `${f.count(num(p['used']))} of ${f.count(num(p['most']))} connections of the database are taken`, detail: 'Without one a visitor gets an error.' }),
+    replica_stopped: (p) => ({ title: `Replica ${text(p['replica'])} of the database does not follow`, detail: text(p['error']) }),
     database_replica: (p) => ({ title: `Replica ${text(p['replica'])} of the database is behind` }),
     database_numbers: () => ({ title: 'The numbers of the database run out', detail: 'After the last no row can be added. Which they are stands on the page Databases.' }),
     database_unknown: (p) => ({ title: 'The database can’t be looked at', detail: text(p['error']) }),

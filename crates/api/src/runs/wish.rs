@@ -10,6 +10,7 @@ use kernel::{
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 use utoipa::ToSchema;
@@ -28,8 +29,8 @@ pub(crate) struct WishBody {
     /// `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
     /// `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
     /// `tables`, `name`, `in_place`, `exact`, `keep_newer_orders`, `newer_states`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
-    /// `as_of_ms`, `set_back`), `mend_database` (`shop`, `finding`), `remove_aside` (`shop`, `name`)
-    /// or `clean_up`.
+    /// `as_of_ms`, `set_back`), `mend_database` (`shop`, `finding`), `remove_aside` (`shop`, `name`),
+    /// `add_replica` (`shop`, `target`, `listen`), `remove_replica` (`shop`) or `clean_up`.
     kind: String,
     #[serde(default)]
     shop: Option<String>,
@@ -109,6 +110,9 @@ pub(crate) struct WishBody {
     /// What the database suffers from: the id of a finding.
     #[serde(default)]
     finding: Option<String>,
+    /// Where a replica listens, an address and port; a free one of this machine's own unless told.
+    #[serde(default)]
+    listen: Option<String>,
     /// The phrase of a recovery sheet, to open the backup by it alone. It is kept in memory until then, and
     /// told nowhere.
     #[serde(default)]
@@ -238,6 +242,12 @@ impl WishBody {
                 let name = self.name.clone().ok_or_else(|| missing("name"))?;
                 Ok(Wished::RemoveAside { shop: shop()?, name })
             }
+            "add_replica" => {
+                let folder = self.target.clone().ok_or_else(|| missing("target"))?.into();
+                let listen = self.listen.as_deref().map(address).transpose()?;
+                Ok(Wished::AddReplica { shop: shop()?, folder, listen })
+            }
+            "remove_replica" => Ok(Wished::RemoveReplica { shop: shop()? }),
             "clean_up" => Ok(Wished::CleanUp),
             _ => Err(ApiError::NotFound { what: "kind of plan", name: self.kind }),
         }
@@ -246,6 +256,10 @@ impl WishBody {
 
 fn way(text: &str) -> Result<Way, ApiError> {
     text.parse().map_err(|_| ApiError::NotFound { what: "way", name: text.to_owned() })
+}
+
+fn address(text: &str) -> Result<SocketAddr, ApiError> {
+    text.parse().map_err(|_| ApiError::NotFound { what: "address", name: text.to_owned() })
 }
 
 fn missing(field: &'static str) -> ApiError {
@@ -281,6 +295,8 @@ pub(crate) fn names_what_is_there(
         | Wished::RestoreOrder { shop, .. }
         | Wished::MendDatabase { shop, .. }
         | Wished::RemoveAside { shop, .. }
+        | Wished::AddReplica { shop, .. }
+        | Wished::RemoveReplica { shop }
         | Wished::RenewCertificate { shop } => names::shop(state, caller, shop),
         Wished::ApplyConfiguration { .. } | Wished::TakeOverFile | Wished::CleanUp => Ok(()),
     }
@@ -311,7 +327,12 @@ pub(crate) fn allowed(wish: &Wished, caller: &Caller) -> Result<(), ApiError> {
         | Wished::RollingRestart { shop }
         | Wished::RollingRedeploy { shop, .. }
         | Wished::RenewCertificate { shop } => caller.may(Permission::Operate, shop),
-        Wished::ApplyConfiguration { .. } | Wished::TakeOverFile | Wished::Front { .. } => {
+        // A replica goes wherever somebody says, and stands in the configuration.
+        Wished::ApplyConfiguration { .. }
+        | Wished::TakeOverFile
+        | Wished::Front { .. }
+        | Wished::AddReplica { .. }
+        | Wished::RemoveReplica { .. } => {
             caller.may_everywhere(Permission::ChangeConfiguration)
         }
         Wished::BackUp { shop, .. }

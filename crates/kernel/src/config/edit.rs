@@ -1,7 +1,7 @@
 //! Changes of a configuration's text that leave everything else of it as it stands: order, comments,
 //! white space.
 
-use super::Listen;
+use super::{Listen, ReplicaSettings};
 use crate::{InstanceName, ShopId};
 use std::{
     net::SocketAddr,
@@ -75,6 +75,23 @@ pub fn put_listen(text: &str, listen: &[Listen], create: bool) -> Option<String>
     Some(document.to_string())
 }
 
+/// The text with a shop's replica, or without it; `None` when it has no such shop, or is none.
+#[must_use]
+pub fn put_replica(text: &str, shop: &ShopId, replica: Option<&ReplicaSettings>) -> Option<String> {
+    let mut document: DocumentMut = text.parse().ok()?;
+    let table = document.get_mut("shop")?.get_mut(shop.as_str())?.as_table_like_mut()?;
+    match replica {
+        Some(ReplicaSettings { folder, listen, .. }) => {
+            let mut settings = InlineTable::new();
+            settings.insert("folder", folder.display().to_string().into());
+            settings.insert("listen", listen.to_string().into());
+            table.insert("replica", value(settings));
+        }
+        None => drop(table.remove("replica")),
+    }
+    Some(document.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +120,24 @@ mod tests {
         let text = put_in_front(TEXT, &shop, &secure).unwrap();
         let told = "certificate = { chain = \"/c\", key = \"/k\" }\nforce_https = true\n";
         assert!(text.ends_with(told), "{text}");
+    }
+
+    #[test]
+    fn a_replica_comes_and_goes_and_leaves_the_rest_as_it_was() {
+        let replica = ReplicaSettings {
+            folder: "/srv/second".into(),
+            listen: "127.0.0.1:5433".parse().unwrap(),
+            behind_at_most_ms: 60_000,
+        };
+        let shop = "lamps".parse().unwrap();
+        let with = put_replica(TEXT, &shop, Some(&replica)).unwrap();
+        let line = "replica = { folder = \"/srv/second\", listen = \"127.0.0.1:5433\" }\n";
+        assert_eq!(with, format!("{TEXT}{line}"));
+        assert_eq!(put_replica(&with, &shop, None).as_deref(), Some(TEXT));
+        assert_eq!(put_replica(TEXT, &"other".parse().unwrap(), None), None);
+        let table = format!("{TEXT}[shop.lamps.replica]\nfolder = \"/a\"\n[edge]\nworkers = 1\n");
+        let without = format!("{TEXT}[edge]\nworkers = 1\n");
+        assert_eq!(put_replica(&table, &shop, None), Some(without));
     }
 
     #[test]

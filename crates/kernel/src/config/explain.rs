@@ -12,6 +12,7 @@ mod ledger;
 mod notes;
 mod peer;
 mod plan;
+mod replica;
 mod shop;
 mod stream;
 
@@ -52,8 +53,9 @@ pub fn explain(configuration: &Configuration, known: Known<'_>) -> Explanation {
     let mut sections: Vec<Section> = shops
         .flat_map(|shop| {
             let shop_itself = shop::section(shop, configuration, known);
-            let tables = [Some(shop_itself), backup::section(shop), stream::section(shop)];
-            tables.into_iter().flatten()
+            let stream = [stream::section(shop), replica::section(shop)];
+            let tables = [Some(shop_itself), backup::section(shop)];
+            tables.into_iter().chain(stream).flatten()
         })
         .collect();
     sections.extend(edge::sections(configuration));

@@ -16,6 +16,7 @@ mod ledger;
 mod peer;
 mod plan;
 mod reader;
+mod replica;
 mod section;
 mod shop;
 mod stream;
@@ -38,6 +39,7 @@ pub(super) use edge::{
 pub(super) use ledger::CHECKPOINT_MS;
 pub(super) use peer::{EVERY_MS as PEER_EVERY_MS, SILENT_MS as PEER_SILENT_MS};
 pub(super) use plan::OPEN_MS;
+pub(super) use replica::REPLICA_BEHIND_AT_MOST_MS;
 pub(super) use shop::{
     BALANCE, BALANCES, COLOUR, EJECT_AFTER, EJECT_FOR_MS, SLOW_START_MS, TIME_ZONE,
 };

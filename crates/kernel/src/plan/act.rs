@@ -8,6 +8,7 @@ mod params;
 use super::{ByLog, ByWal, RunId};
 use crate::{InstanceName, ShopId};
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 
 /// One deed. As JSON it is tagged by `act`: `{"act": "drain", "shop": …, "instance": …}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -354,6 +355,20 @@ pub enum Act {
         shop: ShopId,
         setting: ServerSetting,
     },
+    /// A second server on this machine has all of the shop's database, and follows it.
+    MakeReplica {
+        shop: ShopId,
+        /// Where its data lies, a whole path.
+        folder: String,
+        /// Where it listens.
+        listen: SocketAddr,
+    },
+    /// There is no such server any more, nor its data, and the shop's database keeps nothing for it.
+    RemoveReplica {
+        shop: ShopId,
+        folder: String,
+        listen: SocketAddr,
+    },
     /// Our own old records are removed, for good.
     RemoveOldData {
         what: OldData,
@@ -546,6 +561,8 @@ impl Act {
             Self::DropIndex { .. } => "drop_index",
             Self::TidyTable { .. } => "tidy_table",
             Self::ChangeSetting { .. } => "change_setting",
+            Self::MakeReplica { .. } => "make_replica",
+            Self::RemoveReplica { .. } => "remove_replica",
             Self::RemoveOldData { .. } => "remove_old_data",
         }
     }
@@ -592,6 +609,8 @@ impl Act {
             | Self::DropIndex { .. }
             | Self::TidyTable { .. }
             | Self::ChangeSetting { .. }
+            | Self::MakeReplica { .. }
+            | Self::RemoveReplica { .. }
             | Self::RemoveOldData { .. } => None,
         }
     }
@@ -630,7 +649,9 @@ impl Act {
             Self::MakeIndex { .. }
             | Self::DropIndex { .. }
             | Self::TidyTable { .. }
-            | Self::ChangeSetting { .. } => Area::Databases,
+            | Self::ChangeSetting { .. }
+            | Self::MakeReplica { .. }
+            | Self::RemoveReplica { .. } => Area::Databases,
             _ => Area::Instances,
         }
     }
@@ -687,7 +708,9 @@ impl Act {
             | Self::MakeIndex { shop, .. }
             | Self::DropIndex { shop, .. }
             | Self::TidyTable { shop, .. }
-            | Self::ChangeSetting { shop, .. } => {
+            | Self::ChangeSetting { shop, .. }
+            | Self::MakeReplica { shop, .. }
+            | Self::RemoveReplica { shop, .. } => {
                 vec![exclusive(Subject::Database { shop: shop.clone() })]
             }
             Self::RestoreFiles { target: path, .. } | Self::DrillBackup { scratch: path, .. } => {

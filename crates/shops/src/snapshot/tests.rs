@@ -58,6 +58,7 @@ fn configuration() -> Configuration {
             code: Vec::new(),
             backup: None,
             stream: None,
+            replica: None,
         }],
     }
 }

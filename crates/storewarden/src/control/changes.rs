@@ -8,7 +8,7 @@ pub(super) mod records;
 
 use super::{
     backups::{self, Backups},
-    databases::Databases,
+    databases::{Databases, replica_plans},
     fleet::Pools,
     start::Start,
 };
@@ -198,6 +198,10 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         Wished::RestoreOrder { .. } => order.expect("invariant: made before it is asked for"),
         Wished::MendDatabase { .. } => mend.expect("invariant: made before it is asked for"),
         Wished::RemoveAside { .. } => aside.expect("invariant: made before it is asked for"),
+        Wished::AddReplica { shop, folder, listen } => {
+            replica_plans::add(file, configuration, (&shop, &folder, listen), now_ms)
+        }
+        Wished::RemoveReplica { shop } => replica_plans::remove(file, configuration, &shop, now_ms),
         Wished::CleanUp => Ok(records::plan(now_ms)),
         // Who asks for one by hand has no time to wait for what frees room.
         Wished::BackUp { shop, dump } => {
@@ -289,6 +293,8 @@ pub(super) fn shop_of(wish: &Wished) -> Option<&ShopId> {
         | Wished::RestoreOrder { shop, .. }
         | Wished::MendDatabase { shop, .. }
         | Wished::RemoveAside { shop, .. }
+        | Wished::AddReplica { shop, .. }
+        | Wished::RemoveReplica { shop }
         | Wished::RenewCertificate { shop } => Some(shop),
         _ => None,
     }

@@ -5,8 +5,13 @@
 
 mod performer;
 mod plans;
+pub(super) mod replica_plans;
+pub(super) mod replicas;
 
-use crate::{backup_worker::story, database};
+use crate::{
+    backup_worker::story,
+    database::{self, account},
+};
 use ::databases::{DatabaseError, care};
 use ::watch::{
     Watch, WatchError,
@@ -44,6 +49,7 @@ pub(super) struct Databases {
     pub(super) board: Board,
     /// Two looks at once would only be slower.
     looking: Mutex<()>,
+    keeping: replicas::Keeping,
 }
 
 impl Databases {
@@ -51,9 +57,10 @@ impl Databases {
         configuration: watch::Receiver<Arc<Configuration>>,
         watch: Watch,
         history: History,
+        keeping: replicas::Keeping,
     ) -> Self {
         let (board, looking) = (Board::default(), Mutex::default());
-        Self { configuration, watch, history, board, looking }
+        Self { configuration, watch, history, board, looking, keeping }
     }
 
     /// Looks for as long as control runs.
@@ -91,6 +98,7 @@ impl Databases {
             Ok(seen) => known.glanced(seen, super::now_ms()),
             Err(trouble) => known.unseen_because(trouble),
         }
+        self.look_at_replica(shop, &mut known).await;
         self.tell(known);
     }
 
@@ -113,6 +121,7 @@ impl Databases {
             }
             Err(trouble) => known.unseen_because(trouble),
         }
+        self.look_at_replica(shop, &mut known).await;
         self.tell(known.clone());
         known
     }
@@ -177,12 +186,6 @@ fn kind_of(kind: DatabaseKind) -> &'static str {
         DatabaseKind::MySql => "mysql",
         DatabaseKind::Sqlite => "sqlite",
     }
-}
-
-/// By whom a shop's database is mended: the account that may restore it, if one is named.
-fn account(shop: &ShopSettings) -> Option<&DatabaseUrl> {
-    let restores = shop.backup.as_ref().and_then(|backup| backup.restore_as.as_ref());
-    restores.or(shop.database.as_ref())
 }
 
 /// What a look saw, or why it saw nothing.

@@ -32,6 +32,7 @@ pub enum Measurement {
     Revenue,
     StreamLag,
     StreamCopyLag,
+    ReplicaLag,
     TableBytes,
     CpuShare,
     MemoryShare,
@@ -66,7 +67,7 @@ pub(super) struct Row {
 }
 
 impl Measurement {
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::RequestsPerSecond,
         Self::ErrorsPerSecond,
         Self::P50,
@@ -80,6 +81,7 @@ impl Measurement {
         Self::Revenue,
         Self::StreamLag,
         Self::StreamCopyLag,
+        Self::ReplicaLag,
         Self::TableBytes,
         Self::CpuShare,
         Self::MemoryShare,
@@ -124,6 +126,13 @@ impl Measurement {
                 name: "stream_copy_lag_ms",
                 unit: Unit::Ms,
                 metric: "storewarden_shop_stream_copy_lag_seconds",
+                quantile: "",
+                scale: 1_000.0,
+            },
+            Self::ReplicaLag => Row {
+                name: "replica_lag_ms",
+                unit: Unit::Ms,
+                metric: "storewarden_shop_replica_lag_seconds",
                 quantile: "",
                 scale: 1_000.0,
             },

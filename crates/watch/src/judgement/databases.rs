@@ -11,8 +11,13 @@ const FAILED_IN_A_ROW: u32 = 2;
 pub(super) fn signs(database: &ShopDatabase) -> Vec<Sign> {
     let findings = database.look.iter().flat_map(|look| &look.findings);
     let findings: Vec<&DatabaseFinding> = findings.collect();
-    let alone = findings.iter().filter_map(|finding| alone(finding));
-    let own = [unknown_sign(database), waits_sign(&findings)];
+    // Of the one that is kept here more is known than its primary tells.
+    let kept = database.replica.as_ref().map(|own| Value::Text(own.name.clone()));
+    let is_kept =
+        |one: &DatabaseFinding| kept.is_some() && one.params.get("replica") == kept.as_ref();
+    let others = findings.iter().filter(|finding| !is_kept(finding));
+    let alone = others.filter_map(|finding| alone(finding));
+    let own = [unknown_sign(database), waits_sign(&findings), replica_sign(database)];
     own.into_iter().flatten().chain(alone).collect()
 }
 
@@ -36,6 +41,22 @@ fn waits_sign(findings: &[&DatabaseFinding]) -> Option<Sign> {
     Some(sign.with("idle", idle).with("longest_ms", longest))
 }
 
+/// The replica that Storewarden keeps.
+fn replica_sign(database: &ShopDatabase) -> Option<Sign> {
+    let own = database.replica.as_ref()?;
+    if own.follows() {
+        let behind_ms = own.behind_ms.filter(|ms| *ms > own.behind_at_most_ms)?;
+        let sign = Sign::new("database_replica", Level::Attention).about(own.name.as_str());
+        return Some(sign.with("replica", own.name.as_str()).with("behind_ms", behind_ms));
+    }
+    if own.failed < FAILED_IN_A_ROW {
+        return None;
+    }
+    let error = own.said.as_deref().unwrap_or(&own.state);
+    let sign = Sign::new("replica_stopped", Level::Attention).about(own.name.as_str());
+    Some(sign.with("replica", own.name.as_str()).with("error", error))
+}
+
 fn alone(finding: &DatabaseFinding) -> Option<Sign> {
     let (code, level, subject) = match finding.code.as_str() {
         "connections_scarce" => ("database_connections", Level::Attention, None),
@@ -55,7 +76,10 @@ fn alone(finding: &DatabaseFinding) -> Option<Sign> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{backups::Trouble, databases::DatabaseLook};
+    use crate::{
+        backups::Trouble,
+        databases::{DatabaseLook, OwnReplica},
+    };
     use kernel::Params;
 
     fn database(findings: &[(&str, &str, Value)]) -> ShopDatabase {
@@ -103,6 +127,34 @@ mod tests {
         check(&[("connections_scarce", "used", 9_i64.into())], &["database_connections"]);
         check(&[("replica_behind", "replica", "b".into())], &["database_replica:b"]);
         check(&[("key_runs_out", "table", "a".into())], &["database_numbers:a"]);
+    }
+
+    #[test]
+    fn a_replica_that_is_kept_here_is_judged_by_what_it_says_itself() {
+        let check = |state: &str, failed, behind_ms, expect: &[&str]| {
+            let own = OwnReplica {
+                name: "b".to_owned(),
+                folder: "/b".to_owned(),
+                listen: "127.0.0.1:1".to_owned(),
+                state: state.to_owned(),
+                behind_bytes: None,
+                behind_ms,
+                behind_at_most_ms: 1_000,
+                said: None,
+                seen_ms: 1,
+                failed,
+            };
+            let told = database(&[("replica_behind", "replica", "b".into())]);
+            let told = ShopDatabase { replica: Some(own), ..told };
+            let said: Vec<String> = signs(&told).iter().map(Sign::id).collect();
+            assert_eq!(said, expect, "{state} {failed}");
+        };
+        check("follows", 0, Some(1_000), &[]);
+        check("follows", 0, None, &[]);
+        check("follows", 0, Some(1_001), &["database_replica:b"]);
+        check("silent", 1, None, &[]);
+        check("silent", 2, None, &["replica_stopped:b"]);
+        check("broken", 9, None, &["replica_stopped:b"]);
     }
 
     #[test]

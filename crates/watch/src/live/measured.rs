@@ -9,6 +9,8 @@ use crate::{
 /// How long after its end a minute's orders are taken to be read whole: they are read every five
 /// seconds.
 const ORDERS_LATE_MS: i64 = 10_000;
+/// A replica is looked at once a minute, and a look may take its time.
+const REPLICA_FRESH_MS: i64 = 90_000;
 
 impl Live {
     /// What is known at `at_ms` of every shop and the machine. Rates are means of the ten seconds
@@ -25,6 +27,7 @@ impl Live {
             measure_orders(shop, at_ms, &mut all);
             all.extend(stream_lag(shop, at_ms));
             all.extend(stream_copy_lag(shop, at_ms));
+            all.extend(replica_lag(shop, at_ms));
         }
         let mut machine = |what, subject: &str, value: Option<f64>| {
             let of = |value| Measured {
@@ -84,6 +87,14 @@ fn stream_copy_lag(shop: &ShopLive, at_ms: i64) -> Option<Measured> {
     let current_ms = copies.iter().filter_map(|copy| copy.current_ms).max()?;
     let lag_ms = (at_ms - current_ms).max(0) as f64;
     Some(Measured::of_shop(&shop.site.id, Measurement::StreamCopyLag, at_ms, lag_ms))
+}
+
+/// As it was seen last, which is once a minute; what was seen longer ago says nothing of now.
+fn replica_lag(shop: &ShopLive, at_ms: i64) -> Option<Measured> {
+    let own = shop.database.as_ref()?.replica.as_ref()?;
+    let is_fresh = (0..REPLICA_FRESH_MS).contains(&(at_ms - own.seen_ms));
+    let lag_ms = own.behind_ms.filter(|_| is_fresh)? as f64;
+    Some(Measured::of_shop(&shop.site.id, Measurement::ReplicaLag, at_ms, lag_ms))
 }
 
 /// Of the last minute that is over, so that every minute stands in the history six times.

@@ -92,6 +92,8 @@ const TABLE: &[Line] = &[
     ("database_waits", 0, 90, Source::Own),
     ("database_connections", 60, 90, Source::Own),
     ("database_replica", 60, 90, Source::Own),
+    // Two looks in a row have failed then.
+    ("replica_stopped", 0, 90, Source::Own),
     ("database_numbers", 0, 60, Source::Own),
     ("database_unknown", 300, 60, Source::Own),
     // Silence has lasted for its own time before it is found.

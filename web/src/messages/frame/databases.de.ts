@@ -88,6 +88,16 @@ export const databases: typeof english = {
     replica: 'Replikat',
     state: 'Zustand',
     behind: 'Zurück',
+    kept: {
+      title: 'Das Replikat, das Storewarden führt',
+      none: 'Es gibt keins. Ein zweiter Server auf dieser Maschine, am besten auf einer anderen Platte, hätte jede Zeile und folgte binnen Augenblicken.',
+      needs: 'Dafür braucht der Shop PostgreSQL oder MariaDB.',
+      state: { absent: 'Es ist nicht da.', begun: 'Es ist nicht ganz.', silent: 'Sein Server antwortet nicht.', follows: 'Es folgt.', broken: 'Es folgt nicht.', promoted: 'Es folgt niemandem: Es wurde befördert.' } as Record<string, string>,
+      place: (folder: string, listen: string) => `In ${folder}, erreichbar über ${listen}.`,
+      folder: 'Ordner für seine Daten',
+      add: 'Ein Replikat anlegen',
+      remove: 'Entfernen',
+    },
   },
 }
 

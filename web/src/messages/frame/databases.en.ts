@@ -89,6 +89,16 @@ export const databases = {
     replica: 'Replica',
     state: 'State',
     behind: 'Behind',
+    kept: {
+      title: 'The replica that Storewarden keeps',
+      none: 'There is none. A second server on this machine, best on another disk, would have every row and follow within moments.',
+      needs: 'The shop needs PostgreSQL or MariaDB for it.',
+      state: { absent: 'It is not there.', begun: 'It is not whole.', silent: 'Its server does not answer.', follows: 'It follows.', broken: 'It does not follow.', promoted: 'It follows nobody: it was promoted.' } as Record<string, string>,
+      place: (folder: string, listen: string) => `In ${folder}, listening on ${listen}.`,
+      folder: 'Folder for its data',
+      add: 'Add a replica',
+      remove: 'Remove it',
+    },
   },
 }
 

@@ -129,6 +129,7 @@ export const incidents: typeof english = {
       database_waits: 'Sitzungen der Datenbank warten',
       database_connections: 'Verbindungen der Datenbank sind knapp',
       database_replica: 'Ein Replikat hängt zurück',
+      replica_stopped: 'Ein Replikat folgt nicht',
       database_numbers: 'Der Datenbank gehen die Nummern aus',
       database_unknown: 'Die Datenbank lässt sich nicht ansehen',
       backup_missing: 'Es gibt kein Backup',

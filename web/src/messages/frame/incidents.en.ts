@@ -128,6 +128,7 @@ export const incidents = {
       database_waits: 'Sessions of the database wait',
       database_connections: 'Connections of the database are scarce',
       database_replica: 'A replica is behind',
+      replica_stopped: 'A replica does not follow',
       database_numbers: 'Numbers of the database run out',
       database_unknown: 'The database can’t be looked at',
       backup_missing: 'There is no backup',

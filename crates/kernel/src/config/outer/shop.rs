@@ -3,13 +3,15 @@
 use super::{
     backup, database, edge,
     reader::Wrong,
+    replica,
     section::{Section, kind},
     stream, values,
 };
 use crate::{
     Currency, ShopId,
     config::{
-        BackupSettings, CertificateSource, DatabaseUrl, S3Settings, ShopSettings, StreamSettings,
+        BackupSettings, CertificateSource, DatabaseUrl, ReplicaSettings, S3Settings, ShopSettings,
+        StreamSettings,
     },
     snapshot::{Balance, CacheLimits, Check, Hold, Timeouts},
 };
@@ -96,6 +98,7 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         slow_start_ms: section.duration("slow_start", SLOW_START_MS, 0..=HOUR),
         cache: cache(section.section("cache")),
         stream: stream::stream(stream, database.as_ref(), backup.as_ref()),
+        replica: replica::replica(section.section("replica"), database.as_ref()),
         database,
         currency: section.parsed("currency", currency).unwrap_or(Currency::EUR),
         time_zone: time_zone(&section),
@@ -138,6 +141,7 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         code: rest.code,
         backup: rest.backup,
         stream: rest.stream,
+        replica: rest.replica,
     };
     let (certificate, force_https) = (certificate_at, force_https_at);
     Some(Shop { settings, hosts, instances: places, certificate, force_https, backup })
@@ -160,6 +164,7 @@ struct Rest {
     code: Vec<PathBuf>,
     backup: Option<BackupSettings>,
     stream: Option<StreamSettings>,
+    replica: Option<ReplicaSettings>,
 }
 
 fn platform(section: &Section<'_>) -> Option<String> {

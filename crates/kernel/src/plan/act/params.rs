@@ -89,6 +89,12 @@ impl Act {
                 put("to", setting.to.as_str().into());
                 put("statement", setting.set.as_str().into());
             }
+            Self::MakeReplica { shop, folder, listen }
+            | Self::RemoveReplica { shop, folder, listen } => {
+                put("shop", shop.as_str().into());
+                put("folder", folder.as_str().into());
+                put("listen", listen.to_string().into());
+            }
             _ => params.extend(self.params_of_backups()),
         }
         params

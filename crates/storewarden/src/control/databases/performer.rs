@@ -64,6 +64,15 @@ impl Performer for Databases {
         progress: &'a dyn Progress,
     ) -> Pending<'a, Result<Params, Failed>> {
         Box::pin(async move {
+            // What is copied is whole or made anew: it is not left in the middle.
+            if let Act::MakeReplica { shop, folder, listen } = act {
+                self.make_replica((shop, folder, *listen), progress).await?;
+                return Ok(Params::new());
+            }
+            if let Act::RemoveReplica { shop, folder, listen } = act {
+                self.remove_replica((shop, folder, *listen), progress).await?;
+                return Ok(Params::new());
+            }
             let stopped = || Failed::new("stopped halfway, as asked").because("asked_to_stop", []);
             tokio::select! {
                 performed = self.do_it(act, progress) => performed.map(|()| Params::new()),
@@ -78,7 +87,9 @@ impl Performer for Databases {
             if let Act::MakeIndex { shop, .. }
             | Act::DropIndex { shop, .. }
             | Act::TidyTable { shop, .. }
-            | Act::ChangeSetting { shop, .. } = act
+            | Act::ChangeSetting { shop, .. }
+            | Act::MakeReplica { shop, .. }
+            | Act::RemoveReplica { shop, .. } = act
             {
                 self.look_soon(shop);
             }
@@ -164,6 +175,10 @@ impl Databases {
                 });
                 Ok([may, later, forgotten].into_iter().flatten().collect())
             }
+            Act::MakeReplica { shop, folder, listen } => {
+                self.replica_conditions(shop, folder, *listen).await
+            }
+            Act::RemoveReplica { .. } => Ok(Vec::new()),
             other => Err(not_ours(other)),
         }
     }
@@ -243,6 +258,12 @@ impl Databases {
                 let message = format!("the server goes by {} = {}", setting.name, seen.value);
                 Err(Failed::for_now(message).because("setting_not_so", said))
             }
+            Act::MakeReplica { shop, folder, listen } => {
+                self.see_replica(shop, folder, *listen).await
+            }
+            Act::RemoveReplica { shop, folder, listen } => {
+                self.see_no_replica(shop, folder, *listen).await
+            }
             other => Err(not_ours(other)),
         }
     }
@@ -294,6 +315,12 @@ impl Databases {
                     SettingState::Waiting => Probe::Partial,
                     SettingState::Other => Probe::NotDone,
                 })
+            }
+            Act::MakeReplica { shop, folder, listen } => {
+                self.replica_became((shop, folder, *listen), true).await
+            }
+            Act::RemoveReplica { shop, folder, listen } => {
+                self.replica_became((shop, folder, *listen), false).await
             }
             other => Err(not_ours(other)),
         }
@@ -360,7 +387,7 @@ fn silent() -> Failed {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn unanswered(error: DatabaseError) -> Failed {
+pub(super) fn unanswered(error: DatabaseError) -> Failed {
     let error = story(&error);
     Failed::for_now(format!("the database cannot be looked at: {error}"))
         .because("database_unanswered", [("error", error.into())])

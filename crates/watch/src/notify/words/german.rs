@@ -178,6 +178,9 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
             text("most")
         ),
         "database_replica" => format!("Replikat {} der Datenbank hängt zurück", text("replica")),
+        "replica_stopped" => {
+            format!("Replikat {} der Datenbank folgt nicht: {}", text("replica"), text("error"))
+        }
         "database_numbers" => {
             "Der Datenbank gehen die Nummern aus: Bald kommt keine Zeile mehr hinzu".to_owned()
         }
