@@ -104,6 +104,42 @@ async fn backup(warden: &Warden, words: &[&str]) -> Result<Result<(), String>> {
     Ok(output.map(drop).map_err(|error| error.to_string()))
 }
 
+fn object(seed: u8) -> String {
+    format!("pictures/shop/{seed}.jpg")
+}
+
+/// Media of another bucket, of which some are gone and one is another by now.
+async fn objects_come_back(server: &Seaweed, warden: &Warden) -> Result<()> {
+    let same = async |seed: u8| server.file(&object(seed)).await == Some(picture(seed));
+    for seed in [0, 1] {
+        server.delete_file(&object(seed)).await;
+    }
+    server.put_file(&object(2), b"somebody's own").await;
+    let restore = |to| ["restore", "--path", "/buckets/pictures/shop", "--to", to, "--yes"];
+    let elsewhere = backup(warden, &restore("s3://lamps/shop")).await?;
+    let is_refused = |said: &String| said.contains("names no media");
+    ensure!(elsewhere.as_ref().is_err_and(is_refused), "{elsewhere:?}");
+    backup(warden, &restore("s3://pictures/shop")).await?.map_err(anyhow::Error::msg)?;
+    for seed in [0, 1, 3, 4, 5] {
+        ensure!(same(seed).await, "object {seed} is not as it was");
+    }
+    ensure!(server.file(&object(2)).await.as_deref() == Some(b"somebody's own"), "it did not stay");
+
+    let runs = warden.get("/runs").await?;
+    let mut all = runs["runs"].as_array().into_iter().flatten();
+    let run = all.find(|run| run["kind"] == "restore_backup").context("a restore")?;
+    let run = run["id"].as_str().context("its id")?.to_owned();
+    let undo = warden.command(&["runs", "undo", &run])?;
+    tokio::task::spawn_blocking(move || run_to_end(undo, LONG)).await??;
+    let path = format!("/runs/{run}");
+    warden.until("it to be taken back", &path, |run| run["state"] == "undone").await;
+    let (first, third) = (server.file(&object(0)).await, same(3).await);
+    ensure!(first.is_none() && third, "taken back, it is {:?}", first.map(|it| it.len()));
+    backup(warden, &restore("s3://pictures/shop")).await?.map_err(anyhow::Error::msg)?;
+    ensure!(same(0).await && same(1).await, "they are not back the second time");
+    Ok(())
+}
+
 /// A Storewarden whose pictures and keys lie in this folder.
 async fn open(server: &Seaweed, folder: &Path) -> Result<Warden> {
     fs::create_dir(folder.join("media"))?;
@@ -114,8 +150,9 @@ async fn open(server: &Seaweed, folder: &Path) -> Result<Warden> {
     fs::write(folder.join("secret"), Seaweed::HOST.secret)?;
     let (endpoint, folder) = (server.endpoint(), folder.display());
     let shop = format!(
-        "hosts = \"lamps.example\"\nmedia = \"{folder}/media\"\nbackup = {{ every = \"1d\", \
-         drill = \"365d\", to = [{{ s3 = \"{PLACE}\", endpoint = \"{endpoint}\", locked_for = \"1d\", \
+        "hosts = \"lamps.example\"\nmedia = [\"{folder}/media\", {{ s3 = \"s3://pictures/shop\", \
+         endpoint = \"{endpoint}\", key_id = \"${{file:{folder}/id}}\", secret = \
+         \"${{file:{folder}/secret}}\" }}]\nbackup = {{ every = \"1d\", drill = \"365d\", to = [{{ s3 = \"{PLACE}\", endpoint = \"{endpoint}\", locked_for = \"1d\", \
          key_id = \"${{file:{folder}/id}}\", secret = \"${{file:{folder}/secret}}\" }}] }}\n"
     );
     Warden::start(&shop, "").await
@@ -131,6 +168,10 @@ async fn a_bucket_that_was_emptied_and_written_over_is_brought_back() -> Result<
         tokio::task::block_in_place(|| owner.make_bucket(true)).map_err(|error| error.story())
     })
     .await;
+    server.make_bucket("pictures").await;
+    for seed in 0..PICTURES {
+        server.put_file(&object(seed), &picture(seed)).await;
+    }
     let folder = testkit::folder();
     let warden = open(&server, folder.path()).await?;
     let is_there = |all: &Value| {
@@ -175,6 +216,7 @@ async fn a_bucket_that_was_emptied_and_written_over_is_brought_back() -> Result<
         let back = fs::read(folder.path().join("back").join(format!("{seed}.jpg")))?;
         ensure!(back == picture(seed), "picture {seed} is another one");
     }
+    objects_come_back(&server, &warden).await?;
     // And the next one builds upon what was brought back.
     backup(&warden, &["now"]).await?.map_err(anyhow::Error::msg)
 }

@@ -2,7 +2,9 @@
 
 const DAY = 86_400_000
 const TREE = {
-  '/': ['databases/', 'etc/', 'srv/'],
+  '/': ['buckets/', 'databases/', 'etc/', 'srv/'],
+  '/buckets': ['lampenladen-media/'],
+  '/buckets/lampenladen-media': [...Array(12).keys()].map((i) => `lantern-${String(i + 1).padStart(2, '0')}.webp`),
   '/databases': ['lampenladen/'],
   '/databases/lampenladen': ['tables/', 'manifest.json', 'schema-post.sql', 'schema-pre.sql'],
   '/etc': ['cron.d/', 'nginx/'],

@@ -124,7 +124,7 @@ export class Frame {
 
   // Changes -----------------------------------------------------------------
 
-  plan({ kind, shop, instance, release, finding, target, files = [], forced, window = null }) {
+  plan({ kind, shop, instance, release, finding, snapshot = 'latest', path = '/', target, overwrite = false, files = [], forced, window = null }) {
     const text = files.find((file) => file.path === null)?.text ?? this.configuration
     const night = message('window', { name: 'night', opens_ms: Date.now() + 2 * DAY })
     const made = { id: `plan-${++this.number}`, kind, shop: shop ?? null, waits_for: [], needs_approval: false, may_start: true, difference: null, warnings: [], window: window === 'now' ? null : window, windows: [{ name: 'night', begins_ms: Date.now() + 2 * DAY }], begins_ms: Date.now(), hurries_past: [], takes_itself_back: kind.endsWith('restart') || kind === 'restart_instance', made_at_ms: Date.now(), longest_ms: 300_000, text: '' }
@@ -158,6 +158,15 @@ export class Frame {
         ? [step(0, message('make_replica', replica), by('remove_replica', replica), { timeout_ms: 24 * 60 * MINUTE, conditions }), apply(1)]
         : [apply(0), step(1, message('remove_replica', replica), IMPOSSIBLE)]
       Object.assign(made, { title: message(kind, replica), steps })
+    } else if (kind === 'restore_backup' && target?.startsWith('s3://')) {
+      const objects = { shop, at: 's3://backups/lampenladen', snapshot, path, target }
+      const conditions = [
+        { code: 'snapshot_there', params: { snapshot, bytes: 1_706_000_000 }, holds: 'yes' }, { code: 'bucket_opens', params: { target }, holds: 'yes' },
+        { code: 'objects_counted', params: { target, added: 9, bytes: 4_100_000, same: 2, changed: 1, unsure: 0 }, holds: 'yes' },
+        { code: overwrite ? 'bucket_keeps_no_versions' : 'objects_stay', params: { target }, holds: 'yes' },
+      ]
+      const put = message('restore_objects', { ...objects, others: overwrite ? 'overwritten' : 'kept' })
+      Object.assign(made, { title: message(kind, { path, target }), steps: [step(0, put, overwrite ? { kind: 'impossible', reason: 'objects_written_over', act: null } : by('take_objects_back', objects), { timeout_ms: 24 * 60 * MINUTE, conditions })] })
     } else throw new Refused(422, 'refused', `there is no plan of kind ${kind}`)
     if (kind === 'rolling_redeploy' && window !== 'now') made.window = 'night'
     if (made.window) made.begins_ms = Date.now() + 2 * DAY

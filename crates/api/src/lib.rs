@@ -211,8 +211,10 @@ pub struct Restore {
     pub snapshot: String,
     /// From the root; `/` is all of it.
     pub path: String,
-    /// A whole path of a folder.
+    /// A whole path of a folder, or `s3://NAME/PREFIX` of the shop's media.
     pub target: String,
+    /// In a bucket: over objects that are others by now as well.
+    pub overwrite: bool,
     /// The place of the repository to take it from; `None`: the first that has it.
     pub from: Option<String>,
     /// The database as well, beside the shop's own.

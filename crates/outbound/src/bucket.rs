@@ -15,10 +15,12 @@ use std::{fmt::Write as _, ops::Range, time::Duration};
 
 mod listing;
 mod locks;
+mod served;
 mod signature;
 mod versions;
 
 pub use locks::{Found, LockMode};
+pub use served::{LEAST_PART_BYTES, MOST_PARTS, Only, Served, Told};
 pub use versions::Version;
 
 /// Of a request at least, and a second more for every so many bytes that travel with it.

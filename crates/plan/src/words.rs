@@ -104,6 +104,8 @@ pub fn sentence(act: &Act, zone: &TimeZone) -> String {
         | Act::ForgetSnapshots { .. }
         | Act::CheckRepository { .. }
         | Act::RestoreFiles { .. }
+        | Act::RestoreObjects { .. }
+        | Act::TakeObjectsBack { .. }
         | Act::RestoreDatabase { .. }
         | Act::DropRestored { .. }
         | Act::SwapDatabase { .. }
@@ -185,6 +187,18 @@ fn of_backup(act: &Act, zone: &TimeZone) -> String {
             let short = snapshot.get(..8).unwrap_or(snapshot);
             format!("restore {path} of the backup {short} at {at} into {target}")
         }
+        Act::RestoreObjects { at, snapshot, path, target, overwrite, .. } => {
+            let short = snapshot.get(..8).unwrap_or(snapshot);
+            let others = match overwrite {
+                true => "objects that are others by now are written over",
+                false => "objects that are others by now stay",
+            };
+            format!("put {path} of the backup {short} at {at} into {target}; {others}")
+        }
+        Act::TakeObjectsBack { target, .. } => format!(
+            "remove what was put into {target}, and bring back what it was written over, but for what \
+             was written since"
+        ),
         Act::RestoreDatabase { at, snapshot, name, by_log: Some(by_log), .. } => {
             let short = snapshot.get(..8).unwrap_or(snapshot);
             let ByLog { until_ms, transactions, changes, what, redefined_ms, .. } = by_log;
@@ -416,6 +430,41 @@ pub fn condition(condition: &Condition) -> String {
             "the buyer had their data erased: what tells of them in {} does not come back",
             says("tables")
         ),
+        "objects_counted" => format!(
+            "{} objects to put, {} bytes; {} are there already, {} are others by now, and {} are \
+             compared in the run",
+            says("added"),
+            says("bytes"),
+            says("same"),
+            says("changed"),
+            says("unsure")
+        ),
+        "objects_not_counted" => {
+            format!(
+                "the objects of {} are counted in the run: it takes too long to do so before",
+                says("target")
+            )
+        }
+        "objects_stay" => format!(
+            "what is another in {} by now stays as it is: --overwrite writes over it",
+            says("target")
+        ),
+        "bucket_opens" if has("error") => {
+            format!("{} can be listed: {}", says("target"), says("error"))
+        }
+        "bucket_opens" => format!("{} can be listed", says("target")),
+        "bucket_keeps_versions" => {
+            format!("{} keeps versions: what is written over can come back", says("target"))
+        }
+        "bucket_keeps_no_versions" => format!(
+            "{} keeps no versions: what is written over is gone, and this cannot be taken back",
+            says("target")
+        ),
+        "bucket_versions_unknown" => format!(
+            "whether {} keeps versions cannot be seen (s3:GetBucketVersioning): what is written over may \
+             be gone, and this cannot be taken back",
+            says("target")
+        ),
         "rows_may_come_back" if has("error") => {
             format!("the rows can be put back: {}", says("error"))
         }
@@ -513,6 +562,9 @@ pub fn condition(condition: &Condition) -> String {
 fn impossible(reason: &str) -> String {
     match reason {
         "data_is_gone" => "what is removed is gone".to_owned(),
+        "objects_written_over" => {
+            "what is written over is not kept in the bucket, as far as can be seen".to_owned()
+        }
         "files_were_there" => "what lies there under the same names is replaced".to_owned(),
         "process_is_gone" => "the process that ran before is gone".to_owned(),
         other => other.replace('_', " "),

@@ -132,9 +132,13 @@ pub(crate) enum BackupCommand {
         /// What to bring back, from the root of the backup
         #[arg(long, value_name = "PATH", default_value = "/")]
         path: String,
-        /// The folder that it goes to, whole; what lies there under other names stays
-        #[arg(long, value_name = "DIR", required_unless_present = "database")]
+        /// The folder that it goes to, whole, or a bucket of the shop's media, as s3://NAME/PREFIX; what lies
+        /// there under other names stays
+        #[arg(long, value_name = "DIR|BUCKET", required_unless_present = "database")]
         to: Option<String>,
+        /// In a bucket, write over objects that are others by now, and not only what is gone
+        #[arg(long, requires = "to", conflicts_with_all = ["database", "whole"])]
+        overwrite: bool,
         /// Files and database: the files go into the folder, the database beside the shop's own
         #[arg(long, requires = "to", conflicts_with_all = ["database", "path"])]
         whole: bool,
@@ -231,6 +235,7 @@ pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
             snapshot,
             path,
             to,
+            overwrite,
             whole,
             database,
             as_of,
@@ -255,7 +260,7 @@ pub(crate) fn run(command: BackupCommand) -> anyhow::Result<Exit> {
                 }),
                 None => json!({
                     "kind": if whole { "restore_whole" } else { "restore_backup" }, "shop": shop,
-                    "snapshot": snapshot, "path": path, "target": to, "from": from, "name": name,
+                    "snapshot": snapshot, "path": path, "target": to, "overwrite": overwrite, "from": from, "name": name,
                 }),
             };
             runs::change(&options.state.directory, &wish, &options)

@@ -12,6 +12,7 @@ mod drills;
 mod emptied;
 mod job;
 mod moments;
+mod objects;
 mod orders;
 mod place;
 mod points;
@@ -30,6 +31,7 @@ pub(crate) use job::{
     Trouble, Work,
 };
 pub(crate) use moments::{LogMoment, Moment, Reached, Replayed};
+pub(crate) use objects::{CountedObjects, Objects, ObjectsDeed};
 pub(crate) use orders::{
     Erasures, Kept, OrderDeed, Orders, Stands, Taken, Told, person, refused as refused_order,
 };

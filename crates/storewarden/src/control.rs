@@ -424,6 +424,12 @@ impl Control {
                 }
                 _ => None,
             };
+            let objects = match &wish {
+                Wished::RestoreBackup { shop, wanted } if backups::objects::is_wanted(wanted) => {
+                    Some(backups.restore_objects(shop, wanted, now_ms()).await)
+                }
+                _ => None,
+            };
             let mend = match &wish {
                 Wished::MendDatabase { shop, finding } => {
                     Some(databases.mend(shop, finding, now_ms()).await)
@@ -441,6 +447,7 @@ impl Control {
                 moment,
                 mend,
                 aside,
+                objects,
                 backups: Some(&backups),
                 now_ms: now_ms(),
             };
@@ -487,6 +494,7 @@ impl Control {
             moment: None,
             mend: None,
             aside: None,
+            objects: None,
             backups: None,
             now_ms: now_ms(),
         };

@@ -127,6 +127,51 @@ impl Seaweed {
         .await;
     }
 
+    /// Puts an object (`BUCKET/KEY`, of plain signs), past everybody's rights.
+    ///
+    /// # Panics
+    /// When it is not put within a minute.
+    pub async fn put_file(&self, path: &str, content: &[u8]) {
+        let status = self.ask_filer("PUT", path, content).await.0;
+        assert_eq!(status, 201, "{path} is put");
+    }
+
+    /// Deletes one likewise.
+    ///
+    /// # Panics
+    /// When it is not deleted within a minute.
+    pub async fn delete_file(&self, path: &str) {
+        let status = self.ask_filer("DELETE", path, b"").await.0;
+        assert_eq!(status, 204, "{path} is deleted");
+    }
+
+    /// The content of one; `None`: there is none.
+    ///
+    /// # Panics
+    /// When nobody answers within a minute.
+    pub async fn file(&self, path: &str) -> Option<Vec<u8>> {
+        let (status, content) = self.ask_filer("GET", path, b"").await;
+        assert!([200, 404].contains(&status), "{path}: {status}");
+        (status == 200).then_some(content)
+    }
+
+    async fn ask_filer(&self, method: &str, path: &str, content: &[u8]) -> (u16, Vec<u8>) {
+        let limit = Duration::from_secs(60);
+        let mut request = format!(
+            "{method} /buckets/{path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n\
+             connection: close\r\n\r\n",
+            self.filer,
+            content.len()
+        )
+        .into_bytes();
+        request.extend_from_slice(content);
+        let answer = wait_until("an answer of the filer", limit, async || {
+            exchange(self.filer, &request, limit).await.map_err(|error| error.to_string())
+        })
+        .await;
+        (answer.status, answer.body)
+    }
+
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint

@@ -29,6 +29,8 @@ mod metadata;
 mod pipeline;
 mod source;
 
+pub(crate) use bucket::etag_number;
+
 /// What is to be backed up, and who asks.
 #[derive(Debug)]
 pub struct Request {

@@ -20,6 +20,7 @@ use target::{Folder, is_name};
 
 mod batch;
 mod fetch;
+pub mod objects;
 mod target;
 
 /// What is to be restored, and where.

@@ -16,8 +16,8 @@ mod write_only;
 
 pub use fault::Fault;
 pub use folder::Folder;
-pub(crate) use objects::Ended;
-pub use objects::{Lost, MediaBucket, ObjectLock, Objects, Past};
+pub(crate) use objects::{Ended, Written, part_bytes};
+pub use objects::{Lost, MediaBucket, MediaTarget, ObjectLock, Objects, Past};
 pub use outbound::bucket::LockMode;
 pub use sftp::{HostKey, Sftp, SftpSettings};
 pub use throttle::Throttle;

@@ -32,6 +32,8 @@ mod machines;
 #[cfg(test)]
 mod media;
 #[cfg(test)]
+mod media_back;
+#[cfg(test)]
 mod moments;
 #[cfg(test)]
 mod order_kills;

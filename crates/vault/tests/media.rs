@@ -34,15 +34,15 @@ const SECOND_PART: &str = "range: bytes=8388608-";
 const SERVED_WITHIN: Duration = Duration::from_secs(60);
 
 /// A bucket of a shop, and a repository on a disk.
-struct Shop {
-    place: Place,
-    settings: S3Settings,
-    bucket: Bucket,
-    runtime: Handle,
+pub(crate) struct Shop {
+    pub(crate) place: Place,
+    pub(crate) settings: S3Settings,
+    pub(crate) bucket: Bucket,
+    pub(crate) runtime: Handle,
 }
 
 impl Shop {
-    fn new(endpoint: &str, owner: &Credentials) -> Self {
+    pub(crate) fn new(endpoint: &str, owner: &Credentials) -> Self {
         let settings = S3Settings {
             endpoint: endpoint.into(),
             region: "us-east-1".into(),
@@ -56,7 +56,7 @@ impl Shop {
         Self { place: Place::new(), settings, bucket, runtime: Handle::current() }
     }
 
-    fn make_bucket(&self) {
+    pub(crate) fn make_bucket(&self) {
         let made = wait_until("a bucket", SERVED_WITHIN, async || {
             match self.bucket.make(false, now_ms()).await {
                 Ok(()) => Ok(()),
@@ -67,7 +67,7 @@ impl Shop {
         self.runtime.block_on(made);
     }
 
-    fn put(&self, key: &str, content: impl Into<Bytes>) {
+    pub(crate) fn put(&self, key: &str, content: impl Into<Bytes>) {
         let content = content.into();
         let put = wait_until("an object to be put", SERVED_WITHIN, async || {
             self.bucket.put(key, content.clone(), Keeping::default(), now_ms()).await
@@ -75,15 +75,25 @@ impl Shop {
         self.runtime.block_on(put);
     }
 
-    fn delete(&self, key: &str) {
+    pub(crate) fn delete(&self, key: &str) {
         let deleted = wait_until("an object to be deleted", SERVED_WITHIN, async || {
             self.bucket.delete(key, now_ms()).await
         });
         self.runtime.block_on(deleted);
     }
 
-    fn back_up(&self) -> Result<backup::Report, VaultError> {
+    pub(crate) fn back_up(&self) -> Result<backup::Report, VaultError> {
         self.back_up_from(self.settings.clone())
+    }
+
+    pub(crate) fn back_up_of(&self, key: &str, content: &'static str) -> Snapshot {
+        self.put(key, content);
+        self.back_up().unwrap().snapshot
+    }
+
+    pub(crate) fn settings_of(&self, who: &Credentials) -> S3Settings {
+        let (key_id, secret) = (Secret::new(who.key_id.into()), Secret::new(who.secret.into()));
+        S3Settings { key_id, secret, ..self.settings.clone() }
     }
 
     fn back_up_from(&self, settings: S3Settings) -> Result<backup::Report, VaultError> {
@@ -113,7 +123,7 @@ impl Shop {
     }
 }
 
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 

@@ -12,7 +12,7 @@ export type BackupPlace = But<Whole<Schemas['BackupPlace']>, { trouble: Trouble 
 export type BackupRun = But<Whole<Schemas['BackupRun']>, { trouble: Trouble | null }>
 export type DrillVerdict = 'good' | 'short' | 'unknown' | 'broken'
 /** What of a backup is brought back, and where to. */
-export type RestoreKind = 'files' | 'beside' | 'in_place' | 'rows' | 'whole'
+export type RestoreKind = 'files' | 'bucket' | 'beside' | 'in_place' | 'rows' | 'whole'
 export type DrillOutcome = 'passed' | 'failed' | 'unknown' | 'absent'
 export type DrillCheck = But<Whole<Schemas['DrillCheck']>, { params: Params; outcome: DrillOutcome }>
 export type Drill = But<Whole<Schemas['DrillRow']>, { verdict: DrillVerdict; checks: DrillCheck[] }>

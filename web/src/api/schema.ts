@@ -6282,7 +6282,7 @@ export interface components {
              *     `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
              *     (`text`; without it what stands in the file), `renew_certificate` (`shop`), `front` (`shop`),
              *     `back_up` (`shop`, `without_dump`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`, `phrase`),
-             *     `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
+             *     `restore_backup` (`shop`, `snapshot`, `path`, `target`, `overwrite`, `from`), `restore_whole` (`shop`,
              *     `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
              *     `tables`, `name`, `in_place`, `exact`, `keep_newer_orders`, `newer_states`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
              *     `as_of_ms`, `set_back`), `mend_database` (`shop`, `finding`), `remove_aside` (`shop`, `name`),
@@ -6297,6 +6297,8 @@ export interface components {
             newer_states?: boolean;
             /** @description The order to bring back, by its number as people read it or its key. */
             order?: string | null;
+            /** @description In a bucket: objects that are others by now are written over. */
+            overwrite?: boolean;
             /** @description What of it, from the root; all of it unless told. */
             path?: string | null;
             /**
@@ -6315,7 +6317,7 @@ export interface components {
             table?: string | null;
             /** @description Only the rows of these tables of it. */
             tables?: string[];
-            /** @description The folder that it goes to, from the root. */
+            /** @description The folder that it goes to, from the root; or a bucket of the shop's media, as `s3://NAME/PREFIX`. */
             target?: string | null;
             /** @description The whole new configuration, as it is told: the file, and behind it what it includes. */
             text?: string | null;

@@ -26,7 +26,7 @@ pub(crate) struct WishBody {
     /// `rolling_redeploy` (`shop`, `release`; without it a `rolling_restart`), `apply_configuration`
     /// (`text`; without it what stands in the file), `renew_certificate` (`shop`), `front` (`shop`),
     /// `back_up` (`shop`, `without_dump`), `verify_backup` (`shop`, `all`), `drill_backup` (`shop`, `snapshot`, `phrase`),
-    /// `restore_backup` (`shop`, `snapshot`, `path`, `target`, `from`), `restore_whole` (`shop`,
+    /// `restore_backup` (`shop`, `snapshot`, `path`, `target`, `overwrite`, `from`), `restore_whole` (`shop`,
     /// `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
     /// `tables`, `name`, `in_place`, `exact`, `keep_newer_orders`, `newer_states`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
     /// `as_of_ms`, `set_back`), `mend_database` (`shop`, `finding`), `remove_aside` (`shop`, `name`),
@@ -60,9 +60,12 @@ pub(crate) struct WishBody {
     /// What of it, from the root; all of it unless told.
     #[serde(default)]
     path: Option<String>,
-    /// The folder that it goes to, from the root.
+    /// The folder that it goes to, from the root; or a bucket of the shop's media, as `s3://NAME/PREFIX`.
     #[serde(default)]
     target: Option<String>,
+    /// In a bucket: objects that are others by now are written over.
+    #[serde(default)]
+    overwrite: bool,
     /// The place of the repository that it is taken from; the first that has it unless told.
     #[serde(default)]
     from: Option<String>,
@@ -188,6 +191,7 @@ impl WishBody {
             snapshot,
             path: self.path.clone().unwrap_or_else(|| "/".to_owned()),
             target: self.target.clone().ok_or_else(|| missing("target"))?,
+            overwrite: self.overwrite,
             from: self.from.clone(),
             whole: self.kind == "restore_whole",
             name: self.name.clone(),

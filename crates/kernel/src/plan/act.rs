@@ -170,6 +170,29 @@ pub enum Act {
         /// A whole path. What lies there under other names stays.
         target: String,
     },
+    /// What lies at a path of a snapshot is in a bucket of the shop's media.
+    RestoreObjects {
+        shop: ShopId,
+        at: String,
+        /// Its whole id.
+        snapshot: String,
+        path: String,
+        /// `s3://NAME/PREFIX`. What only the bucket has stays.
+        target: String,
+        /// Stands on each object that it writes.
+        mark: String,
+        /// Over objects that are others by now as well.
+        overwrite: bool,
+    },
+    /// What carries such a mark is gone from the bucket again, and what it was written over is back.
+    TakeObjectsBack {
+        shop: ShopId,
+        at: String,
+        snapshot: String,
+        path: String,
+        target: String,
+        mark: String,
+    },
     /// A database of a snapshot is there again, beside the shop's own, and every row of it was held
     /// against the backup.
     RestoreDatabase {
@@ -495,7 +518,7 @@ pub enum Subject {
     Database {
         shop: ShopId,
     },
-    /// A folder of this machine that something is restored into.
+    /// A folder of this machine that something is restored into; a bucket by its `s3://NAME/PREFIX`.
     Folder {
         path: String,
     },
@@ -546,6 +569,8 @@ impl Act {
             Self::ForgetSnapshots { .. } => "forget_snapshots",
             Self::CheckRepository { .. } => "check_repository",
             Self::RestoreFiles { .. } => "restore_files",
+            Self::RestoreObjects { .. } => "restore_objects",
+            Self::TakeObjectsBack { .. } => "take_objects_back",
             Self::RestoreDatabase { .. } => "restore_database",
             Self::ReplayChanges { .. } => "replay_changes",
             Self::DropRestored { .. } => "drop_restored",
@@ -594,6 +619,8 @@ impl Act {
             | Self::ForgetSnapshots { .. }
             | Self::CheckRepository { .. }
             | Self::RestoreFiles { .. }
+            | Self::RestoreObjects { .. }
+            | Self::TakeObjectsBack { .. }
             | Self::RestoreDatabase { .. }
             | Self::ReplayChanges { .. }
             | Self::DropRestored { .. }
@@ -635,6 +662,8 @@ impl Act {
             | Self::ForgetSnapshots { .. }
             | Self::CheckRepository { .. }
             | Self::RestoreFiles { .. }
+            | Self::RestoreObjects { .. }
+            | Self::TakeObjectsBack { .. }
             | Self::RestoreDatabase { .. }
             | Self::ReplayChanges { .. }
             | Self::DropRestored { .. }
@@ -713,7 +742,10 @@ impl Act {
             | Self::RemoveReplica { shop, .. } => {
                 vec![exclusive(Subject::Database { shop: shop.clone() })]
             }
-            Self::RestoreFiles { target: path, .. } | Self::DrillBackup { scratch: path, .. } => {
+            Self::RestoreFiles { target: path, .. }
+            | Self::RestoreObjects { target: path, .. }
+            | Self::TakeObjectsBack { target: path, .. }
+            | Self::DrillBackup { scratch: path, .. } => {
                 vec![exclusive(Subject::Folder { path: path.clone() })]
             }
             Self::ConfigureWebServer { .. }

@@ -82,6 +82,11 @@ pub(super) fn parse_versions(body: &[u8]) -> Option<VersionPage> {
     Some(VersionPage { versions, next: next.filter(|_| is_truncated) })
 }
 
+/// What stands in the first element of this name.
+pub(super) fn text_of(body: &[u8], tag: &str) -> Option<String> {
+    between(std::str::from_utf8(body).ok()?, tag).map(unescaped)
+}
+
 fn between<'a>(text: &'a str, tag: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(&format!("<{tag}>"))?;
     rest.split_once(&format!("</{tag}>")).map(|(inner, _)| inner)

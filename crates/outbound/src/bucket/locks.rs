@@ -46,7 +46,7 @@ impl Bucket {
             return Ok(None);
         }
         let answer = self.accepted("look at an object", answer)?;
-        let said = |name: &str| said(&answer.headers, name);
+        let said = |name: &str| told(&answer.headers, name);
         let size_bytes = said(header::CONTENT_LENGTH.as_str()).and_then(|size| size.parse().ok());
         let until = said("x-amz-object-lock-retain-until-date");
         let until: Option<Timestamp> = until.and_then(|until| until.parse().ok());
@@ -83,7 +83,8 @@ impl Bucket {
     }
 }
 
-fn said<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// The value of a header, where it is text.
+pub(super) fn told<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 

@@ -1,7 +1,7 @@
 //! A bucket that keeps what was written over and deleted: every version of every object
 //! (docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html, read 2026-11).
 
-use super::{Ask, Bucket, encoded, listing, whole_key};
+use super::{Ask, Bucket, encoded, listing, signature, whole_key};
 use crate::{OutboundError, http::Method};
 use bytes::Bytes;
 use std::{fmt::Write as _, ops::Range};
@@ -23,6 +23,32 @@ pub struct Version {
 }
 
 impl Bucket {
+    /// Whether what is written over and deleted from now on is kept.
+    ///
+    /// # Errors
+    /// As of [`Bucket::get`]; it takes a right of its own to see it (`s3:GetBucketVersioning`).
+    pub async fn keeps_versions(&self, now_ms: i64) -> Result<bool, OutboundError> {
+        let query = "versioning=".to_owned();
+        let answer = self.send(Ask { query, ..Ask::new(Method::GET) }, now_ms).await?;
+        let answer = self.accepted("see whether versions are kept", answer)?;
+        let status = listing::text_of(&answer.body, "Status");
+        Ok(status.is_some_and(|status| status == "Enabled"))
+    }
+
+    /// Has it keep versions from now on.
+    ///
+    /// # Errors
+    /// As of [`Bucket::get`].
+    pub async fn keep_versions(&self, now_ms: i64) -> Result<(), OutboundError> {
+        let body = "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+                    <Status>Enabled</Status></VersioningConfiguration>";
+        let headers = vec![("x-amz-checksum-sha256", signature::checksum(body.as_bytes()))];
+        let query = "versioning=".to_owned();
+        let ask = Ask { query, headers, body: body.into(), ..Ask::new(Method::PUT) };
+        let answer = self.send(ask, now_ms).await?;
+        self.accepted("have versions kept", answer).map(drop)
+    }
+
     /// Every version whose key begins so, the newest of a key before its older ones.
     ///
     /// # Errors

@@ -2,8 +2,8 @@
 //! else.
 
 use super::{
-    Bases, CarriedOrders, Carrying, ConfirmedOrders, Drill, Notes, Orders, Points, Reached,
-    ReachedSpan, Replayed, Stream, Told,
+    Bases, CarriedOrders, Carrying, ConfirmedOrders, CountedObjects, Drill, Notes, Objects, Orders,
+    Points, Reached, ReachedSpan, Replayed, Stream, Told,
     databases::{Found, Restoring},
 };
 use ::watch::{
@@ -119,6 +119,7 @@ pub(crate) enum Work {
         path: PathBuf,
         target: PathBuf,
     },
+    Objects(Objects),
     Drill(Drill),
     Points(Points),
     Database(Restoring),
@@ -228,6 +229,23 @@ pub(crate) enum Done {
         files: u64,
         bytes: u64,
         kept_files: u64,
+    },
+    ObjectsVersions {
+        /// `None`: we may not see it.
+        keeps: Option<bool>,
+    },
+    ObjectsCounted(CountedObjects),
+    ObjectsPut {
+        put: u64,
+        bytes: u64,
+        overwritten: u64,
+        kept: u64,
+        /// Others are in the bucket, and were left there.
+        stay: u64,
+    },
+    ObjectsTakenBack {
+        removed: u64,
+        brought_back: u64,
     },
     Drilled(Box<Report>),
     Points(Vec<ReachedSpan>),
@@ -375,6 +393,7 @@ impl Work {
             Self::Forget { .. } => "forget",
             Self::Check { .. } => "check",
             Self::Restore { .. } => "restore",
+            Self::Objects(_) => "objects",
             Self::Drill { .. } => "drill",
             Self::Points(_) => "points",
             Self::Database(_) => "database",

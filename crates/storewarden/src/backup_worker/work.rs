@@ -4,7 +4,7 @@ use super::{
     Done, Event, Job, Keep, Listing, Place, Pruned, Sources, Trouble, Voice, Work, bases, carrying,
     confirmed, databases, drills, emptied,
     job::To,
-    orders,
+    objects, orders,
     place::{self, COST_OF_RANDOM},
     points,
     records::{self, RECORDS},
@@ -53,6 +53,7 @@ pub(super) fn run(job: &Job, voice: &Voice) -> Result<Done, Box<Trouble>> {
             let wanted = (snapshot.as_str(), path.as_path(), target.as_path());
             restore_files(job, wanted, voice)
         }
+        Work::Objects(wanted) => objects::run(job, wanted, voice),
         Work::Drill(wanted) => drills::run(job, wanted, voice),
         Work::Points(wanted) => points::look(job, wanted).map(Done::Points),
         Work::Database(wanted) => databases::run(job, wanted, voice),

@@ -13,6 +13,7 @@ pub(super) mod drills;
 mod erasures;
 mod logs;
 pub(super) mod moments;
+pub(super) mod objects;
 pub(super) mod orders;
 mod performer;
 pub(super) mod plans;

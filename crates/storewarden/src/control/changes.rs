@@ -69,6 +69,8 @@ pub(super) struct Situation<'a> {
     pub(super) mend: Option<Result<Plan, Refusal>>,
     /// The plan to remove what was put aside that the wish is about.
     pub(super) aside: Option<Result<Plan, Refusal>>,
+    /// The plan to put objects into a bucket that the wish is about.
+    pub(super) objects: Option<Result<Plan, Refusal>>,
     /// What repositories list; `None` where the wish is about no backup.
     pub(super) backups: Option<&'a Backups>,
     pub(super) now_ms: i64,
@@ -174,6 +176,7 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         moment,
         mend,
         aside,
+        objects,
         backups,
         now_ms,
     } = now;
@@ -219,6 +222,9 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
             let known = backups.expect("invariant: given to whoever wishes");
             let reached = moment.transpose()?;
             backups::databases::plan(configuration, known, &shop, &wanted, reached.as_ref(), now_ms)
+        }
+        Wished::RestoreBackup { .. } if objects.is_some() => {
+            objects.expect("invariant: it was just seen")
         }
         Wished::RestoreBackup { shop, wanted } => {
             let known = backups.expect("invariant: given to whoever wishes");

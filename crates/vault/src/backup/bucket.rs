@@ -160,10 +160,15 @@ impl Archive<'_> {
 /// number.
 fn node(name: &OsStr, object: &Object) -> Node {
     let mut node = metadata::invented(name, NodeKind::File, object.modified_ms.unwrap_or(0));
-    let [a, b, c, d, e, f, g, h, ..] = *Id::of(object.etag.as_bytes()).as_bytes();
-    node.inode = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    node.inode = etag_number(&object.etag);
     node.size = object.size_bytes;
     node
+}
+
+/// What stands for an ETag.
+pub(crate) fn etag_number(etag: &str) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *Id::of(etag.as_bytes()).as_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 impl Folder {

@@ -23,10 +23,13 @@ use tokio::runtime::Runtime;
 
 mod media;
 mod past;
+mod target;
 
 pub(crate) use media::Ended;
 pub use media::MediaBucket;
 pub use past::{Lost, Past};
+pub use target::MediaTarget;
+pub(crate) use target::{Written, part_bytes};
 
 /// Longer answers are an error: of packs that others wrote the longest (restic: 128 MiB, and a blob).
 const ANSWER_BYTES: usize = 160 << 20;

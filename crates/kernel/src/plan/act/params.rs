@@ -122,6 +122,17 @@ impl Act {
                 let more = [text("snapshot", snapshot), text("target", target)];
                 place.into_iter().chain(more).collect()
             }
+            Self::RestoreObjects { shop, at, snapshot, path, target, overwrite, .. } => {
+                let others = if *overwrite { "overwritten" } else { "kept" };
+                let place = [text("shop", shop.as_str()), text("at", at), text("path", path)];
+                let more = [text("snapshot", snapshot), text("target", target)];
+                place.into_iter().chain(more).chain([text("others", others)]).collect()
+            }
+            Self::TakeObjectsBack { shop, at, snapshot, path, target, .. } => {
+                let place = [text("shop", shop.as_str()), text("at", at), text("path", path)];
+                let more = [text("snapshot", snapshot), text("target", target)];
+                place.into_iter().chain(more).collect()
+            }
             Self::RestoreDatabase { shop, at, snapshot, tables, name, by_log, by_wal, .. } => {
                 let place = [text("shop", shop.as_str()), text("at", at), text("name", name)];
                 let only = (!tables.is_empty()).then(|| text("tables", &tables.join(", ")));

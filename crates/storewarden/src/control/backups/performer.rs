@@ -2,6 +2,7 @@
 
 use super::{
     BackedUp, Backups, aside::aside_work, book::is_not_there, carrying, databases, drills, logs,
+    objects,
 };
 use crate::backup_worker::{
     Deed, Done, Event, Job, Keep, Listing, Pruned, Sources, Told, Trouble, Work,
@@ -211,6 +212,9 @@ impl Backups {
                 let snapshot = snapshot.clone();
                 (at, Work::Restore { snapshot, path: path.into(), target: target.into() })
             }
+            Act::RestoreObjects { at, .. } | Act::TakeObjectsBack { at, .. } => {
+                (at, objects::work(of, act, None)?)
+            }
             Act::DrillBackup { at, snapshot, scratch, sheet, .. } => {
                 let mut job =
                     self.job(of, at, drills::work(of, (snapshot, scratch), &self.state)).await?;
@@ -290,6 +294,17 @@ impl Backups {
                 put("bytes", bytes.into());
                 put("kept_files", kept_files.into());
             }
+            Done::ObjectsPut { put: files, bytes, overwritten, kept, stay } => {
+                put("files", files.into());
+                put("bytes", bytes.into());
+                put("overwritten", overwritten.into());
+                put("kept_files", kept.into());
+                put("left", stay.into());
+            }
+            Done::ObjectsTakenBack { removed, brought_back } => {
+                put("removed", removed.into());
+                put("brought_back", brought_back.into());
+            }
             Done::DatabaseRestored { tables, rows, bytes } => {
                 put("tables", tables.into());
                 put("rows", rows.into());
@@ -312,6 +327,8 @@ impl Backups {
             | Done::Rows(None) => {}
             Done::Listed(_)
             | Done::Folder(_)
+            | Done::ObjectsVersions { .. }
+            | Done::ObjectsCounted(_)
             | Done::Drilled(_)
             | Done::Points(_)
             | Done::KeyAdded { .. } => {}
@@ -355,6 +372,11 @@ impl Backups {
             Act::RestoreFiles { at, snapshot, path, target, .. } => {
                 self.may_restore(of, (at, snapshot), (path, target)).await
             }
+            Act::RestoreObjects { at, snapshot, .. } => {
+                let mut holds = self.may_restore(of, (at, snapshot), ("/buckets", "/")).await;
+                holds.extend(self.may_put_objects(of, act).await);
+                holds
+            }
             Act::RestoreDatabase { at, snapshot, .. } => {
                 // Its server may have a disk of its own: whether there is room, nobody knows.
                 let mut holds = self.may_restore(of, (at, snapshot), ("/databases", "/")).await;
@@ -369,7 +391,8 @@ impl Backups {
             | Act::DropRestored { .. }
             | Act::SwapDatabase { .. }
             | Act::ReturnRows { .. }
-            | Act::TakeOrderBack { .. } => Vec::new(),
+            | Act::TakeOrderBack { .. }
+            | Act::TakeObjectsBack { .. } => Vec::new(),
             Act::DrillBackup { at, snapshot, scratch, .. } => {
                 // Everything lies there twice for a while.
                 self.may_restore(of, (at, snapshot), ("/", scratch)).await
@@ -507,6 +530,8 @@ fn shop_of(act: &Act) -> Result<&ShopId, Box<Trouble>> {
         | Act::ForgetSnapshots { shop, .. }
         | Act::CheckRepository { shop, .. }
         | Act::RestoreFiles { shop, .. }
+        | Act::RestoreObjects { shop, .. }
+        | Act::TakeObjectsBack { shop, .. }
         | Act::RestoreDatabase { shop, .. }
         | Act::ReplayChanges { shop, .. }
         | Act::DropRestored { shop, .. }
@@ -537,7 +562,14 @@ fn of_database(act: &Act) -> bool {
 
 /// Whether the repository is as it was.
 fn opens_nothing(act: &Act) -> bool {
-    matches!(act, Act::RestoreFiles { .. } | Act::CheckRepository { .. } | Act::CarryOrders { .. })
+    matches!(
+        act,
+        Act::RestoreFiles { .. }
+            | Act::RestoreObjects { .. }
+            | Act::TakeObjectsBack { .. }
+            | Act::CheckRepository { .. }
+            | Act::CarryOrders { .. }
+    )
 }
 
 fn of_order(act: &Act) -> bool {

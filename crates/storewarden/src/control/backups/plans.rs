@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub(super) const BACK_UP: &str = "back_up";
 pub(super) const VERIFY: &str = "verify_backup";
-const RESTORE: &str = "restore_backup";
+pub(super) const RESTORE: &str = "restore_backup";
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -82,7 +82,7 @@ pub(in crate::control) fn restore(
     now_ms: i64,
 ) -> Result<Plan, Refusal> {
     let (shop, settings) = backed_up(configuration, shop)?;
-    let Restore { snapshot, path, target, from, whole, name } = wanted;
+    let Restore { snapshot, path, target, from, whole, name, overwrite: _ } = wanted;
     for (name, given) in [("path", &path), ("target", &target)] {
         let is_whole = given.starts_with('/') && given.split('/').all(|part| part != "..");
         if !is_whole {

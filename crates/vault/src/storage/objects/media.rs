@@ -20,7 +20,7 @@ const FORBIDDEN: u16 = 403;
 /// Read by whoever may list and get its objects (`s3:ListBucket`, `s3:GetObject`).
 #[derive(Debug)]
 pub struct MediaBucket {
-    objects: Objects,
+    pub(super) objects: Objects,
     path: PathBuf,
 }
 
@@ -72,14 +72,14 @@ impl MediaBucket {
         self.part(object, &(0..object.size_bytes.min(PART_BYTES)))
     }
 
-    fn part(&self, object: &Object, range: &Range<u64>) -> Result<Part, VaultError> {
+    pub(super) fn part(&self, object: &Object, range: &Range<u64>) -> Result<Part, VaultError> {
         self.objects.try_often("read", &object.key, &async |bucket: &Bucket, now_ms| {
             bucket.get_same(&object.key, &object.etag, range.clone(), now_ms).await
         })
     }
 
     /// What went wrong, with where.
-    fn told(&self, error: VaultError) -> VaultError {
+    pub(super) fn told(&self, error: VaultError) -> VaultError {
         VaultError::Bucket { place: self.objects.label.clone(), source: Box::new(error) }
     }
 }
