@@ -51,6 +51,8 @@ mod shopper;
 #[cfg(test)]
 mod soak;
 #[cfg(test)]
+mod soak_orders;
+#[cfg(test)]
 mod stream;
 #[cfg(test)]
 mod trade;

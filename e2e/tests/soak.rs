@@ -31,9 +31,15 @@ const ROUND: u32 = 12;
 const CALM: Duration = Duration::from_secs(15 * 60);
 
 /// Numbers that depend on the seed alone (xorshift64).
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
+    /// Dice of their own, by these.
+    pub(crate) fn another(&mut self) -> Self {
+        // Without the factor (of Knuth's multiplicative hashing) they would roll what these roll next.
+        Self(self.roll().wrapping_mul(0x9e37_79b9_7f4a_7c15).max(1))
+    }
+
     fn roll(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -41,7 +47,7 @@ impl Dice {
         self.0
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.roll() % end
     }
 
@@ -54,14 +60,33 @@ fn told(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn backups_outlive_whoever_is_killed() -> Result<()> {
-    let limit = Duration::from_secs(60 * told("SOAK_MINUTES").unwrap_or(10));
+/// How long somebody wants it.
+pub(crate) fn limit() -> Duration {
+    Duration::from_secs(60 * told("SOAK_MINUTES").unwrap_or(10))
+}
+
+/// The dice of this run: by what `SEED` says, or others each time.
+pub(crate) fn seed() -> Result<Dice> {
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_micros() as u64);
     let seed = told("SEED").map_or_else(now, Ok)?.max(1);
     println!("SEED={seed}");
-    let begun = Instant::now();
-    let Some(mut soak) = Soak::begin(Dice(seed)).await? else { return Ok(()) };
+    Ok(Dice(seed))
+}
+
+/// Kills one of this state's that works on backups or orders: one is there only while something is done.
+pub(crate) fn kill_worker(state: &Path) -> Result<bool> {
+    let is_worker = |words: &[String]| words.iter().any(|word| word == "backup-worker");
+    let Some(found) = by_command(PROGRAM, is_worker)? else { return Ok(false) };
+    let pid = found.identity.pid;
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let is_ours = String::from_utf8_lossy(&environment).contains(&state.display().to_string());
+    Ok(is_ours && signal(pid, Signal::Kill).is_ok())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn backups_outlive_whoever_is_killed() -> Result<()> {
+    let (limit, dice, begun) = (limit(), seed()?, Instant::now());
+    let Some(mut soak) = Soak::begin(dice).await? else { return Ok(()) };
     soak.prove(begun).await?;
     while begun.elapsed() < limit {
         for _ in 0..ROUND {
@@ -197,15 +222,8 @@ impl Soak {
         Ok(())
     }
 
-    /// One is there only while something is done.
     fn kill_worker(&self) -> Result<bool> {
-        let state = storewarden(&self.stage)?.state_dir().display().to_string();
-        let is_worker = |words: &[String]| words.iter().any(|word| word == "backup-worker");
-        let Some(found) = by_command(PROGRAM, is_worker)? else { return Ok(false) };
-        let pid = found.identity.pid;
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let is_ours = String::from_utf8_lossy(&environment).contains(&state);
-        Ok(is_ours && signal(pid, Signal::Kill).is_ok())
+        kill_worker(storewarden(&self.stage)?.state_dir())
     }
 
     /// It may be being started again since it was killed before.

@@ -41,6 +41,8 @@ The workshop of Storewarden.
                                                    one order among a million, and the stream; writes docs/BENCHMARKS.md
   cargo xtask soak vault [--minutes 10] [--seed NUMBER]
                                                    backups while everybody around them is killed at random
+  cargo xtask soak orders [--minutes 10] [--seed NUMBER]
+                                                   orders that come back, and the stream, in the same way
   cargo xtask dist [--out DIR] [--binary FILE] [--version VERSION] [--quick]
                                                    a Debian package, a tarball and their checksums
   cargo xtask pictures [SECONDS]                   docs/pictures anew, from a demo that has sold for a while
