@@ -53,7 +53,7 @@ const fn act(
     Act { id, title, what, look_at, button, undo: None, undo_button: None, fits: Fits::Every }
 }
 
-pub(super) const ACTS: [Act; 20] = [
+pub(super) const ACTS: [Act; 21] = [
     Act {
         undo: Some("start-instance"),
         undo_button: Some("Start it now"),
@@ -169,6 +169,18 @@ pub(super) const ACTS: [Act; 20] = [
             "Changes one setting of the database's server, as advice for more speed often says: a commit no longer waits for the disk. The shop notices nothing; a power cut would take the last paid orders.",
             "Databases, Look again: the setting is found, with why it is dangerous and the statement that mends it. Mend … shows the plan, changes the setting back and looks at it; Undo would put it back as it was found. On PostgreSQL and MariaDB: SQLite has no server.",
             "Make it unsafe",
+        )
+    },
+    Act {
+        undo: Some("remove-replica"),
+        undo_button: Some("Remove it"),
+        fits: Fits::WithStorewarden,
+        ..act(
+            "add-replica",
+            "Have a second server follow the database",
+            "Makes a replica of the shop's database by a plan, while customers buy: its own server, with every row, which follows within moments and is kept running. Kill it, and it comes back.",
+            "Changes: the run with its two steps. Databases: the replica, and how far it is behind. The commands do the same: storewarden database replica add, list and remove. On PostgreSQL and MariaDB: SQLite has no server.",
+            "Add a replica",
         )
     },
     Act {

@@ -81,6 +81,14 @@ pub(super) async fn perform(
         "damage-backup" => {
             return begin(prompter, "damage-backup", "A bit of the backups was turned around");
         }
+        "add-replica" => {
+            let run = storewarden(stage)?.begin_replica().await?;
+            format!("Run {run} makes a replica: see Changes, and then Databases")
+        }
+        "remove-replica" => {
+            let run = storewarden(stage)?.begin_removing_replica().await?;
+            format!("Run {run} removes the replica")
+        }
         "propose-change" => {
             let run = storewarden(stage)?.propose_contact().await?;
             format!("Run {run} waits for your yes, in Changes")

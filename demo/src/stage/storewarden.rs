@@ -114,10 +114,12 @@ impl Storewarden {
     /// # Errors
     /// When it can't be signalled.
     pub async fn stop(&self) -> Result<()> {
+        let is_there = self.supervisor.lock().await.is_some();
+        let ended = if is_there { self.end_replica().await } else { Ok(()) };
         if let Some(mut process) = self.supervisor.lock().await.take() {
             process.stop(STOP_WAIT).await.context("end Storewarden")?;
         }
-        Ok(())
+        ended
     }
 
     /// Where customers come in.
@@ -278,6 +280,35 @@ impl Storewarden {
         ensure!(!text.contains("\ncontact = "), "it has one already: take that change back first");
         let text = text.replacen("platform = ", more, 1);
         self.begin(&json!({ "kind": "apply_configuration", "text": text })).await
+    }
+
+    /// Begins to make a replica of the shop's database; the run's id.
+    ///
+    /// # Errors
+    /// As [`Storewarden::begin_redeploy`], and where there is one or can be none.
+    pub async fn begin_replica(&self) -> Result<String> {
+        let folder = self.file.with_file_name("replica");
+        self.begin(&json!({ "kind": "add_replica", "shop": SHOP, "target": folder })).await
+    }
+
+    /// Begins to remove it; the run's id.
+    ///
+    /// # Errors
+    /// As [`Storewarden::begin_redeploy`], and where there is none.
+    pub async fn begin_removing_replica(&self) -> Result<String> {
+        self.begin(&json!({ "kind": "remove_replica", "shop": SHOP })).await
+    }
+
+    /// Its server would outlive the folder.
+    async fn end_replica(&self) -> Result<()> {
+        let text = std::fs::read_to_string(&self.file)?;
+        if !text.contains("\nreplica = {") {
+            return Ok(());
+        }
+        let run = self.begin_removing_replica().await?;
+        let is_over =
+            |run: &Value| !matches!(run["state"].as_str(), Some("waiting" | "running" | "undoing"));
+        self.run_reaches(&run, is_over).await.map(drop)
     }
 
     /// Begins to back the shop up; the run's id.
