@@ -5,7 +5,7 @@ use kernel::{
     TokenName,
 };
 use rusqlite::Connection;
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, io, path::Path};
 use store::{
     FILE_NAME, KEY_FILE, LedgerFilter, LedgerPaging, LinkPurpose, NewPerson, NewSession,
     PeopleOutcome, PersonChange, SealKeys, SignInMethod, Store, StoreError, StoredCertificate,
@@ -281,7 +281,11 @@ fn certificate(key_pem: &str) -> StoredCertificate {
 
 fn holds(folder: &Path, secret: &[u8]) -> bool {
     fs::read_dir(folder).unwrap().any(|entry| {
-        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        let bytes = match fs::read(entry.unwrap().path()) {
+            // SQLite takes its own files away when it is closed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return false,
+            read => read.unwrap(),
+        };
         bytes.windows(secret.len()).any(|part| part == secret)
     })
 }

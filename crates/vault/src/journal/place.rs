@@ -65,7 +65,8 @@ impl Place {
         Ok(Some(key))
     }
 
-    /// The key; made and durable where there was none.
+    /// The key; made and durable where there was none. Whoever makes one at the same time, in this process or
+    /// another, gets the same.
     ///
     /// # Errors
     /// As of [`Place::key`]; when it cannot be written.
@@ -76,9 +77,24 @@ impl Place {
         let mut builder = fs::DirBuilder::new();
         let made = builder.recursive(true).mode(0o700).create(&self.root);
         made.map_err(failed("make", &self.root))?;
+        let own = crypto::random::<8>();
+        let new = self.beside(&format!("key.{:016x}", u64::from_ne_bytes(own)));
         let key = JournalKey::from_bytes(crypto::random::<KEY_BYTES>());
-        self.keep_key(&key)?;
-        Ok(key)
+        let path = self.key_file();
+        let make = || {
+            write_key(&key, &new)?;
+            // Unlike a rename, this fails where somebody else's is by now, with which something may be sealed.
+            let linked = fs::hard_link(&new, &path);
+            fs::remove_file(&new)?;
+            match linked {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+            File::open(&self.root)?.sync_all()
+        };
+        make().map_err(failed("write", &path))?;
+        let gone = || failed("read", &path)(io::ErrorKind::NotFound.into());
+        self.key()?.ok_or_else(gone)
     }
 
     /// Keeps a key that came from elsewhere, in the place of the one that is there.
@@ -88,11 +104,7 @@ impl Place {
     pub fn keep_key(&self, key: &JournalKey) -> Result<(), VaultError> {
         let (path, new) = (self.key_file(), self.beside("key.new"));
         let write = || {
-            let mut options = File::options();
-            let mut file =
-                options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-            writeln!(file, "{}", key.to_hex())?;
-            file.sync_all()?;
+            write_key(key, &new)?;
             fs::rename(&new, &path)?;
             File::open(&self.root)?.sync_all()
         };
@@ -155,10 +167,39 @@ impl JournalKey {
     }
 }
 
+fn write_key(key: &JournalKey, to: &Path) -> io::Result<()> {
+    let mut options = File::options();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(to)?;
+    writeln!(file, "{}", key.to_hex())?;
+    file.sync_all()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::{os::unix::fs::PermissionsExt as _, sync::Barrier, thread};
+
+    #[test]
+    fn whoever_makes_a_key_at_the_same_time_gets_the_same() {
+        const MAKERS: usize = 8;
+        for _ in 0..50 {
+            let folder = testkit::folder();
+            let place = Place::of(folder.path(), &"lamps".parse().unwrap());
+            let start = Barrier::new(MAKERS);
+            let make = || {
+                start.wait();
+                place.make_key().unwrap().0.bytes()
+            };
+            let keys: Vec<_> = thread::scope(|scope| {
+                let makers: Vec<_> = (0..MAKERS).map(|_| scope.spawn(make)).collect();
+                makers.into_iter().map(|maker| maker.join().unwrap()).collect()
+            });
+            let kept = place.key().unwrap().unwrap().0.bytes();
+            assert!(keys.iter().all(|key| *key == kept));
+            let left = fs::read_dir(folder.path().join(FOLDER)).unwrap().count();
+            assert_eq!(left, 1, "something is left beside the key");
+        }
+    }
 
     #[test]
     fn a_key_is_made_once_and_is_its_owners_alone() {
