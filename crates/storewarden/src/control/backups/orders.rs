@@ -17,12 +17,15 @@ use kernel::{
     config::DatabaseUrl,
     plan::{Act, Condition, Holds, OnFailure, Plan, Probe, Purpose, Step, Undo},
 };
-use std::time::Duration;
-use tokio::time::timeout;
+use std::time::{Duration, Instant};
+use tokio::time::{sleep, timeout};
 
 pub(super) const RESTORE_ORDER: &str = "restore_order";
 /// Somebody waits; the worker opens no further backup long before.
 const PATIENCE: Duration = Duration::from_secs(40);
+/// A database that is started again with us; less than the engine waits for a look (30 s).
+const COMES_BACK: Duration = Duration::from_secs(20);
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// Some thousand rows are changed in a moment; a repository may be far away.
 const RETURN_MS: u64 = 10 * 60 * 1000;
 /// How far back deleted orders are looked for.
@@ -341,15 +344,26 @@ impl Backups {
             Act::TakeOrderBack { mark, .. } => (mark, true),
             other => return Err(super::performer::not_ours(other)),
         };
-        let deed = OrderDeed::Stands { kept: self.kept(of, mark).await?, back };
         let place = of.settings.to[0].to_string();
-        let job = self.job(of, &place, self.order_job(of, Past::default(), deed).await?).await?;
-        let looked = timeout(PATIENCE, self.work(job, &worker::unheard)).await;
-        let looked = looked.unwrap_or_else(|_| {
-            let message = "the database does not answer in time";
-            let said = [("error", message.into())];
-            Err(Box::new(Trouble::new("database_unreachable", said, message).for_now()))
-        });
+        let begun = Instant::now();
+        let looked = loop {
+            let deed = OrderDeed::Stands { kept: self.kept(of, mark).await?, back };
+            let work = self.order_job(of, Past::default(), deed).await?;
+            let job = self.job(of, &place, work).await?;
+            let looked = timeout(PATIENCE, self.work(job, &worker::unheard)).await;
+            let looked = looked.unwrap_or_else(|_| {
+                let message = "the database does not answer in time";
+                let said = [("error", message.into())];
+                Err(Box::new(Trouble::new("database_unreachable", said, message).for_now()))
+            });
+            match looked {
+                // Whoever started us again may be starting the database as well.
+                Err(trouble) if trouble.may_pass && begun.elapsed() < COMES_BACK => {
+                    sleep(ASK_AGAIN).await;
+                }
+                looked => break looked,
+            }
+        };
         match looked? {
             Done::Orders(Told::Stands(Stands::Done)) => Ok(Probe::Done),
             Done::Orders(Told::Stands(Stands::NotDone)) => Ok(Probe::NotDone),
