@@ -59,6 +59,18 @@ impl Tape {
         dump: &Position,
         stops_at: Option<u64>,
     ) -> Result<Progress, DatabaseError> {
+        self.play_watched(wanted, dump, stops_at, &mut || ())
+    }
+
+    /// `step` is called before everything that is done.
+    fn play_watched(
+        self,
+        wanted: &Wanted,
+        dump: &Position,
+        stops_at: Option<u64>,
+        step: &mut dyn FnMut(),
+    ) -> Result<Progress, DatabaseError> {
+        step();
         let mut replay = Replay::begin(wanted.clone())?;
         if replay.is_over() {
             return replay.finish();
@@ -73,14 +85,17 @@ impl Tape {
             }
             let certain = position.order(dump) == Some(Ordering::Greater);
             for event in &events {
+                step();
                 match event {
                     Event::Row(row) => replay.change(row, certain)?,
                     Event::Emptied { table } => replay.emptied(table, certain)?,
                     event => panic!("{event:?}"),
                 }
             }
+            step();
             replay.commit(sequence, certain)?;
         }
+        step();
         replay.finish()
     }
 }
@@ -90,13 +105,17 @@ async fn restored(live: &DatabaseUrl) -> (Taken, Beside, Position) {
     let taken = dump(live).await;
     let position = taken.reader.manifest().position.clone().unwrap();
     let beside = Beside { live: live.clone(), name: "then".to_owned(), mark: "run-7".to_owned() };
-    let (taken, beside) = blocking(move || {
+    let (taken, beside) = loaded_again(taken, beside).await;
+    (taken, beside, position)
+}
+
+async fn loaded_again(taken: Taken, beside: Beside) -> (Taken, Beside) {
+    blocking(move || {
         let report = beside.restore(&taken.reader, None, &|_| {});
         report.unwrap_or_else(|error| panic!("{}", story(&error)));
         (taken, beside)
     })
-    .await;
-    (taken, beside, position)
+    .await
 }
 
 /// Plays it, being ended at these places, and holds all against the live database.

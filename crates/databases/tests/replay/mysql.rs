@@ -1,13 +1,42 @@
 //! On a real MariaDB.
 
-use super::{Tape, becomes, open, restored};
-use crate::{changes::suite::options, dump::mysql::TYPES, scratch};
+use super::{Tape, UNTIL_MS, becomes, loaded_again, open, restored};
+use crate::{
+    changes::suite::options,
+    dump::{
+        mysql::TYPES,
+        suite::{blocking, differences, story},
+    },
+    scratch,
+};
 use databases::{
     changes,
+    dump::{Folder, Reader},
     private::{self, MariaDb},
+    replay::{self, Stage, Wanted},
+    restore::Beside,
 };
+use host::process::{Signal, signal};
 use kernel::config::{DatabaseKind, DatabaseUrl};
 use mysql_async::{Conn, prelude::Queryable};
+use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
+use std::{
+    os::unix::process::ExitStatusExt as _,
+    path::Path,
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// More of them, each of which begins with a whole replay, are the soak's.
+const KILLS: usize = 12;
+/// One of so many takes the server along.
+const WITH_SERVER: usize = 4;
+/// A transaction of the replay takes some tens of thousandths of a second.
+const WITHIN_US: u64 = 60_000;
+const LONG: Duration = Duration::from_secs(120);
+const SIGKILL: i32 = 9;
 
 const SHOP: [&str; 23] = [
     "SET GLOBAL log_bin_trust_function_creators = 1",
@@ -88,18 +117,27 @@ async fn run(server: &MariaDb, statements: &[&str]) {
     conn.disconnect().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_restored_database_becomes_what_the_shops_is_with_what_foreign_keys_did() {
-    let folder = scratch::folder();
+async fn started(folder: &Path, port: Option<u16>) -> Result<MariaDb, String> {
     let settings = vec![("binlog-row-metadata".to_owned(), "FULL".to_owned())];
-    let options_of_server = private::Options { settings, ..private::Options::default() };
-    let server = MariaDb::start(&folder.path().join("maria"), options_of_server).await.unwrap();
+    let options = private::Options { settings, port, ..private::Options::default() };
+    MariaDb::start(&folder.join("maria"), options).await.map_err(|error| story(&error))
+}
+
+async fn server() -> (TempDir, MariaDb, DatabaseUrl) {
+    let folder = scratch::folder();
+    let server = started(folder.path(), None).await.unwrap();
     server.create_database("one").await.unwrap();
     run(&server, &TYPES).await;
     run(&server, &SHOP).await;
     let secret = server.url("one").replace("mysql://", "mariadb://");
     let url = DatabaseUrl { kind: DatabaseKind::MySql, secret };
     changes::begin(&url, &options()).await.unwrap();
+    (folder, server, url)
+}
+
+#[tokio::test]
+async fn a_restored_database_becomes_what_the_shops_is_with_what_foreign_keys_did() {
+    let (_folder, server, url) = server().await;
     let (_taken, beside, position) = restored(&url).await;
     // The dump's place is exactly its moment.
     let mut stream = open(&url, &position).await;
@@ -122,4 +160,107 @@ async fn a_restored_database_becomes_what_the_shops_is_with_what_foreign_keys_di
     assert!(held.unwrap_err().to_string().contains("foreign key"));
     conn.query_drop("INSERT INTO customers (mail) VALUES ('later')").await.unwrap();
     conn.disconnect().await.unwrap();
+}
+
+/// Plays what came since the dump, and kills itself so many steps later, at any moment of what is done then.
+async fn play_as_told(role: &str) {
+    let told: Vec<&str> = role.lines().collect();
+    let live = DatabaseUrl { kind: DatabaseKind::MySql, secret: told[0].to_owned() };
+    let reader = Reader::open(Folder::at(Path::new(told[1]).join("dump"))).unwrap();
+    let position = reader.manifest().position.clone().unwrap();
+    let (mut steps, within_us) = (told[2].parse().unwrap(), told[3].parse().unwrap());
+    let mut stream = open(&live, &position).await;
+    let tape = Tape::record(&mut stream, "end").await;
+    blocking(move || {
+        let beside = Beside { live, name: "then".to_owned(), mark: "run-7".to_owned() };
+        let wanted = Wanted { beside, until_ms: UNTIL_MS, tables: Vec::new() };
+        let (done, is_done) = mpsc::channel::<()>();
+        let mut is_done = Some(is_done);
+        let mut step = || {
+            steps = u64::saturating_sub(steps, 1);
+            if steps == 0
+                && let Some(is_done) = is_done.take()
+            {
+                thread::spawn(move || {
+                    let ended = is_done.recv_timeout(Duration::from_micros(within_us));
+                    if ended == Err(RecvTimeoutError::Timeout) {
+                        signal(std::process::id(), Signal::Kill).unwrap();
+                    }
+                });
+            }
+        };
+        let played = tape.play_watched(&wanted, &position, None, &mut step);
+        played.unwrap_or_else(|error| panic!("{}", story(&error)));
+        drop(done);
+    })
+    .await;
+}
+
+/// Whoever plays is killed at any step, the server along with them now and then: the next one goes on, and
+/// no row is changed twice, not even of a table without a key.
+#[tokio::test]
+async fn whoever_is_killed_in_a_replay_is_gone_on_after() {
+    if let Some(role) = testkit::role() {
+        return play_as_told(&role).await;
+    }
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(rand::random);
+    println!("SEED={seed}");
+    let mut dice = SmallRng::seed_from_u64(seed);
+    let (folder, server, url) = server().await;
+    let (port, mut server) = (server.port(), Some(server));
+    let (mut taken, mut beside, position) = restored(&url).await;
+    let mut stream = open(&url, &position).await;
+    run(server.as_ref().unwrap(), &LATER).await;
+    let tape = Tape::record(&mut stream, "end").await;
+    drop(stream);
+    let all: u64 = tape.0.iter().map(|(_, events)| events.len() as u64 + 1).sum::<u64>() + 2;
+    let is_over = async |beside: &Beside| {
+        let beside = beside.clone();
+        blocking(move || replay::stage(&beside, UNTIL_MS).unwrap() == Stage::Done).await
+    };
+    let (mut killed, mut begun, mut ended) = (0, 0, 0);
+    while killed < KILLS || !is_over(&beside).await {
+        let at = if killed < KILLS { dice.random_range(1..=all) } else { u64::MAX };
+        let within_us = dice.random_range(0..WITHIN_US);
+        let dump = taken.folder.path().display();
+        let role = format!("{}\n{dump}\n{at}\n{within_us}", url.secret);
+        let log = taken.folder.path().join("worker.log");
+        let test = "replay::mysql::whoever_is_killed_in_a_replay_is_gone_on_after";
+        let mut worker = testkit::this_test(test, &role)
+            .output_to(log.clone())
+            .tied_to_this_thread(Signal::Kill)
+            .start()
+            .unwrap();
+        let status = tokio::time::timeout(LONG, worker.wait()).await.expect("it ends").unwrap();
+        if status.signal() == Some(SIGKILL) {
+            killed += 1;
+            if killed % WITH_SERVER == 0 {
+                server.as_ref().unwrap().signal(Signal::Kill).unwrap();
+                drop(server.take());
+                let again = testkit::wait_until("the server to come back", LONG, async || {
+                    started(folder.path(), Some(port)).await
+                });
+                server = Some(again.await);
+            }
+            let at = beside.clone();
+            let stage = blocking(move || replay::stage(&at, UNTIL_MS).unwrap()).await;
+            begun += usize::from(stage == Stage::Begun);
+            continue;
+        }
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        assert!(status.success(), "{said}");
+        assert!(is_over(&beside).await);
+        assert_eq!(differences(&url, &beside.url()).await, []);
+        ended += 1;
+        assert!(ended < 20 * KILLS, "{killed} kills only");
+        if killed < KILLS {
+            let gone = beside.clone();
+            blocking(move || gone.discard().unwrap()).await;
+            (taken, beside) = loaded_again(taken, beside).await;
+        }
+    }
+    println!("{killed} killed, {begun} of them in the midst of it, {ended} ended, of {all} steps");
+    assert!(begun > 0, "nobody was killed in the midst of it");
+    assert_eq!(differences(&url, &beside.url()).await, []);
 }
