@@ -12,6 +12,7 @@ mod bench;
 mod demo;
 mod dist;
 mod install;
+mod mysql;
 mod process;
 mod soak;
 mod test;

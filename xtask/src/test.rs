@@ -9,6 +9,7 @@ use anyhow::Context;
 
 use crate::Refusal;
 use crate::install::{self, Need};
+use crate::mysql;
 use crate::process::{self, cargo};
 use crate::tidy;
 use crate::web;
@@ -182,6 +183,7 @@ fn tests(workspace: &Workspace) -> anyhow::Result<()> {
     // Whole-program tests start what cargo built; it must be there before the first of them runs.
     programs(workspace)?;
     install::ensure_buckets(workspace)?;
+    mysql::ensure(workspace)?;
     process::run(cargo(arguments).current_dir(&workspace.root))?;
     if has_nextest { unsteady::judge(&workspace.path(REPORT)) } else { Ok(()) }
 }

@@ -7,11 +7,13 @@
 mod cluster;
 pub(crate) mod folder;
 pub(crate) mod mariadb;
+mod mysql;
 mod postgres;
 pub(crate) mod server;
 
 pub use cluster::{Cluster, Recovered, RecoveredCluster, Recovery};
 pub use mariadb::MariaDb;
+pub use mysql::{MySql, MySqlProgram};
 pub use postgres::{Installation, Postgres};
 
 /// How a private server is started; the default is right for most.

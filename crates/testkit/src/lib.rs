@@ -7,6 +7,7 @@
 mod container;
 mod folder;
 mod moto;
+mod mysql;
 mod owned;
 mod pebble;
 mod ports;
@@ -21,6 +22,7 @@ pub use folder::folder;
 pub use host::process;
 pub use host::users::is_root;
 pub use moto::Moto;
+pub use mysql::mysql;
 pub use pebble::{Pebble, self_signed};
 pub use ports::free_port;
 pub use raw_http::{Answer, exchange, read_answer};

@@ -122,7 +122,7 @@ impl MariaDb {
     }
 }
 
-fn url(port: u16, database: &str, password: Option<&str>) -> String {
+pub(super) fn url(port: u16, database: &str, password: Option<&str>) -> String {
     let password = password.map(|password| format!(":{password}")).unwrap_or_default();
     format!("mysql://root{password}@127.0.0.1:{port}/{database}?prefer_socket=false")
 }
@@ -183,7 +183,7 @@ fn arguments(folder: &Path, data: &Path, port: u16, options: &Options) -> Vec<St
     arguments
 }
 
-async fn execute(url: &str, statement: &str) -> Result<(), DatabaseError> {
+pub(super) async fn execute(url: &str, statement: &str) -> Result<(), DatabaseError> {
     let place = || "127.0.0.1, a server of our own".to_owned();
     let connect = |source| DatabaseError::ConnectMySql { place: place(), source };
     let opts = Opts::from_url(url).map_err(|error| connect(error.into()))?;

@@ -11,8 +11,8 @@ use super::{
 };
 use databases::{
     DatabaseError,
-    dump::{self, Kind, LoadReport},
-    private::{MariaDb, Options, Postgres},
+    dump::{self, Kind, LoadReport, Manifest},
+    private::{MariaDb, MySql, MySqlProgram, Options, Postgres},
     restore::{Beside, Stage as Restoring},
 };
 use kernel::{
@@ -49,6 +49,7 @@ pub(super) struct Looked {
 enum Server {
     Postgres(Postgres),
     MariaDb(MariaDb),
+    MySql(MySql),
     /// SQLite needs none.
     File(PathBuf),
 }
@@ -161,7 +162,7 @@ fn load(
 ) -> Result<(Server, dump::Reader<dump::Folder>, LoadReport), DatabaseError> {
     let reader = dump::Reader::open(dump::Folder::at(folder))?;
     watch(&Stage::Server);
-    let server = runtime.block_on(Server::start(reader.manifest().kind, place))?;
+    let server = runtime.block_on(Server::start(reader.manifest(), place))?;
     let url = server.url();
     let tell = |progress: dump::LoadProgress| watch(&Stage::Database(&progress));
     let goes_on = request.changes.is_some() && url.kind != DatabaseKind::Sqlite;
@@ -184,12 +185,22 @@ fn load(
 }
 
 impl Server {
-    async fn start(kind: Kind, place: &Path) -> Result<Self, DatabaseError> {
-        Ok(match kind {
+    async fn start(of: &Manifest, place: &Path) -> Result<Self, DatabaseError> {
+        Ok(match of.kind {
             Kind::Postgres => {
                 let server = Postgres::start(place, options()).await?;
                 server.create_database(NAME).await?;
                 Self::Postgres(server)
+            }
+            // Neither loads what the other one's schema says.
+            Kind::MySql if !of.server.contains("MariaDB") => {
+                let program = MySqlProgram::of_machine().ok_or(DatabaseError::NotInstalled {
+                    what: "MySQL",
+                    mend: "its dumps are tried on a MySQL: install its server here",
+                })?;
+                let server = MySql::start(&program, place, options()).await?;
+                server.create_database(NAME).await?;
+                Self::MySql(server)
             }
             Kind::MySql => {
                 let server = MariaDb::start(place, options()).await?;
@@ -208,6 +219,7 @@ impl Server {
         let (kind, secret) = match self {
             Self::Postgres(server) => (DatabaseKind::Postgres, server.url(NAME)),
             Self::MariaDb(server) => (DatabaseKind::MySql, server.url(NAME)),
+            Self::MySql(server) => (DatabaseKind::MySql, server.url(NAME)),
             Self::File(path) => (DatabaseKind::Sqlite, format!("sqlite:{}", path.display())),
         };
         DatabaseUrl { kind, secret }
@@ -217,6 +229,7 @@ impl Server {
         let stopped = match self {
             Self::Postgres(server) => server.stop().await,
             Self::MariaDb(server) => server.stop().await,
+            Self::MySql(server) => server.stop().await,
             Self::File(_) => Ok(()),
         };
         if let Err(error) = stopped {
