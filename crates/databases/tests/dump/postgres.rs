@@ -288,7 +288,7 @@ async fn a_table_is_not_redefined_under_a_dump_but_nobody_waits_for_long() {
     let (_folder, server) = server().await;
     // More than what may wait for being taken: the dump is not over before it is read.
     let table = "CREATE TABLE a (id int PRIMARY KEY, pad text); \
-                 INSERT INTO a SELECT n, repeat('x', 500) FROM generate_series(1, 20000) n";
+                 INSERT INTO a SELECT n, repeat('x', 500) FROM generate_series(1, 100000) n";
     server.execute("one", table).await.unwrap();
     let begin = async || {
         let one = url(&server, "one");
