@@ -13,12 +13,12 @@ fn options() -> Options {
     Options { unused_after: Duration::ZERO, large_rows: 1000, ..Options::default() }
 }
 
-async fn examine(url: &DatabaseUrl) -> Examination {
+pub(crate) async fn examine(url: &DatabaseUrl) -> Examination {
     care::examine(url, &options()).await.unwrap()
 }
 
 /// The findings as code and subject, those of settings left out: private servers are set for speed.
-fn told(examination: &Examination) -> Vec<String> {
+pub(crate) fn told(examination: &Examination) -> Vec<String> {
     let told = |finding: &Finding| {
         let code = serde_json::to_value(&finding.trouble).unwrap()["code"].clone();
         format!("{} {}", code.as_str().unwrap(), finding.trouble.subject())
@@ -34,7 +34,7 @@ fn mend_of(examination: &Examination, subject: &str) -> Mend {
 }
 
 /// The setting that a finding changes.
-fn setting_of(examination: &Examination, name: &str) -> Setting {
+pub(crate) fn setting_of(examination: &Examination, name: &str) -> Setting {
     match mend_of(examination, name) {
         Mend::ChangeSetting { setting } => setting,
         other => panic!("{other:?}"),
@@ -42,7 +42,7 @@ fn setting_of(examination: &Examination, name: &str) -> Setting {
 }
 
 /// A setting is changed, holds, is found no more, and is what it was when that is taken back.
-async fn change_setting_there_and_back(url: &DatabaseUrl, setting: &Setting) {
+pub(crate) async fn change_setting_there_and_back(url: &DatabaseUrl, setting: &Setting) {
     let back = Setting {
         from: setting.to.clone(),
         to: setting.from.clone(),
@@ -65,7 +65,7 @@ async fn change_setting_there_and_back(url: &DatabaseUrl, setting: &Setting) {
 }
 
 /// Every index that is told to be made or dropped is, and is as it was when that is taken back.
-async fn mend_indexes_there_and_back(url: &DatabaseUrl) {
+pub(crate) async fn mend_indexes_there_and_back(url: &DatabaseUrl) {
     use databases::care::IndexState::{Absent, Whole};
     let before = examine(url).await;
     for finding in &before.findings {

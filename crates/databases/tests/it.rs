@@ -8,6 +8,8 @@ mod changes;
 #[cfg(test)]
 mod dump;
 #[cfg(test)]
+mod mysql;
+#[cfg(test)]
 mod orders;
 #[cfg(test)]
 mod private;

@@ -3,4 +3,4 @@
 mod mysql;
 mod postgres;
 mod sqlite;
-mod suite;
+pub(crate) mod suite;

@@ -167,6 +167,12 @@ async fn open(url: &DatabaseUrl) -> Result<Conn, DatabaseError> {
         false => format!("SET SESSION max_execution_time = {}", STATEMENT_LIMIT.as_millis()),
     };
     execute(&mut conn, "set up the session", &limit).await?;
+    // Plans in the form that MariaDB and older MySQL have as well.
+    let forms = "SHOW VARIABLES LIKE 'explain_json_format_version'";
+    if !texts(&mut conn, "look at the server", forms).await?.is_empty() {
+        let form = "SET SESSION explain_json_format_version = 1";
+        execute(&mut conn, "set up the session", form).await?;
+    }
     Ok(conn)
 }
 

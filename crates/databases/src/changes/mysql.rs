@@ -4,6 +4,7 @@
 //! is refused with the setting to change. Its log is kept by its own rules: a stream that comes too
 //! late finds its place gone, and says so.
 
+mod json;
 mod raw;
 mod rows;
 mod statement;
@@ -13,12 +14,13 @@ mod value;
 use super::{Obstacle, ObstacleKind, Options, Position, Tables};
 use crate::{
     DatabaseError,
-    dump::mysql::{connect, execute, literal, texts},
+    dump::mysql::{connect, execute, literal, log_status, texts},
 };
 use kernel::config::DatabaseUrl;
 use mysql_async::Conn;
 use std::collections::BTreeMap;
 
+pub(crate) use json::number_text as json_number;
 pub(crate) use rows::mapped_by;
 pub(crate) use statement::{Statement, names};
 pub(super) use stream::Stream;
@@ -116,7 +118,6 @@ async fn tables(conn: &mut Conn, options: &Options) -> Result<Vec<Obstacle>, Dat
             obstacles.push(Obstacle::new(ObstacleKind::Unreadable, label, mend));
         }
     }
-    let is_mariadb = is_mariadb(conn).await?;
     let statement = "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE FROM \
         information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()";
     for row in texts(conn, what, statement).await? {
@@ -124,7 +125,7 @@ async fn tables(conn: &mut Conn, options: &Options) -> Result<Vec<Obstacle>, Dat
         let mut next = || row.next().unwrap_or_default();
         let (label, column, kind) = (next(), next(), next());
         let is_followed = options.tables.has(&label) && labels.contains(&label);
-        if let Some(mend) = unreadable(&kind, is_mariadb).filter(|_| is_followed) {
+        if let Some(mend) = unreadable(&kind).filter(|_| is_followed) {
             let subject = format!("{label}.{column}");
             obstacles.push(Obstacle::new(ObstacleKind::Unreadable, subject, mend));
         }
@@ -133,7 +134,7 @@ async fn tables(conn: &mut Conn, options: &Options) -> Result<Vec<Obstacle>, Dat
 }
 
 /// What to do about a column whose values are not understood.
-fn unreadable(column_type: &str, is_mariadb: bool) -> Option<&'static str> {
+fn unreadable(column_type: &str) -> Option<&'static str> {
     let column_type = column_type.to_ascii_lowercase();
     if column_type.contains("mariadb-5.3") {
         return Some("its times are in the form of MariaDB 5.3: ALTER TABLE … FORCE renews it");
@@ -141,8 +142,7 @@ fn unreadable(column_type: &str, is_mariadb: bool) -> Option<&'static str> {
     if column_type.contains("compressed") {
         return Some("compressed columns are not followed: leave the table out");
     }
-    (!is_mariadb && column_type == "json")
-        .then_some("MySQL's own form of JSON is not followed: leave the table out")
+    column_type.starts_with("vector").then_some("vectors are not followed: leave the table out")
 }
 
 async fn is_mariadb(conn: &mut Conn) -> Result<bool, DatabaseError> {
@@ -152,22 +152,13 @@ async fn is_mariadb(conn: &mut Conn) -> Result<bool, DatabaseError> {
 
 pub(super) async fn begin(url: &DatabaseUrl) -> Result<Position, DatabaseError> {
     let mut conn = connect(url).await?;
-    let what = "ask for the place in the binary log";
-    // MySQL has another name for it since 8.4.
-    let status = match texts(&mut conn, what, "SHOW MASTER STATUS").await {
-        Ok(status) => status,
-        Err(_unknown) => texts(&mut conn, what, "SHOW BINARY LOG STATUS").await?,
-    };
-    let mut status = status.into_iter().next().unwrap_or_default().into_iter().flatten();
-    let (file, offset) = (status.next(), status.next().and_then(|offset| offset.parse().ok()));
-    let filters: Vec<String> = status.take(2).filter(|filter| !filter.is_empty()).collect();
-    let (Some(file), Some(offset)) = (file, offset) else {
+    let Some((file, offset, filters)) = log_status(&mut conn).await? else {
         return Err(DatabaseError::ChangesRefused {
             what: "a server without a binary log".to_owned(),
             mend: "set log_bin in the server's configuration, and restart it".to_owned(),
         });
     };
-    if filters.iter().any(|filter| !filter.contains(':')) {
+    if !filters.is_empty() {
         return Err(DatabaseError::ChangesRefused {
             what: "a binary log that leaves databases out".to_owned(),
             mend: "remove binlog_do_db and binlog_ignore_db from the server's configuration"
@@ -213,13 +204,12 @@ mod tests {
 
     #[test]
     fn columns_in_a_form_of_their_own_are_known() {
-        let check = |kind: &str, is_mariadb: bool, expect: bool| {
-            assert_eq!(unreadable(kind, is_mariadb).is_some(), expect, "{kind}");
-        };
-        check("datetime /* mariadb-5.3 */", true, true);
-        check("text /*M!100301 COMPRESSED*/", true, true);
-        check("json", false, true);
-        check("json", true, false);
-        check("longtext", true, false);
+        let check =
+            |kind: &str, expect: bool| assert_eq!(unreadable(kind).is_some(), expect, "{kind}");
+        check("datetime /* mariadb-5.3 */", true);
+        check("text /*M!100301 COMPRESSED*/", true);
+        check("vector(3)", true);
+        check("json", false);
+        check("longtext", false);
     }
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::DatabaseError;
 use catalog::Catalog;
-pub(crate) use catalog::shapes;
+pub(crate) use catalog::{shapes, without_transactions};
 use kernel::config::DatabaseUrl;
 use mysql_async::{Conn, Opts, OptsBuilder, Row, Value, prelude::Queryable};
 use std::{collections::BTreeMap, time::Duration};
@@ -25,6 +25,9 @@ use tokio::runtime::Runtime;
 /// Whoever writes to a table without transactions, or redefines one, is waited for that long.
 const LOCK_LIMIT: Duration = Duration::from_secs(20);
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
+/// How often a snapshot's place in MySQL's log is looked for.
+const PLACE_ATTEMPTS: u32 = 8;
+const SNAPSHOT: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
 /// How long the server waits for us while a slow taker takes rows.
 const NET_LIMIT: Duration = Duration::from_secs(3_600);
 
@@ -105,9 +108,12 @@ async fn open(url: &DatabaseUrl, options: &Options) -> Result<(Draft, Sessions),
     let is_mariadb = version.contains("MariaDB");
     let catalog = Catalog::read(&mut snapshot).await?;
     let locks = lock_nontransactional(url, &catalog, options).await?;
-    let begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
-    execute(&mut snapshot, "begin a snapshot", begin).await?;
-    let position = if is_mariadb { position(&mut snapshot).await? } else { None };
+    let position = if is_mariadb {
+        execute(&mut snapshot, "begin a snapshot", SNAPSHOT).await?;
+        position(&mut snapshot).await?
+    } else {
+        place_of_snapshot(&mut snapshot).await?
+    };
     // Whatever is looked at within the transaction could not be redefined until its end, and who
     // wants to would hold up everybody else: so let go of it each time.
     execute(&mut snapshot, "begin a snapshot", "SAVEPOINT storewarden").await?;
@@ -190,6 +196,66 @@ async fn position(conn: &mut Conn) -> Result<Option<Position>, DatabaseError> {
     let gtid = texts(conn, what, &statement).await?.into_iter().flatten().flatten().next();
     let gtid = gtid.filter(|gtid| !gtid.is_empty());
     Ok(Some(Position::Binlog { file: file.clone(), offset, gtid }))
+}
+
+/// Begins a snapshot of MySQL, and tells its place in the log where that can be known. The server does not
+/// say where a snapshot lies; but it begins another file of its log only when all that is in the one before is
+/// committed. A snapshot that begins then, and before anything is in the new file, lies where that begins:
+/// it is tried a few times. Nobody has to wait for that.
+async fn place_of_snapshot(snapshot: &mut Conn) -> Result<Option<Position>, DatabaseError> {
+    for _ in 0..PLACE_ATTEMPTS {
+        let rotated = snapshot.query_drop("FLUSH BINARY LOGS").await;
+        execute(snapshot, "begin a snapshot", SNAPSHOT).await?;
+        let place = match rotated {
+            Ok(()) => beginning_of_log(snapshot).await,
+            Err(error) => Err(failed("begin a file of the binary log")(error)),
+        };
+        match place {
+            Ok(Some(place)) => return Ok(Some(place)),
+            Ok(None) => execute(snapshot, "begin a snapshot", "ROLLBACK").await?,
+            Err(error) if is_refusal(&error) => {
+                tracing::info!(%error, "the dump knows its time, and not its place in the log");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    tracing::info!("too much is written: the dump knows its time, and not its place in the log");
+    execute(snapshot, "begin a snapshot", SNAPSHOT).await?;
+    Ok(None)
+}
+
+/// Whether the server answered, and would not.
+fn is_refusal(error: &DatabaseError) -> bool {
+    matches!(error, DatabaseError::DumpMySql { source: mysql_async::Error::Server(_), .. })
+}
+
+/// Where the last file of the log begins, if nothing is in it yet.
+async fn beginning_of_log(conn: &mut Conn) -> Result<Option<Position>, DatabaseError> {
+    let Some((file, offset, _)) = log_status(conn).await? else { return Ok(None) };
+    let events = format!("SHOW BINLOG EVENTS IN {} LIMIT 2", literal(&file));
+    let events = texts(conn, "look at the binary log", &events).await?;
+    // What describes the file, and what was before it.
+    let last = events.last().and_then(|event| event.get(4)?.as_deref());
+    let is_there = events.len() == 2 && last == Some(offset.to_string().as_str());
+    Ok(is_there.then_some(Position::Binlog { file, offset, gtid: None }))
+}
+
+/// File and offset at which the server's log ends, and which databases it leaves out; `None`: there is no log.
+pub(crate) async fn log_status(
+    conn: &mut Conn,
+) -> Result<Option<(String, u64, Vec<String>)>, DatabaseError> {
+    let what = "ask for the place in the binary log";
+    // MySQL has another name for it since 8.4.
+    let status = match texts(conn, what, "SHOW MASTER STATUS").await {
+        Ok(status) => status,
+        Err(_unknown) => texts(conn, what, "SHOW BINARY LOG STATUS").await?,
+    };
+    let mut status =
+        status.into_iter().next().unwrap_or_default().into_iter().map(Option::unwrap_or_default);
+    let (file, offset) = (status.next(), status.next().and_then(|offset| offset.parse().ok()));
+    let filters = status.take(2).filter(|filter| !filter.is_empty()).collect();
+    Ok(file.zip(offset).map(|(file, offset)| (file, offset, filters)))
 }
 
 /// Locks tables without transactions for everybody's writing, when they are few and small.

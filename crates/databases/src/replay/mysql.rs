@@ -14,8 +14,8 @@ use crate::{
         load::mysql::{JOURNAL, marked},
         mysql::{
             connect, execute, failed, literal,
-            literal::{Form, form, push_literal},
-            projection, quoted, shapes, texts,
+            literal::{form, held, push_held, push_literal},
+            projection, quoted, shapes, texts, without_transactions,
         },
         postgres::runtime,
     },
@@ -39,7 +39,7 @@ const UNHELD: [u16; 2] = [1452, 1451];
 /// ER_TRG_ALREADY_EXISTS.
 const TRIGGER_THERE: u16 = 1359;
 /// Whatever a value is, it is stored as it came; what the column makes of it is looked at afterwards.
-const MANNERS: &str = "SET SESSION time_zone = '+00:00', foreign_key_checks = 1, unique_checks = 1, \
+const MANNERS: &str = "SET SESSION time_zone = '+00:00', unique_checks = 1, \
     sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', net_write_timeout = 86400, \
     net_read_timeout = 86400, wait_timeout = 86400";
 
@@ -103,6 +103,9 @@ struct Cascade {
 
 pub(super) struct Rows {
     conn: Conn,
+    /// For tables that know no transactions: each statement is for itself. MySQL with names of
+    /// transactions refuses them within one.
+    outside: Conn,
     runtime: Runtime,
     pub(super) tables: Vec<Table>,
     /// Of columns with text, by table and column.
@@ -112,6 +115,8 @@ pub(super) struct Rows {
     /// Tables that know no transactions.
     plain: HashSet<usize>,
     is_in_transaction: bool,
+    /// Foreign keys do here what they did there, for the log does not say it.
+    do_keys_act: bool,
 }
 
 pub(super) fn open(wanted: &Wanted) -> Result<Opened, DatabaseError> {
@@ -120,35 +125,46 @@ pub(super) fn open(wanted: &Wanted) -> Result<Opened, DatabaseError> {
     let opened = runtime.block_on(async {
         let mut server = to_mysql(&beside.live).await?;
         let is_over = is_done(&mut server, beside, wanted.until_ms).await?;
-        let mut conn = connect(&beside.url()).await?;
-        let what = "set up the session";
-        execute(&mut conn, what, "SET NAMES utf8mb4").await?;
-        execute(&mut conn, what, MANNERS).await?;
+        let mut conn = session(&beside.url()).await?;
         // Somebody who was killed may still be at work on the server.
-        let wait = "SELECT GET_LOCK(CONCAT('storewarden ', MD5(DATABASE())), 600)";
+        let wait = "SELECT GET_LOCK(SHA2(CONCAT('storewarden ', DATABASE()), 256), 600)";
         texts(&mut conn, "wait for whoever makes changes once more", wait).await?;
         let progress = match is_over {
             true => Progress::default(),
             false => begin(&mut conn, wanted.until_ms).await?,
         };
-        Ok::<_, DatabaseError>((conn, progress, is_over))
+        let outside = session(&beside.url()).await?;
+        Ok::<_, DatabaseError>(((conn, outside), progress, is_over))
     })?;
-    let (conn, progress, is_over) = opened;
-    let engine = Rows::begin(conn, runtime)?;
+    let (sessions, progress, is_over) = opened;
+    let engine = Rows::begin(sessions, runtime)?;
     Ok(Opened { tables: engine.tables.clone(), engine: Box::new(engine), progress, is_over })
 }
 
 /// A database whose rows are only looked at.
 pub(super) fn look(url: &DatabaseUrl) -> Result<Rows, DatabaseError> {
     let runtime = runtime()?;
-    let conn = runtime.block_on(async {
-        let mut conn = connect(url).await?;
-        let what = "set up the session";
-        execute(&mut conn, what, "SET NAMES utf8mb4").await?;
-        execute(&mut conn, what, MANNERS).await?;
-        Ok::<_, DatabaseError>(conn)
-    })?;
-    Rows::begin(conn, runtime)
+    let sessions = runtime
+        .block_on(async { Ok::<_, DatabaseError>((session(url).await?, session(url).await?)) })?;
+    Rows::begin(sessions, runtime)
+}
+
+async fn session(url: &DatabaseUrl) -> Result<Conn, DatabaseError> {
+    let (mut conn, what) = (connect(url).await?, "set up the session");
+    execute(&mut conn, what, "SET NAMES utf8mb4").await?;
+    execute(&mut conn, what, MANNERS).await?;
+    let checks =
+        format!("SET SESSION foreign_key_checks = {}", u8::from(do_keys_act(&mut conn).await?));
+    execute(&mut conn, what, &checks).await?;
+    Ok(conn)
+}
+
+/// What InnoDB does by a foreign key is in nobody's log. MySQL does it by itself since 9.6, and logs it
+/// (MySQL manual, `innodb_native_foreign_keys`).
+async fn do_keys_act(conn: &mut Conn) -> Result<bool, DatabaseError> {
+    let statement = "SHOW GLOBAL VARIABLES LIKE 'innodb_native_foreign_keys'";
+    let found = texts(conn, "look who heeds foreign keys", statement).await?;
+    Ok(!found.into_iter().flatten().flatten().any(|value| value == "OFF"))
 }
 
 /// Reads how far it is; the first time, makes everything ready.
@@ -260,54 +276,81 @@ async fn cascades(
 }
 
 async fn plain(conn: &mut Conn, tables: &[Table]) -> Result<HashSet<usize>, DatabaseError> {
-    let statement = "SELECT t.TABLE_NAME FROM information_schema.TABLES t \
-        LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE \
-        WHERE t.TABLE_SCHEMA = DATABASE() AND COALESCE(e.TRANSACTIONS, 'NO') <> 'YES'";
-    let names: HashSet<String> = texts(conn, "look at the tables", statement)
-        .await?
-        .into_iter()
-        .flatten()
-        .flatten()
-        .collect();
+    let names = without_transactions(conn).await?;
     let is_plain = |at: &usize| names.contains(&tables[*at].name);
     Ok((0..tables.len()).filter(is_plain).collect())
 }
 
 impl Rows {
-    fn begin(mut conn: Conn, runtime: Runtime) -> Result<Self, DatabaseError> {
-        let (tables, charsets, cascades, plain) = runtime.block_on(async {
+    fn begin((mut conn, outside): (Conn, Conn), runtime: Runtime) -> Result<Self, DatabaseError> {
+        let (tables, charsets, (do_keys_act, cascades), plain) = runtime.block_on(async {
             let mut found = shapes(&mut conn).await?;
             found.retain(|shape| ![PROGRESS, JOURNAL].contains(&quoted(&shape.name).as_str()));
             let tables: Vec<Table> =
                 found.into_iter().enumerate().map(|(at, shape)| shape.into_table(at)).collect();
             let charsets = charsets(&mut conn).await?;
-            let cascades = cascades(&mut conn, &tables).await?;
+            let do_keys_act = do_keys_act(&mut conn).await?;
+            let cascades = match do_keys_act {
+                true => cascades(&mut conn, &tables).await?,
+                false => HashMap::new(),
+            };
             let plain = plain(&mut conn, &tables).await?;
             execute(&mut conn, "ask for bytes", "SET character_set_results = NULL").await?;
-            Ok::<_, DatabaseError>((tables, charsets, cascades, plain))
+            Ok::<_, DatabaseError>((tables, charsets, (do_keys_act, cascades), plain))
         })?;
         let is_in_transaction = false;
-        Ok(Self { conn, runtime, tables, charsets, cascades, plain, is_in_transaction })
-    }
-
-    fn run(&mut self, what: &str, statement: &[u8]) -> Result<u64, DatabaseError> {
-        let done = self.runtime.block_on(self.conn.query_drop(statement));
-        match done {
-            Err(mysql_async::Error::Server(error)) if UNHELD.contains(&error.code) => {
-                self.run_unheld(what, statement)
-            }
-            done => done.map_err(failed(what)),
-        }?;
-        Ok(self.conn.affected_rows())
-    }
-
-    fn run_unheld(&mut self, what: &str, statement: &[u8]) -> Result<(), DatabaseError> {
-        self.runtime.block_on(async {
-            execute(&mut self.conn, what, "SET SESSION foreign_key_checks = 0").await?;
-            let done = self.conn.query_drop(statement).await.map_err(failed(what));
-            execute(&mut self.conn, what, "SET SESSION foreign_key_checks = 1").await?;
-            done
+        Ok(Self {
+            conn,
+            outside,
+            runtime,
+            tables,
+            charsets,
+            cascades,
+            plain,
+            is_in_transaction,
+            do_keys_act,
         })
+    }
+
+    fn run(&mut self, what: &str, statement: &[u8]) -> Result<(), DatabaseError> {
+        self.runtime.block_on(self.conn.query_drop(statement)).map_err(failed(what))
+    }
+
+    /// Changes rows of a table; gives how many.
+    fn change(&mut self, at: usize, what: &str, statement: &[u8]) -> Result<u64, DatabaseError> {
+        let do_keys_act = self.do_keys_act;
+        let (runtime, conn) = self.session_of(at);
+        match runtime.block_on(conn.query_drop(statement)) {
+            Err(mysql_async::Error::Server(error))
+                if do_keys_act && UNHELD.contains(&error.code) =>
+            {
+                return self.change_unheld(at, what, statement);
+            }
+            done => done.map_err(failed(what))?,
+        }
+        Ok(conn.affected_rows())
+    }
+
+    fn change_unheld(
+        &mut self,
+        at: usize,
+        what: &str,
+        statement: &[u8],
+    ) -> Result<u64, DatabaseError> {
+        let back = format!("SET SESSION foreign_key_checks = {}", u8::from(self.do_keys_act));
+        let (runtime, conn) = self.session_of(at);
+        runtime.block_on(async {
+            execute(conn, what, "SET SESSION foreign_key_checks = 0").await?;
+            let done = conn.query_drop(statement).await.map_err(failed(what));
+            let changed = conn.affected_rows();
+            execute(conn, what, &back).await?;
+            done.map(|()| changed)
+        })
+    }
+
+    fn session_of(&mut self, at: usize) -> (&Runtime, &mut Conn) {
+        let is_plain = self.plain.contains(&at);
+        (&self.runtime, if is_plain { &mut self.outside } else { &mut self.conn })
     }
 
     fn make(&mut self, step: &Step) -> Result<(), DatabaseError> {
@@ -319,7 +362,7 @@ impl Rows {
             Step::Empty(at) => {
                 let what = format!("empty `{}`", self.tables[*at].name);
                 let statement = format!("DELETE FROM {}", quoted(&self.tables[*at].name));
-                self.run_unheld(&what, statement.as_bytes())
+                self.change_unheld(*at, &what, statement.as_bytes()).map(drop)
             }
         }
     }
@@ -342,7 +385,7 @@ impl Rows {
             statement.extend(values(table, whole(table, row)?).join(&b", "[..]));
             statement.push(b')');
         }
-        self.run(&format!("write rows of `{}`", self.tables[at].name), &statement).map(drop)
+        self.change(at, &format!("write rows of `{}`", self.tables[at].name), &statement).map(drop)
     }
 
     fn delete(&mut self, at: usize, row: &Row) -> Result<(), DatabaseError> {
@@ -354,13 +397,13 @@ impl Rows {
             statement.extend(self.all(at, whole(table, row)?).join(&b" AND "[..]));
             statement.extend_from_slice(b" LIMIT 1");
             let label = table.name.clone();
-            return match self.run(&what, &statement)? {
+            return match self.change(at, &what, &statement)? {
                 1 => Ok(()),
                 _ => Err(not_replayed(&label, "a row of it that was deleted is not in the dump")),
             };
         }
         let statement = format!("DELETE FROM {name} WHERE {}", self.is(at, &key_of(table, row)?));
-        self.run(&what, statement.as_bytes()).map(drop)
+        self.change(at, &what, statement.as_bytes()).map(drop)
     }
 
     fn update(
@@ -385,7 +428,8 @@ impl Rows {
         statement.extend(sets.join(&b", "[..]));
         let is = self.is(at, &key_of(table, before.unwrap_or(after))?);
         statement.extend_from_slice(format!(" WHERE {is}").as_bytes());
-        self.run(&format!("change a row of `{}`", self.tables[at].name), &statement).map(drop)
+        self.change(at, &format!("change a row of `{}`", self.tables[at].name), &statement)
+            .map(drop)
     }
 
     /// The row with this key, by its index.
@@ -411,12 +455,9 @@ impl Rows {
     fn all(&self, at: usize, fields: &[Field]) -> Vec<Vec<u8>> {
         let one = |(column, field): (&crate::dump::Column, &Field)| {
             let (name, form) = (quoted(&column.name), form(&column.type_name));
-            let mut text = match (field, form) {
-                (None, _) => return format!("{name} IS NULL").into_bytes(),
-                (_, Form::Bytes) => format!("CAST({name} AS BINARY) = ").into_bytes(),
-                (_, Form::Number | Form::Text) => format!("{name} = ").into_bytes(),
-            };
-            push_literal(&mut text, field.as_deref(), form);
+            let Some(value) = field else { return format!("{name} IS NULL").into_bytes() };
+            let mut text = format!("{} = ", held(&name, form)).into_bytes();
+            push_held(&mut text, value, form);
             text
         };
         self.tables[at].columns.iter().zip(fields).map(one).collect()
@@ -540,7 +581,7 @@ impl Engine for Rows {
         let what = "keep changes";
         self.run(what, note.as_bytes())?;
         self.is_in_transaction = false;
-        self.run(what, b"COMMIT").map(drop)
+        self.run(what, b"COMMIT")
     }
 
     fn finish(&mut self, wanted: &Wanted, _progress: &Progress) -> Result<(), DatabaseError> {

@@ -52,7 +52,7 @@ async fn alone(live: &DatabaseUrl, limit: Duration) -> Result<Conn, DatabaseErro
     let mut conn = to_server(live).await?;
     let name = literal(&format!("restore {}", name_of(live)));
     // Names of locks have 64 characters.
-    let wait = format!("SELECT GET_LOCK(MD5({name}), {})", limit.as_secs());
+    let wait = format!("SELECT GET_LOCK(SHA2({name}, 256), {})", limit.as_secs());
     let got = firsts(&mut conn, "wait for whoever restores", &wait).await?;
     if got.first().is_some_and(|got| got == "1") {
         return Ok(conn);

@@ -3,26 +3,26 @@
 use databases::orders::{OrderQuery, OrderReader, OrderRow, OrderWindow};
 use kernel::config::{DatabaseKind, DatabaseUrl};
 
-pub(super) const TABLE: &str =
+pub(crate) const TABLE: &str =
     "CREATE TABLE shop_order (id integer PRIMARY KEY, placed_at bigint, total integer)";
 
-pub(super) const SELECT: &str = "SELECT id, placed_at, total FROM shop_order WHERE id > :after \
+pub(crate) const SELECT: &str = "SELECT id, placed_at, total FROM shop_order WHERE id > :after \
                                  AND total <> ':after' ORDER BY id LIMIT :limit";
 
-pub(super) fn url(kind: DatabaseKind, secret: impl Into<String>) -> DatabaseUrl {
+pub(crate) fn url(kind: DatabaseKind, secret: impl Into<String>) -> DatabaseUrl {
     DatabaseUrl { kind, secret: secret.into() }
 }
 
-pub(super) fn query(text: &str) -> OrderQuery {
+pub(crate) fn query(text: &str) -> OrderQuery {
     OrderQuery::new(text).unwrap()
 }
 
-pub(super) fn keys(rows: &[OrderRow]) -> Vec<i64> {
+pub(crate) fn keys(rows: &[OrderRow]) -> Vec<i64> {
     rows.iter().map(|row| row.key).collect()
 }
 
 /// `insert` writes an order of that key, placed at key × 1000, with a total of key × 10.
-pub(super) async fn reads_on_by_key(reader: &mut OrderReader, insert: impl AsyncFn(i64)) {
+pub(crate) async fn reads_on_by_key(reader: &mut OrderReader, insert: impl AsyncFn(i64)) {
     assert_eq!(reader.newest_key().await.unwrap(), None);
     assert!(reader.new_orders(None, 10).await.unwrap().is_empty());
     for key in [1, 2, 5, 1_000_000, 1_000_001] {

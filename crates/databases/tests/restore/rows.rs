@@ -9,7 +9,7 @@ use crate::{
 use databases::{
     DatabaseError,
     dump::{Folder, Side, TableDifference, compare},
-    private::{self, MariaDb, Postgres},
+    private::{self, MariaDb, MySql, Postgres},
     restore::{Obstacle, RowCounts, RowsBack, count, may_come_back},
 };
 use host::process::Signal;
@@ -49,6 +49,7 @@ const AFTER: [&str; 6] = [
 enum Server {
     Postgres(Postgres),
     MariaDb(MariaDb),
+    MySql(MySql),
     Sqlite,
 }
 
@@ -80,7 +81,19 @@ impl Shop {
                 (Server::Sqlite, format!("sqlite:{}", folder.path().join("shop.db").display()))
             }
         };
-        let shop = Self { server, folder, live: DatabaseUrl { kind, secret } };
+        Self::filled(server, folder, DatabaseUrl { kind, secret }).await
+    }
+
+    /// MySQL itself; `None` where it is not there.
+    async fn open_mysql() -> Option<Self> {
+        let (folder, server) = crate::mysql::server(&[]).await?;
+        server.create_database("shop").await.unwrap();
+        let live = crate::mysql::url(&server, "shop");
+        Some(Self::filled(Server::MySql(server), folder, live).await)
+    }
+
+    async fn filled(server: Server, folder: TempDir, live: DatabaseUrl) -> Self {
+        let shop = Self { server, folder, live };
         shop.run(&SHOP).await;
         shop
     }
@@ -90,6 +103,7 @@ impl Shop {
             match &self.server {
                 Server::Postgres(server) => server.execute("shop", statement).await.unwrap(),
                 Server::MariaDb(server) => server.execute("shop", statement).await.unwrap(),
+                Server::MySql(server) => server.execute("shop", statement).await.unwrap(),
                 Server::Sqlite => self.sqlite().execute_batch(statement).unwrap(),
             }
         }
@@ -112,8 +126,8 @@ impl Shop {
                 driver.await.unwrap().unwrap();
                 found
             }
-            Server::MariaDb(server) => {
-                let mut conn = Conn::from_url(server.url("shop")).await.unwrap();
+            Server::MariaDb(_) | Server::MySql(_) => {
+                let mut conn = Conn::from_url(&self.live.secret).await.unwrap();
                 let found = conn.query_first(statement).await.unwrap().unwrap();
                 conn.disconnect().await.unwrap();
                 found
@@ -180,6 +194,7 @@ impl Shop {
         match self.server {
             Server::Postgres(server) => server.stop().await.unwrap(),
             Server::MariaDb(server) => server.stop().await.unwrap(),
+            Server::MySql(server) => server.stop().await.unwrap(),
             Server::Sqlite => {}
         }
     }
@@ -208,8 +223,7 @@ async fn differences(
 }
 
 /// What all three do alike.
-async fn rows_come_back(kind: DatabaseKind) {
-    let shop = Shop::open(kind).await;
+async fn rows_come_back(shop: Shop) {
     let all = ["customers", "order_lines", "orders"];
     let then = shop.then(&all).await;
     shop.run(&AFTER).await;
@@ -265,8 +279,7 @@ async fn rows_come_back(kind: DatabaseKind) {
     shop.close().await;
 }
 
-async fn what_cannot_be_is_refused(kind: DatabaseKind) {
-    let shop = Shop::open(kind).await;
+async fn what_cannot_be_is_refused(shop: Shop) {
     let then = shop.then(&["customers", "orders", "order_lines", "notes"]).await;
     shop.run(&AFTER).await;
     let check = async |kept: &str, tables: &[&str], exact: bool, expect: Obstacle| {
@@ -283,7 +296,7 @@ async fn what_cannot_be_is_refused(kind: DatabaseKind) {
         "DELETE FROM orders WHERE id = 180",
     ])
     .await;
-    let lost = match kind {
+    let lost = match shop.live.kind {
         DatabaseKind::Postgres => Obstacle::Constraint,
         _ => Obstacle::Refers,
     };
@@ -369,32 +382,39 @@ fn put_as_told(kind: DatabaseKind, role: &str) {
 
 #[tokio::test]
 async fn rows_come_back_in_postgresql() {
-    rows_come_back(DatabaseKind::Postgres).await;
+    rows_come_back(Shop::open(DatabaseKind::Postgres).await).await;
 }
 
 #[tokio::test]
 async fn rows_come_back_in_mariadb() {
-    rows_come_back(DatabaseKind::MySql).await;
+    rows_come_back(Shop::open(DatabaseKind::MySql).await).await;
 }
 
 #[tokio::test]
 async fn rows_come_back_in_sqlite() {
-    rows_come_back(DatabaseKind::Sqlite).await;
+    rows_come_back(Shop::open(DatabaseKind::Sqlite).await).await;
+}
+
+#[tokio::test]
+async fn rows_come_back_in_mysql_and_what_cannot_be_is_refused() {
+    let Some(shop) = Shop::open_mysql().await else { return };
+    rows_come_back(shop).await;
+    what_cannot_be_is_refused(Shop::open_mysql().await.expect("it was there")).await;
 }
 
 #[tokio::test]
 async fn what_cannot_be_is_refused_in_postgresql() {
-    what_cannot_be_is_refused(DatabaseKind::Postgres).await;
+    what_cannot_be_is_refused(Shop::open(DatabaseKind::Postgres).await).await;
 }
 
 #[tokio::test]
 async fn what_cannot_be_is_refused_in_mariadb() {
-    what_cannot_be_is_refused(DatabaseKind::MySql).await;
+    what_cannot_be_is_refused(Shop::open(DatabaseKind::MySql).await).await;
 }
 
 #[tokio::test]
 async fn what_cannot_be_is_refused_in_sqlite() {
-    what_cannot_be_is_refused(DatabaseKind::Sqlite).await;
+    what_cannot_be_is_refused(Shop::open(DatabaseKind::Sqlite).await).await;
 }
 
 #[tokio::test]

@@ -244,6 +244,7 @@ impl MapColumn {
             BLOB | GEOMETRY if (1..=4).contains(&digits) => {
                 Form::Bytes { length_bytes: digits, content: Content::AsTheyAre }
             }
+            JSON if (1..=4).contains(&digits) => Form::Json { length_bytes: digits },
             VARCHAR | VAR_STRING => {
                 let longest = u16::from_le_bytes(self.meta);
                 let length_bytes = if longest < 256 { 1 } else { 2 };

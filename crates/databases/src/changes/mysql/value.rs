@@ -1,6 +1,7 @@
 //! A column's value in a row of the binary log, as the text protocol would write it, so that it is what
 //! stands in a dump. The forms are those of MariaDB's and MySQL's `Field::pack` (log_event.h, field.cc).
 
+use super::json;
 use crate::dump::Field;
 use std::fmt::Write as _;
 
@@ -48,6 +49,10 @@ pub(super) enum Form {
     },
     Bit {
         bytes: usize,
+    },
+    /// MySQL's, which MariaDB's is not: that is text.
+    Json {
+        length_bytes: usize,
     },
 }
 
@@ -160,6 +165,10 @@ impl Form {
                 chosen.join(b",".as_slice())
             }
             Self::Bit { bytes } => rest.take(*bytes)?.to_vec(),
+            Self::Json { length_bytes } => {
+                let length = usize::try_from(rest.little(*length_bytes)?).ok()?;
+                json::text(rest.take(length)?)?
+            }
         };
         Some(Some(value))
     }
@@ -212,7 +221,7 @@ pub(super) fn double(number: f64) -> String {
 
 /// Nine digits in four bytes, fewer in fewer; the highest bit says plus, and of a negative number every bit is
 /// turned (decimal.c, `decimal2bin`).
-fn decimal(rest: &mut Rest<'_>, precision: usize, scale: usize) -> Option<String> {
+pub(super) fn decimal(rest: &mut Rest<'_>, precision: usize, scale: usize) -> Option<String> {
     const BYTES: [usize; 10] = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4];
     let whole = precision.checked_sub(scale)?;
     let groups = [(whole % 9, 1), (9, whole / 9), (9, scale / 9), (scale % 9, 1)];
@@ -264,11 +273,33 @@ fn fraction_text(number: u64, digits: usize) -> String {
 fn date_time(rest: &mut Rest<'_>, digits: usize) -> Option<String> {
     let packed = rest.big(5)?.checked_sub(1 << 39)?;
     let fraction = fraction(rest, digits)?;
+    Some(date_time_text(packed, &fraction))
+}
+
+fn date_time_text(packed: u64, fraction: &str) -> String {
     let (days, clock) = (packed >> 17, packed & 0x1_ffff);
     let (months, day) = (days >> 5, days & 31);
     let (year, month) = (months / 13, months % 13);
     let (hour, minute, second) = (clock >> 12, clock >> 6 & 63, clock & 63);
-    Some(format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{fraction}"))
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{fraction}")
+}
+
+/// With six digits of the second, as one number (my_time.cc, `TIME_to_longlong_datetime_packed`).
+pub(super) fn packed_date_time(packed: i64) -> Option<String> {
+    let packed = u64::try_from(packed).ok()?;
+    Some(date_time_text(packed >> 24, &fraction_text(packed & 0xff_ffff, 6)))
+}
+
+/// The same of a time, which may be before nought.
+pub(super) fn packed_time(packed: i64) -> String {
+    time_text(packed < 0, packed.unsigned_abs() >> 24, packed.unsigned_abs() & 0xff_ffff, 6)
+}
+
+fn time_text(is_negative: bool, clock: u64, fraction: u64, digits: usize) -> String {
+    let sign = if is_negative { "-" } else { "" };
+    let (hour, minute, second) = (clock >> 12, clock >> 6 & 63, clock & 63);
+    let fraction = fraction_text(fraction, digits);
+    format!("{sign}{hour:02}:{minute:02}:{second:02}{fraction}")
 }
 
 fn time(rest: &mut Rest<'_>, digits: usize) -> Option<String> {
@@ -278,12 +309,9 @@ fn time(rest: &mut Rest<'_>, digits: usize) -> Option<String> {
     // One number with the fraction in it, around a nought in the middle.
     let middle = 1_i64 << (8 * bytes - 1);
     let number = rest.big(bytes)?.cast_signed() - middle;
-    let sign = if number < 0 { "-" } else { "" };
-    let number = number.unsigned_abs();
+    let (is_negative, number) = (number < 0, number.unsigned_abs());
     let (clock, fraction) = (number >> fraction_bits, number & ((1 << fraction_bits) - 1));
-    let (hour, minute, second) = (clock >> 12, clock >> 6 & 63, clock & 63);
-    let fraction = fraction_text(fraction, digits);
-    Some(format!("{sign}{hour:02}:{minute:02}:{second:02}{fraction}"))
+    Some(time_text(is_negative, clock, fraction, digits))
 }
 
 /// In UTC, whatever the zone of who wrote it.
@@ -390,6 +418,7 @@ mod tests {
                 Form::Bytes { length_bytes: 1, content: Content::Uuid },
                 Form::Enum { bytes: 2, names: vec![Vec::new()] },
                 Form::Set { bytes: b + 1, names: vec![Vec::new(); a] },
+                Form::Json { length_bytes: 1 },
             ] {
                 let _ = form.read(&mut Rest(bytes));
             }

@@ -11,7 +11,7 @@ use crate::{
             literal::{Form, form, push_literal},
             quoted,
             schema::statements,
-            texts,
+            texts, without_transactions,
         },
         postgres::runtime,
         reader::{broken, decoded, lines},
@@ -48,6 +48,7 @@ pub(super) fn load<F: Files>(
             run::<F>(&mut conn, SCHEMA_PRE, &loading.schema(SCHEMA_PRE)?, None).await?;
             steps.note(&mut conn, "tables").await?;
         }
+        let plain = without_transactions(&mut conn).await?;
         for table in &loading.tables {
             if steps.has(&table.rows.name) {
                 loading.keeps(table);
@@ -59,7 +60,8 @@ pub(super) fn load<F: Files>(
                 execute(&mut conn, "empty a table that was not whole", &empty).await?;
             }
             loading.begins(table);
-            let rows = fill(&mut conn, loading, table).await?;
+            let is_plain = plain.contains(&table.name);
+            let rows = fill(&mut conn, loading, table, is_plain).await?;
             loading.ends(table, rows)?;
             steps.note(&mut conn, &table.rows.name).await?;
         }
@@ -182,6 +184,7 @@ async fn fill<F: Files>(
     conn: &mut Conn,
     loading: &Loading<'_, F>,
     table: &Table,
+    is_plain: bool,
 ) -> Result<u64, DatabaseError> {
     let what = format!("load table `{}`", table.name);
     let forms: Vec<Form> = table.columns.iter().map(|column| form(&column.type_name)).collect();
@@ -192,7 +195,9 @@ async fn fill<F: Files>(
     let head = format!("INSERT INTO {} ({}) VALUES ", quoted(&table.name), columns.join(", "));
     let mut statement = head.clone().into_bytes();
     let mut rows = 0;
-    execute(conn, &what, "START TRANSACTION").await?;
+    if !is_plain {
+        execute(conn, &what, "START TRANSACTION").await?;
+    }
     for block in loading.reader.blocks(table)? {
         let block = block?;
         loading.block_done(&block);
@@ -206,7 +211,9 @@ async fn fill<F: Files>(
     if statement.len() > head.len() {
         rows += insert(conn, &what, &mut statement, head.len()).await?;
     }
-    execute(conn, &what, "COMMIT").await?;
+    if !is_plain {
+        execute(conn, &what, "COMMIT").await?;
+    }
     Ok(rows)
 }
 

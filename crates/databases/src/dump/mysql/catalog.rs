@@ -6,7 +6,7 @@ use crate::{
     dump::{Column, KeyOrder, Reference, writing::Shape},
 };
 use mysql_async::Conn;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// What the dump's user needs. Without one of them the server would not refuse but show less.
 const NEEDED: [&str; 4] = ["SELECT", "SHOW VIEW", "TRIGGER", "EVENT"];
@@ -174,6 +174,17 @@ pub(crate) async fn shapes(conn: &mut Conn) -> Result<Vec<Shape>, DatabaseError>
     let mut catalog = Catalog::default();
     catalog.tables(conn).await?;
     Ok(catalog.tables.into_iter().map(|found| found.shape).collect())
+}
+
+/// The names of tables that know no transactions.
+pub(crate) async fn without_transactions(
+    conn: &mut Conn,
+) -> Result<HashSet<String>, DatabaseError> {
+    let statement = "SELECT t.TABLE_NAME FROM information_schema.TABLES t \
+        LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE \
+        WHERE t.TABLE_SCHEMA = DATABASE() AND COALESCE(e.TRANSACTIONS, 'NO') <> 'YES'";
+    let names = texts(conn, "look at the tables", statement).await?;
+    Ok(names.into_iter().flatten().flatten().collect())
 }
 
 fn order(type_name: &str) -> KeyOrder {

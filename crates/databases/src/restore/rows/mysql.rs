@@ -79,7 +79,8 @@ impl Rows {
     fn alone(&mut self, of: &RowsBack, limit_s: u32) -> Result<(), DatabaseError> {
         let what = "wait for whoever puts rows back";
         // Names of locks have 64 characters.
-        let wait = format!("SELECT GET_LOCK(MD5({}), {limit_s})", literal(&kept_database(of)));
+        let wait =
+            format!("SELECT GET_LOCK(SHA2({}, 256), {limit_s})", literal(&kept_database(of)));
         match self.count(what, &wait)? {
             1 => Ok(()),
             _ => Err(refused(&of.kept, Obstacle::Busy, what)),
