@@ -19,6 +19,7 @@ export const LOOKS = [
   ['/incidents', 'disk', /Brand new code \(mount \/var\)/],
   ['/incidents/5', 'checkout', /23 of 25 checkouts failed/],
   ['/incidents/5', 'instance', /app-2 is down/],
+  ['/incidents/5', 'vanished', /order vanished/],
   ['/incidents/4', 'calm', /app-1 is down/],
   ['/incidents/999', 'calm', /There is no such thing here/],
   ['/backups', 'calm', /is backed up/],
@@ -161,6 +162,20 @@ export async function frame(session, report, origin) {
     await page.getByText('It is not over').waitFor()
     await isAccessible(page)
     await fits(page)
+  })
+
+  await on('the very orders that an incident is about come back from there', 'phone', 'vanished', '/incidents/5', async (page) => {
+    await press(page, /^Bring them back/)
+    const list = page.getByRole('region', { name: 'The orders that are missing' })
+    await list.getByRole('link', { name: 'L-100041' }).waitFor()
+    expect((await list.getByRole('listitem').count()) === 1, 'it lists orders of another time')
+    await isAccessible(page)
+    await fits(page)
+    await press(list, /^Bring it back/)
+    await dialog(page).getByText('Bring order L-100041 back from the journal').waitFor()
+    await isAccessible(page)
+    await press(dialog(page), 'Bring it back')
+    await page.waitForURL(/\/changes\/\d+$/)
   })
 
   await on('a silence is made and ended, a channel tried', 'desk', 'instance', '/incidents', async (page) => {

@@ -124,7 +124,7 @@ export class Frame {
 
   // Changes -----------------------------------------------------------------
 
-  plan({ kind, shop, instance, release, finding, snapshot = 'latest', path = '/', target, overwrite = false, files = [], forced, window = null }) {
+  plan({ kind, shop, instance, release, finding, order, snapshot = 'latest', path = '/', target, overwrite = false, files = [], forced, window = null }) {
     const text = files.find((file) => file.path === null)?.text ?? this.configuration
     const night = message('window', { name: 'night', opens_ms: Date.now() + 2 * DAY })
     const made = { id: `plan-${++this.number}`, kind, shop: shop ?? null, waits_for: [], needs_approval: false, may_start: true, difference: null, warnings: [], window: window === 'now' ? null : window, windows: [{ name: 'night', begins_ms: Date.now() + 2 * DAY }], begins_ms: Date.now(), hurries_past: [], takes_itself_back: kind.endsWith('restart') || kind === 'restart_instance', made_at_ms: Date.now(), longest_ms: 300_000, text: '' }
@@ -150,6 +150,9 @@ export class Frame {
       const make = message('make_index', { ...index, statement: 'CREATE INDEX CONCURRENTLY "customer_email_idx" ON "public"."customer" ("email")' })
       const drop = by('drop_index', { ...index, statement: 'DROP INDEX CONCURRENTLY "public"."customer_email_idx"' })
       Object.assign(made, { title: message(kind, { finding }), steps: [step(0, make, drop, { timeout_ms: 12 * 60 * MINUTE, conditions })] })
+    } else if (kind === 'restore_order') {
+      const back = message(kind, { shop, order, at_ms: Date.now() - 5 * HOUR, from: 'journal', added: 3, changed: 0 })
+      Object.assign(made, { title: message(kind, { order }), steps: [step(0, back, by('take_order_back', { shop, order }))] })
     } else if (kind === 'add_replica' || kind === 'remove_replica') {
       const replica = { shop, folder: target ?? `/srv/replica/${shop}`, listen: '127.0.0.1:5433' }
       const conditions = [{ code: 'replica_possible', params: {}, holds: 'yes' }, { code: 'replica_takes', params: { bytes: 3_200_000_000, within_s: 48 }, holds: 'yes' }, { code: 'replica_has_room', params: { folder: replica.folder, free_bytes: 210_000_000_000 }, holds: 'yes' }]
@@ -328,6 +331,7 @@ export class Frame {
         { at_ms: now - 2 * DAY + 4 * MINUTE, kind: 'resolved', by: 'storewarden', params: {} },
       ],
     })
+    if (scenario === 'vanished') this.#incident('orders_vanished', 'broken', { count: 1, first_ms: now - 5 * HOUR - 1_000, last_ms: now - 5 * HOUR + 60_000 }, now - 5 * HOUR)
     if (scenario === 'agency') {
       for (let i = 0; i < 10_000; i++) past(360 - i * 0.036, i % 3 ? 'slow' : 'instance_down', i % 50 ? 'attention' : 'broken', i % 3 ? { p95_ms: 2400 } : { instance: `app-${(i % 40) + 1}`, error: 'connection refused' }, 3 + (i % 40), { owner: i % 4 ? null : 'Ben Okafor' })
     }

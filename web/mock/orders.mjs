@@ -23,9 +23,11 @@ function order(key, number, state, at_ms) {
 
 const ORDERS = [['41', 'L-100041', 'gone'], ['44', 'L-100044', 'gone'], ['52', 'L-100052', 'changed'], ['53', 'L-100053', 'same']]
 
-export function deleted(scenario, now = Date.now()) {
+/** Those of a time, as far as it is asked for. */
+export function deleted(scenario, { since_ms, until_ms } = {}, now = Date.now()) {
   const seen_ms = now - 5 * HOUR
-  const gone = scenario === 'disk' || scenario === 'nothing' ? [] : ORDERS.filter(([, , state]) => state === 'gone')
+  const isThen = (key) => (since_ms == null || since_ms <= seen_ms) && (until_ms == null || seen_ms <= until_ms) && (until_ms == null || key === '41')
+  const gone = scenario === 'disk' || scenario === 'nothing' ? [] : ORDERS.filter(([key, , state]) => state === 'gone' && isThen(key))
   return {
     orders: gone.map(([key, number]) => ({ key, numbers: [number], snapshot: key === '41' ? null : '5eed'.repeat(16), seen_ms, gone_ms: key === '41' ? seen_ms : null, missed_ms: key === '41' ? null : seen_ms + HOUR })),
     journal: { from_ms: now - 5 * 24 * HOUR, until_ms: now, error: null },

@@ -137,7 +137,7 @@ async function orders(request, response, what, scenario) {
   let text = ''
   for await (const part of request) text += part
   const question = text === '' ? {} : JSON.parse(text)
-  return json(response, 200, what === 'deleted' ? deleted(scenario) : what === 'missing' ? { orders: [], more: 0, confirmed: 412, unnamed: 0, from_ms: Date.now() - 864e5, reaches_back: true, is_whole: true } : what === 'look' ? look(question) : past(question))
+  return json(response, 200, what === 'deleted' ? deleted(scenario, question) : what === 'missing' ? { orders: [], more: 0, confirmed: 412, unnamed: 0, from_ms: Date.now() - 864e5, reaches_back: true, is_whole: true } : what === 'look' ? look(question) : past(question))
 }
 
 async function frameRoute(request, response, url, frame) {

@@ -35,6 +35,7 @@ export const SCENARIOS = {
   away: (s) => (s > -45 ? { away: true } : {}),
   nothing: () => ({ nothing: true }),
   disk: () => ({ disk: true }),
+  vanished: () => ({}),
   two: () => ({}),
   agency: () => ({}),
 }

@@ -125,7 +125,7 @@ pub(super) const ACTS: [Act; 21] = [
             "delete-order",
             "Delete an order, and bring it back",
             "Deletes the shop's newest order: the row, its lines, its payment, its cart. No backup has it, and nobody has written its number down.",
-            "Incidents: within seconds one says that an order vanished, and nobody here did that. Bring them back leads to Orders › Deleted: there it is, with the second at which it went. Open it: every row as it was just before, beside what is there now. Bring it back; it has its own number again, and all else stays as it is: the incident is over. Changes: the run, and Undo takes the order out again. Without PostgreSQL there is no journal: there the order is missed when the next backup comes.",
+            "Incidents: within seconds one says that an order vanished, and nobody here did that. Bring them back lists it there, with the second at which it went. Open it: every row as it was just before, beside what is there now. Bring it back, here or there; it has its own number again, and all else stays as it is: the incident is over. Changes: the run, and Undo takes the order out again. Without PostgreSQL there is no journal: there the order is missed when the next backup comes.",
             "Delete the newest order",
         )
     },

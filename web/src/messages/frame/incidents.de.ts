@@ -26,6 +26,8 @@ export const incidents: typeof english = {
     nobody: 'Noch kümmert sich niemand.',
     state: { open: 'Offen', acknowledged: 'Bekannt', resolved: 'Vorbei' },
     bringOrdersBack: 'Sie zurückholen',
+    lostOrders: 'Die Bestellungen, die fehlen',
+    noLostOrders: 'Keine davon fehlt noch.',
     what: 'Was',
     began: 'Begann',
     length: 'Dauer',

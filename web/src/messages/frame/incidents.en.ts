@@ -25,6 +25,8 @@ export const incidents = {
     nobody: 'Nobody looks after it yet.',
     state: { open: 'Open', acknowledged: 'Acknowledged', resolved: 'Over' } as Record<string, string>,
     bringOrdersBack: 'Bring them back',
+    lostOrders: 'The orders that are missing',
+    noLostOrders: 'None of them is missing any more.',
     what: 'What',
     began: 'Began',
     length: 'Lasted',
