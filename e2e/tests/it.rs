@@ -16,6 +16,8 @@ mod comes_back;
 #[cfg(test)]
 mod disk_full;
 #[cfg(test)]
+mod erased;
+#[cfg(test)]
 mod front;
 #[cfg(test)]
 mod init;

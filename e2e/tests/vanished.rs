@@ -9,7 +9,7 @@ use kernel::config::{DatabaseKind, DatabaseUrl};
 use serde_json::{Value, json};
 use testkit::{process::run_to_end, wait_until};
 
-const DATABASE: &str = "lamps";
+pub(crate) const DATABASE: &str = "lamps";
 /// Lines go with their order, which MariaDB does not write into its log.
 const TABLES: [&str; 5] = [
     "create table customer (id integer primary key, email varchar(100) not null)",
@@ -23,14 +23,14 @@ const TABLES: [&str; 5] = [
     "insert into customer values (1, 'ann@lamps.example')",
 ];
 
-struct Shop {
-    server: MariaDb,
-    warden: Warden,
+pub(crate) struct Shop {
+    pub(crate) server: MariaDb,
+    pub(crate) warden: Warden,
     _folder: tempfile::TempDir,
 }
 
 impl Shop {
-    async fn open() -> Result<Self> {
+    pub(crate) async fn open() -> Result<Self> {
         let folder = testkit::folder();
         let settings = vec![("binlog-row-metadata".to_owned(), "FULL".to_owned())];
         let options = Options { settings, ..Options::default() };
@@ -54,11 +54,11 @@ impl Shop {
         Ok(Self { server, warden, _folder: folder })
     }
 
-    async fn run(&self, statement: &str) -> Result<()> {
+    pub(crate) async fn run(&self, statement: &str) -> Result<()> {
         Ok(self.server.execute(DATABASE, statement).await?)
     }
 
-    async fn buy(&self, id: u32) -> Result<()> {
+    pub(crate) async fn buy(&self, id: u32) -> Result<()> {
         self.run(&format!("insert into cart values ('c-{id}', 1)")).await?;
         self.run(&format!("insert into shop_order values ({id}, 'L-{id}', 'c-{id}', 1, {id}00)"))
             .await?;
@@ -74,7 +74,7 @@ impl Shop {
     }
 
     /// What `storewarden order` says.
-    async fn order(&self, words: &[&str]) -> Result<Value> {
+    pub(crate) async fn order(&self, words: &[&str]) -> Result<Value> {
         let words = [&["order"], words, &["--json"]].concat();
         let spawn = self.warden.command(&words)?;
         let output = tokio::task::spawn_blocking(move || run_to_end(spawn, LONG)).await??;

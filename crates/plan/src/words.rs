@@ -113,6 +113,7 @@ pub fn sentence(act: &Act, zone: &TimeZone) -> String {
         | Act::ReturnRows { .. }
         | Act::RemoveAside { .. }
         | Act::CarryOrders { .. }
+        | Act::KeepErased { .. }
         | Act::DrillBackup { .. } => of_backup(act, zone),
         Act::MakeIndex { index, .. } => {
             let waits = match index.kind.as_str() {
@@ -275,6 +276,10 @@ fn of_backup(act: &Act, zone: &TimeZone) -> String {
             };
             format!("carry the orders that only {from} has over to {to}{states}")
         }
+        Act::KeepErased { name, then_ms, .. } => format!(
+            "empty in {name} what tells of people who had their data erased after {}",
+            second(*then_ms, zone)
+        ),
         Act::DrillBackup { at, snapshot, scratch, sheet, .. } => {
             let short = snapshot.get(..8).unwrap_or(snapshot);
             let by = if sheet.is_some() { ", by the phrase of a recovery sheet alone" } else { "" };
@@ -536,6 +541,16 @@ pub fn condition(condition: &Condition) -> String {
             "how many orders are newer than the backup shows the run: their keys are no numbers"
                 .to_owned()
         }
+        "erased_people_stay" => format!(
+            "{} people had their data erased since: nothing will tell of them in it",
+            says("people")
+        ),
+        "erased_people_return" => format!(
+            "{} people had their data erased since, and come back: nobody knows which columns of {} tell of \
+             them. Have the shop erase them again",
+            says("people"),
+            says("platform")
+        ),
         "newer_orders_readable" => format!("the shop's orders can be read: {}", says("error")),
         "aside_is_there" if has("bytes") => {
             format!("{} is put aside: {} bytes", says("name"), says("bytes"))

@@ -10,6 +10,7 @@ mod confirmed;
 mod databases;
 mod drills;
 mod emptied;
+mod forgetting;
 mod job;
 mod moments;
 mod objects;
@@ -26,6 +27,7 @@ pub(crate) use bases::Bases;
 pub(crate) use carrying::{CarriedOrders, CarryDeed, Carrying};
 pub(crate) use confirmed::ConfirmedOrders;
 pub(crate) use drills::{Boot, Drill};
+pub(crate) use forgetting::{Forgetting, ForgottenPeople};
 pub(crate) use job::{
     Database, Done, Event, Job, Keep, Limits, Listing, Place, Pruned, Records, Sources, To,
     Trouble, Work,

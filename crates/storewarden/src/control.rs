@@ -418,6 +418,12 @@ impl Control {
                 }
                 _ => None,
             };
+            let erased_ms = match &wish {
+                Wished::RestoreDatabase { shop, .. } | Wished::RestoreBackup { shop, .. } => {
+                    backups.erased_ms(shop).await
+                }
+                _ => Ok(Vec::new()),
+            };
             let aside = match &wish {
                 Wished::RemoveAside { shop, name } => {
                     Some(backups.remove_aside(shop, name, now_ms()).await)
@@ -445,6 +451,7 @@ impl Control {
                 front,
                 order,
                 moment,
+                erased_ms,
                 mend,
                 aside,
                 objects,
@@ -492,6 +499,7 @@ impl Control {
             front: None,
             order: None,
             moment: None,
+            erased_ms: Ok(Vec::new()),
             mend: None,
             aside: None,
             objects: None,

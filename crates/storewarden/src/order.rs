@@ -215,9 +215,8 @@ pub(crate) fn run(command: OrderCommand) -> anyhow::Result<Exit> {
 
 fn noted_text(noted: &ErasureNoted) -> String {
     format!(
-        "Noted. Orders and rows that are brought back from a time before come without what tells of this \
-         person.\nThe shop's own rows and its backups stay as they are, and a whole database that is \
-         restored is not looked through.\nPeople noted of this shop: {}\n",
+        "Noted. Orders, rows and databases that are brought back from a time before come without what tells \
+         of this person.\nThe shop's own rows and its backups stay as they are.\nPeople noted of this shop: {}\n",
         noted.people
     )
 }

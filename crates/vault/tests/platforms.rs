@@ -17,13 +17,16 @@ use shops::{OrderGraph, Tried, platform};
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _};
 use tempfile::TempDir;
 use vault::orders::{
-    Closure, Deleted, Difference, Options, Past, Restoration, Wanted, find, fitting, restoration,
+    Closure, Deleted, Difference, Forgotten, Options, Past, Restoration, Wanted, find, fitting,
+    forget, restoration,
 };
 
 /// Orders of one digit; this one is deleted, and that one comes in between.
 const ORDERS: std::ops::RangeInclusive<u32> = 1..=6;
 const DELETED: u32 = 3;
 const LATER: u32 = 7;
+/// Whose buyer had their data erased.
+const FORGOTTEN: u32 = 5;
 
 /// A platform's tables.
 struct Case {
@@ -185,6 +188,7 @@ fn suite(shop: &mut Shop<'_>) {
     assert_eq!(numbers, [shop.number(DELETED)], "{root}");
     comes_back(shop, (&then, &after), &mut live);
     comes_back_without_its_buyer(shop, (&then, &after), &mut live);
+    is_forgotten(shop, &mut live);
     refusals(shop, &then);
 }
 
@@ -232,6 +236,52 @@ fn comes_back_without_its_buyer(
     }
     live.apply(&back.undo(live.tables())).unwrap();
     shop.is_as(after);
+}
+
+/// A restored database knows somebody who had their data erased since, and nobody else is touched.
+fn is_forgotten(shop: &Shop<'_>, live: &mut Live) {
+    let root = &shop.graph.root;
+    let (_folder, before) = shop.dump();
+    let told = telling(&before, &buyer(FORGOTTEN));
+    let others = |then: &Reader<Folder>| -> Vec<_> {
+        let others = ORDERS.chain([LATER]).filter(|order| *order != FORGOTTEN);
+        others.map(|order| telling(then, &buyer(order))).collect()
+    };
+    let address = format!("{}@example.test", buyer(FORGOTTEN)).to_lowercase();
+    let theirs = Wanted::Email(format!("{}@example.test", buyer(FORGOTTEN)));
+    let theirs = find(live, &shop.graph, &theirs).unwrap().len() as u64;
+    let erased = |text: &str| (text.to_lowercase() == address).then(|| "erased-1".to_owned());
+    let forgotten = forget(live, &shop.graph, &erased, &mut |_| ()).unwrap();
+    let (_folder, after) = shop.dump();
+    let left = telling(&after, &buyer(FORGOTTEN));
+    assert!(!told.is_empty() && left.is_empty(), "{root}: {left:?} of {told:?}; {forgotten:?}");
+    assert!(theirs > 0 && forgotten.people.len() == 1, "{root}: {forgotten:?}");
+    assert_eq!(forgotten.orders, theirs, "{root}: {forgotten:?}");
+    assert!(forgotten.left.is_empty(), "{root}: {forgotten:?}");
+    assert_eq!(others(&after), others(&before), "{root}");
+    let rows = |then: &Reader<Folder>| -> Vec<u64> {
+        then.tables().iter().map(|table| table.row_count).collect()
+    };
+    assert_eq!(rows(&after), rows(&before), "{root}");
+    let again = forget(live, &shop.graph, &erased, &mut |_| ()).unwrap();
+    assert_eq!(again, Forgotten::default(), "{root}");
+}
+
+/// Where a name stands in a dump, `table.column` as often as it does.
+fn telling(then: &Reader<Folder>, name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for table in then.tables() {
+        for row in then.rows(table).unwrap() {
+            let row = row.unwrap();
+            let fields = table.columns.iter().zip(&row.fields);
+            let tells = fields.filter(|(_, field)| {
+                field.as_deref().is_some_and(|value| String::from_utf8_lossy(value).contains(name))
+            });
+            found.extend(tells.map(|(column, _)| format!("{}.{}", table.name, column.name)));
+        }
+    }
+    found.sort();
+    found
 }
 
 fn refusals(shop: &mut Shop<'_>, then: &Reader<Folder>) {

@@ -195,6 +195,7 @@ export const refusals: Refusals = {
     order_moment_unknown: (p) => `Das Journal der Änderungen kennt nicht alle Zeilen von ${text(p['table'])} zu diesem Zeitpunkt. Versuchen Sie einen anderen, oder den eines Backups.`,
     order_not_named: () => 'Nennen Sie eine Bestellung oder eine E-Mail-Adresse.',
     keep_orders_without_place: () => 'Neuere Bestellungen bleiben nur, wo eine ganze Datenbank an die Stelle der des Shops tritt.',
+    erasures_not_kept: (p) => `Was von Menschen erzählt, deren Daten gelöscht wurden, ließ sich nicht leeren: ${text(p['error'])}`,
     orders_not_carried: (p) => `Die neueren Bestellungen ließen sich nicht alle übernehmen: ${text(p['error'])}`,
     order_confirmations_unknown: (p) => `Welche Antworten von ${text(p['platform'])} eine Bestellung bestätigen, ist nicht bekannt.`,
     no_access_log: () => 'Der Eingang schreibt kein Zugriffsprotokoll. Nennen Sie eines: `access_log` in [edge].',

@@ -197,6 +197,7 @@ const reason: Sayings = {
   order_moment_unknown: (p) => `The journal of changes does not know all rows of ${text(p['table'])} at that moment. Try another moment, or that of a backup.`,
   order_not_named: () => 'Name one order, or one e-mail address.',
   keep_orders_without_place: () => 'Newer orders are kept only where a whole database takes the place of the shop’s own.',
+  erasures_not_kept: (p) => `What tells of people who had their data erased could not be emptied: ${text(p['error'])}`,
   orders_not_carried: (p) => `The newer orders could not all be carried over: ${text(p['error'])}`,
   order_confirmations_unknown: (p) => `Which answers of ${text(p['platform'])} confirm an order is not known.`,
   no_access_log: () => 'The edge writes no access log. Name one: `access_log` in [edge].',

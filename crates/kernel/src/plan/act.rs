@@ -335,6 +335,14 @@ pub enum Act {
         /// So many keys stay free behind those that were given in `from`.
         keys_free: i64,
     },
+    /// Nothing tells of people any more, in a database that was restored beside the shop's own, who had
+    /// their data erased after the moment that it is from.
+    KeepErased {
+        shop: ShopId,
+        name: String,
+        /// That moment, unix milliseconds.
+        then_ms: i64,
+    },
     /// What brought an order back is taken back, row by row.
     TakeOrderBack {
         shop: ShopId,
@@ -580,6 +588,7 @@ impl Act {
             Self::RemoveAside { .. } => "remove_aside",
             Self::RestoreOrder { .. } => "restore_order",
             Self::CarryOrders { .. } => "carry_orders",
+            Self::KeepErased { .. } => "keep_erased",
             Self::TakeOrderBack { .. } => "take_order_back",
             Self::DrillBackup { .. } => "drill_backup",
             Self::MakeIndex { .. } => "make_index",
@@ -631,6 +640,7 @@ impl Act {
             | Self::RestoreOrder { .. }
             | Self::TakeOrderBack { .. }
             | Self::CarryOrders { .. }
+            | Self::KeepErased { .. }
             | Self::DrillBackup { .. }
             | Self::MakeIndex { .. }
             | Self::DropIndex { .. }
@@ -674,6 +684,7 @@ impl Act {
             | Self::RestoreOrder { .. }
             | Self::TakeOrderBack { .. }
             | Self::CarryOrders { .. }
+            | Self::KeepErased { .. }
             | Self::DrillBackup { .. } => Area::Backups,
             Self::MakeIndex { .. }
             | Self::DropIndex { .. }
@@ -734,6 +745,7 @@ impl Act {
             | Self::RestoreOrder { shop, .. }
             | Self::TakeOrderBack { shop, .. }
             | Self::CarryOrders { shop, .. }
+            | Self::KeepErased { shop, .. }
             | Self::MakeIndex { shop, .. }
             | Self::DropIndex { shop, .. }
             | Self::TidyTable { shop, .. }

@@ -8,7 +8,7 @@ use super::{
     Database, Done, Event, Job, Trouble, Voice, databases::with_dump, orders::refused, story,
 };
 use databases::{dump::Span, live::Live, restore::Beside};
-use kernel::{Value, plan::Reason};
+use kernel::{Value, config::DatabaseUrl, plan::Reason};
 use serde::{Deserialize, Serialize};
 use shops::OrderGraph;
 use vault::orders::{CarryOptions, Found, OrderError, carry, fitting};
@@ -64,7 +64,9 @@ pub(super) fn run(job: &Job, wanted: &Carrying, voice: &Voice) -> Result<Done, B
         }
         CarryDeed::Carry { from, to, newer_states, keys_free } => {
             let options = CarryOptions { newer_states: *newer_states, keys_free: *keys_free };
-            let (mut from, mut to) = (open(wanted, from)?, open(wanted, to)?);
+            let url = wanted.live.url();
+            let open = |name| open(&url, name).map_err(|error| not_carried(&error));
+            let (mut from, mut to) = (open(from)?, open(to)?);
             let mut told =
                 |orders| voice.say(&Event::Progress { bytes: orders, total_bytes: None });
             let carried = carry(&mut from, &mut to, &graph, options, &mut told);
@@ -90,7 +92,7 @@ pub(super) fn run(job: &Job, wanted: &Carrying, voice: &Voice) -> Result<Done, B
     }
 }
 
-fn graph(platform: &str, live: &mut Live) -> Result<OrderGraph, Box<Trouble>> {
+pub(super) fn graph(platform: &str, live: &mut Live) -> Result<OrderGraph, Box<Trouble>> {
     let graphs = shops::platform(platform).map_or(&[][..], |platform| &platform.graphs);
     let graph = fitting(graphs, live).map_err(|error| not_carried(&error))?;
     graph.ok_or_else(|| {
@@ -99,10 +101,10 @@ fn graph(platform: &str, live: &mut Live) -> Result<OrderGraph, Box<Trouble>> {
     })
 }
 
-fn open(wanted: &Carrying, name: &str) -> Result<Live, Box<Trouble>> {
-    let (live, name) = (wanted.live.url(), name.to_owned());
-    let url = Beside { live, name, mark: String::new() }.url();
-    Live::connect(&url).map_err(|error| not_carried(&error.into()))
+/// One of the databases beside the shop's own, or that.
+pub(super) fn open(live: &DatabaseUrl, name: &str) -> Result<Live, OrderError> {
+    let url = Beside { live: live.clone(), name: name.to_owned(), mark: String::new() }.url();
+    Ok(Live::connect(&url)?)
 }
 
 /// By their keys, where those are numbers that grow.

@@ -2,8 +2,8 @@
 //! else.
 
 use super::{
-    Bases, CarriedOrders, Carrying, ConfirmedOrders, CountedObjects, Drill, Notes, Objects, Orders,
-    Points, Reached, ReachedSpan, Replayed, Stream, Told,
+    Bases, CarriedOrders, Carrying, ConfirmedOrders, CountedObjects, Drill, Forgetting,
+    ForgottenPeople, Notes, Objects, Orders, Points, Reached, ReachedSpan, Replayed, Stream, Told,
     databases::{Found, Restoring},
 };
 use ::watch::{
@@ -127,6 +127,7 @@ pub(crate) enum Work {
     Orders(Orders),
     /// From one of a shop's databases to another.
     Carry(Carrying),
+    KeepErased(Forgetting),
     /// Orders that the shop has confirmed and its database lacks.
     Confirmed(ConfirmedOrders),
     /// Another password for the repository.
@@ -277,6 +278,8 @@ pub(crate) enum Done {
     Orders(Told),
     /// Orders that were carried from one database to another.
     Carried(CarriedOrders),
+    /// What told of people who had their data erased was emptied.
+    Forgot(ForgottenPeople),
     Confirmed(MissingOrders),
     /// How many would be; `None`: nobody can say before.
     NewerOrders(Option<u64>),
@@ -399,6 +402,7 @@ impl Work {
             Self::Database(_) => "database",
             Self::Orders(_) => "orders",
             Self::Carry(_) => "carry",
+            Self::KeepErased(_) => "keep_erased",
             Self::Confirmed(_) => "confirmed",
             Self::AddKey { .. } => "add_key",
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Done, Event, Job, Keep, Listing, Place, Pruned, Sources, Trouble, Voice, Work, bases, carrying,
-    confirmed, databases, drills, emptied,
+    confirmed, databases, drills, emptied, forgetting,
     job::To,
     objects, orders,
     place::{self, COST_OF_RANDOM},
@@ -59,6 +59,7 @@ pub(super) fn run(job: &Job, voice: &Voice) -> Result<Done, Box<Trouble>> {
         Work::Database(wanted) => databases::run(job, wanted, voice),
         Work::Orders(wanted) => orders::run(job, wanted),
         Work::Carry(wanted) => carrying::run(job, wanted, voice),
+        Work::KeepErased(wanted) => forgetting::run(wanted, voice),
         Work::Confirmed(wanted) => confirmed::run(job, wanted),
         Work::AddKey { phrase } => add_key(job, phrase),
     }

@@ -11,6 +11,7 @@ mod confirmed;
 pub(super) mod databases;
 pub(super) mod drills;
 mod erasures;
+mod forgetting;
 mod logs;
 pub(super) mod moments;
 pub(super) mod objects;

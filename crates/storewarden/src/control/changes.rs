@@ -65,6 +65,8 @@ pub(super) struct Situation<'a> {
     pub(super) order: Option<Result<Plan, Refusal>>,
     /// From where the moment is reached that the wish is about.
     pub(super) moment: Option<Result<Reached, Refusal>>,
+    /// When people had their data erased, of the shop whose database the wish is to bring back.
+    pub(super) erased_ms: Result<Vec<i64>, Refusal>,
     /// The plan to mend a database that the wish is about.
     pub(super) mend: Option<Result<Plan, Refusal>>,
     /// The plan to remove what was put aside that the wish is about.
@@ -174,6 +176,7 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         front,
         order,
         moment,
+        erased_ms,
         mend,
         aside,
         objects,
@@ -221,7 +224,9 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         Wished::RestoreDatabase { shop, wanted } => {
             let known = backups.expect("invariant: given to whoever wishes");
             let reached = moment.transpose()?;
-            backups::databases::plan(configuration, known, &shop, &wanted, reached.as_ref(), now_ms)
+            let erased_ms = erased_ms?;
+            let since = (reached.as_ref(), erased_ms.as_slice());
+            backups::databases::plan(configuration, known, &shop, &wanted, since, now_ms)
         }
         Wished::RestoreBackup { .. } if objects.is_some() => {
             objects.expect("invariant: it was just seen")
@@ -229,7 +234,8 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
         Wished::RestoreBackup { shop, wanted } => {
             let known = backups.expect("invariant: given to whoever wishes");
             let reached = moment.transpose()?;
-            let wanted = (wanted, reached.as_ref());
+            let erased_ms = erased_ms?;
+            let wanted = (wanted, reached.as_ref(), erased_ms.as_slice());
             backups::plans::restore(configuration, known, &shop, wanted, now_ms)
         }
         Wished::RestartInstance { shop, instance, forced } => {

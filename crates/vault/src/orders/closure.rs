@@ -346,7 +346,7 @@ pub(super) fn identity(table: &Table, row: &Row) -> Vec<Field> {
     table.key.iter().map(value).collect()
 }
 
-fn rows_with(
+pub(super) fn rows_with(
     source: &mut dyn Source,
     table: &Table,
     columns: &[String],

@@ -5,11 +5,12 @@ use super::{
     restoration::{Insert, Refusal},
 };
 use databases::{
-    dump::{Column, Kind, Row},
-    live::{Change, Live},
+    dump::{Column, Kind, Row, Table},
+    live::{Cell, Change, Live},
 };
 use kernel::{Value, plan::Reason};
 use shops::OrderGraph;
+use std::collections::BTreeSet;
 
 /// Which columns stay empty.
 pub(super) struct Erasing<'a> {
@@ -25,31 +26,42 @@ impl<'a> Erasing<'a> {
         if graph.personal.is_empty() {
             return Err(Refusal(Reason::new("order_erased", [])));
         }
-        Ok(Self { graph, named })
+        Ok(Self::of(graph, named))
+    }
+
+    /// Without columns that tell of a person, nothing is emptied.
+    pub(super) fn of(graph: &'a OrderGraph, named: &'a str) -> Self {
+        Self { graph, named }
     }
 
     /// Empties what tells of the person: NULL where the column takes it, else nothing of its type.
     pub(super) fn keep_out(&self, kind: Kind, live: &Live, insert: &mut Insert) {
-        let (label, table) = (insert.table.label(), &insert.table);
         let value = |column: &Column| {
             let cell = insert.row.iter().find(|cell| cell.column == column.name);
             cell.and_then(|cell| cell.value.clone())
         };
-        let row = Row { fields: table.columns.iter().map(value).collect() };
-        let personal = self.graph.personal.iter().filter(|personal| {
-            personal.table == table.name && has_all(kind, table, &row, &personal.only)
-        });
-        for column in personal.flat_map(|personal| &personal.columns) {
-            let Some(cell) = insert.row.iter_mut().find(|cell| cell.column == *column) else {
-                continue;
-            };
-            if cell.value.is_none() {
-                continue;
-            }
-            let at = table.columns.iter().find(|one| one.name == *column);
-            let stand_in = at.map(|at| self.stand_in(kind, at));
-            cell.value = stand_in.filter(|_| live.is_required(&label, column));
+        let row = Row { fields: insert.table.columns.iter().map(value).collect() };
+        for emptied in self.emptied(kind, live, &insert.table, &row) {
+            let cell = insert.row.iter_mut().find(|cell| cell.column == emptied.column);
+            cell.expect("invariant: it has a value").value = emptied.value;
         }
+    }
+
+    /// What stands in the columns of a row that tell of the person, where they are not empty already.
+    pub(super) fn emptied(&self, kind: Kind, live: &Live, table: &Table, row: &Row) -> Vec<Cell> {
+        let label = table.label();
+        let personal = self.graph.personal.iter().filter(|personal| {
+            personal.table == table.name && has_all(kind, table, row, &personal.only)
+        });
+        let columns: BTreeSet<&String> = personal.flat_map(|personal| &personal.columns).collect();
+        let cell = |column: &String| {
+            let at = table.column(column)?;
+            row.fields[at].as_ref()?;
+            let value =
+                live.is_required(&label, column).then(|| self.stand_in(kind, &table.columns[at]));
+            Some(Cell { column: column.clone(), value })
+        };
+        columns.into_iter().filter_map(cell).collect()
     }
 
     /// What is there stays as it is. Whether anything of the change is left.

@@ -65,6 +65,8 @@ export const changes: typeof english = {
       bucket_keeps_no_versions: (p) => `${text(p['target'])} hebt keine Versionen auf: was überschrieben wird, ist fort, und das lässt sich nicht zurücknehmen`,
       bucket_versions_unknown: (p) => `Ob ${text(p['target'])} Versionen aufhebt, ist nicht zu sehen (s3:GetBucketVersioning): was überschrieben wird, ist vielleicht fort, und das lässt sich nicht zurücknehmen`,
       rows_not_counted: (p) => `Die Zeilen von ${text(p['tables'])} werden im Lauf gezählt: vorher dauert es zu lange`,
+      erased_people_stay: (p, f) => `Seither ${num(p['people']) === 1 ? 'wurden die Daten eines Menschen' : `wurden die Daten von ${f.count(num(p['people']))} Menschen`} gelöscht: Nichts darin wird noch von ihnen erzählen`,
+      erased_people_return: (p, f) => `Seither ${num(p['people']) === 1 ? 'wurden die Daten eines Menschen' : `wurden die Daten von ${f.count(num(p['people']))} Menschen`} gelöscht, und sie kommen zurück: Niemand weiß, welche Spalten von ${text(p['platform'])} von ihnen erzählen. Lassen Sie sie vom Shop noch einmal löschen`,
       newer_orders_counted: (p, f) => `${f.count(num(p['orders']))} Bestellungen sind jünger als das Backup und würden übernommen`,
       newer_orders_not_counted: () => 'Wie viele Bestellungen jünger sind als das Backup, zeigt die Änderung selbst: Ihre Schlüssel sind keine Zahlen',
       newer_orders_readable: (p) => `Die Bestellungen des Shops lassen sich lesen${has(p, 'error') ? `: ${text(p['error'])}` : ''}`,

@@ -66,6 +66,8 @@ export const changes = {
       bucket_keeps_no_versions: (p) => `${text(p['target'])} keeps no versions: what is written over is gone, and this can’t be taken back`,
       bucket_versions_unknown: (p) => `Whether ${text(p['target'])} keeps versions can’t be seen (s3:GetBucketVersioning): what is written over may be gone, and this can’t be taken back`,
       rows_not_counted: (p) => `The rows of ${text(p['tables'])} are counted in the run: it takes too long to do so before`,
+      erased_people_stay: (p, f) => `${f.count(num(p['people']))} ${num(p['people']) === 1 ? 'person' : 'people'} had their data erased since: nothing will tell of them in it`,
+      erased_people_return: (p, f) => `${f.count(num(p['people']))} ${num(p['people']) === 1 ? 'person' : 'people'} had their data erased since, and come back: nobody knows which columns of ${text(p['platform'])} tell of them. Have the shop erase them again`,
       newer_orders_counted: (p, f) => `${f.count(num(p['orders']))} orders are newer than the backup, and would be carried over`,
       newer_orders_not_counted: () => 'How many orders are newer than the backup shows the change itself: their keys are no numbers',
       newer_orders_readable: (p) => `The shop’s orders can be read${has(p, 'error') ? `: ${text(p['error'])}` : ''}`,

@@ -72,6 +72,7 @@ export const ACTS: Sayings = {
   return_rows: (p) => `Die Zeilen von ${text(p['tables'])} wieder machen, wie sie vorher waren, außer denen, die seither geändert wurden`,
   remove_aside: (p, f) => `${text(p['name'])} endgültig entfernen${has(p, 'bytes') ? `, ${f.bytes(num(p['bytes']))}` : ''}${has(p, 'run') ? `: Änderung ${text(p['run'])} hat es beiseitegelegt und lässt sich von da an nicht mehr zurücknehmen` : '; keine bekannte Änderung hat es beiseitegelegt'}`,
   replay_changes: (p, f) => `${f.count(num(p['changes']))} Änderungen aus ${f.count(num(p['transactions']))} Transaktionen in ${text(p['name'])} noch einmal machen, bis ${f.exact(num(p['until_ms']))}${has(p, 'last_ms') ? ` (die letzte um ${f.exact(num(p['last_ms']))})` : ''}, und jede Zeile davon zurücklesen`,
+  keep_erased: (p, f) => `In ${text(p['name'])} leeren, was von Menschen erzählt, deren Daten nach ${f.exact(num(p['then_ms']))} gelöscht wurden`,
   carry_orders: (p) => `Die Bestellungen, die nur ${text(p['from'])} hat, nach ${text(p['to'])} übernehmen; die beide haben, ${text(p['states']) === 'newer' ? 'werden wie dort' : 'bleiben, wie sie sind'}`,
   drop_restored: (p) => `${text(p['name'])} wieder entfernen`,
   swap_database: (p) => `${text(p['with'])} an die Stelle der Datenbank des Shops setzen, die dann ${text(p['aside'])} heißt; ${text(p['kind']) === 'postgres' ? 'ihre Sitzungen enden, und der Shop öffnet andere' : text(p['kind']) === 'mysql' ? 'wer währenddessen fragt, wartet einen Augenblick' : 'keine Instanz darf sie offen haben'}`,

@@ -73,6 +73,7 @@ export const ACTS: Sayings = {
   return_rows: (p) => `Put the rows of ${text(p['tables'])} back as they were before, but for those changed since`,
   remove_aside: (p, f) => `Remove ${text(p['name'])} for good${has(p, 'bytes') ? `, ${f.bytes(num(p['bytes']))}` : ''}${has(p, 'run') ? `: change ${text(p['run'])} put it aside, and can’t be taken back any more from then on` : ', which no change that is remembered has put aside'}`,
   replay_changes: (p, f) => `Make ${f.count(num(p['changes']))} changes of ${f.count(num(p['transactions']))} transactions once more in ${text(p['name'])}, up to ${f.exact(num(p['until_ms']))}${has(p, 'last_ms') ? ` (the last of them at ${f.exact(num(p['last_ms']))})` : ''}, and read every row of them back`,
+  keep_erased: (p, f) => `Empty in ${text(p['name'])} what tells of people who had their data erased after ${f.exact(num(p['then_ms']))}`,
   carry_orders: (p) => `Carry the orders that only ${text(p['from'])} has over to ${text(p['to'])}; those that both have ${text(p['states']) === 'newer' ? 'become as they are there' : 'stay as they are'}`,
   drop_restored: (p) => `Remove ${text(p['name'])} again`,
   swap_database: (p) => `Put ${text(p['with'])} in the place of the shop’s database, then ${text(p['aside'])}; ${text(p['kind']) === 'postgres' ? 'its sessions end, and the shop opens others' : text(p['kind']) === 'mysql' ? 'who asks meanwhile waits a moment' : 'no instance may have it open'}`,

@@ -50,7 +50,7 @@ export const orders: typeof english = {
     untried: (platform: string) => `Noch nie an einem laufenden ${platform} erprobt: Die Tabellen wurden für Tests nachgebaut. Sehen Sie jede Zeile an, bevor Sie etwas zurückholen.`,
     erased: (time: string) => `Wer bestellt hat, ließ am ${time} seine Daten löschen: Was davon handelt, kommt nicht zurück.`,
     erasure: 'Löschanfragen',
-    erasureLede: 'Vermerken Sie, wer seine Daten löschen ließ, damit sie nicht mit einer Bestellung oder Zeile zurückkommen. Aufbewahrt werden ein Hash der Adresse mit eigenem Schlüssel und die Zeit. Shop und Backups bleiben, wie sie sind; eine ganze Datenbank, die wiederhergestellt wird, wird nicht durchgesehen.',
+    erasureLede: 'Vermerken Sie, wer seine Daten löschen ließ, damit sie nicht mit einer Bestellung, einer Zeile oder einer ganzen Datenbank zurückkommen. Aufbewahrt werden ein Hash der Adresse mit eigenem Schlüssel und die Zeit. Shop und Backups bleiben, wie sie sind.',
     erasureWho: 'E-Mail-Adresse der Person',
     erasureNote: 'Vermerken',
     erasureNoted: (people: string) => `Vermerkt. Bei diesem Shop sind es ${people} Personen.`,

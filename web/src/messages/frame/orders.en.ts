@@ -52,7 +52,7 @@ export const orders = {
     untried: (platform: string) => `Never tried on a ${platform} that runs: its tables were built for tests. Look at every row before you bring one back.`,
     erased: (time: string) => `The buyer had their data erased on ${time}: what tells of them does not come back.`,
     erasure: 'Erasure requests',
-    erasureLede: 'Note who had their data erased, so that it does not come back with an order or a row. Kept are a keyed hash of the address and the time. The shop and the backups stay as they are; a whole database that is restored is not looked through.',
+    erasureLede: 'Note who had their data erased, so that it does not come back with an order, a row or a whole database. Kept are a keyed hash of the address and the time. The shop and the backups stay as they are.',
     erasureWho: 'E-mail address of who asked for it',
     erasureNote: 'Note it',
     erasureNoted: (people: string) => `Noted. Of this shop, ${people} people are.`,

@@ -210,6 +210,10 @@ impl Act {
                 let names = [text("from", from), text("to", to), states];
                 [text("shop", shop.as_str())].into_iter().chain(names).collect()
             }
+            Self::KeepErased { shop, name, then_ms } => {
+                let names = [text("shop", shop.as_str()), text("name", name)];
+                names.into_iter().chain([("then_ms".to_owned(), (*then_ms).into())]).collect()
+            }
             Self::TakeOrderBack { shop, order, .. } => {
                 Params::from([text("shop", shop.as_str()), of_order(order)])
             }

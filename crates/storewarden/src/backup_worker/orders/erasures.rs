@@ -21,10 +21,10 @@ pub(crate) struct Erasures {
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Erased {
-    pub(super) at_ms: i64,
+pub(in crate::backup_worker) struct Erased {
+    pub(in crate::backup_worker) at_ms: i64,
     /// Stands for them where something must.
-    pub(super) named: String,
+    pub(in crate::backup_worker) named: String,
 }
 
 impl Erasures {
@@ -46,7 +46,8 @@ impl Erasures {
             .find_map(|address| self.erased(&address, then_ms))
     }
 
-    fn erased(&self, address: &str, then_ms: i64) -> Option<Erased> {
+    /// Whether an address is that of a person who had their data erased after a moment.
+    pub(in crate::backup_worker) fn erased(&self, address: &str, then_ms: i64) -> Option<Erased> {
         let person = person(&self.key, address);
         let is_it = |one: &&(String, i64)| one.0 == person && one.1 > then_ms;
         let (_, at_ms) = self.people.iter().find(is_it)?;

@@ -1,7 +1,7 @@
 //! The plans that bring a database back, and what their steps need: beside the shop's own, in its
 //! place, or rows of single tables in the shop's own tables.
 
-use super::{BackedUp, Backups, carrying, moments, plans, unexpected, worker};
+use super::{BackedUp, Backups, carrying, forgetting, moments, plans, unexpected, worker};
 use crate::{
     backup_worker::{
         Database, Deed, Done, Found, LogMoment, Moment, Reached, Replayed, Restoring, Trouble, Work,
@@ -43,7 +43,7 @@ pub(in crate::control) fn plan(
     backups: &Backups,
     shop: &ShopId,
     wanted: &RestoreDatabase,
-    reached: Option<&Reached>,
+    (reached, erased_ms): (Option<&Reached>, &[i64]),
     now_ms: i64,
 ) -> Result<Plan, Refusal> {
     let (shop, settings) = plans::backed_up(configuration, shop)?;
@@ -62,6 +62,9 @@ pub(in crate::control) fn plan(
     ]);
     let name = name.clone();
     let of_tables = rows(&restore, wanted.exact, now_ms);
+    let then_ms = reached.map_or(at_ms, |reached| reached.until_ms);
+    let keep_erased =
+        forgetting::step((&shop.id, &shop.platform), &mut restore, erased_ms, then_ms);
     let replay = match reached {
         Some(reached) => {
             let until_ms = reached.until_ms;
@@ -70,7 +73,7 @@ pub(in crate::control) fn plan(
         }
         _ => None,
     };
-    let mut steps: Vec<Step> = [restore].into_iter().chain(replay).collect();
+    let mut steps: Vec<Step> = [restore].into_iter().chain(replay).chain(keep_erased).collect();
     if wanted.in_place && !wanted.tables.is_empty() {
         params.insert("tables".to_owned(), wanted.tables.join(", ").into());
         steps.extend(of_tables);

@@ -1,8 +1,8 @@
 //! Performs the acts of backups: each is a worker's job, and the repository says what became of it.
 
 use super::{
-    BackedUp, Backups, aside::aside_work, book::is_not_there, carrying, databases, drills, logs,
-    objects,
+    BackedUp, Backups, aside::aside_work, book::is_not_there, carrying, databases, drills,
+    forgetting, logs, objects,
 };
 use crate::backup_worker::{
     Deed, Done, Event, Job, Keep, Listing, Pruned, Sources, Told, Trouble, Work,
@@ -122,6 +122,10 @@ impl Backups {
         progress: &dyn Progress,
     ) -> Result<Params, Box<Trouble>> {
         let of = self.backed_up(shop_of(act)?)?;
+        if matches!(act, Act::KeepErased { .. }) && !forgetting::is_known(&of.shop.platform) {
+            progress.line("nobody knows which columns tell of a person: nothing was emptied");
+            return Ok(Params::new());
+        }
         let (place, job) = self.job_of(&of, act).await?;
         let hear = |event: &Event| match event {
             Event::Progress { bytes, total_bytes } => progress.measure(Measure {
@@ -250,6 +254,11 @@ impl Backups {
                     self.job(of, &place, Self::carry_work(of, act)?).await?,
                 ));
             }
+            Act::KeepErased { .. } => {
+                let place = of.settings.to[0].to_string();
+                let work = self.forget_work(of, act).await?;
+                return Ok((place.clone(), self.job(of, &place, work).await?));
+            }
             other => return Err(not_ours(other)),
         };
         Ok((place.clone(), self.job(of, place, work).await?))
@@ -317,6 +326,7 @@ impl Backups {
             }
             Done::Orders(Told::Changed { rows }) => put("rows", rows.into()),
             Done::Carried(carried) => evidence.extend(carrying::evidence(&carried)),
+            Done::Forgot(forgotten) => evidence.extend(forgetting::evidence(&forgotten)),
             Done::Orders(_) | Done::NewerOrders(_) | Done::Confirmed(_) => {}
             Done::Rows(Some(counts)) => evidence.extend(databases::put_back(&counts)),
             Done::DatabaseFound { .. }
@@ -387,6 +397,7 @@ impl Backups {
             Act::RemoveAside { .. } => self.may_remove_aside(of, act).await,
             Act::RestoreRows { .. } => self.may_have_rows(of, act, after).await,
             Act::CarryOrders { .. } => self.may_carry(of, act, after).await,
+            Act::KeepErased { .. } => self.may_forget(of, act).await,
             Act::ReplayChanges { .. }
             | Act::DropRestored { .. }
             | Act::SwapDatabase { .. }
@@ -542,6 +553,7 @@ fn shop_of(act: &Act) -> Result<&ShopId, Box<Trouble>> {
         | Act::RestoreOrder { shop, .. }
         | Act::TakeOrderBack { shop, .. }
         | Act::CarryOrders { shop, .. }
+        | Act::KeepErased { shop, .. }
         | Act::DrillBackup { shop, .. } => Ok(shop),
         other => Err(not_ours(other)),
     }
@@ -569,6 +581,7 @@ fn opens_nothing(act: &Act) -> bool {
             | Act::TakeObjectsBack { .. }
             | Act::CheckRepository { .. }
             | Act::CarryOrders { .. }
+            | Act::KeepErased { .. }
     )
 }
 

@@ -1,6 +1,6 @@
 //! The plans of backups: take one, read them again, restore from one.
 
-use super::{Backups, databases, moments};
+use super::{Backups, databases, forgetting, moments};
 use crate::{
     backup_worker::Reached,
     control::changes::{configuration, kind, refuse},
@@ -78,7 +78,7 @@ pub(in crate::control) fn restore(
     configuration: &Configuration,
     backups: &Backups,
     shop: &ShopId,
-    (wanted, reached): (Restore, Option<&Reached>),
+    (wanted, reached, erased_ms): (Restore, Option<&Reached>, &[i64]),
     now_ms: i64,
 ) -> Result<Plan, Refusal> {
     let (shop, settings) = backed_up(configuration, shop)?;
@@ -110,15 +110,18 @@ pub(in crate::control) fn restore(
         let database =
             reached.map_or(database.clone(), |reached| moments::named(&database, reached));
         let by_wal = reached.and_then(|reached| reached.by_wal.as_ref());
-        let (mut step, _) =
+        let (mut step, at_ms) =
             databases::step(backups, (shop, settings), &database, &places, by_wal, now_ms)?;
+        let then_ms = reached.map_or(at_ms, |reached| reached.until_ms);
+        let keep_erased =
+            forgetting::step((&shop.id, &shop.platform), &mut step, erased_ms, then_ms);
         let replay = reached.map(|reached| {
             params.insert("until_ms".to_owned(), reached.until_ms.into());
             let live = databases::account(shop, settings)?;
             Ok(moments::step(&mut step, live, reached.until_ms, reached))
         });
         let replay = replay.transpose()?.flatten();
-        steps.extend([step].into_iter().chain(replay));
+        steps.extend([step].into_iter().chain(replay).chain(keep_erased));
     }
     Ok(plan(RESTORE, shop, params, steps, now_ms))
 }
