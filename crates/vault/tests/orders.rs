@@ -6,11 +6,11 @@ use databases::{
     private::{MariaDb, Options as ServerOptions, Postgres},
 };
 use kernel::config::{DatabaseKind, DatabaseUrl};
-use shops::{Child, EmailPath, OrderGraph, Through};
+use shops::{Child, EmailPath, OrderGraph, PersonalColumns, Through};
 use std::{fs, os::unix::fs::PermissionsExt as _};
 use tempfile::TempDir;
 use vault::orders::{
-    Closure, Deleted, Difference, Options, Past, Restoration, Role, State, Wanted, find,
+    Closure, Deleted, Difference, Options, Past, Restoration, Role, State, Wanted, find, forget,
     restoration,
 };
 
@@ -287,6 +287,25 @@ fn suite(shop: &Shop<'_>) {
     let mut live = shop.live();
     let refused = plan(&difference(&then, &mut live, "A-2"), &mut live, Options::default());
     assert!(refused.unwrap_err().starts_with("order_column_gone"));
+    is_forgotten(&mut live);
+}
+
+/// What the platform wants there stands where something must, and the orders are whose they were.
+fn is_forgotten(live: &mut Live) {
+    let (table, instead) = ("customer".to_owned(), Some("nobody".to_owned()));
+    let personal =
+        PersonalColumns { table, columns: vec!["email".to_owned()], only: Vec::new(), instead };
+    let graph = OrderGraph { personal: vec![personal], ..graph() };
+    let of = |live: &mut Live, address: &str| -> Vec<String> {
+        let found = find(live, &graph, &Wanted::Email(address.to_owned())).unwrap();
+        found.into_iter().flat_map(|found| found.numbers).collect()
+    };
+    let (ann, bob) = (of(live, "ann@example.test"), of(live, "bob@example.test"));
+    let erased = |text: &str| (text == "ann@example.test").then(|| "erased-1".to_owned());
+    let forgotten = forget(live, &graph, &erased, &mut |_| ()).unwrap();
+    assert_eq!((forgotten.people.len(), forgotten.rows), (1, 1));
+    assert_eq!(forgotten.orders, ann.len() as u64);
+    assert_eq!((of(live, "nobody"), of(live, "bob@example.test")), (ann, bob));
 }
 
 impl Shop<'_> {

@@ -131,6 +131,9 @@ pub struct PersonalColumns {
     /// In which rows of it.
     #[serde(default)]
     pub only: Vec<Has>,
+    /// What stands there instead where something must; `None`: a name that stands for nobody.
+    #[serde(default)]
+    pub instead: Option<String>,
 }
 
 /// As it stands in the file.

@@ -10,7 +10,7 @@ use databases::{
 };
 use kernel::{Value, plan::Reason};
 use shops::OrderGraph;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Which columns stay empty.
 pub(super) struct Erasing<'a> {
@@ -53,12 +53,17 @@ impl<'a> Erasing<'a> {
         let personal = self.graph.personal.iter().filter(|personal| {
             personal.table == table.name && has_all(kind, table, row, &personal.only)
         });
-        let columns: BTreeSet<&String> = personal.flat_map(|personal| &personal.columns).collect();
-        let cell = |column: &String| {
+        let columns: BTreeMap<&String, Option<&str>> = personal
+            .flat_map(|one| one.columns.iter().map(|column| (column, one.instead.as_deref())))
+            .collect();
+        let cell = |(column, instead): (&String, Option<&str>)| {
             let at = table.column(column)?;
             row.fields[at].as_ref()?;
-            let value =
-                live.is_required(&label, column).then(|| self.stand_in(kind, &table.columns[at]));
+            let stand_in = || match instead {
+                Some(instead) => written(kind, instead),
+                None => self.stand_in(kind, &table.columns[at]),
+            };
+            let value = live.is_required(&label, column).then(stand_in);
             Some(Cell { column: column.clone(), value })
         };
         columns.into_iter().filter_map(cell).collect()
@@ -88,10 +93,7 @@ impl<'a> Erasing<'a> {
             return b"0".to_vec();
         }
         let text: String = self.named.chars().take(room(&name)).collect();
-        match kind {
-            Kind::Sqlite => format!("'{text}").into_bytes(),
-            _ => text.into_bytes(),
-        }
+        written(kind, &text)
     }
 
     pub(super) fn note(&self) -> Reason {
@@ -100,6 +102,13 @@ impl<'a> Erasing<'a> {
         tables.sort_unstable();
         tables.dedup();
         Reason::new("order_stays_erased", [("tables", Value::from(tables.join(", ")))])
+    }
+}
+
+fn written(kind: Kind, text: &str) -> Vec<u8> {
+    match kind {
+        Kind::Sqlite => format!("'{text}").into_bytes(),
+        _ => text.as_bytes().to_vec(),
     }
 }
 
