@@ -377,6 +377,7 @@ impl Clock {
     /// What has a Storewarden go by it.
     fn setting(&self, faketime: &Path, wrapper: &[&str]) -> Setting {
         Setting {
+            app: None,
             wrapper: wrapper.iter().map(|word| (*word).to_owned()).collect(),
             environment: vec![
                 ("LD_PRELOAD", faketime.display().to_string()),

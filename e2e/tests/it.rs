@@ -34,6 +34,8 @@ mod packages;
 #[cfg(test)]
 mod peer;
 #[cfg(test)]
+mod promotion;
+#[cfg(test)]
 mod real_orders;
 #[cfg(test)]
 mod recover;

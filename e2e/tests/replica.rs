@@ -16,7 +16,7 @@ const DEATHS: &str = "0:after_intent\n0:after_effect\n1:after_effect\n";
 /// The same when it goes.
 const LAST_DEATHS: &str = "0:after_effect\n1:after_intent\n1:after_effect\n";
 
-async fn said(warden: &Warden, words: &[&str]) -> Result<String> {
+pub(crate) async fn said(warden: &Warden, words: &[&str]) -> Result<String> {
     let spawn = warden.command(words)?;
     let output = tokio::task::spawn_blocking(move || run_to_end(spawn, LONG)).await?;
     // What exits with another code than 0 is told as an error, with all that it said.
@@ -27,10 +27,12 @@ async fn said(warden: &Warden, words: &[&str]) -> Result<String> {
 }
 
 /// Has a plan carried out while control dies as `deaths` say.
-async fn done(warden: &Warden, wish: &Value, deaths: &str) -> Result<()> {
+pub(crate) async fn done(warden: &Warden, wish: &Value, deaths: &str) -> Result<()> {
     let preview = warden.ask("POST", "/plans", Some(wish)).await?;
     ensure!(preview["may_start"] == true, "{preview:#}");
-    fs::write(warden.path("state/die-at"), deaths)?;
+    if !deaths.is_empty() {
+        fs::write(warden.path("state/die-at"), deaths)?;
+    }
     let run = warden.ask("POST", "/runs", Some(&json!({ "preview": preview["id"] }))).await?;
     let run = run["id"].as_str().map_or_else(|| run["id"].to_string(), str::to_owned);
     let ended =
@@ -51,7 +53,7 @@ async fn own(warden: &Warden) -> Result<Value> {
     Ok(told["own"].clone())
 }
 
-async fn until_it_follows(warden: &Warden) {
+pub(crate) async fn until_it_follows(warden: &Warden) {
     testkit::wait_until("the replica to follow", LONG, async || match own(warden).await {
         Ok(own) if own["state"] == "follows" && own["behind_bytes"] == 0 => Ok(()),
         other => Err(format!("{other:?}")),

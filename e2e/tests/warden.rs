@@ -38,6 +38,8 @@ pub(crate) struct Setting {
     /// The beginning of a command line that its own is put behind.
     pub(crate) wrapper: Vec<String>,
     pub(crate) environment: Vec<(&'static str, String)>,
+    /// A shop that does more than say hello.
+    pub(crate) app: Option<SocketAddr>,
 }
 
 impl Warden {
@@ -50,7 +52,7 @@ impl Warden {
     /// As [`Warden::start`], in a setting of its own.
     pub(crate) async fn start_in(setting: Setting, shop: &str, more: &str) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let instance = listener.local_addr()?;
+        let instance = setting.app.map_or_else(|| listener.local_addr(), Ok)?;
         let mut serving = JoinSet::new();
         serving.spawn(say_hello(listener));
         let folder = testkit::folder();

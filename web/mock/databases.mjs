@@ -25,7 +25,7 @@ export function database(scenario, shop, now = Date.now()) {
   const query = (text, calls, mean_ms, plan = null) => ({ text, calls, total_ms: calls * mean_ms, mean_ms, plan })
   const table = (table, rows, bytes, index_bytes, grown_bytes = null) => ({ table, rows, bytes, index_bytes, grown_bytes, grown_since_ms: grown_bytes === null ? null : now - 6.5 * 86_400_000 })
   return {
-    ...stands, state: findings[0].weight, replica: scenario === 'checkout' ? { name: `storewarden_replica_${shop}`, folder: `/srv/replica/${shop}`, listen: '127.0.0.1:5433', state: 'follows', behind_bytes: 4_096, behind_ms: 200, behind_at_most_ms: 60_000, said: null, seen_ms: now - 20_000, failed: 0 } : null, looked_ms: now - 11 * 60_000, glanced_ms: now - 20_000,
+    ...stands, state: findings[0].weight, replica: scenario === 'checkout' ? { name: `storewarden_replica_${shop}`, folder: `/srv/replica/${shop}`, listen: '127.0.0.1:5433', state: 'follows', behind_bytes: 4_096, behind_ms: 200, behind_at_most_ms: 60_000, is_promoted: false, said: null, seen_ms: now - 20_000, failed: 0 } : null, looked_ms: now - 11 * 60_000, glanced_ms: now - 20_000,
     look: {
       server: 'PostgreSQL 15.14', size_bytes: 3_200_000_000, connections: scenario === 'checkout' ? 71 : 12, connections_most: 97, cache_share: 0.9934, up_s: 3_560_000, counted_s: 3_550_000, findings,
       blind: [{ what: 'replication', mend: 'GRANT pg_monitor TO its_user' }],

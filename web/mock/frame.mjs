@@ -161,6 +161,23 @@ export class Frame {
         ? [step(0, message('make_replica', replica), by('remove_replica', replica), { timeout_ms: 24 * 60 * MINUTE, conditions }), apply(1)]
         : [apply(0), step(1, message('remove_replica', replica), IMPOSSIBLE)]
       Object.assign(made, { title: message(kind, replica), steps })
+    } else if (kind === 'promote_replica') {
+      const replica = { shop, folder: `/srv/replica/${shop}`, listen: '127.0.0.1:5433' }
+      const point = (address) => message('point_shop', { shop, address })
+      const conditions = [{ code: 'replica_may_be_promoted', params: { state: 'follows', behind_ms: 0 }, holds: 'yes' }, { code: 'stream_begins_anew', params: {}, holds: 'yes' }]
+      const wait = [{ code: 'visitors_wait', params: { max_requests: 2000, within_s: 30 }, holds: 'yes' }]
+      const instance = { shop, instance: 'app-1' }
+      Object.assign(made, {
+        title: message(kind, replica),
+        steps: [
+          step(0, message('hold', instance), by('undrain', instance), { conditions: wait }),
+          step(1, message('fence_primary', replica), by('lift_fence', replica), { conditions }),
+          step(2, point(replica.listen), { kind: 'by', act: point('127.0.0.1:5432'), reason: null }),
+          step(3, message('apply_configuration'), by('apply_configuration')),
+          step(4, message('promote_replica', replica), { kind: 'no_return', act: null, reason: 'two_would_write' }),
+          step(5, message('undrain', instance), { kind: 'nothing_to_undo', act: null, reason: null }),
+        ],
+      })
     } else if (kind === 'restore_backup' && target?.startsWith('s3://')) {
       const objects = { shop, at: 's3://backups/lampenladen', snapshot, path, target }
       const conditions = [

@@ -200,6 +200,8 @@ pub enum Wished {
     AddReplica { shop: ShopId, folder: PathBuf, listen: Option<SocketAddr> },
     /// That server and its data removed.
     RemoveReplica { shop: ShopId },
+    /// The replica takes the place of the shop's database, which is fenced first.
+    PromoteReplica { shop: ShopId, is_dead: bool },
     /// Our own old records removed.
     CleanUp,
 }

@@ -129,7 +129,9 @@ impl<F: Fleet> Instances<F> {
     ) -> Result<Params, Failed> {
         let target = self.target_of(act)?;
         match act {
-            Act::Drain { .. } => return self.drain(&target, fence, progress).await,
+            Act::Drain { .. } | Act::Hold { .. } => {
+                return self.drain(&target, fence, progress).await;
+            }
             Act::Undrain { .. } => {
                 self.set_drain(&target, None).await?;
                 return Ok(Params::new());
@@ -216,8 +218,10 @@ impl<F: Fleet> Instances<F> {
     async fn see_effect(&self, act: &Act) -> Result<Params, Failed> {
         let target = self.target_of(act)?;
         match act {
-            Act::Drain { .. } if self.is_drained(&target).await? => Ok(Params::new()),
-            Act::Drain { .. } => {
+            Act::Drain { .. } | Act::Hold { .. } if self.is_drained(&target).await? => {
+                Ok(Params::new())
+            }
+            Act::Drain { .. } | Act::Hold { .. } => {
                 Err(Failed::for_now("it is not drained").because("not_drained", []))
             }
             Act::Undrain { .. } if self.is_drained(&target).await? => {
@@ -282,7 +286,9 @@ impl<F: Fleet> Instances<F> {
         let target = self.target_of(act)?;
         let known = |done: bool| if done { Probe::Done } else { Probe::NotDone };
         match act {
-            Act::Drain { .. } => return self.is_drained(&target).await.map(known),
+            Act::Drain { .. } | Act::Hold { .. } => {
+                return self.is_drained(&target).await.map(known);
+            }
             Act::Undrain { .. } => {
                 return self.is_drained(&target).await.map(|drained| known(!drained));
             }

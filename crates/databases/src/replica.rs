@@ -265,6 +265,19 @@ impl Replica {
         }
     }
 
+    /// Whether the primary's server says anything at all, be it a refusal.
+    pub async fn does_primary_answer(&self) -> bool {
+        match self.is_fenced().await {
+            Ok(_) => true,
+            Err(DatabaseError::ConnectPostgres { source, .. }) => source.code().is_some(),
+            Err(DatabaseError::ConnectMySql { source, .. }) => {
+                !matches!(source, mysql_async::Error::Io(_))
+            }
+            Err(DatabaseError::TimedOut(_)) => false,
+            Err(_) => true,
+        }
+    }
+
     /// Waits until it has all that the primary has at this moment, which must be fenced.
     ///
     /// # Errors

@@ -33,7 +33,7 @@ pub use backup::{
 };
 pub use bundle::Bundle;
 pub use changes::changes;
-pub use edit::{InFront, put_in_front, put_listen, put_replica};
+pub use edit::{InFront, put_in_front, put_listen, put_promoted, put_replica};
 pub use explain::{Explanation, Row, Section, explain};
 pub use launch::{CommandSettings, DeploySettings, Launch, UnitName, UnitNameError};
 pub use ledger::{DestinationSettings, LedgerSettings, S3Settings};

@@ -76,6 +76,9 @@ pub enum Undo {
     NothingToUndo,
     /// Not at all. The preview says so, with this reason as a code (`data_is_gone`).
     Impossible { reason: String },
+    /// Not at all, and what was done before it neither any more: who comes back from behind it would leave
+    /// something worse. The preview says so, with this reason as a code.
+    NoReturn { reason: String },
 }
 
 /// Something a plan was made from.
@@ -127,7 +130,7 @@ pub enum OnFailure {
 pub struct PlanKind(Arc<str>);
 
 /// Every sort of plan that there is, for whoever names some in a configuration.
-pub const PLAN_KINDS: [&str; 18] = [
+pub const PLAN_KINDS: [&str; 19] = [
     "add_replica",
     "apply_configuration",
     "back_up",
@@ -135,6 +138,7 @@ pub const PLAN_KINDS: [&str; 18] = [
     "drill_backup",
     "front",
     "mend_database",
+    "promote_replica",
     "remove_aside",
     "remove_replica",
     "renew_certificate",
@@ -190,7 +194,7 @@ impl Plan {
         for step in &self.steps {
             match &step.undo {
                 Undo::NothingToUndo => {}
-                Undo::Impossible { .. } => return false,
+                Undo::Impossible { .. } | Undo::NoReturn { .. } => return false,
                 Undo::By(undo) => match open.iter().position(|awaited| **awaited == step.act) {
                     Some(taken_back) => drop(open.remove(taken_back)),
                     None => open.push(undo),
@@ -219,7 +223,7 @@ impl Undo {
     pub fn act(&self) -> Option<&Act> {
         match self {
             Self::By(act) => Some(act),
-            Self::NothingToUndo | Self::Impossible { .. } => None,
+            Self::NothingToUndo | Self::Impossible { .. } | Self::NoReturn { .. } => None,
         }
     }
 }

@@ -353,7 +353,12 @@ fn carry_out_step(run: &mut Run, change: Change, at_ms: i64) -> Option<usize> {
 /// The last step that is to be taken back and can be.
 fn last_to_undo(run: &Run) -> Option<usize> {
     let can_be = |step: usize| matches!(run.plan.steps[step].undo, Undo::By(_));
-    (0..run.steps.len()).rev().find(|step| is_left(&run.steps[*step]) && can_be(*step))
+    let is_behind_return = |step: &usize| {
+        let no_return = |undo: &Undo| matches!(undo, Undo::NoReturn { .. });
+        is_left(&run.steps[*step]) && no_return(&run.plan.steps[*step].undo)
+    };
+    let mut back = (0..run.steps.len()).rev().take_while(|step| !is_behind_return(step));
+    back.find(|step| is_left(&run.steps[*step]) && can_be(*step))
 }
 
 /// Whether a step left something that undoing the run must take back.
@@ -451,7 +456,7 @@ fn skip_planned(run: &mut Run) {
 }
 
 fn end_undo(run: &mut Run) {
-    let impossible = |undo: &Undo| matches!(undo, Undo::Impossible { .. });
+    let impossible = |undo: &Undo| matches!(undo, Undo::Impossible { .. } | Undo::NoReturn { .. });
     let stays = |step: usize| is_left(&run.steps[step]) && impossible(&run.plan.steps[step].undo);
     match (0..run.steps.len()).rev().find(|step| stays(*step)) {
         Some(step) => {

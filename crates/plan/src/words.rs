@@ -21,6 +21,9 @@ pub fn zone_here() -> TimeZone {
 #[must_use]
 pub fn sentence(act: &Act, zone: &TimeZone) -> String {
     match act {
+        Act::Hold { shop, instance } => {
+            format!("take {instance} of {shop} out, and have visitors wait")
+        }
         Act::Drain { shop, instance } => {
             format!("take {instance} of {shop} out: no new requests for it")
         }
@@ -143,6 +146,24 @@ pub fn sentence(act: &Act, zone: &TimeZone) -> String {
             "stop the replica of the database of {shop}, remove its data in {folder}, and have the \
              database keep nothing for it"
         ),
+        Act::FencePrimary { shop, listen, is_dead: false, .. } => format!(
+            "fence the database of {shop}, so that nobody writes there any more, and wait until the \
+             replica on {listen} has all of it"
+        ),
+        Act::FencePrimary { shop, .. } => format!(
+            "see that the database of {shop} does not answer: what its replica has not received is lost"
+        ),
+        Act::LiftFence { shop, .. } => {
+            format!("have everybody write on the database of {shop} again")
+        }
+        Act::PointShop { shop, address } => {
+            format!("point {shop} at the database on {address}, by its own command")
+        }
+        Act::PromoteReplica { shop, listen, .. } => {
+            format!(
+                "have the replica on {listen} take writes: it is the database of {shop} from then on"
+            )
+        }
         Act::ReplayChanges { name, until_ms, transactions, changes, last_ms, .. } => {
             let last = match last_ms {
                 Some(last_ms) => format!(", the last of them at {}", second(*last_ms, zone)),
@@ -312,6 +333,7 @@ pub fn title(kind: &PlanKind, shop: Option<&ShopId>, params: &Params) -> String 
         "restore_database" => format!("Restore the database{of} as {}", says("name")),
         "mend_database" => format!("Mend the database{of}: {}", says("finding")),
         "add_replica" => format!("Add a replica of the database{of}"),
+        "promote_replica" => format!("Put the replica in the place of the database{of}"),
         "remove_replica" => format!("Remove the replica of the database{of}"),
         "remove_aside" => format!("Remove {}{of}, which was put aside", says("name")),
         "restore_rows" => format!("Put the rows of {}{of} back", says("tables")),
@@ -514,6 +536,22 @@ pub fn condition(condition: &Condition) -> String {
             says("bytes"),
             says("within_s")
         ),
+        "visitors_wait" => format!(
+            "up to {} visitors wait meanwhile, {} s each at most",
+            says("max_requests"),
+            says("within_s")
+        ),
+        "replica_may_be_promoted" => format!("the replica can take the place ({})", says("state")),
+        "primary_is_dead" => {
+            "the database does not answer: what its replica has not received is lost".to_owned()
+        }
+        "fence_is_of_the_server" => {
+            "nobody writes on that server's other databases either".to_owned()
+        }
+        "stream_begins_anew" => {
+            "changes are followed anew afterwards, with a gap until the next backup with a dump"
+                .to_owned()
+        }
         "replica_has_room" if has("free_bytes") => {
             format!("there is room in {}: {} bytes are free", says("folder"), says("free_bytes"))
         }
@@ -577,6 +615,9 @@ pub fn condition(condition: &Condition) -> String {
 fn impossible(reason: &str) -> String {
     match reason {
         "data_is_gone" => "what is removed is gone".to_owned(),
+        "two_would_write" => {
+            "what is written on it is not on the old one, which stays fenced".to_owned()
+        }
         "objects_written_over" => {
             "what is written over is not kept in the bucket, as far as can be seen".to_owned()
         }
@@ -633,6 +674,10 @@ fn put_step(text: &mut String, number: usize, step: &StepPreview, zone: &TimeZon
         Undo::NothingToUndo => {}
         Undo::Impossible { reason } => {
             put(text, format_args!("     cannot be undone: {}\n", impossible(reason)));
+        }
+        Undo::NoReturn { reason } => {
+            let reason = impossible(reason);
+            put(text, format_args!("     cannot be undone, nor what was done before: {reason}\n"));
         }
     }
 }

@@ -100,6 +100,22 @@ pub(crate) enum ReplicaCommand {
         #[command(flatten)]
         options: ChangeOptions,
     },
+    /// Have a replica take the place of the shop's database
+    ///
+    /// The database is fenced first: nobody writes there any more, and the replica gets all of it. Then the
+    /// command `point` of `[shop.ID.replica]` points the shop at the replica, the configuration names it as
+    /// the database, and it takes writes. Whatever fails before that is taken back; after it there is no way
+    /// back, and the old one stays fenced.
+    Promote {
+        /// The shop's id
+        #[arg(add = ArgValueCandidates::new(shops))]
+        shop: String,
+        /// The database does not answer and will not again: what the replica has not received is lost
+        #[arg(long)]
+        primary_is_dead: bool,
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
     /// List the replicas of a shop's database, with how far each is behind
     ///
     /// Asks the replica that the configuration names, and the shop's database, which tells who
@@ -156,6 +172,12 @@ fn replica(command: ReplicaCommand) -> anyhow::Result<Exit> {
         }
         ReplicaCommand::Remove { shop, options } => {
             let wish = json!({ "kind": "remove_replica", "shop": shop });
+            runs::change(&options.state.directory, &wish, &options)
+        }
+        ReplicaCommand::Promote { shop, primary_is_dead, options } => {
+            let wish = json!({
+                "kind": "promote_replica", "shop": shop, "primary_is_dead": primary_is_dead
+            });
             runs::change(&options.state.directory, &wish, &options)
         }
     }

@@ -14,7 +14,7 @@ export type StepState = 'planned' | 'intended' | 'done' | 'failed' | 'undoing' |
 export type Decision = 'approve' | 'hurry' | 'cancel' | 'undo' | 'retry' | 'declare_done' | 'declare_not_done' | 'give_up'
 
 export type Condition = But<Schemas['ConditionView'], { params: Params; holds: 'yes' | 'no' | 'unknown' }>
-export type Undo = But<Whole<Schemas['UndoView']>, { kind: 'by' | 'nothing_to_undo' | 'impossible'; act: Message | null }>
+export type Undo = But<Whole<Schemas['UndoView']>, { kind: 'by' | 'nothing_to_undo' | 'impossible' | 'no_return'; act: Message | null }>
 export interface Progress { done: number; total: number | null; unit: string; per_second: number | null }
 /** Progress is told live only, and kept here beside its step. */
 export type StepView = But<Whole<Schemas['StepView']>, { reason?: Message | null; act: Message; conditions: Condition[]; undo: Undo; state: StepState; evidence: Params }> & { progress?: Progress }

@@ -5248,6 +5248,8 @@ export interface components {
              */
             failed: number;
             folder: string;
+            /** @description It is to follow nobody any more: it is the shop's database. */
+            is_promoted?: boolean;
             /** @description Where it listens. */
             listen: string;
             /** @description What the database knows it by. */
@@ -6286,7 +6288,8 @@ export interface components {
              *     `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
              *     `tables`, `name`, `in_place`, `exact`, `keep_newer_orders`, `newer_states`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
              *     `as_of_ms`, `set_back`), `mend_database` (`shop`, `finding`), `remove_aside` (`shop`, `name`),
-             *     `add_replica` (`shop`, `target`, `listen`), `remove_replica` (`shop`) or `clean_up`.
+             *     `add_replica` (`shop`, `target`, `listen`), `remove_replica` (`shop`),
+             *     `promote_replica` (`shop`, `primary_is_dead`) or `clean_up`.
              */
             kind: string;
             /** @description Where a replica listens, an address and port; a free one of this machine's own unless told. */
@@ -6306,6 +6309,8 @@ export interface components {
              *     told nowhere.
              */
             phrase?: string | null;
+            /** @description For `promote_replica`: the database does not answer and will not again. */
+            primary_is_dead?: boolean;
             /** @description What to deploy. */
             release?: string | null;
             /** @description Also what was changed since, and not only what is gone. */

@@ -246,6 +246,7 @@ impl From<&Undo> for UndoView {
             Undo::By(act) => view("by", Some(Message::of(act)), None),
             Undo::NothingToUndo => view("nothing_to_undo", None, None),
             Undo::Impossible { reason } => view("impossible", None, Some(reason.clone())),
+            Undo::NoReturn { reason } => view("no_return", None, Some(reason.clone())),
         }
     }
 }

@@ -30,7 +30,8 @@ pub(crate) struct WishBody {
     /// `snapshot`, `target`, `name`, `from`), `restore_database` (`shop`, `snapshot`, `database`,
     /// `tables`, `name`, `in_place`, `exact`, `keep_newer_orders`, `newer_states`, `from`), `restore_order` (`shop`, `order`, or `table` and `key`,
     /// `as_of_ms`, `set_back`), `mend_database` (`shop`, `finding`), `remove_aside` (`shop`, `name`),
-    /// `add_replica` (`shop`, `target`, `listen`), `remove_replica` (`shop`) or `clean_up`.
+    /// `add_replica` (`shop`, `target`, `listen`), `remove_replica` (`shop`),
+    /// `promote_replica` (`shop`, `primary_is_dead`) or `clean_up`.
     kind: String,
     #[serde(default)]
     shop: Option<String>,
@@ -116,6 +117,9 @@ pub(crate) struct WishBody {
     /// Where a replica listens, an address and port; a free one of this machine's own unless told.
     #[serde(default)]
     listen: Option<String>,
+    /// For `promote_replica`: the database does not answer and will not again.
+    #[serde(default)]
+    primary_is_dead: bool,
     /// The phrase of a recovery sheet, to open the backup by it alone. It is kept in memory until then, and
     /// told nowhere.
     #[serde(default)]
@@ -252,6 +256,9 @@ impl WishBody {
                 Ok(Wished::AddReplica { shop: shop()?, folder, listen })
             }
             "remove_replica" => Ok(Wished::RemoveReplica { shop: shop()? }),
+            "promote_replica" => {
+                Ok(Wished::PromoteReplica { shop: shop()?, is_dead: self.primary_is_dead })
+            }
             "clean_up" => Ok(Wished::CleanUp),
             _ => Err(ApiError::NotFound { what: "kind of plan", name: self.kind }),
         }
@@ -301,6 +308,7 @@ pub(crate) fn names_what_is_there(
         | Wished::RemoveAside { shop, .. }
         | Wished::AddReplica { shop, .. }
         | Wished::RemoveReplica { shop }
+        | Wished::PromoteReplica { shop, .. }
         | Wished::RenewCertificate { shop } => names::shop(state, caller, shop),
         Wished::ApplyConfiguration { .. } | Wished::TakeOverFile | Wished::CleanUp => Ok(()),
     }
@@ -336,7 +344,8 @@ pub(crate) fn allowed(wish: &Wished, caller: &Caller) -> Result<(), ApiError> {
         | Wished::TakeOverFile
         | Wished::Front { .. }
         | Wished::AddReplica { .. }
-        | Wished::RemoveReplica { .. } => {
+        | Wished::RemoveReplica { .. }
+        | Wished::PromoteReplica { .. } => {
             caller.may_everywhere(Permission::ChangeConfiguration)
         }
         Wished::BackUp { shop, .. }

@@ -23,6 +23,16 @@ impl<F: Fleet> Instances<F> {
                 let holds = self.others_serve(settings, name, after).await;
                 vec![condition("another_instance_healthy", act, holds)]
             }
+            Act::Hold { .. } => {
+                let hold = &settings.hold;
+                let said = [
+                    ("max_requests", u64::from(hold.max_requests).into()),
+                    ("within_s", (hold.max_wait_ms / 1000).into()),
+                ];
+                let params = said.map(|(name, value)| (name.to_owned(), value)).into();
+                let holds = known(hold.max_requests > 0);
+                vec![Condition { code: "visitors_wait".to_owned(), params, holds }]
+            }
             Act::Stop { .. } | Act::Start { .. } | Act::Restart { .. } => vec![launch()],
             Act::Deploy { release, .. } => {
                 let deploy = settings.deploy.as_ref();
@@ -52,7 +62,7 @@ impl<F: Fleet> Instances<F> {
         let mut drained = self.fleet.is_drained(shop, name).await.ok();
         for act in after.iter().filter(|act| act.instance() == Some((shop, name))) {
             match act {
-                Act::Drain { .. } => drained = Some(true),
+                Act::Drain { .. } | Act::Hold { .. } => drained = Some(true),
                 Act::Undrain { .. } => drained = Some(false),
                 Act::Stop { .. } => well = Some(false),
                 Act::AwaitHealthy { .. } => well = Some(true),

@@ -393,7 +393,12 @@ async fn takes_writes(client: &Client) -> bool {
 }
 
 pub(super) async fn catch_up(replica: &Replica, limit: Duration) -> Result<(), DatabaseError> {
-    let wanted = flushed(&to_server(&replica.primary).await?.client).await?;
+    let primary = to_server(&replica.primary).await?;
+    // Who did not wait for their commit (`synchronous_commit = off`) were told that it is there all the same: one
+    // that waits brings theirs to the disk too.
+    let last = "SET synchronous_commit = on; SELECT pg_logical_emit_message(true, 'storewarden', 'fenced')";
+    execute(&primary.client, "have everything reach the disk", last).await?;
+    let wanted = flushed(&primary.client).await?;
     let follower = to_server(&replica.url()).await?;
     let ends = Instant::now() + limit;
     let ask = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END";

@@ -92,6 +92,40 @@ pub fn put_replica(text: &str, shop: &ShopId, replica: Option<&ReplicaSettings>)
     Some(document.to_string())
 }
 
+/// The text in which a shop's replica is its database, at the address that `moved` makes of each that is
+/// written there; `None` when it has no such shop or no such replica, or an address cannot be moved.
+#[must_use]
+pub fn put_promoted(
+    text: &str,
+    shop: &ShopId,
+    moved: &dyn Fn(&str) -> Option<String>,
+) -> Option<String> {
+    let mut document: DocumentMut = text.parse().ok()?;
+    let table = document.get_mut("shop")?.get_mut(shop.as_str())?.as_table_like_mut()?;
+    put_moved(table.get_mut("database")?, moved)?;
+    for (section, key) in [("backup", "restore_as"), ("stream", "follow_as")] {
+        let section = table.get_mut(section).and_then(Item::as_table_like_mut);
+        if let Some(account) = section.and_then(|section| section.get_mut(key)) {
+            put_moved(account, moved)?;
+        }
+    }
+    let replica = table.get_mut("replica")?;
+    replica.as_table_like_mut()?.insert("promoted", value(true));
+    if let Some(line) = replica.as_inline_table_mut() {
+        line.fmt();
+    }
+    Some(document.to_string())
+}
+
+/// Another address in the same place, with the comment behind it.
+fn put_moved(item: &mut Item, moved: &dyn Fn(&str) -> Option<String>) -> Option<()> {
+    let there = item.as_value_mut()?;
+    let mut other = Value::from(moved(there.as_str()?)?);
+    *other.decor_mut() = there.decor().clone();
+    *there = other;
+    Some(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +159,8 @@ mod tests {
     #[test]
     fn a_replica_comes_and_goes_and_leaves_the_rest_as_it_was() {
         let replica = ReplicaSettings {
+            promoted: false,
+            point: Vec::new(),
             folder: "/srv/second".into(),
             listen: "127.0.0.1:5433".parse().unwrap(),
             behind_at_most_ms: 60_000,
@@ -150,5 +186,24 @@ mod tests {
             format!("{TEXT}[edge]\nlisten = \"http://127.0.0.1:8080\" # to try\nworkers = 2\n");
         let text = put_listen(&more, &listen, false).unwrap();
         assert!(text.ends_with("listen = [\"http://0.0.0.0:80\"]\nworkers = 2\n"), "{text}");
+    }
+
+    #[test]
+    fn a_promoted_replica_is_the_database_and_the_rest_stays() {
+        let shop = "lamps".parse().unwrap();
+        let moved = |text: &str| text.contains("first").then(|| text.replace("first", "second"));
+        let text = format!(
+            "{TEXT}database = \"postgres://first/shop\" # ours\n\
+             replica = {{ folder = \"/srv/second\", listen = \"127.0.0.1:5433\" }}\n\
+             [shop.lamps.stream]\nfollow_as = \"postgres://f@first/shop\"\n"
+        );
+        let expect = text
+            .replace("first/shop", "second/shop")
+            .replace("127.0.0.1:5433\" }", "127.0.0.1:5433\", promoted = true }");
+        assert_eq!(put_promoted(&text, &shop, &moved).as_deref(), Some(expect.as_str()));
+        // An address that cannot be moved, and a shop without a replica.
+        assert_eq!(put_promoted(&expect, &shop, &moved), None);
+        let without = put_replica(&text, &shop, None).unwrap();
+        assert_eq!(put_promoted(&without, &shop, &moved), None);
     }
 }

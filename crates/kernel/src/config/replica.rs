@@ -12,6 +12,10 @@ pub struct ReplicaSettings {
     pub listen: SocketAddr,
     /// One that is further behind than this is an incident.
     pub behind_at_most_ms: u64,
+    /// It follows nobody any more: it is the shop's database.
+    pub promoted: bool,
+    /// The command that points the shop itself at another server; empty where there is none.
+    pub point: Vec<String>,
 }
 
 /// What the shop's database knows a replica by: up to 63 of `a-z`, `0-9` and `_`, and another one for

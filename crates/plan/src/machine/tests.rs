@@ -3,7 +3,7 @@
 use super::*;
 use kernel::plan::{Act, Approval, Plan, Purpose, RunId, Step};
 
-/// Undo of a step: `u` by an act, `n` nothing to undo, `i` impossible.
+/// Undo of a step: `u` by an act, `n` nothing to undo, `r` nothing before it either, `i` impossible.
 fn run(undos: &str, state: RunState) -> Run {
     let act = || Act::Start { shop: "s".parse().unwrap(), instance: "a".parse().unwrap() };
     let back = || Act::Stop { shop: "s".parse().unwrap(), instance: "a".parse().unwrap() };
@@ -11,6 +11,7 @@ fn run(undos: &str, state: RunState) -> Run {
         let undo = match undo {
             'u' => Undo::By(back()),
             'n' => Undo::NothingToUndo,
+            'r' => Undo::NoReturn { reason: "gone".into() },
             _ => Undo::Impossible { reason: "gone".into() },
         };
         Step { act: act(), undo, timeout_ms: 1 }
@@ -170,6 +171,12 @@ fn a_run_lives_as_its_changes_say() {
         "udf",
     );
     check("unu", Running, "intend0 finish0 intend1 finish1 fail2 back0 undone0 end", Undone, "udf");
+    // From behind a step without return nothing leads back; before it, everything does.
+    check("uru", Running, "intend0 finish0 intend1 fail1 back0 undone0 end", Undone, "ufs");
+    check("uru", Running, "intend0 finish0 intend1 finish1 fail2", Failed, "ddf");
+    let over = "intend0 finish0 intend1 finish1 intend2 finish2";
+    assert!(!may_be_undone(&after("urn", Running, over)));
+    assert!(may_be_undone(&after("uin", Running, over)));
     // Cancelling waits for the step.
     check("uu", Running, "cancel turn", Cancelled, "ss");
     check("uu", Running, "intend0 cancel finish0", Running, "dp");

@@ -208,6 +208,9 @@ fn made_for(wish: Wished, now: Situation<'_>) -> Result<Plan, Refusal> {
             replica_plans::add(file, configuration, (&shop, &folder, listen), now_ms)
         }
         Wished::RemoveReplica { shop } => replica_plans::remove(file, configuration, &shop, now_ms),
+        Wished::PromoteReplica { shop, is_dead } => {
+            replica_plans::promote(file, configuration, (&shop, is_dead), now_ms)
+        }
         Wished::CleanUp => Ok(records::plan(now_ms)),
         // Who asks for one by hand has no time to wait for what frees room.
         Wished::BackUp { shop, dump } => {
@@ -307,6 +310,7 @@ pub(super) fn shop_of(wish: &Wished) -> Option<&ShopId> {
         | Wished::RemoveAside { shop, .. }
         | Wished::AddReplica { shop, .. }
         | Wished::RemoveReplica { shop }
+        | Wished::PromoteReplica { shop, .. }
         | Wished::RenewCertificate { shop } => Some(shop),
         _ => None,
     }

@@ -5,6 +5,7 @@
 
 mod performer;
 mod plans;
+mod promotion;
 pub(super) mod replica_plans;
 pub(super) mod replicas;
 

@@ -6,6 +6,8 @@ use utoipa::ToSchema;
 
 /// Its server follows.
 const FOLLOWS: &str = "follows";
+/// It takes writes.
+const PROMOTED: &str = "promoted";
 
 /// A second server of Storewarden's that follows a shop's database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -27,6 +29,9 @@ pub struct OwnReplica {
     pub seen_ms: i64,
     /// Looks at which it did not follow, one after the other, until now.
     pub failed: u32,
+    /// It is to follow nobody any more: it is the shop's database.
+    #[serde(default)]
+    pub is_promoted: bool,
 }
 
 impl OwnReplica {
@@ -35,11 +40,21 @@ impl OwnReplica {
         self.state == FOLLOWS
     }
 
+    /// Whether it stands as it is to.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.state == self.wanted()
+    }
+
+    fn wanted(&self) -> &'static str {
+        if self.is_promoted { PROMOTED } else { FOLLOWS }
+    }
+
     /// As it stands now; `before` is how it stood at the last look.
     #[must_use]
     pub fn seen(self, standing: Standing, before: Option<&Self>, now_ms: i64) -> Self {
         let state = standing.state.code();
-        let failed = match state == FOLLOWS {
+        let failed = match state == self.wanted() {
             true => 0,
             false => before.map_or(0, |before| before.failed).saturating_add(1),
         };

@@ -49,7 +49,7 @@ fn replica_sign(database: &ShopDatabase) -> Option<Sign> {
         let sign = Sign::new("database_replica", Level::Attention).about(own.name.as_str());
         return Some(sign.with("replica", own.name.as_str()).with("behind_ms", behind_ms));
     }
-    if own.failed < FAILED_IN_A_ROW {
+    if own.is_well() || own.failed < FAILED_IN_A_ROW {
         return None;
     }
     let error = own.said.as_deref().unwrap_or(&own.state);
@@ -142,6 +142,7 @@ mod tests {
                 behind_at_most_ms: 1_000,
                 said: None,
                 seen_ms: 1,
+                is_promoted: false,
                 failed,
             };
             let told = database(&[("replica_behind", "replica", "b".into())]);

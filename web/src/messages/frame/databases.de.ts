@@ -97,6 +97,10 @@ export const databases: typeof english = {
       folder: 'Ordner für seine Daten',
       add: 'Ein Replikat anlegen',
       remove: 'Entfernen',
+      promote: 'An die Stelle der Datenbank setzen',
+      isDatabase: 'Es ist die Datenbank des Shops.',
+      place_of: 'Es kann an die Stelle der Datenbank treten: Die wird zuerst abgeriegelt, und Besucher warten derweil.',
+      dead: 'Die Datenbank antwortet nicht. Wenn sie nicht wiederkommt, kann das Replikat an ihre Stelle treten: Was es nicht erhalten hat, ist verloren.',
     },
   },
 }

@@ -98,6 +98,10 @@ export const databases = {
       folder: 'Folder for its data',
       add: 'Add a replica',
       remove: 'Remove it',
+      promote: 'Put it in the place of the database',
+      isDatabase: 'It is the shop’s database.',
+      place_of: 'It can take the place of the database: that is fenced first, and visitors wait meanwhile.',
+      dead: 'The database does not answer. If it will not again, the replica can take its place: what it has not received is lost.',
     },
   },
 }

@@ -14,5 +14,17 @@ pub(super) fn section(shop: &ShopSettings) -> Option<Section> {
     let meaning = "one that is further behind is an incident";
     let behind = &replica.behind_at_most_ms;
     rows.add("behind_at_most", behind, &outer::REPLICA_BEHIND_AT_MOST_MS, ms, meaning);
+    if replica.promoted {
+        rows.put(
+            "promoted",
+            "true".to_owned(),
+            false,
+            "it follows nobody: it is the shop's database",
+        );
+    }
+    if !replica.point.is_empty() {
+        let meaning = "points the shop at another server";
+        rows.put("point", replica.point.join(" "), false, meaning);
+    }
     Some(rows.section(&format!("[shop.{}.replica]", shop.id), ""))
 }

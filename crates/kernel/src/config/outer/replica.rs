@@ -25,6 +25,9 @@ pub(super) fn replica(section: Section<'_>, shop: Option<&DatabaseUrl>) -> Optio
         }
     }
     let most = section.duration("behind_at_most", REPLICA_BEHIND_AT_MOST_MS, 1_000..=DAY);
+    let promoted = section.boolean("promoted").unwrap_or(false);
+    let point = section.texts("point", "point = [\"/usr/local/bin/point-shop\"]");
+    let point = point.unwrap_or_default().into_iter().map(|text| text.value.to_owned()).collect();
     if shop.is_none_or(|url| url.kind == DatabaseKind::Sqlite) {
         let message = match shop {
             Some(_) => "SQLite has no server that another could follow",
@@ -35,5 +38,5 @@ pub(super) fn replica(section: Section<'_>, shop: Option<&DatabaseUrl>) -> Optio
     }
     section.finish();
     let (folder, listen) = (folder?, listen?);
-    Some(ReplicaSettings { folder, listen, behind_at_most_ms: most })
+    Some(ReplicaSettings { folder, listen, behind_at_most_ms: most, promoted, point })
 }

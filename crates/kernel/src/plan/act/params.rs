@@ -90,10 +90,20 @@ impl Act {
                 put("statement", setting.set.as_str().into());
             }
             Self::MakeReplica { shop, folder, listen }
-            | Self::RemoveReplica { shop, folder, listen } => {
+            | Self::RemoveReplica { shop, folder, listen }
+            | Self::FencePrimary { shop, folder, listen, .. }
+            | Self::LiftFence { shop, folder, listen }
+            | Self::PromoteReplica { shop, folder, listen } => {
                 put("shop", shop.as_str().into());
                 put("folder", folder.as_str().into());
                 put("listen", listen.to_string().into());
+                if let Self::FencePrimary { is_dead: true, .. } = self {
+                    put("is_dead", "yes".into());
+                }
+            }
+            Self::PointShop { shop, address } => {
+                put("shop", shop.as_str().into());
+                put("address", address.as_str().into());
             }
             _ => params.extend(self.params_of_backups()),
         }

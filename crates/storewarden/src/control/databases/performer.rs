@@ -64,6 +64,23 @@ impl Performer for Databases {
         progress: &'a dyn Progress,
     ) -> Pending<'a, Result<Params, Failed>> {
         Box::pin(async move {
+            let told = |()| Params::new();
+            match act {
+                Act::FencePrimary { shop, folder, listen, is_dead } => {
+                    let place = (shop, folder.as_str(), *listen);
+                    return self.fence_primary(place, *is_dead, progress).await.map(told);
+                }
+                Act::LiftFence { shop, folder, listen } => {
+                    return self.lift_fence((shop, folder, *listen)).await.map(told);
+                }
+                Act::PointShop { shop, address } => {
+                    return self.point_shop(shop, address, progress).await.map(told);
+                }
+                Act::PromoteReplica { shop, folder, listen } => {
+                    return self.promote((shop, folder, *listen), progress).await.map(told);
+                }
+                _ => {}
+            }
             // What is copied is whole or made anew: it is not left in the middle.
             if let Act::MakeReplica { shop, folder, listen } = act {
                 self.make_replica((shop, folder, *listen), progress).await?;
@@ -89,7 +106,8 @@ impl Performer for Databases {
             | Act::TidyTable { shop, .. }
             | Act::ChangeSetting { shop, .. }
             | Act::MakeReplica { shop, .. }
-            | Act::RemoveReplica { shop, .. } = act
+            | Act::RemoveReplica { shop, .. }
+            | Act::PromoteReplica { shop, .. } = act
             {
                 self.look_soon(shop);
             }
@@ -178,7 +196,13 @@ impl Databases {
             Act::MakeReplica { shop, folder, listen } => {
                 self.replica_conditions(shop, folder, *listen).await
             }
-            Act::RemoveReplica { .. } => Ok(Vec::new()),
+            Act::FencePrimary { shop, folder, listen, is_dead } => {
+                self.promotion_conditions((shop, folder, *listen), *is_dead).await
+            }
+            Act::RemoveReplica { .. }
+            | Act::LiftFence { .. }
+            | Act::PointShop { .. }
+            | Act::PromoteReplica { .. } => Ok(Vec::new()),
             other => Err(not_ours(other)),
         }
     }
@@ -264,6 +288,22 @@ impl Databases {
             Act::RemoveReplica { shop, folder, listen } => {
                 self.see_no_replica(shop, folder, *listen).await
             }
+            Act::FencePrimary { shop, folder, listen, is_dead } => {
+                let seen = self.see_fence((shop, folder, *listen), *is_dead).await;
+                seen.map(|()| Params::new())
+            }
+            Act::LiftFence { shop, folder, listen } => {
+                self.see_lifted((shop, folder, *listen)).await.map(|()| Params::new())
+            }
+            // The command itself said whether it did.
+            Act::PointShop { .. } => Ok(Params::new()),
+            Act::PromoteReplica { shop, folder, listen } => {
+                match self.is_promoted((shop, folder, *listen)).await? {
+                    true => Ok(Params::new()),
+                    false => Err(Failed::for_now("the replica takes no writes yet")
+                        .because("not_promoted", [])),
+                }
+            }
             other => Err(not_ours(other)),
         }
     }
@@ -321,6 +361,21 @@ impl Databases {
             }
             Act::RemoveReplica { shop, folder, listen } => {
                 self.replica_became((shop, folder, *listen), false).await
+            }
+            Act::FencePrimary { shop, folder, listen, is_dead } => {
+                self.fence_became((shop, folder, *listen), *is_dead).await
+            }
+            Act::LiftFence { shop, folder, listen } => {
+                Ok(match self.see_lifted((shop, folder, *listen)).await {
+                    Ok(()) => Probe::Done,
+                    Err(_) => Probe::NotDone,
+                })
+            }
+            // It may be run twice.
+            Act::PointShop { .. } => Ok(Probe::NotDone),
+            Act::PromoteReplica { shop, folder, listen } => {
+                let is_promoted = self.is_promoted((shop, folder, *listen)).await?;
+                Ok(if is_promoted { Probe::Done } else { Probe::NotDone })
             }
             other => Err(not_ours(other)),
         }

@@ -34,7 +34,7 @@ use tokio::{
 /// A new replica has followed by then, or says why not.
 const FOLLOWS_WITHIN: Duration = Duration::from_secs(600);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-const LOOK_LIMIT: Duration = Duration::from_secs(15);
+pub(super) const LOOK_LIMIT: Duration = Duration::from_secs(15);
 const STOP_GRACE_MS: u64 = 60_000;
 /// Of what its server said.
 const LAST_LINES: usize = 5;
@@ -99,7 +99,12 @@ impl Keeping {
 }
 
 impl Databases {
-    fn replica(&self, shop: &ShopId, folder: &str, listen: SocketAddr) -> Result<Replica, Failed> {
+    pub(super) fn replica(
+        &self,
+        shop: &ShopId,
+        folder: &str,
+        listen: SocketAddr,
+    ) -> Result<Replica, Failed> {
         let configuration = Arc::clone(&self.configuration.borrow());
         let found = configuration.shops.iter().find(|one| one.id == *shop);
         let replica = found.and_then(|shop| replica_of(shop, Path::new(folder), listen));
@@ -163,6 +168,7 @@ impl Databases {
             said: None,
             seen_ms: 0,
             failed: 0,
+            is_promoted: settings.promoted,
         };
         let now_ms = super::super::now_ms();
         known.replica = Some(own.seen(standing, known.replica.as_ref(), now_ms));
@@ -344,14 +350,14 @@ fn not_made(error: &str) -> Failed {
         .because("replica_not_made", [("error", error.into())])
 }
 
-fn not_following(standing: &Standing, lines: &[String]) -> Failed {
+pub(super) fn not_following(standing: &Standing, lines: &[String]) -> Failed {
     let state = standing.state.code();
     let said = standing.said.iter().chain(lines).cloned().collect::<Vec<_>>().join("; ");
     Failed::new(format!("the replica does not follow ({state}): {said}"))
         .because("replica_not_following", [("state", state.into()), ("error", said.into())])
 }
 
-fn silent() -> Failed {
+pub(super) fn silent() -> Failed {
     let error = format!("it did not answer within {} s", LOOK_LIMIT.as_secs());
     Failed::for_now(format!("the database cannot be looked at: {error}"))
         .because("database_unanswered", [("error", error.into())])
