@@ -16,6 +16,8 @@ pub struct DumpFiles<'a> {
     reader: &'a Reader,
     folder: Id,
     files: Mutex<HashMap<String, Arc<Laid>>>,
+    /// Read once: each table of a database lies in one of them, and is asked for by its name.
+    folders: Mutex<HashMap<Id, Arc<Vec<Node>>>>,
     pieces: Mutex<Pieces>,
 }
 
@@ -41,7 +43,8 @@ impl<'a> DumpFiles<'a> {
     pub fn open(reader: &'a Reader, snapshot: &Snapshot, path: &Path) -> Result<Self, VaultError> {
         let missing = || VaultError::NoSuchPath { path: path.to_owned() };
         let folder = reader.node(snapshot, path)?.subtree.ok_or_else(missing)?;
-        Ok(Self { reader, folder, files: Mutex::default(), pieces: Mutex::default() })
+        let (files, folders, pieces) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Ok(Self { reader, folder, files, folders, pieces })
     }
 
     fn laid(&self, name: &str) -> io::Result<Arc<Laid>> {
@@ -58,14 +61,23 @@ impl<'a> DumpFiles<'a> {
         let mut folder = self.folder;
         let mut parts = name.split('/').peekable();
         while let Some(part) = parts.next() {
-            let nodes = self.reader.folder(folder).map_err(io::Error::other)?;
-            let node = nodes.into_iter().find(|node| node.name == part).ok_or_else(none)?;
+            let nodes = self.folder(folder)?;
+            let node = nodes.iter().find(|node| node.name == part).ok_or_else(none)?;
             if parts.peek().is_none() {
-                return Ok(node);
+                return Ok(node.clone());
             }
             folder = node.subtree.ok_or_else(none)?;
         }
         Err(none())
+    }
+
+    fn folder(&self, id: Id) -> io::Result<Arc<Vec<Node>>> {
+        if let Some(known) = locked(&self.folders).get(&id) {
+            return Ok(Arc::clone(known));
+        }
+        let nodes = Arc::new(self.reader.folder(id).map_err(io::Error::other)?);
+        locked(&self.folders).insert(id, Arc::clone(&nodes));
+        Ok(nodes)
     }
 
     fn lay(&self, node: &Node) -> io::Result<Laid> {
@@ -95,7 +107,7 @@ impl<'a> DumpFiles<'a> {
     }
 
     fn list(&self, folder: Id, below: &Path, names: &mut Vec<String>) -> io::Result<()> {
-        for node in self.reader.folder(folder).map_err(io::Error::other)? {
+        for node in self.folder(folder)?.iter() {
             let path: PathBuf = below.join(&node.name);
             match node.subtree {
                 Some(subtree) => self.list(subtree, &path, names)?,

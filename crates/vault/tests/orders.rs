@@ -7,7 +7,7 @@ use databases::{
 };
 use kernel::config::{DatabaseKind, DatabaseUrl};
 use shops::{Child, EmailPath, OrderGraph, PersonalColumns, Through};
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{fs, os::unix::fs::PermissionsExt as _, time::Instant};
 use tempfile::TempDir;
 use vault::orders::{
     Closure, Deleted, Difference, Options, Past, Restoration, Role, State, Wanted, find, forget,
@@ -339,6 +339,49 @@ fn an_order_of_sqlite_comes_back() {
         connection.execute_batch(&statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
     };
     suite(&Shop::new(url, Box::new(run)));
+}
+
+/// Another one that came into the same range of numbers makes up for the count, and not for the order.
+#[test]
+fn a_deleted_order_is_not_hidden_by_one_that_came_beside_it() {
+    let graph = OrderGraph {
+        root: "orders".to_owned(),
+        key: "id".to_owned(),
+        numbers: vec!["number".to_owned()],
+        ..OrderGraph::default()
+    };
+    let check = |ids: &str, goes: i64, comes: i64| {
+        let folder = testkit::folder();
+        let path = folder.path().join("shop.db");
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        let fill = format!(
+            "create table orders (id integer primary key, number text, pad text);
+             with recursive n (n) as (select 1 union all select n + 1 from n where n < 4000)
+             insert into orders select id, 'N-' || id, hex(randomblob(200)) from (select {ids} id from n) where id <> 900"
+        );
+        connection.execute_batch(&fill).unwrap();
+        let url = DatabaseUrl {
+            kind: DatabaseKind::Sqlite,
+            secret: format!("sqlite:{}", path.display()),
+        };
+        let files = Folder::at(folder.path().join("dump"));
+        files.take(Dump::begin(&url, DumpOptions::new(7)).unwrap()).unwrap();
+        let then = Reader::open(files).unwrap();
+        let root = then.tables()[0].clone();
+        assert!(then.spans(&root).unwrap().len() > 10, "it is one run");
+        let change = format!(
+            "delete from orders where id = {goes}; insert into orders values ({comes}, 'N-{comes}', '')"
+        );
+        connection.execute_batch(&change).unwrap();
+        let mut live = Live::connect(&url).unwrap();
+        let found = Deleted::default().of(&then, &graph, &mut live).unwrap();
+        let numbers: Vec<_> = found.into_iter().flat_map(|found| found.numbers).collect();
+        assert_eq!(numbers, [format!("N-{goes}")], "{ids}");
+        let mut late = Deleted::until(Instant::now());
+        assert!(late.of(&then, &graph, &mut live).unwrap().is_empty() && late.is_cut());
+    };
+    check("n", 895, 900);
+    check("2 * n + 1", 2001, 2002);
 }
 
 /// A statement, and the foreign key that closes the circle once both of its tables are there.

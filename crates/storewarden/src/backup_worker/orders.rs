@@ -30,6 +30,7 @@ use databases::{dump::Reader, live::Live};
 use journals::Journals;
 use serde::{Deserialize, Serialize};
 use std::{
+    cell::OnceCell,
     collections::BTreeSet,
     fmt,
     path::{Path, PathBuf},
@@ -37,7 +38,7 @@ use std::{
 };
 use vault::{
     DumpFiles, Origin,
-    lock::LockKind,
+    lock::{Lock, LockKind},
     orders::{
         Closure, Difference, Found, OrderError, Past, Source, addresses, find as find_orders,
     },
@@ -144,22 +145,31 @@ pub(super) fn run(job: &Job, wanted: &Orders) -> Result<Done, Box<Trouble>> {
             Told::Stands(returned::stands(&wanted.live.url(), kept, *back)?)
         }
         OrderDeed::Lacking(keys) => Told::Lacking(gone::lacking(wanted, keys)?),
-        _ if wanted.snapshots.is_empty() => answer(&Search::new(job, wanted, Vec::new(), None))?,
-        _ => in_backups(job, wanted)?,
+        _ => answer(&Search::new(job, wanted))?,
     };
     Ok(Done::Orders(told))
 }
 
-fn in_backups(job: &Job, wanted: &Orders) -> Result<Told, Box<Trouble>> {
-    let trouble = |error| job.at.trouble(error);
-    let repository = job.at.open(job.limits)?;
-    let _lock = repository.lock(LockKind::Shared, &Origin::of_this_process()).map_err(trouble)?;
-    let reader = repository.reader().map_err(trouble)?;
-    let snapshots = match wanted.snapshots.as_slice() {
-        [one] => vec![find(job, &repository, &one.id)?],
-        _ => ours(job, &repository, &job.at)?,
-    };
-    answer(&Search::new(job, wanted, snapshots, Some(&reader)))
+/// The backups of a shop, once one of them is looked into.
+struct Backups {
+    reader: vault::Reader,
+    snapshots: Vec<vault::Snapshot>,
+    _lock: Lock,
+}
+
+impl Backups {
+    fn open(job: &Job, wanted: &Orders) -> Result<Self, Box<Trouble>> {
+        let trouble = |error| job.at.trouble(error);
+        let repository = job.at.open(job.limits)?;
+        let lock =
+            repository.lock(LockKind::Shared, &Origin::of_this_process()).map_err(trouble)?;
+        let reader = repository.reader().map_err(trouble)?;
+        let snapshots = match wanted.snapshots.as_slice() {
+            [one] => vec![find(job, &repository, &one.id)?],
+            _ => ours(job, &repository, &job.at)?,
+        };
+        Ok(Self { reader, snapshots, _lock: lock })
+    }
 }
 
 fn answer(search: &Search<'_>) -> Result<Told, Box<Trouble>> {
@@ -184,30 +194,33 @@ fn answer(search: &Search<'_>) -> Result<Told, Box<Trouble>> {
 struct Search<'a> {
     job: &'a Job,
     wanted: &'a Orders,
-    snapshots: Vec<vault::Snapshot>,
-    /// `None`: no repository is open.
-    reader: Option<&'a vault::Reader>,
+    /// Opened when the journals do not tell it all: a repository's password alone takes longer than they do.
+    backups: OnceCell<Backups>,
     until: Instant,
 }
 
 type Dump<'a> = Reader<DumpFiles<'a>>;
 
 impl<'a> Search<'a> {
-    fn new(
-        job: &'a Job,
-        wanted: &'a Orders,
-        snapshots: Vec<vault::Snapshot>,
-        reader: Option<&'a vault::Reader>,
-    ) -> Self {
-        Self { job, wanted, snapshots, reader, until: Instant::now() + LOOK }
+    fn new(job: &'a Job, wanted: &'a Orders) -> Self {
+        Self { job, wanted, backups: OnceCell::new(), until: Instant::now() + LOOK }
+    }
+
+    fn backups(&self) -> Result<&Backups, Box<Trouble>> {
+        if let Some(open) = self.backups.get() {
+            return Ok(open);
+        }
+        let open = Backups::open(self.job, self.wanted)?;
+        Ok(self.backups.get_or_init(|| open))
     }
 
     /// The dump in a backup; `None`: that was removed meanwhile.
-    fn open(&self, taken: &Taken) -> Result<Option<Dump<'a>>, Box<Trouble>> {
-        let found = self.snapshots.iter().find(|one| one.id.to_string() == taken.id);
-        let (Some(snapshot), Some(reader)) = (found, self.reader) else { return Ok(None) };
+    fn open(&self, taken: &Taken) -> Result<Option<Dump<'_>>, Box<Trouble>> {
+        let backups = self.backups()?;
+        let found = backups.snapshots.iter().find(|one| one.id.to_string() == taken.id);
+        let Some(snapshot) = found else { return Ok(None) };
         let folder = Path::new(DATABASES).join(&taken.database);
-        let files = DumpFiles::open(reader, snapshot, &folder);
+        let files = DumpFiles::open(&backups.reader, snapshot, &folder);
         let files = files.map_err(|error| self.job.at.trouble(error))?;
         Reader::open(files).map(Some).map_err(|error| asked::of_database(&error))
     }

@@ -56,7 +56,7 @@ impl Search<'_> {
         live: &mut Live,
         (deleted, told): (&mut DeletedOrders, &mut BTreeSet<String>),
     ) -> Result<(), Box<Trouble>> {
-        let (mut search, mut missed_ms) = (Deleted::default(), None);
+        let (mut search, mut missed_ms) = (Deleted::until(self.until), None);
         for taken in &self.wanted.snapshots {
             if self.is_over() {
                 deleted.is_whole = false;
@@ -65,6 +65,7 @@ impl Search<'_> {
             let Some(dump) = self.open(taken)? else { continue };
             deleted.back_to_ms = Some(taken.at_ms);
             let found = search.of(&dump, &asked.graph, live).map_err(mixed)?;
+            deleted.is_whole &= !search.is_cut();
             let is_then = question.until_ms.is_none_or(|until| taken.at_ms <= until)
                 && missed_ms.is_none_or(|missed| question.since_ms.is_none_or(|s| missed >= s));
             for Found { key, numbers, row } in found {

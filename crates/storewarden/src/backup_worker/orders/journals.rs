@@ -126,7 +126,7 @@ impl Journal {
     }
 }
 
-impl<'a> Search<'a> {
+impl Search<'_> {
     /// Where the journal is to be looked into: at the moment that was asked for, else just before each
     /// order went that is gone.
     pub(super) fn thens<'s>(
@@ -175,7 +175,10 @@ impl<'a> Search<'a> {
         asked: &Asked,
         look: impl FnOnce(&mut Moment<'_>, Option<&Taken>, &mut Live) -> Result<R, OrderError>,
     ) -> Result<Option<R>, Box<Trouble>> {
-        let based = self.base(then)?;
+        let based = match self.is_told_alone(then, live, asked).map_err(mixed)? {
+            true => None,
+            false => self.base(then)?,
+        };
         let base = match &based {
             Some((_, dump)) => {
                 let manifest = dump.manifest();
@@ -201,8 +204,22 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Whether the journal has seen all of an order, from its coming on: then no backup completes it.
+    fn is_told_alone(
+        &self,
+        then: &Then<'_>,
+        live: &Live,
+        asked: &Asked,
+    ) -> Result<bool, OrderError> {
+        // What was previewed with a backup is meant with that.
+        match (&then.wanted, self.wanted.exact_ms) {
+            (Wanted::Key(key), None) => Ok(trail(then.journal, asked, live, key)?.begins_with_it()),
+            _ => Ok(false),
+        }
+    }
+
     /// The newest dump from before the moment that the journal reaches back to.
-    fn base(&self, then: &Then<'_>) -> Result<Option<(&Taken, Dump<'a>)>, Box<Trouble>> {
+    fn base(&self, then: &Then<'_>) -> Result<Option<(&Taken, Dump<'_>)>, Box<Trouble>> {
         let is_told = self.wanted.exact_ms.is_some();
         for taken in &self.wanted.snapshots {
             // MariaDB and MySQL tell the second of a change: where in the log a dump was taken, it says itself.
