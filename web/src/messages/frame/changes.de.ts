@@ -123,6 +123,7 @@ export const changes: typeof english = {
     },
     cannotUndo: (reason) => `Nicht zurückzunehmen: ${reason}.`,
     cannotUndoPlain: 'Nicht zurückzunehmen.',
+    noReturn: (reason) => `Von hier an wird nichts zurückgenommen, auch nicht, was davor getan ist: ${reason}.`,
     decide: {
       approve: 'Genehmigen',
       hurry: 'Sofort beginnen',

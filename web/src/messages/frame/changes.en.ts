@@ -124,6 +124,7 @@ export const changes = {
     } as Sayings,
     cannotUndo: (reason: string) => `Can’t be taken back: ${reason}.`,
     cannotUndoPlain: 'Can’t be taken back.',
+    noReturn: (reason: string) => `From here on nothing is taken back, what was done before neither: ${reason}.`,
     decide: {
       approve: 'Approve',
       hurry: 'Begin at once',
