@@ -12,7 +12,7 @@ use crate::{
 use std::{
     fs::{self, File},
     io::Write as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// A journal that lies at a place.
@@ -68,17 +68,40 @@ pub fn fetch(
     to: &Path,
     told: &dyn Fn(u64, u64),
 ) -> Result<Option<Fetched>, VaultError> {
-    let known = Known::list(storage, key.mark())?;
-    let journals = known.journals();
-    let is_it = |journal: &&JournalName| begun_ms.is_none_or(|begun| journal.begun_ms == begun);
-    let Some(journal) = journals.iter().rfind(is_it).copied() else { return Ok(None) };
-    fs::create_dir_all(to).map_err(failed("make", to))?;
-    let fetched = Fetched { begun_ms: journal.begun_ms, ..Fetched::default() };
-    let mut fetching = Fetching { storage, key, known: &known, journal, to, told, fetched };
-    fetching.all()?;
-    super::begin(to, journal.begun_ms)?;
-    Ok(Some(fetching.fetched))
+    for attempt in 1.. {
+        let known = Known::list(storage, key.mark())?;
+        let journals = known.journals();
+        let is_it = |journal: &&JournalName| begun_ms.is_none_or(|begun| journal.begun_ms == begun);
+        let Some(journal) = journals.iter().rfind(is_it).copied() else { return Ok(None) };
+        fs::create_dir_all(to).map_err(failed("make", to))?;
+        let fetched = Fetched { begun_ms: journal.begun_ms, ..Fetched::default() };
+        let (written, is_outrun) = (Vec::new(), false);
+        let mut fetching = Fetching {
+            storage,
+            key,
+            known: &known,
+            journal,
+            to,
+            told,
+            fetched,
+            written,
+            is_outrun,
+        };
+        fetching.all()?;
+        if !fetching.is_outrun || attempt == ATTEMPTS {
+            super::begin(to, journal.begun_ms)?;
+            return Ok(Some(fetching.fetched));
+        }
+        // Its pieces have become a segment meanwhile: what is there now is listed anew.
+        for path in fetching.written.iter().filter(|path| path.exists()) {
+            fs::remove_file(path).map_err(failed("remove", path))?;
+        }
+    }
+    unreachable!("the last attempt returns")
 }
+
+/// Whoever still writes there puts a segment in the place of its pieces, which then go.
+const ATTEMPTS: u32 = 5;
 
 struct Fetching<'a> {
     storage: &'a dyn Storage,
@@ -88,6 +111,9 @@ struct Fetching<'a> {
     to: &'a Path,
     told: &'a dyn Fn(u64, u64),
     fetched: Fetched,
+    written: Vec<PathBuf>,
+    /// Something that was listed was gone when it was read.
+    is_outrun: bool,
 }
 
 impl Fetching<'_> {
@@ -124,6 +150,7 @@ impl Fetching<'_> {
         let file = name.file();
         let bytes = match self.storage.read(file) {
             Err(VaultError::Missing { .. }) => {
+                self.is_outrun = true;
                 return Ok(self.lacks(format!("{file}, which was there just now")));
             }
             bytes => bytes?,
@@ -146,6 +173,7 @@ impl Fetching<'_> {
             let file = piece.file();
             let bytes = match self.storage.read(file) {
                 Err(VaultError::Missing { .. }) => {
+                    self.is_outrun = true;
                     self.fetched.lacks.push(format!("{file}, which was there just now"));
                     break;
                 }
@@ -215,6 +243,7 @@ impl Fetching<'_> {
             file.sync_all()
         };
         write().map_err(failed("write", path))?;
+        self.written.push(path.to_owned());
         self.fetched.files += 1;
         self.fetched.bytes += parts.iter().map(|part| part.len() as u64).sum::<u64>();
         (self.told)(self.fetched.files, self.fetched.bytes);
