@@ -77,10 +77,15 @@ export async function frame(session, report, origin) {
   const sentence = (page, says) => page.locator('h1', { hasText: says }).waitFor({ timeout: 20_000 })
 
   await on('a restart is shown before it starts, named by its effect and followed live; there is nothing to take back', 'desk', 'two', '/shop', async (page) => {
+    let previews = 0
+    page.on('request', (request) => { previews += request.method() === 'POST' && new URL(request.url()).pathname.endsWith('/plans') ? 1 : 0 })
     await press(page, /^Restart app-1/)
     await dialog(page).getByText('Send no new visitors to app-1').waitFor()
     await isAccessible(page)
     await fits(page)
+    const before = await page.locator('main').textContent()
+    await page.waitForFunction((before) => document.querySelector('main').textContent !== before, before)
+    expect(previews === 1, `the preview was asked for ${previews} times`)
     await press(dialog(page), 'Restart app-1, nobody notices')
     await page.waitForURL(/\/changes\/\d+$/)
     await sentence(page, /step 1 of 4/)
