@@ -19,6 +19,7 @@ mod retention;
 pub(crate) mod seal;
 mod segment;
 mod span;
+mod view;
 mod writer;
 
 use crate::{Id, Repository, VaultError, crypto::Key};

@@ -1,7 +1,10 @@
 //! Which blocks of a segment have rows with a value: hashes, sorted, in pieces
 //! (docs/formats/journal.md, "Segment").
 
-use super::record::{Records, put_line, put_number};
+use super::{
+    record::{Records, put_number},
+    view::line_of,
+};
 
 /// An entry takes about four bytes: a piece is about 64 KiB.
 const ENTRIES_PER_PIECE: usize = 16 << 10;
@@ -9,26 +12,56 @@ const ENTRIES_PER_PIECE: usize = 16 << 10;
 /// Hash and block.
 pub(super) type Entry = (u32, u32);
 
-/// What a table's rows are looked for by.
+/// What a table's rows are looked for by: FNV-1a of 64 bits over table, columns and fields, and the last step of
+/// MurmurHash3 over it.
+#[derive(Debug, Clone)]
+pub(super) struct Hasher {
+    state: u64,
+    is_first: bool,
+}
+
+impl Hasher {
+    pub(super) fn new<'a>(table: &'a str, columns: impl Iterator<Item = &'a str>) -> Self {
+        let mut hasher = Self { state: 0xcbf2_9ce4_8422_2325, is_first: true };
+        for name in std::iter::once(table).chain(columns) {
+            hasher.add(name.as_bytes());
+            hasher.add(&[0]);
+        }
+        hasher
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.state = (self.state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    /// The next field, as it stands in a line.
+    pub(super) fn feed(&mut self, field: &[u8]) {
+        if !self.is_first {
+            self.add(b"\t");
+        }
+        self.is_first = false;
+        self.add(field);
+    }
+
+    pub(super) fn end(&self) -> u32 {
+        let mut hash = self.state;
+        hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        ((hash ^ (hash >> 33)) >> 32) as u32
+    }
+}
+
+/// As [`Hasher`], of values as the database writes them.
 pub(super) fn hash<'a>(
-    table: &str,
+    table: &'a str,
     columns: impl Iterator<Item = &'a str>,
     fields: impl Iterator<Item = Option<&'a [u8]>>,
 ) -> u32 {
-    let mut text = table.as_bytes().to_vec();
-    text.push(0);
-    for column in columns {
-        text.extend_from_slice(column.as_bytes());
-        text.push(0);
-    }
-    put_line(&mut text, fields);
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in text {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    }
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    ((hash ^ (hash >> 33)) >> 32) as u32
+    let mut hasher = Hasher::new(table, columns);
+    fields.for_each(|field| hasher.feed(&line_of(field)));
+    hasher.end()
 }
 
 /// The pieces of an index, and by how many bits of a hash its piece is found.

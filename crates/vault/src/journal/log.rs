@@ -1,8 +1,9 @@
 //! Logs: frames of records, appended and synced; and what of one counts after a crash.
 
 use super::{
-    record::{Record, Records},
+    record::Record,
     seal::{self, damaged, failed},
+    view::{View, Views},
 };
 use crate::{VaultError, crypto::Key};
 use databases::changes::Position;
@@ -126,7 +127,7 @@ impl<'a> Reading<'a> {
     /// Gives every record of the whole frames to `take`, with the offset of its frame; and where they end.
     pub(super) fn each(
         &self,
-        mut take: impl FnMut(u64, Record) -> Result<(), VaultError>,
+        mut take: impl FnMut(u64, View<'_>) -> Result<(), VaultError>,
     ) -> Result<u64, VaultError> {
         let mut offset = 0;
         while let Some(next) = self.each_of_frame(offset, &mut take)? {
@@ -140,12 +141,12 @@ impl<'a> Reading<'a> {
     pub(super) fn each_of_frame(
         &self,
         offset: u64,
-        mut take: impl FnMut(u64, Record) -> Result<(), VaultError>,
+        mut take: impl FnMut(u64, View<'_>) -> Result<(), VaultError>,
     ) -> Result<Option<u64>, VaultError> {
         let Some((text, next)) = self.frame(offset)? else { return Ok(None) };
-        for record in Records(&text[DURABLE..]) {
-            let record = record.map_err(|_| damaged(self.path, offset, "it has no records"))?;
-            take(offset, record)?;
+        for view in Views(&text[DURABLE..]) {
+            let view = view.map_err(|_| damaged(self.path, offset, "it has no records"))?;
+            take(offset, view)?;
         }
         Ok(Some(next))
     }
@@ -153,12 +154,12 @@ impl<'a> Reading<'a> {
     /// What became of each transaction; the records behind the last of them are of none.
     pub(super) fn outcomes(&self) -> Result<Vec<Outcome>, VaultError> {
         let mut outcomes = Vec::new();
-        self.each(|_, record| {
-            match record {
-                Record::Commit { sequence, committed_ms, position } => {
+        self.each(|_, view| {
+            match view {
+                View::Other(Record::Commit { sequence, committed_ms, position }) => {
                     outcomes.push(Outcome::Committed { sequence, committed_ms, position });
                 }
-                Record::Abandoned => outcomes.push(Outcome::Abandoned),
+                View::Other(Record::Abandoned) => outcomes.push(Outcome::Abandoned),
                 _ => {}
             }
             Ok(())
@@ -170,10 +171,10 @@ impl<'a> Reading<'a> {
     /// comes again.
     pub(super) fn raw_outcomes(&self) -> Result<Vec<bool>, VaultError> {
         let mut outcomes = Vec::new();
-        self.each(|_, record| {
-            match record {
-                Record::Commit { .. } | Record::Reached { .. } => outcomes.push(true),
-                Record::Abandoned => outcomes.push(false),
+        self.each(|_, view| {
+            match view {
+                View::Other(Record::Commit { .. } | Record::Reached { .. }) => outcomes.push(true),
+                View::Other(Record::Abandoned) => outcomes.push(false),
                 _ => {}
             }
             Ok(())

@@ -5,12 +5,13 @@ use super::{
     Lookups, Mark, MarkKind, Version,
     index::{self, Entry},
     log::{Outcome, Reading},
-    record::{Record, Records, row_change},
+    record::{Record, row_change},
     seal::{self, damaged, failed},
+    view::{Finder, RowView, View, Views},
 };
 use crate::{Id, VaultError, crypto::Key};
 use databases::{
-    changes::{Change, Column, Image, Position, TableShape},
+    changes::{Column, Image, Position, TableShape},
     dump::Field,
 };
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ use std::{
 };
 
 pub(super) const SEGMENT_MAGIC: [u8; 8] = *b"SWjrnl\0\x01";
+pub(super) const NO_TABLE: &str = "a row of it has no table";
 pub(super) const SEGMENT_END: [u8; 4] = *b"SWje";
 const TRAILER: usize = 8;
 
@@ -108,13 +110,10 @@ impl Summary {
         self.position = Some(position.clone());
     }
 
-    /// Takes note of a change.
-    pub(super) fn note_change(&mut self, change: &Change) {
-        let bytes = |image: &Image| -> u64 {
-            image.fields.iter().map(|field| 1 + field.as_ref().map_or(0, Vec::len) as u64).sum()
-        };
+    /// Takes note of a change, by the bytes of its images.
+    pub(super) fn note_change(&mut self, raw_bytes: u64) {
         self.changes += 1;
-        self.raw_bytes += images(change).map(bytes).sum::<u64>();
+        self.raw_bytes += raw_bytes;
     }
 }
 
@@ -137,14 +136,6 @@ fn insert(ids: &mut Vec<u64>, id: u64) {
     }
 }
 
-pub(super) fn images(change: &Change) -> impl Iterator<Item = &Image> {
-    let (one, other) = match change {
-        Change::Inserted(image) | Change::Deleted(image) => (Some(image), None),
-        Change::Updated { before, after } => (Some(after), before.as_ref()),
-    };
-    one.into_iter().chain(other)
-}
-
 /// The places of a key's columns: without one, a row is its own key.
 pub(super) fn key_places(table: &TableShape) -> Vec<usize> {
     if table.key.is_empty() { (0..table.columns.len()).collect() } else { table.key.clone() }
@@ -155,24 +146,113 @@ pub(super) fn values_at<'a>(image: &'a Image, places: &[usize]) -> Option<Vec<&'
     places.iter().map(|place| image.field(*place)).collect()
 }
 
-fn hash_at(table: &TableShape, label: &str, places: &[usize], image: &Image) -> Option<u32> {
-    let values = values_at(image, places)?;
-    let names = places.iter().map(|place| table.columns[*place].name.as_str());
-    Some(index::hash(label, names, values.into_iter().map(Option::as_deref)))
+/// A log while it is opened: what of a transaction came counts when the transaction is over.
+struct Opening<'a> {
+    path: &'a Path,
+    lookups: &'a Lookups,
+    summary: Summary,
+    tables: Vec<Arc<TableShape>>,
+    finders: Vec<Finder>,
+    entries: Vec<Entry>,
+    outcomes: Vec<Outcome>,
+    /// Of the transaction that is not over: changes that came, rows, and what is beside rows with its place.
+    place: u64,
+    rows: Vec<Coming>,
+    besides: Vec<(Record, u64)>,
 }
 
-/// What a change is found by.
-pub(super) fn hashes(table: &TableShape, change: &Change, lookups: &Lookups) -> Vec<u32> {
-    let label = table.label();
-    let columns = lookups.0.get(&label).map(Vec::as_slice).unwrap_or_default();
-    let places = columns.iter().filter_map(|name| table.column(name)).map(|place| vec![place]);
-    let places: Vec<Vec<usize>> = std::iter::once(key_places(table)).chain(places).collect();
-    let all = images(change)
-        .flat_map(|image| places.iter().filter_map(|places| hash_at(table, &label, places, image)));
-    let mut hashes: Vec<u32> = all.collect();
-    hashes.sort_unstable();
-    hashes.dedup();
-    hashes
+/// A row of a transaction that is not over.
+struct Coming {
+    table: u64,
+    block: u32,
+    is_deleted: bool,
+    raw_bytes: u64,
+    hashes: Vec<u32>,
+}
+
+impl<'a> Opening<'a> {
+    fn new(path: &'a Path, lookups: &'a Lookups) -> Self {
+        Self {
+            path,
+            lookups,
+            summary: Summary { lookups: lookups.clone(), ..Summary::default() },
+            tables: Vec::new(),
+            finders: Vec::new(),
+            entries: Vec::new(),
+            outcomes: Vec::new(),
+            place: 0,
+            rows: Vec::new(),
+            besides: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, offset: u64, view: View<'_>) -> Result<(), VaultError> {
+        if self.summary.blocks.last().is_none_or(|block| block.offset != offset) {
+            let before = (self.outcomes.len(), self.place);
+            self.summary.blocks.push(Block { offset, before, ..Block::default() });
+        }
+        let record = match view {
+            View::Row(row) => return self.row(offset, &row),
+            View::Other(record) => record,
+        };
+        match record {
+            Record::Table { id, shape } => {
+                self.finders.push(Finder::new(&shape, self.lookups));
+                add_table(&mut self.tables, id, shape, self.path, offset)?;
+            }
+            Record::Emptied { .. } | Record::Redefined { .. } => {
+                self.besides.push((record, self.place));
+                self.place += 1;
+            }
+            Record::Commit { sequence, committed_ms, position } => {
+                self.commit(sequence, committed_ms, position);
+            }
+            Record::Abandoned => self.end(Outcome::Abandoned),
+            Record::Reached { position } => self.summary.position = Some(position),
+            Record::RawFile(_) | Record::Raw { .. } => {}
+            Record::Transaction { .. } | Record::Row { .. } => {
+                return Err(damaged(self.path, offset, "there is a record of segments in it"));
+            }
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, offset: u64, row: &RowView<'_>) -> Result<(), VaultError> {
+        let finder = usize::try_from(row.table).ok().and_then(|id| self.finders.get(id));
+        let finder = finder.ok_or_else(|| damaged(self.path, offset, NO_TABLE))?;
+        let block = u32::try_from(self.summary.blocks.len() - 1)
+            .expect("invariant: fewer than 2³² frames in a log");
+        self.rows.push(Coming {
+            table: row.table,
+            block,
+            is_deleted: row.is_deleted,
+            raw_bytes: row.raw_bytes(),
+            hashes: finder.hashes(row),
+        });
+        self.place += 1;
+        Ok(())
+    }
+
+    fn commit(&mut self, sequence: u64, committed_ms: i64, position: Position) {
+        self.summary.note_transaction(sequence, committed_ms, &position);
+        for row in self.rows.drain(..) {
+            self.summary.note_change(row.raw_bytes);
+            self.summary.blocks[row.block as usize].note(row.table, row.is_deleted, committed_ms);
+            self.entries.extend(row.hashes.into_iter().map(|hash| (hash, row.block)));
+        }
+        let outcome = Outcome::Committed { sequence, committed_ms, position };
+        let besides = std::mem::take(&mut self.besides);
+        let marks = besides.into_iter().filter_map(|(record, place)| mark(record, &outcome, place));
+        self.summary.marks.extend(marks);
+        self.end(outcome);
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        self.outcomes.push(outcome);
+        self.rows.clear();
+        self.besides.clear();
+        self.place = 0;
+    }
 }
 
 /// A part that is open.
@@ -224,51 +304,9 @@ impl Part {
         lookups: &Lookups,
     ) -> Result<Self, VaultError> {
         let reading = Reading::open(key, path, number)?;
-        let outcomes = reading.outcomes()?;
-        let mut summary = Summary { lookups: lookups.clone(), ..Summary::default() };
-        let mut tables: Vec<Arc<TableShape>> = Vec::new();
-        let mut entries = Vec::new();
-        let (mut over, mut place) = (0, 0);
-        reading.each(|offset, record| {
-            if summary.blocks.last().is_none_or(|block| block.offset != offset) {
-                summary.blocks.push(Block { offset, before: (over, place), ..Block::default() });
-            }
-            let number = u32::try_from(summary.blocks.len() - 1)
-                .expect("invariant: fewer than 2³² frames in a log");
-            match record {
-                Record::Table { id, shape } => add_table(&mut tables, id, shape, path, offset)?,
-                Record::Row { table, change } => {
-                    if let Some(Outcome::Committed { committed_ms, .. }) = outcomes.get(over) {
-                        let shape = table_of(&tables, table, path, offset)?;
-                        summary.note_change(&change);
-                        let is_deleted = matches!(change, Change::Deleted(_));
-                        let block = summary.blocks.last_mut();
-                        let block = block.expect("invariant: a block was begun above");
-                        block.note(table, is_deleted, *committed_ms);
-                        let hashes = hashes(shape, &change, lookups).into_iter();
-                        entries.extend(hashes.map(|hash| (hash, number)));
-                    }
-                    place += 1;
-                }
-                Record::Emptied { .. } | Record::Redefined { .. } => {
-                    if let Some(outcome) = outcomes.get(over) {
-                        summary.marks.extend(mark(record, outcome, place));
-                    }
-                    place += 1;
-                }
-                Record::Commit { sequence, committed_ms, position } => {
-                    summary.note_transaction(sequence, committed_ms, &position);
-                    (over, place) = (over + 1, 0);
-                }
-                Record::Abandoned => (over, place) = (over + 1, 0),
-                Record::Reached { position } => summary.position = Some(position),
-                Record::RawFile(_) | Record::Raw { .. } => {}
-                Record::Transaction { .. } => {
-                    return Err(damaged(path, offset, "there is a record of segments in it"));
-                }
-            }
-            Ok(())
-        })?;
+        let mut made = Opening::new(path, lookups);
+        reading.each(|offset, view| made.take(offset, view))?;
+        let Opening { summary, tables, mut entries, outcomes, .. } = made;
         entries.sort_unstable();
         entries.dedup();
         let file = File::open(path).map_err(failed("open", path))?;
@@ -282,6 +320,12 @@ impl Part {
             tables,
             kind: Kind::Log { entries, outcomes },
         })
+    }
+
+    /// Ids of its tables that are such.
+    pub(super) fn ids(&self, is_such: impl Fn(&TableShape) -> bool) -> Vec<u64> {
+        let such = (0..).zip(&self.tables).filter(|(_, table)| is_such(table));
+        such.map(|(id, _)| id).collect()
     }
 
     /// The blocks that may have changes with this hash.
@@ -303,18 +347,21 @@ impl Part {
         }
     }
 
-    /// Gives every version of a block to `take`, in its order.
+    /// Gives the versions of a block that `wants` wants to `take`, in their order. What is not wanted is not copied out.
     pub(super) fn each(
         &self,
         key: &Key,
         number: u32,
+        mut wants: impl FnMut(&RowView<'_>) -> bool,
         mut take: impl FnMut(Version) -> Result<(), VaultError>,
     ) -> Result<(), VaultError> {
         let block = self.summary.blocks.get(number as usize);
         let block = block.ok_or_else(|| damaged(&self.path, 0, "its index is odd"))?;
         match &self.kind {
-            Kind::Segment => self.each_of_block(key, block, &mut take),
-            Kind::Log { outcomes, .. } => self.each_of_frame(key, block, outcomes, &mut take),
+            Kind::Segment => self.each_of_block(key, block, &mut wants, &mut take),
+            Kind::Log { outcomes, .. } => {
+                self.each_of_frame(key, block, outcomes, (&mut wants, &mut take))
+            }
         }
     }
 
@@ -322,29 +369,26 @@ impl Part {
         &self,
         key: &Key,
         block: &Block,
+        wants: &mut dyn FnMut(&RowView<'_>) -> bool,
         take: &mut dyn FnMut(Version) -> Result<(), VaultError>,
     ) -> Result<(), VaultError> {
         let odd = || damaged(&self.path, block.offset, "it has other records than a block");
         let text = piece(&self.file, key, &self.path, self.number, block.offset, block.bytes)?;
         let mut now = None;
-        for record in Records(&text) {
-            match record.map_err(|_| odd())? {
-                Record::Transaction { sequence, committed_ms, position, before } => {
+        for view in Views(&text) {
+            match view.map_err(|_| odd())? {
+                View::Other(Record::Transaction { sequence, committed_ms, position, before }) => {
                     now = Some((sequence, committed_ms, position, before));
                 }
-                Record::Row { table, change } => {
+                View::Row(row) => {
                     let (sequence, committed_ms, position, place) = now.as_mut().ok_or_else(odd)?;
-                    let shape = table_of(&self.tables, table, &self.path, block.offset)?;
-                    take(Version {
-                        sequence: *sequence,
-                        place: *place,
-                        committed_ms: *committed_ms,
-                        position: position.clone(),
-                        row: row_change(shape, change).ok_or_else(odd)?,
-                    })?;
+                    if wants(&row) {
+                        let moment = (*sequence, *committed_ms, &*position);
+                        take(self.version(moment, *place, &row, block).ok_or_else(odd)?)?;
+                    }
                     *place += 1;
                 }
-                _ => return Err(odd()),
+                View::Other(_) => return Err(odd()),
             }
         }
         Ok(())
@@ -355,39 +399,48 @@ impl Part {
         key: &Key,
         block: &Block,
         outcomes: &[Outcome],
-        take: &mut dyn FnMut(Version) -> Result<(), VaultError>,
+        (wants, take): (
+            &mut dyn FnMut(&RowView<'_>) -> bool,
+            &mut dyn FnMut(Version) -> Result<(), VaultError>,
+        ),
     ) -> Result<(), VaultError> {
         let odd = || damaged(&self.path, block.offset, "it has other records than a frame");
         let reading = Reading::of(&self.file, key, &self.path, self.number, self.bytes)?;
         let (mut over, mut place) = block.before;
-        let next = reading.each_of_frame(block.offset, |_, record| {
-            match record {
-                Record::Row { table, change } => {
+        let next = reading.each_of_frame(block.offset, |_, view| {
+            match view {
+                View::Row(row) => {
                     if let Some(Outcome::Committed { sequence, committed_ms, position }) =
                         outcomes.get(over)
+                        && wants(&row)
                     {
-                        let shape = table_of(&self.tables, table, &self.path, block.offset)?;
-                        take(Version {
-                            sequence: *sequence,
-                            place,
-                            committed_ms: *committed_ms,
-                            position: position.clone(),
-                            row: row_change(shape, change).ok_or_else(odd)?,
-                        })?;
+                        let moment = (*sequence, *committed_ms, position);
+                        take(self.version(moment, place, &row, block).ok_or_else(odd)?)?;
                     }
                     place += 1;
                 }
-                Record::Emptied { .. } | Record::Redefined { .. } => place += 1,
-                Record::Commit { .. } | Record::Abandoned => (over, place) = (over + 1, 0),
-                Record::Table { .. }
-                | Record::Reached { .. }
-                | Record::Transaction { .. }
-                | Record::RawFile(_)
-                | Record::Raw { .. } => {}
+                View::Other(Record::Emptied { .. } | Record::Redefined { .. }) => place += 1,
+                View::Other(Record::Commit { .. } | Record::Abandoned) => {
+                    (over, place) = (over + 1, 0);
+                }
+                View::Other(_) => {}
             }
             Ok(())
         })?;
         next.map(|_| ()).ok_or_else(odd)
+    }
+
+    /// `None` when the row is none of its table.
+    fn version(
+        &self,
+        (sequence, committed_ms, position): (u64, i64, &Position),
+        place: u64,
+        row: &RowView<'_>,
+        block: &Block,
+    ) -> Option<Version> {
+        let shape = table_of(&self.tables, row.table, &self.path, block.offset).ok()?;
+        let row = row_change(shape, row.change()?)?;
+        Some(Version { sequence, place, committed_ms, position: position.clone(), row })
     }
 
     /// Whether nothing of it is other than when it was written. A segment is held against the hash in its name.
@@ -407,10 +460,15 @@ impl Part {
         let mut changes = 0;
         for number in 0..self.summary.blocks.len() {
             let number = u32::try_from(number).expect("invariant: fewer than 2³² blocks");
-            self.each(key, number, |_| {
-                changes += 1;
-                Ok(())
-            })?;
+            self.each(
+                key,
+                number,
+                |_| true,
+                |_| {
+                    changes += 1;
+                    Ok(())
+                },
+            )?;
         }
         match changes == self.summary.changes {
             true => Ok(()),
@@ -452,7 +510,7 @@ pub(super) fn table_of<'a>(
     offset: u64,
 ) -> Result<&'a Arc<TableShape>, VaultError> {
     let table = usize::try_from(id).ok().and_then(|id| tables.get(id));
-    table.ok_or_else(|| damaged(path, offset, "a row of it has no table"))
+    table.ok_or_else(|| damaged(path, offset, NO_TABLE))
 }
 
 pub(super) fn piece(

@@ -6,6 +6,7 @@ use super::{
     part::{Kind, Part, piece},
     record::{Record, Records},
     seal::damaged,
+    view::View,
 };
 use crate::{VaultError, crypto::Key};
 use databases::changes::{Position, RawEvent};
@@ -69,7 +70,8 @@ impl Walk<'_> {
             let reading = Reading::of(&part.file, key, &part.path, part.number, part.bytes)?;
             let outcomes = reading.raw_outcomes()?;
             let mut over = 0;
-            reading.each(|offset, record| {
+            reading.each(|offset, view| {
+                let View::Other(record) = view else { return Ok(()) };
                 match record {
                     Record::RawFile(named) => file = Some(named),
                     Record::Raw { event } if outcomes.get(over) == Some(&true) => {

@@ -2,7 +2,8 @@
 
 use super::{
     JournalKey, Lookups, Mark, MarkKind, State, Version, folder, index,
-    part::{Part, images, key_places, values_at},
+    part::{Part, key_places, values_at},
+    view::{RowView, lines_of},
 };
 use crate::{Id, VaultError, crypto::Key};
 use databases::{
@@ -185,7 +186,9 @@ impl Reader {
         let mut found = Vec::new();
         for part in self.parts() {
             let mut blocks = BTreeSet::new();
-            for (id, table) in part.tables.iter().enumerate() {
+            // Of each shape that the table has in it: which fields are looked at, and how they lie there.
+            let mut shapes: Vec<(u64, Vec<usize>, Vec<Vec<u8>>)> = Vec::new();
+            for (id, table) in (0_u64..).zip(&part.tables) {
                 let Some((places, values)) = wanted(table).filter(|_| table.label() == label)
                 else {
                     continue;
@@ -203,20 +206,18 @@ impl Reader {
                     blocks.extend(part.candidates(&self.key, hash)?);
                 } else {
                     let all = part.summary.blocks.iter().enumerate();
-                    let with = all.filter(|(_, block)| block.tables.contains(&(id as u64)));
+                    let with = all.filter(|(_, block)| block.tables.contains(&id));
                     blocks.extend(with.filter_map(|(number, _)| u32::try_from(number).ok()));
                 }
+                shapes.push((id, places, lines_of(&values)));
             }
+            let is_wanted = |row: &RowView<'_>| {
+                let shape = shapes.iter().find(|(id, ..)| *id == row.table);
+                shape.is_some_and(|(_, places, lines)| row.has(places, lines))
+            };
             for block in blocks {
-                part.each(&self.key, block, |version| {
-                    let table = &version.row.table;
-                    let is_wanted = table.label() == label
-                        && wanted(table).is_some_and(|(places, values)| {
-                            images(&version.row.change).any(|image| has(image, &places, &values))
-                        });
-                    if is_wanted {
-                        found.push(version);
-                    }
+                part.each(&self.key, block, is_wanted, |version| {
+                    found.push(version);
                     Ok(())
                 })?;
             }
@@ -236,19 +237,16 @@ impl Reader {
     ) -> Result<Vec<Version>, VaultError> {
         let mut found = Vec::new();
         for part in self.parts() {
-            let is_it = |id: &u64| {
-                let table = usize::try_from(*id).ok().and_then(|id| part.tables.get(id));
-                table.is_some_and(|table| table.label() == label)
-            };
+            let ids = part.ids(|table| table.label() == label);
+            let is_it = |id: &u64| ids.contains(id);
             for (number, block) in (0..).zip(&part.summary.blocks) {
                 let is_then = block.first_ms <= *when.end() && block.last_ms >= *when.start();
                 if !is_then || !block.deletes.iter().any(is_it) {
                     continue;
                 }
-                part.each(&self.key, number, |version| {
-                    let is_deleted = matches!(version.row.change, Change::Deleted(_));
-                    let is_then = when.contains(&version.committed_ms);
-                    if is_deleted && is_then && version.row.table.label() == label {
+                let is_deleted = |row: &RowView<'_>| row.is_deleted && is_it(&row.table);
+                part.each(&self.key, number, is_deleted, |version| {
+                    if when.contains(&version.committed_ms) {
                         found.push(version);
                     }
                     Ok(())
@@ -278,20 +276,26 @@ impl Reader {
             // A mark has no position: it is over when the next version is.
             let mut over = 0;
             for number in (0..).take(part.summary.blocks.len()) {
-                part.each(&self.key, number, |version| {
-                    if is_over(&version.position) {
-                        over = version.sequence;
-                        return Ok(());
-                    }
-                    let order = (version.sequence, version.place);
-                    while let Some(mark) = marks.next_if(|mark| (mark.sequence, mark.place) < order)
-                    {
-                        if mark.sequence > over {
-                            take(Entry::Mark(mark.clone()))?;
+                part.each(
+                    &self.key,
+                    number,
+                    |_| true,
+                    |version| {
+                        if is_over(&version.position) {
+                            over = version.sequence;
+                            return Ok(());
                         }
-                    }
-                    take(Entry::Version(version))
-                })?;
+                        let order = (version.sequence, version.place);
+                        while let Some(mark) =
+                            marks.next_if(|mark| (mark.sequence, mark.place) < order)
+                        {
+                            if mark.sequence > over {
+                                take(Entry::Mark(mark.clone()))?;
+                            }
+                        }
+                        take(Entry::Version(version))
+                    },
+                )?;
             }
             for mark in marks.filter(|mark| mark.sequence > over) {
                 take(Entry::Mark(mark.clone()))?;

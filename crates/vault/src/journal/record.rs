@@ -1,5 +1,6 @@
 //! What stands in logs and blocks: records (docs/formats/journal.md, "Records").
 
+use super::view::ImageView;
 use databases::{
     changes::{Change, Column, Image, Position, RawFile, RowChange, TableShape},
     dump::{Field, push_value, value},
@@ -150,10 +151,15 @@ pub(super) fn put_line<'a>(to: &mut Vec<u8>, fields: impl Iterator<Item = Option
         if place > 0 {
             to.push(b'\t');
         }
-        match field {
-            Some(bytes) => push_value(to, bytes),
-            None => to.extend_from_slice(b"\\N"),
-        }
+        put_field_value(to, field);
+    }
+}
+
+/// One of them.
+pub(super) fn put_field_value(to: &mut Vec<u8>, field: Option<&[u8]>) {
+    match field {
+        Some(bytes) => push_value(to, bytes),
+        None => to.extend_from_slice(b"\\N"),
     }
 }
 
@@ -236,7 +242,7 @@ impl Iterator for Records<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Malformed;
 
-impl Records<'_> {
+impl<'a> Records<'a> {
     fn record(&mut self) -> Option<Record> {
         Some(match self.byte()? {
             1 => self.table()?,
@@ -277,7 +283,7 @@ impl Records<'_> {
         })
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         let (byte, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*byte)
@@ -295,11 +301,11 @@ impl Records<'_> {
         None
     }
 
-    fn place(&mut self) -> Option<usize> {
+    pub(super) fn place(&mut self) -> Option<usize> {
         usize::try_from(self.number()?).ok()
     }
 
-    fn take(&mut self, length: u64) -> Option<&[u8]> {
+    fn take(&mut self, length: u64) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(usize::try_from(length).ok()?)?;
         self.0 = rest;
         Some(taken)
@@ -352,22 +358,32 @@ impl Records<'_> {
     }
 
     fn field(&mut self) -> Option<Field> {
+        self.field_view().map(|field| field.map(<[u8]>::to_vec))
+    }
+
+    /// A field as the database wrote it, where it lies.
+    pub(super) fn field_view(&mut self) -> Option<Option<&'a [u8]>> {
         match self.number()? {
             0 => Some(None),
-            length => Some(Some(self.take(length - 1)?.to_vec())),
+            length => self.take(length - 1).map(Some),
         }
     }
 
     fn image(&mut self) -> Option<Image> {
+        let ImageView { absent, line } = self.image_view()?;
+        let fields = line.split(|byte| *byte == b'\t').map(value).collect::<Option<_>>()?;
+        Some(Image { fields, absent })
+    }
+
+    pub(super) fn image_view(&mut self) -> Option<ImageView<'a>> {
         let mut absent = Vec::new();
         for _ in 0..self.number()? {
             absent.push(self.place()?);
         }
-        let end = self.0.iter().position(|byte| *byte == b'\n')?;
+        let end = memchr::memchr(b'\n', self.0)?;
         let line = self.take(end as u64)?;
-        let fields = line.split(|byte| *byte == b'\t').map(value).collect::<Option<_>>()?;
         self.byte()?;
-        Some(Image { fields, absent })
+        Some(ImageView { absent, line })
     }
 }
 

@@ -1,7 +1,12 @@
 //! What every file of a journal is made of: pieces that are sealed to their place.
 
 use crate::{VaultError, crypto::Key};
-use std::{io, path::Path};
+use std::{cell::RefCell, io, path::Path};
+
+thread_local! {
+    /// Of zstd, for piece after piece: to make one takes as long as many a piece.
+    static UNPACKER: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+}
 
 /// The file's number and the offset, which every sealed piece begins with.
 const PLACE: usize = 16;
@@ -32,8 +37,18 @@ pub(crate) fn open(
     }
     let (length, packed) = rest.split_first_chunk::<8>().ok_or("it is too short")?;
     let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| "it is too long")?;
-    let text = zstd::bulk::decompress(packed, length).map_err(|_| "it cannot be decompressed")?;
+    let text = unpack(packed, length).map_err(|_| "it cannot be decompressed")?;
     if text.len() == length { Ok(text) } else { Err("it has another length") }
+}
+
+fn unpack(packed: &[u8], length: usize) -> io::Result<Vec<u8>> {
+    UNPACKER.with_borrow_mut(|unpacker| {
+        let unpacker = match unpacker {
+            Some(unpacker) => unpacker,
+            none => none.insert(zstd::bulk::Decompressor::new()?),
+        };
+        unpacker.decompress(packed, length)
+    })
 }
 
 pub(crate) fn damaged(path: &Path, offset: u64, why: impl Into<String>) -> VaultError {

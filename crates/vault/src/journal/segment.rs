@@ -5,14 +5,14 @@ use super::{
     index::{self, Entry},
     log::{Outcome, Reading},
     part::{
-        Block, RawBlock, SEGMENT_END, SEGMENT_MAGIC, Summary, TableText, add_table, hashes, mark,
-        table_of,
+        Block, NO_TABLE, RawBlock, SEGMENT_END, SEGMENT_MAGIC, Summary, TableText, add_table, mark,
     },
-    record::{Record, put_change, put_raw, put_raw_file, put_transaction},
+    record::{Record, put_raw, put_raw_file, put_transaction},
     seal::{self, damaged, failed},
+    view::{Finder, RowView, View},
 };
 use crate::{Id, VaultError, crypto::Key};
-use databases::changes::{Change, Position, RawEvent, RawFile, TableShape};
+use databases::changes::{Position, RawEvent, RawFile, TableShape};
 use ring::digest;
 use std::{
     fs::{self, File},
@@ -40,24 +40,28 @@ pub(super) fn make(
     let path = folder.join(format!("{number:020}.new"));
     let mut builder = Builder::begin(key, path, number, lookups, block_bytes)?;
     let (mut over, mut place, mut raw_over) = (0, 0, 0);
-    reading.each(|offset, record| {
+    reading.each(|offset, view| {
+        let record = match view {
+            View::Row(row) => {
+                if let Some(Outcome::Committed { sequence, committed_ms, position }) =
+                    outcomes.get(over)
+                {
+                    let moment = (*sequence, *committed_ms, position);
+                    builder.add(moment, place, &row, &log)?;
+                }
+                place += 1;
+                return Ok(());
+            }
+            View::Other(record) => record,
+        };
         let ends =
             matches!(record, Record::Commit { .. } | Record::Reached { .. } | Record::Abandoned);
         raw_over += usize::from(ends);
         match record {
             Record::Table { id, shape } => {
+                builder.finders.push(Finder::new(&shape, lookups));
                 builder.summary.tables.push(TableText::from(&shape));
                 add_table(&mut builder.tables, id, shape, &log, offset)?;
-            }
-            Record::Row { table, change } => {
-                if let Some(Outcome::Committed { sequence, committed_ms, position }) =
-                    outcomes.get(over)
-                {
-                    let shape = Arc::clone(table_of(&builder.tables, table, &log, offset)?);
-                    let moment = (*sequence, *committed_ms, position);
-                    builder.add(moment, place, (table, &shape), &change)?;
-                }
-                place += 1;
             }
             Record::Emptied { .. } | Record::Redefined { .. } => {
                 if let Some(outcome @ Outcome::Committed { .. }) = outcomes.get(over) {
@@ -79,7 +83,7 @@ pub(super) fn make(
                     builder.add_raw(&event)?;
                 }
             }
-            Record::Transaction { .. } => {
+            Record::Transaction { .. } | Record::Row { .. } => {
                 return Err(damaged(&log, offset, "there is a record of segments in it"));
             }
         }
@@ -98,6 +102,7 @@ struct Builder<'a> {
     bytes: u64,
     summary: Summary,
     tables: Vec<Arc<TableShape>>,
+    finders: Vec<Finder>,
     entries: Vec<Entry>,
     block_bytes: usize,
     /// The block under way.
@@ -130,6 +135,7 @@ impl<'a> Builder<'a> {
             bytes: 0,
             summary: Summary { lookups: lookups.clone(), ..Summary::default() },
             tables: Vec::new(),
+            finders: Vec::new(),
             entries: Vec::new(),
             block_bytes,
             records: Vec::new(),
@@ -148,19 +154,21 @@ impl<'a> Builder<'a> {
         &mut self,
         (sequence, ms, position): (u64, i64, &Position),
         place: u64,
-        (id, shape): (u64, &TableShape),
-        change: &Change,
+        row: &RowView<'_>,
+        log: &Path,
     ) -> Result<(), VaultError> {
         if self.now != Some((sequence, place)) {
             put_transaction(&mut self.records, sequence, ms, position, place);
         }
         self.now = Some((sequence, place + 1));
-        put_change(&mut self.records, id, change);
-        self.summary.note_change(change);
-        self.block.note(id, matches!(change, Change::Deleted(_)), ms);
+        // The tables of a segment are those of its log, in their order: a row lies in both alike.
+        self.records.extend_from_slice(row.bytes);
+        self.summary.note_change(row.raw_bytes());
+        self.block.note(row.table, row.is_deleted, ms);
         let block = u32::try_from(self.summary.blocks.len()).expect("invariant: few blocks");
-        let hashes = hashes(shape, change, &self.summary.lookups).into_iter();
-        self.entries.extend(hashes.map(|hash| (hash, block)));
+        let finder = usize::try_from(row.table).ok().and_then(|id| self.finders.get(id));
+        let finder = finder.ok_or_else(|| damaged(log, 0, NO_TABLE))?;
+        self.entries.extend(finder.hashes(row).into_iter().map(|hash| (hash, block)));
         if self.records.len() >= self.block_bytes {
             self.end_block()?;
         }

@@ -41,13 +41,18 @@ impl Reader {
             }
             for (number, _) in blocks(part) {
                 let mut is_behind = false;
-                part.each(&self.key, number, |version| {
-                    match is_before(&version.position) {
-                        true => moment = Some(version.committed_ms),
-                        false => is_behind = true,
-                    }
-                    Ok(())
-                })?;
+                part.each(
+                    &self.key,
+                    number,
+                    |_| true,
+                    |version| {
+                        match is_before(&version.position) {
+                            true => moment = Some(version.committed_ms),
+                            false => is_behind = true,
+                        }
+                        Ok(())
+                    },
+                )?;
                 if is_behind {
                     return Ok(moment);
                 }
@@ -97,22 +102,28 @@ impl Reader {
             if block.last_ms < span.from_ms {
                 continue;
             }
-            part.each(&self.key, number, |version| {
-                if version.committed_ms > span.until_ms {
-                    return Ok(());
-                }
-                if !span.has(&version) {
-                    over = version.sequence;
-                    return Ok(());
-                }
-                let order = (version.sequence, version.place);
-                while let Some(mark) = marks.next_if(|mark| (mark.sequence, mark.place) < order) {
-                    if is_taken(mark, over) {
-                        take(Entry::Mark(mark.clone()))?;
+            part.each(
+                &self.key,
+                number,
+                |_| true,
+                |version| {
+                    if version.committed_ms > span.until_ms {
+                        return Ok(());
                     }
-                }
-                take(Entry::Version(version))
-            })?;
+                    if !span.has(&version) {
+                        over = version.sequence;
+                        return Ok(());
+                    }
+                    let order = (version.sequence, version.place);
+                    while let Some(mark) = marks.next_if(|mark| (mark.sequence, mark.place) < order)
+                    {
+                        if is_taken(mark, over) {
+                            take(Entry::Mark(mark.clone()))?;
+                        }
+                    }
+                    take(Entry::Version(version))
+                },
+            )?;
         }
         marks
             .filter(|mark| is_taken(mark, over))

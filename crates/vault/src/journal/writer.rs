@@ -10,6 +10,7 @@ use super::{
     },
     seal::failed,
     segment,
+    view::View,
 };
 use crate::{VaultError, crypto::Key};
 use databases::changes::{Event, Position, RawFile, TableShape};
@@ -369,7 +370,11 @@ fn resume(
 ) -> Result<(Log, Vec<Arc<TableShape>>, bool), VaultError> {
     let mut tables = Vec::new();
     let mut is_open = false;
-    let end = Reading::open(key, &path, number)?.each(|offset, record| {
+    let end = Reading::open(key, &path, number)?.each(|offset, view| {
+        let View::Other(record) = view else {
+            is_open = true;
+            return Ok(());
+        };
         match record {
             Record::Table { id, shape } => {
                 super::part::add_table(&mut tables, id, shape, &path, offset)?;
