@@ -1,8 +1,9 @@
 //! Rows of MariaDB and MySQL, by the text protocol, in the bytes that their columns store.
 
 use super::{
-    Cell, Change, Changing, Counter, LOCK_LIMIT, MOST_ROWS, Required, STATEMENT_LIMIT, expected,
-    find, wanted,
+    Cell, Change, Changing, Counter, LOCK_LIMIT, MOST_ROWS, Required, STATEMENT_LIMIT,
+    counting::{counted, counting},
+    expected, find, wanted,
 };
 use crate::{
     DatabaseError,
@@ -155,15 +156,13 @@ impl Rows {
         &mut self,
         table: &Table,
         column: &str,
-        (first, last): (i64, i64),
-    ) -> Result<u64, DatabaseError> {
-        let (name, column) = (quoted(&table.name), quoted(column));
-        let statement =
-            format!("SELECT COUNT(*) FROM {name} WHERE {column} BETWEEN {first} AND {last}");
+        ranges: &[(i64, i64)],
+    ) -> Result<Vec<u64>, DatabaseError> {
+        let statement = counting(&quoted(&table.name), &quoted(column), ranges);
         let what = format!("count rows of `{}`", table.label());
-        let asked = self.conn.query_first::<u64, _>(statement);
-        let count = self.runtime.block_on(asked).map_err(failed(&what))?;
-        count.ok_or_else(|| DatabaseError::RowValue { table: table.label() })
+        let asked = self.conn.query::<(u64, u64), _>(statement);
+        let counts = self.runtime.block_on(asked).map_err(failed(&what))?.into_iter().collect();
+        counted(table, ranges, &counts)
     }
 
     pub(super) fn among(

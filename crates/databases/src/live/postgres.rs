@@ -2,8 +2,9 @@
 //! server writes is read back by it.
 
 use super::{
-    Cell, Change, Changing, Counter, LOCK_LIMIT, MOST_ROWS, Required, STATEMENT_LIMIT, expected,
-    find, naming, wanted,
+    Cell, Change, Changing, Counter, LOCK_LIMIT, MOST_ROWS, Required, STATEMENT_LIMIT,
+    counting::{counted, counting},
+    expected, find, naming, wanted,
 };
 use crate::{
     DatabaseError,
@@ -16,7 +17,7 @@ use crate::{
     },
 };
 use kernel::config::DatabaseUrl;
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
@@ -142,16 +143,17 @@ impl Rows {
         &mut self,
         table: &Table,
         column: &str,
-        (first, last): (i64, i64),
-    ) -> Result<u64, DatabaseError> {
-        let (name, column) = (name(table), quoted(column));
-        let statement =
-            format!("SELECT count(*) FROM ONLY {name} WHERE {column} BETWEEN {first} AND {last}");
+        ranges: &[(i64, i64)],
+    ) -> Result<Vec<u64>, DatabaseError> {
+        let statement = counting(&format!("ONLY {}", name(table)), &quoted(column), ranges);
         let what = format!("count rows of `{}`", table.label());
-        let asked = texts::<1>(&self.session.client, &what, &statement);
-        let [count] = self.runtime.block_on(asked)?.pop().unwrap_or_default();
-        let count = count.and_then(|count| count.parse().ok());
-        count.ok_or_else(|| DatabaseError::RowValue { table: table.label() })
+        let asked = texts::<2>(&self.session.client, &what, &statement);
+        let mut counts = BTreeMap::new();
+        for [number, count] in self.runtime.block_on(asked)? {
+            let read = |text: Option<String>| text.and_then(|text| text.parse::<u64>().ok());
+            counts.extend(read(number).zip(read(count)));
+        }
+        counted(table, ranges, &counts)
     }
 
     pub(super) fn among(

@@ -1,6 +1,10 @@
 //! Rows of an SQLite file, in the types that they have there.
 
-use super::{Cell, Change, Counter, LOCK_LIMIT, MOST_ROWS, Required, expected, find, wanted};
+use super::{
+    Cell, Change, Counter, LOCK_LIMIT, MOST_ROWS, Required,
+    counting::{counted, counting},
+    expected, find, wanted,
+};
 use crate::{
     DatabaseError,
     dump::{
@@ -10,6 +14,7 @@ use crate::{
 };
 use kernel::config::DatabaseUrl;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params_from_iter};
+use std::collections::BTreeMap;
 
 #[derive(Debug)]
 pub(super) struct Rows {
@@ -92,13 +97,18 @@ impl Rows {
         &self,
         table: &Table,
         column: &str,
-        (first, last): (i64, i64),
-    ) -> Result<u64, DatabaseError> {
-        let (name, column) = (quoted(&table.name), quoted(column));
-        let statement = format!("SELECT count(*) FROM main.{name} WHERE {column} BETWEEN ? AND ?");
-        let counted = self.connection.query_row(&statement, [first, last], |row| row.get(0));
-        let counted: i64 = counted.map_err(failed(format!("count rows of `{}`", table.name)))?;
-        Ok(counted.unsigned_abs())
+        ranges: &[(i64, i64)],
+    ) -> Result<Vec<u64>, DatabaseError> {
+        let from = format!("main.{}", quoted(&table.name));
+        let counts = || {
+            let mut statement =
+                self.connection.prepare(&counting(&from, &quoted(column), ranges))?;
+            let number = |row: &rusqlite::Row<'_>, at| row.get(at).map(i64::unsigned_abs);
+            let counts = statement.query_map([], |row| Ok((number(row, 0)?, number(row, 1)?)))?;
+            counts.collect::<Result<BTreeMap<_, _>, _>>()
+        };
+        let counts = counts().map_err(failed(format!("count rows of `{}`", table.name)))?;
+        counted(table, ranges, &counts)
     }
 
     pub(super) fn among(

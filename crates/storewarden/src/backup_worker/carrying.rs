@@ -127,7 +127,8 @@ fn count(
     let mut live = Live::connect(&live).map_err(failed)?;
     let Some(root) = live.table(&graph.root).cloned() else { return Ok(None) };
     let newer = (last.saturating_add(1), i64::MAX);
-    live.count_between(&root, &graph.key, newer).map(Some).map_err(failed)
+    let counts = live.count_between(&root, &graph.key, &[newer]).map_err(failed)?;
+    Ok(counts.first().copied())
 }
 
 fn called(order: &Found) -> &str {

@@ -10,13 +10,20 @@ use databases::{
     live::Live,
 };
 use shops::OrderGraph;
-use std::{collections::HashSet, time::Instant};
+use std::{collections::HashSet, ops::Range, time::Instant};
+
+/// A range in which something is missing is looked at in so many parts: of a million orders nine that went are
+/// found in three steps.
+const PARTS: usize = 32;
+
+/// Of a run of rows: another one hardly ever has the same.
+type Likeness = (u64, u64, u32);
 
 /// A search through several backups, the newest first.
 #[derive(Debug, Default)]
 pub struct Deleted {
-    /// Runs of rows that were compared.
-    seen: HashSet<(u64, u64, u32)>,
+    /// Runs of rows that were compared, or need not be.
+    seen: HashSet<Likeness>,
     /// Keys that were told.
     told: HashSet<Vec<u8>>,
     /// No further run is read after it.
@@ -56,12 +63,16 @@ impl Deleted {
         let is_key = |key: &[String]| matches!(key, [one] if *one == graph.key);
         let by_numbers =
             root.key_order == KeyOrder::Number && is_key(&root.key) && is_key(&living.key);
-        let wanted = match spans.split_last() {
+        let wanted: Vec<&Span> = match spans.split_last() {
             // Keys that were given before the backup and kept after it lie in its last range.
             Some((last, rest)) if by_numbers => {
-                let mut wanted = Vec::new();
-                differing(live, &living, &graph.key, rest, &mut wanted)?;
-                wanted.push(last);
+                let places = differing(live, &living, &graph.key, (rest, &self.seen))?;
+                let wanted = places.iter().map(|place| &rest[*place]);
+                let wanted = wanted.chain(std::iter::once(last)).collect();
+                // What is not among them has all its rows still.
+                let mut places = places.into_iter().peekable();
+                let proven = (0..rest.len()).filter(|place| places.next_if_eq(place).is_none());
+                self.seen.extend(proven.map(|place| rest[place].likeness()));
                 wanted
             }
             _ => spans.iter().collect(),
@@ -105,29 +116,54 @@ impl Deleted {
     }
 }
 
-/// The runs that may have had what the living database lacks, found by halves. Those of a range are none
-/// when it had every number and has as many rows: then it has every number still.
-fn differing<'a>(
+/// Places of the runs that may have had what the living database lacks, ascending, but for those that were
+/// seen. Those of a range are none when it had every number and has as many rows: then it has every number
+/// still.
+fn differing(
     live: &mut Live,
     living: &Table,
     key: &str,
-    spans: &'a [Span],
-    found: &mut Vec<&'a Span>,
-) -> Result<(), OrderError> {
-    let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Ok(()) };
-    let range = first.numbers().zip(last.numbers()).map(|((first, _), (_, last))| (first, last));
-    if let Some(range) = range {
-        let rows: u64 = spans.iter().map(Span::rows).sum();
-        let is_full = rows.checked_sub(1) == Some(range.1.abs_diff(range.0));
-        if is_full && live.count_between(living, key, range)? == rows {
-            return Ok(());
+    (spans, seen): (&[Span], &HashSet<Likeness>),
+) -> Result<Vec<usize>, OrderError> {
+    let mut found = Vec::new();
+    let is_new = |place: &usize| !seen.contains(&spans[*place].likeness());
+    let mut open = Vec::new();
+    let mut places = (0..spans.len()).filter(is_new).peekable();
+    while let Some(first) = places.next() {
+        let mut end = first + 1;
+        while places.next_if_eq(&end).is_some() {
+            end += 1;
         }
+        split(first..end, &mut open);
     }
-    if let [one] = spans {
-        found.push(one);
-        return Ok(());
+    while !open.is_empty() {
+        let mut next = Vec::new();
+        let full: Vec<_> = open.iter().map(|range| full_range(&spans[range.clone()])).collect();
+        let asked: Vec<_> = full.iter().flatten().map(|(range, _)| *range).collect();
+        let mut counts = live.count_between(living, key, &asked)?.into_iter();
+        for (range, full) in open.into_iter().zip(full) {
+            let is_whole = full.is_some_and(|(_, rows)| counts.next() == Some(rows));
+            match range.len() {
+                _ if is_whole => {}
+                1 => found.push(range.start),
+                _ => split(range, &mut next),
+            }
+        }
+        open = next;
     }
-    let (left, right) = spans.split_at(spans.len() / 2);
-    differing(live, living, key, left, found)?;
-    differing(live, living, key, right, found)
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Parts of a range that are counted beside one another.
+fn split(range: Range<usize>, into: &mut Vec<Range<usize>>) {
+    let step = range.len().div_ceil(PARTS);
+    into.extend(range.clone().step_by(step).map(|begin| begin..range.end.min(begin + step)));
+}
+
+/// From which number to which these runs go, and how many rows that are, where they had every number of it.
+fn full_range(spans: &[Span]) -> Option<((i64, i64), u64)> {
+    let (first, last) = (spans.first()?.numbers()?.0, spans.last()?.numbers()?.1);
+    let rows: u64 = spans.iter().map(Span::rows).sum();
+    (rows.checked_sub(1) == Some(last.abs_diff(first))).then_some(((first, last), rows))
 }
