@@ -99,7 +99,9 @@ pub(crate) fn run() -> anyhow::Result<Exit> {
     if let Err(error) = gentle::be_gentle(processors) {
         tracing::warn!(error = story(&error), "others may have to wait for a backup");
     }
-    if let Err(error) = gentle::read_and_write_idly() {
+    // Somebody waits for what becomes of an order, and it is little.
+    let is_waited_for = matches!(job.work, Work::Orders(_));
+    if !is_waited_for && let Err(error) = gentle::read_and_write_idly() {
         tracing::warn!(error = story(&error), "others may have to wait for a backup's reading");
     }
     end_with_the_listener(told)?;
@@ -109,6 +111,9 @@ pub(crate) fn run() -> anyhow::Result<Exit> {
         Ok(done) => (Event::Done(Box::new(done)), Exit::Fine),
         Err(trouble) => (Event::Failed(*trouble), Exit::Wrong),
     };
+    if let Some(key) = job.at.opened.get().filter(|key| job.at.known_key.as_ref() != Some(key)) {
+        voice.say(&Event::Opened(key.clone()));
+    }
     voice.say(&event);
     Ok(exit)
 }

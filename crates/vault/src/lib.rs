@@ -43,6 +43,6 @@ pub use dump_files::DumpFiles;
 pub use error::VaultError;
 pub use id::Id;
 pub use reader::Reader;
-pub use repository::{InitOptions, KeyInfo, Repository};
+pub use repository::{InitOptions, KeyInfo, Repository, RepositoryKey};
 pub use snapshot::{Origin, Snapshot, Summary};
 pub use tree::{Node, NodeKind, Time, Xattr};

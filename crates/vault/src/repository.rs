@@ -23,7 +23,7 @@ use std::{
 
 mod keys;
 
-pub use keys::KeyInfo;
+pub use keys::{KeyInfo, RepositoryKey};
 
 /// Before a sealed JSON text that is compressed (restic's design document, "Unpacked Data Format").
 const COMPRESSED: u8 = 2;
@@ -116,6 +116,19 @@ impl Repository {
     /// [`VaultError::NoRepository`], [`VaultError::WrongPassword`] and [`VaultError::Damaged`] are
     /// told apart; [`VaultError::Version`]; [`VaultError::Storage`].
     pub fn open(storage: Arc<dyn Storage>, password: &Secret) -> Result<Self, VaultError> {
+        Self::open_known(storage, password, None)
+    }
+
+    /// As [`Repository::open`], without a password's hundreds of milliseconds where its key is known from
+    /// before and still is its key.
+    ///
+    /// # Errors
+    /// As of [`Repository::open`].
+    pub fn open_known(
+        storage: Arc<dyn Storage>,
+        password: &Secret,
+        known: Option<&RepositoryKey>,
+    ) -> Result<Self, VaultError> {
         let sealed = match storage.read(FileName::CONFIG) {
             Err(VaultError::Missing { .. }) => {
                 return Err(VaultError::NoRepository(storage.label()));
@@ -124,7 +137,10 @@ impl Repository {
         };
         let mut sealed = Vec::from(sealed);
         let opens = |key: &Key| key.open(&mut sealed.clone()).is_ok();
-        let key = keys::find(storage.as_ref(), password, &opens)?;
+        let key = match known.and_then(RepositoryKey::key).filter(opens) {
+            Some(key) => key,
+            None => keys::find(storage.as_ref(), password, &opens)?,
+        };
         let text = key.open(&mut sealed).expect("invariant: the key was tried");
         let config: Config = parse(FileName::CONFIG, text)?;
         if !matches!(config.version, 1 | 2) {
@@ -133,6 +149,12 @@ impl Repository {
         let repository = Self { storage, key, config };
         repository.polynomial()?;
         Ok(repository)
+    }
+
+    /// What [`Repository::open_known`] takes.
+    #[must_use]
+    pub fn known_key(&self) -> RepositoryKey {
+        RepositoryKey::of(&self.key)
     }
 
     /// The repository's own id, which copies of it share.

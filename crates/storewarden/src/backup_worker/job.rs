@@ -20,8 +20,8 @@ use kernel::{
     plan::{Failed, Reason},
 };
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
-use vault::{drill::Report, wal::Base};
+use std::{path::PathBuf, sync::OnceLock};
+use vault::{RepositoryKey, drill::Report, wal::Base};
 
 /// One thing to do with a repository.
 #[derive(Serialize, Deserialize)]
@@ -47,6 +47,11 @@ pub(crate) struct Place {
     pub(crate) is_random: bool,
     /// The id that it has; `None`: there never was one, and a first backup makes it.
     pub(crate) known_id: Option<String>,
+    /// Of the repository, as an earlier worker found it by this password.
+    pub(crate) known_key: Option<RepositoryKey>,
+    /// What it was opened by in the end.
+    #[serde(skip)]
+    pub(crate) opened: OnceLock<RepositoryKey>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -197,6 +202,8 @@ pub(crate) enum Event {
         total: u64,
     },
     Line(String),
+    /// The repository that it is told of has this key: for whoever is to open it soon again.
+    Opened(RepositoryKey),
     Done(Box<Done>),
     Failed(Trouble),
 }
@@ -373,7 +380,8 @@ impl Place {
             },
         };
         let (name, password) = (settings.to_string(), password.reveal().to_owned());
-        Self { name, to, password, is_random, known_id: None }
+        let (known_id, known_key, opened) = (None, None, OnceLock::new());
+        Self { name, to, password, is_random, known_id, known_key, opened }
     }
 }
 
@@ -381,6 +389,7 @@ impl Place {
     /// By the phrase of a recovery sheet, and by nothing else.
     pub(crate) fn open_by(&mut self, phrase: &Secret) {
         phrase.reveal().clone_into(&mut self.password);
+        self.known_key = None;
         self.is_random = true;
     }
 }

@@ -44,9 +44,11 @@ impl Place {
     /// When it is not there, cannot be reached, or another one is there than was.
     pub(crate) fn open(&self, limits: Limits) -> Result<Repository, Box<Trouble>> {
         let storage = self.storage(limits).map_err(|error| self.trouble(error))?;
-        let repository = Repository::open(storage, &Secret::new(self.password.clone()))
+        let password = Secret::new(self.password.clone());
+        let repository = Repository::open_known(storage, &password, self.known_key.as_ref())
             .map_err(|error| self.trouble(error))?;
         self.is_the_one(&repository)?;
+        self.opened.get_or_init(|| repository.known_key());
         Ok(repository)
     }
 

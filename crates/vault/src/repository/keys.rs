@@ -10,6 +10,7 @@ use crate::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use kernel::config::Secret;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// More would take a gigabyte to open; nobody makes such a key but to do harm.
 const MOST_LOG_N: u32 = 20;
@@ -26,6 +27,29 @@ struct KeyFile {
     p: u32,
     salt: String,
     data: String,
+}
+
+/// A repository's key, for whoever has opened it before. As secret as its password, and it opens the repository
+/// when that password is no longer one: it is kept in memory alone, and with the password that it was found by.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepositoryKey(String);
+
+impl RepositoryKey {
+    pub(super) fn of(key: &Key) -> Self {
+        Self(serde_json::to_string(&KeyText::of(key)).expect("invariant: texts"))
+    }
+
+    /// `None` for what is no key.
+    pub(super) fn key(&self) -> Option<Key> {
+        serde_json::from_str::<KeyText>(&self.0).ok()?.key()
+    }
+}
+
+/// Says nothing of what is in it.
+impl fmt::Debug for RepositoryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RepositoryKey")
+    }
 }
 
 /// What a key file says of itself.

@@ -139,7 +139,7 @@ impl Backups {
                 unit: "changes".to_owned(),
             }),
             Event::Line(line) => progress.line(line),
-            Event::Done(_) | Event::Failed(_) => {}
+            Event::Opened(_) | Event::Done(_) | Event::Failed(_) => {}
         };
         let done = self.work(job, &hear).await;
         if let Act::CheckRepository { .. } = act {

@@ -1,6 +1,6 @@
 //! Starts workers and hears what they say.
 
-use super::Backups;
+use super::{Backups, opened_by};
 use crate::backup_worker::{Done, Event, Job, MARK, Trouble, story};
 use host::{
     cgroup::{Cgroup, GroupLimits},
@@ -39,6 +39,7 @@ impl Backups {
         heard: &(dyn Fn(&Event) + Sync),
     ) -> Result<Done, Box<Trouble>> {
         let limit_bytes = job.limits.memory_bytes;
+        let by = opened_by(&job.at);
         let group = Group::make(&job);
         job.group = group.as_ref().map(|group| group.0.path().to_owned()).map_err(Clone::clone);
         let (mut process, stream) = self.start(&job).map_err(|why| not_started(&why))?;
@@ -55,6 +56,7 @@ impl Backups {
             match serde_json::from_str(&line) {
                 Ok(Event::Done(done)) => outcome = Some(Ok(*done)),
                 Ok(Event::Failed(trouble)) => outcome = Some(Err(Box::new(trouble))),
+                Ok(Event::Opened(key)) => drop(self.keys().insert(by.clone(), key)),
                 Ok(event) => heard(&event),
                 Err(error) => tracing::warn!(%error, "a worker said something that nobody knows"),
             }
