@@ -1,0 +1,5 @@
+//! Prometheus' language and its wire formats, over a source of series.
+//!
+//! Pure: bytes or values in, values out. It opens no socket, no file and no store, and looks at no clock.
+
+pub mod wire;

@@ -1,0 +1,5 @@
+//! The crate from outside.
+
+// Clippy takes only what is under `cfg(test)` for a test's helper, which may unwrap and print.
+#[cfg(test)]
+mod text;
