@@ -23,6 +23,51 @@ pub enum WireError {
         "read metrics: the answer ended without `# EOF`, so a part of it may be missing; nothing of it is to be trusted"
     )]
     NoEnd,
+    #[error(
+        "read a remote write: its body is `{found}`, where protobuf of remote write 1.0 or 2.0 packed with snappy is meant"
+    )]
+    WriteType { found: String },
+    /// Nothing of it was unpacked.
+    #[error(
+        "read a remote write: it has {found} bytes, of {limit} at most; have the sender put fewer samples into a request"
+    )]
+    WriteTooLong { found: u64, limit: u64 },
+    #[error("unpack a remote write: it is no snappy block")]
+    Unpack(#[source] snap::Error),
+    #[error("pack a remote write: it is too long for a snappy block")]
+    Pack(#[source] snap::Error),
+    /// `offset` counts bytes of the unpacked message, from 0.
+    #[error("read a remote write at byte {offset}: {what}")]
+    Write { offset: usize, what: Malformed },
+}
+
+/// What stands wrong in a message of remote write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    #[error("the message ends in the middle of a field")]
+    Short,
+    #[error("a number is longer than ten bytes")]
+    Varint,
+    #[error("a field is numbered or typed as protobuf has none")]
+    Tag,
+    #[error("a field has another type than remote write gives it")]
+    Type,
+    #[error("a text is no UTF-8")]
+    Utf8,
+    #[error(
+        "the message is of the other version of remote write than its content type says; name the one that is sent"
+    )]
+    OtherVersion,
+    #[error("a reference points at no symbol of the request")]
+    Symbol,
+    #[error("the first symbol is not the empty text")]
+    FirstSymbol,
+    #[error("the references of labels are odd in number; a label is two")]
+    OddReferences,
+    #[error("there are more symbols than one request may have")]
+    TooManySymbols,
+    #[error("there are more samples than one request may have; have the sender put fewer into one")]
+    TooManySamples,
 }
 
 /// What stands wrong at a place of a text, and how it should be.
