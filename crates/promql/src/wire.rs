@@ -8,7 +8,7 @@ mod format;
 pub mod remote_write;
 pub mod text;
 
-pub use error::{Fault, Malformed, WireError};
+pub use error::{Fault, Malformed, PageFault, WireError};
 pub use format::{ACCEPT, Format};
 
 /// What a family of metrics measures (OpenMetrics 1.0, "Metric Types"). Text of version 0.0.4 calls `Unknown` `untyped`.

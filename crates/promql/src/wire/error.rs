@@ -39,6 +39,27 @@ pub enum WireError {
     /// `offset` counts bytes of the unpacked message, from 0.
     #[error("read a remote write at byte {offset}: {what}")]
     Write { offset: usize, what: Malformed },
+    #[error("write the metric `{name}`: {what}")]
+    Page { name: String, what: PageFault },
+}
+
+/// Why a metric of our own cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PageFault {
+    #[error("it is no name, or ends as a sample of a family does")]
+    Name,
+    #[error("its unit is not how its name ends")]
+    Unit,
+    #[error("only counters, gauges, histograms and infos are written")]
+    Kind,
+    #[error("it was begun with another type, unit or help")]
+    Again,
+    #[error("a label has no proper name, one that the format gives itself, or comes twice")]
+    Label,
+    #[error("there is a sample with the same labels")]
+    Twice,
+    #[error("its value is none of its type")]
+    Value,
 }
 
 /// What stands wrong in a message of remote write.
