@@ -2,9 +2,9 @@
 
 use super::{
     Limits, Metadata, Received, kind_of,
-    protobuf::{Fields, Value},
+    protobuf::{Fields, Value, Wrong},
 };
-use crate::wire::{Malformed, WireError};
+use crate::wire::Malformed;
 use series::{METRIC, Sample};
 
 /// What a request says.
@@ -33,7 +33,7 @@ pub(super) fn read_one(
     message: &[u8],
     limits: &Limits,
     mut take: impl FnMut(Entry<'_>),
-) -> Result<Received, WireError> {
+) -> Result<Received, Wrong> {
     let mut received = Received::default();
     let mut room = Room::default();
     let mut fields = Fields::new(message);
@@ -60,7 +60,7 @@ pub(super) fn read_two(
     message: &[u8],
     limits: &Limits,
     mut take: impl FnMut(Entry<'_>),
-) -> Result<Received, WireError> {
+) -> Result<Received, Wrong> {
     let symbols = symbols(message, limits)?;
     let mut received = Received::default();
     let mut room = Room::default();
@@ -123,7 +123,7 @@ impl<'a> Room<'a> {
         fields: Fields<'_>,
         limits: &Limits,
         received: &Received,
-    ) -> Result<(), WireError> {
+    ) -> Result<(), Wrong> {
         if received.samples + self.samples.len() as u64 >= limits.samples {
             return Err(fields.wrong(Malformed::TooManySamples));
         }
@@ -137,7 +137,7 @@ fn series_one<'a>(
     limits: &Limits,
     received: &mut Received,
     room: &mut Room<'a>,
-) -> Result<(), WireError> {
+) -> Result<(), Wrong> {
     while let Some((number, value)) = fields.next()? {
         match number {
             1 => room.label(limits, label(value.bytes(&fields)?)?),
@@ -150,8 +150,8 @@ fn series_one<'a>(
     Ok(())
 }
 
-#[inline]
-fn label(mut fields: Fields<'_>) -> Result<(&str, &str), WireError> {
+#[inline(always)]
+fn label(mut fields: Fields<'_>) -> Result<(&str, &str), Wrong> {
     let mut label = ("", "");
     while let Some((number, value)) = fields.next()? {
         match number {
@@ -164,8 +164,8 @@ fn label(mut fields: Fields<'_>) -> Result<(&str, &str), WireError> {
 }
 
 /// The same in both versions.
-#[inline]
-fn sample(mut fields: Fields<'_>) -> Result<Sample, WireError> {
+#[inline(always)]
+fn sample(mut fields: Fields<'_>) -> Result<Sample, Wrong> {
     let mut sample = Sample { at_ms: 0, value: 0.0 };
     while let Some((number, value)) = fields.next()? {
         match number {
@@ -178,7 +178,7 @@ fn sample(mut fields: Fields<'_>) -> Result<Sample, WireError> {
     Ok(sample)
 }
 
-fn metadata_one(mut fields: Fields<'_>) -> Result<Metadata<'_>, WireError> {
+fn metadata_one(mut fields: Fields<'_>) -> Result<Metadata<'_>, Wrong> {
     let mut metadata = Metadata { family: "", kind: kind_of(0), help: "", unit: "" };
     while let Some((number, value)) = fields.next()? {
         match number {
@@ -192,7 +192,7 @@ fn metadata_one(mut fields: Fields<'_>) -> Result<Metadata<'_>, WireError> {
     Ok(metadata)
 }
 
-fn symbols<'a>(message: &'a [u8], limits: &Limits) -> Result<Vec<&'a str>, WireError> {
+fn symbols<'a>(message: &'a [u8], limits: &Limits) -> Result<Vec<&'a str>, Wrong> {
     let mut symbols = Vec::new();
     let mut fields = Fields::new(message);
     while let Some((number, value)) = fields.next()? {
@@ -211,7 +211,7 @@ fn symbols<'a>(message: &'a [u8], limits: &Limits) -> Result<Vec<&'a str>, WireE
     Ok(symbols)
 }
 
-fn symbol<'a>(symbols: &[&'a str], number: u64, at: &Fields<'_>) -> Result<&'a str, WireError> {
+fn symbol<'a>(symbols: &[&'a str], number: u64, at: &Fields<'_>) -> Result<&'a str, Wrong> {
     let found = usize::try_from(number).ok().and_then(|number| symbols.get(number));
     found.copied().ok_or_else(|| at.wrong(Malformed::Symbol))
 }
@@ -222,7 +222,7 @@ fn series_two<'a>(
     limits: &Limits,
     received: &mut Received,
     room: &mut Room<'a>,
-) -> Result<Option<Metadata<'a>>, WireError> {
+) -> Result<Option<Metadata<'a>>, Wrong> {
     let mut metadata = None;
     let mut open = None;
     while let Some((number, value)) = fields.next()? {
@@ -253,7 +253,7 @@ fn series_two<'a>(
 }
 
 /// References come in twos, a name and a value, wherever the fields that hold them are parted.
-#[inline]
+#[inline(always)]
 fn reference<'a>(text: &'a str, open: &mut Option<&'a str>, limits: &Limits, room: &mut Room<'a>) {
     match open.take() {
         None => *open = Some(text),
@@ -265,7 +265,7 @@ fn reference<'a>(text: &'a str, open: &mut Option<&'a str>, limits: &Limits, roo
 fn metadata_two<'a>(
     mut fields: Fields<'_>,
     symbols: &[&'a str],
-) -> Result<Option<Metadata<'a>>, WireError> {
+) -> Result<Option<Metadata<'a>>, Wrong> {
     let (mut kind, mut help, mut unit) = (0, "", "");
     while let Some((number, value)) = fields.next()? {
         match number {

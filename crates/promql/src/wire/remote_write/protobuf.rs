@@ -12,45 +12,61 @@ pub(super) enum Value<'a> {
     Other,
 }
 
-/// A message, or a part of one, field by field. It remembers where in the whole it is.
+/// What stands wrong, and the address of the byte where it does: as small as it can be, for it comes along with every field.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Fields<'a> {
-    whole: &'a [u8],
-    at: usize,
-    end: usize,
+pub(super) struct Wrong {
+    address: usize,
+    what: Malformed,
 }
 
+impl Wrong {
+    /// With the place in the message that it was found in.
+    pub(super) fn of(self, message: &[u8]) -> WireError {
+        let offset = self.address.saturating_sub(message.as_ptr().addr());
+        WireError::Write { offset, what: self.what }
+    }
+}
+
+/// A message, or a part of one, field by field.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fields<'a>(&'a [u8]);
+
 impl<'a> Fields<'a> {
-    pub(super) fn new(whole: &'a [u8]) -> Self {
-        Self { whole, at: 0, end: whole.len() }
+    pub(super) fn new(message: &'a [u8]) -> Self {
+        Self(message)
     }
 
-    pub(super) fn wrong(&self, what: Malformed) -> WireError {
-        WireError::Write { offset: self.at, what }
+    /// That something is wrong here.
+    #[cold]
+    pub(super) fn wrong(&self, what: Malformed) -> Wrong {
+        Wrong { address: self.0.as_ptr().addr(), what }
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.at == self.end
+        self.0.is_empty()
     }
 
     /// The number and value of the next field; nothing at the end.
-    #[inline]
-    pub(super) fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, WireError> {
+    #[inline(always)]
+    pub(super) fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, Wrong> {
         if self.is_over() {
             return Ok(None);
         }
         let tag = self.varint()?;
         let value = match tag & 7 {
             0 => Value::Varint(self.varint()?),
-            1 => Value::Fixed64(u64::from_le_bytes(self.array()?)),
+            1 => {
+                let (bits, rest) =
+                    self.0.split_first_chunk().ok_or_else(|| self.wrong(Malformed::Short))?;
+                self.0 = rest;
+                Value::Fixed64(u64::from_le_bytes(*bits))
+            }
             2 => {
-                let length = usize::try_from(self.varint()?).unwrap_or(usize::MAX);
-                let begin = self.at;
-                self.pass(length)?;
-                Value::Bytes(Fields { whole: self.whole, at: begin, end: self.at })
+                let length = self.varint()?;
+                Value::Bytes(Fields(self.cut(length)?))
             }
             5 => {
-                self.pass(4)?;
+                self.cut(4)?;
                 Value::Other
             }
             _ => return Err(self.wrong(Malformed::Tag)),
@@ -61,81 +77,66 @@ impl<'a> Fields<'a> {
         Ok(Some((tag >> 3, value)))
     }
 
-    #[inline]
-    pub(super) fn varint(&mut self) -> Result<u64, WireError> {
-        let bytes = &self.whole[self.at..self.end];
+    #[inline(always)]
+    pub(super) fn varint(&mut self) -> Result<u64, Wrong> {
         // Most are one byte: tags, lengths of labels, small references.
-        if let Some(first) = bytes.first()
+        if let [first, rest @ ..] = self.0
             && *first < 0x80
         {
-            self.at += 1;
+            self.0 = rest;
             return Ok(u64::from(*first));
         }
         self.long_varint()
     }
 
-    fn long_varint(&mut self) -> Result<u64, WireError> {
-        let bytes = &self.whole[self.at..self.end];
+    fn long_varint(&mut self) -> Result<u64, Wrong> {
         let mut number = 0_u64;
-        for (index, byte) in bytes.iter().take(10).enumerate() {
+        for (index, byte) in self.0.iter().take(10).enumerate() {
             number |= u64::from(byte & 0x7f) << (7 * index);
             if byte & 0x80 == 0 {
-                self.at += index + 1;
+                self.0 = &self.0[index + 1..];
                 return Ok(number);
             }
         }
-        Err(self.wrong(if bytes.len() < 10 { Malformed::Short } else { Malformed::Varint }))
+        Err(self.wrong(if self.0.len() < 10 { Malformed::Short } else { Malformed::Varint }))
     }
 
-    #[inline]
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
-        let begin = self.at;
-        self.pass(N)?;
-        let bytes = self.whole[begin..self.at].first_chunk();
-        Ok(*bytes.expect("invariant: so many bytes were passed"))
+    #[inline(always)]
+    fn cut(&mut self, length: u64) -> Result<&'a [u8], Wrong> {
+        let parts = usize::try_from(length).ok().and_then(|length| self.0.split_at_checked(length));
+        let (part, rest) = parts.ok_or_else(|| self.wrong(Malformed::Short))?;
+        self.0 = rest;
+        Ok(part)
     }
 
-    #[inline]
-    fn pass(&mut self, length: usize) -> Result<(), WireError> {
-        if length > self.end - self.at {
-            return Err(self.wrong(Malformed::Short));
-        }
-        self.at += length;
-        Ok(())
-    }
-
-    #[inline]
-    pub(super) fn text(self) -> Result<&'a str, WireError> {
-        std::str::from_utf8(&self.whole[self.at..self.end]).map_err(|_| self.wrong(Malformed::Utf8))
+    #[inline(always)]
+    pub(super) fn text(self) -> Result<&'a str, Wrong> {
+        std::str::from_utf8(self.0).map_err(|_| self.wrong(Malformed::Utf8))
     }
 }
 
 impl<'a> Value<'a> {
-    #[inline]
-    pub(super) fn bytes(self, around: &Fields<'_>) -> Result<Fields<'a>, WireError> {
-        if let Self::Bytes(bytes) = self { Ok(bytes) } else { Err(around.wrong(Malformed::Type)) }
+    #[inline(always)]
+    pub(super) fn bytes(self, after: &Fields<'_>) -> Result<Fields<'a>, Wrong> {
+        if let Self::Bytes(bytes) = self { Ok(bytes) } else { Err(after.wrong(Malformed::Type)) }
     }
 
-    #[inline]
-    pub(super) fn text(self, around: &Fields<'_>) -> Result<&'a str, WireError> {
-        self.bytes(around)?.text()
+    #[inline(always)]
+    pub(super) fn text(self, after: &Fields<'_>) -> Result<&'a str, Wrong> {
+        self.bytes(after)?.text()
     }
 
-    #[inline]
-    pub(super) fn varint(self, around: &Fields<'_>) -> Result<u64, WireError> {
-        if let Self::Varint(number) = self {
-            Ok(number)
-        } else {
-            Err(around.wrong(Malformed::Type))
-        }
+    #[inline(always)]
+    pub(super) fn varint(self, after: &Fields<'_>) -> Result<u64, Wrong> {
+        if let Self::Varint(number) = self { Ok(number) } else { Err(after.wrong(Malformed::Type)) }
     }
 
-    #[inline]
-    pub(super) fn double(self, around: &Fields<'_>) -> Result<f64, WireError> {
+    #[inline(always)]
+    pub(super) fn double(self, after: &Fields<'_>) -> Result<f64, Wrong> {
         if let Self::Fixed64(bits) = self {
             Ok(f64::from_bits(bits))
         } else {
-            Err(around.wrong(Malformed::Type))
+            Err(after.wrong(Malformed::Type))
         }
     }
 }

@@ -112,9 +112,10 @@ impl Receiver {
         take: impl FnMut(Entry<'_>),
     ) -> Result<Received, WireError> {
         let message = packed::unpack(body, self.limits.bytes, &mut self.room)?;
-        match version {
+        let read = match version {
             Version::One => message::read_one(message, &self.limits, take),
             Version::Two => message::read_two(message, &self.limits, take),
-        }
+        };
+        read.map_err(|wrong| wrong.of(message))
     }
 }
