@@ -4,11 +4,11 @@
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
 
 use promql::wire::{
-    Format,
+    Format, Key, Known,
     remote_write::{Encoder, Entry, Receiver, Version},
     text::{self, Reader},
 };
-use series::{Labels, Sample};
+use series::{Labels, Sample, Series, SeriesRef};
 use std::{env, error::Error, fmt::Write as _, fs, hint::black_box};
 
 type Failure = Box<dyn Error>;
@@ -18,6 +18,9 @@ const SERIES: u64 = 10_000;
 
 /// So much CPU time is measured each.
 const ENOUGH_S: f64 = 2.0;
+
+/// When the samples begin, Unix milliseconds.
+const FIRST_MS: i64 = 1_795_429_693_425;
 
 /// Clock ticks of /proc/self/stat a second (proc(5), sysconf(3): 100 on Linux, whatever the kernel's own are).
 const TICKS_A_SECOND: f64 = 100.0;
@@ -57,7 +60,7 @@ fn main() -> Result<(), Failure> {
             })?;
         }
     }
-    Ok(())
+    weigh_stored()
 }
 
 /// As much of an entry as whoever finds its series has to see.
@@ -65,6 +68,82 @@ fn look_at(entry: Entry<'_>) {
     if let Entry::Series { labels, samples } = entry {
         let bytes: usize = labels.iter().map(|(name, value)| name.len() + value.len()).sum();
         black_box((bytes, samples.first().map(|sample| sample.value)));
+    }
+}
+
+/// The whole way of a request: unpacked, read, its series recognised, its samples appended to a store and committed to disk; and what the
+/// store makes of them from time to time.
+fn weigh_stored() -> Result<(), Failure> {
+    for (name, version) in [("1.0", Version::One), ("2.0", Version::Two)] {
+        let folder = env::temp_dir().join(format!("wire-weigh-{}", std::process::id()));
+        let mut ingest = Ingest {
+            store: Series::open(&folder, series::Limits::default(), FIRST_MS)?,
+            known: Known::new(1 << 20),
+            receiver: Receiver::new(promql::wire::remote_write::Limits::default()),
+            past_ms: 0,
+        };
+        let bodies = requests(version, 1)?;
+        let named = format!("remote write {name}, 1 sample a series, into the store and on disk");
+        let weighed = weigh(&named, || {
+            let mut samples = 0;
+            for body in &bodies {
+                samples += ingest.take_in(version, body)?;
+            }
+            ingest.past_ms += 1_000;
+            if ingest.past_ms % 30_000 == 0 {
+                ingest.store.condense(FIRST_MS + ingest.past_ms)?;
+            }
+            Ok(samples)
+        });
+        drop(ingest);
+        fs::remove_dir_all(&folder)?;
+        weighed?;
+    }
+    Ok(())
+}
+
+struct Ingest {
+    store: Series,
+    known: Known<SeriesRef>,
+    receiver: Receiver,
+    /// How much later than they say samples are.
+    past_ms: i64,
+}
+
+/// A series that is not known yet.
+struct New {
+    labels: Vec<(String, String)>,
+    samples: Vec<Sample>,
+}
+
+impl Ingest {
+    fn take_in(&mut self, version: Version, body: &[u8]) -> Result<u64, Failure> {
+        let Self { store, known, receiver, past_ms } = self;
+        let later = |sample: &Sample| Sample { at_ms: sample.at_ms + *past_ms, ..*sample };
+        let mut batch = Vec::new();
+        let mut new = Vec::new();
+        receiver.read(version, body, |entry| {
+            let Entry::Series { labels, samples } = entry else { return };
+            if let Some((series, _)) = known.find(Key::Labels(labels)) {
+                batch.extend(samples.iter().map(|sample| (series, later(sample))));
+                return;
+            }
+            let labels = labels.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+            let samples = samples.iter().map(later).collect();
+            new.push(New { labels: labels.collect(), samples });
+        })?;
+        let labels: Result<Vec<Labels>, _> =
+            new.iter().map(|new| Labels::from_pairs(new.labels.clone())).collect();
+        let now_ms = FIRST_MS + *past_ms;
+        for (new, series) in new.iter().zip(store.series_all(&labels?, now_ms)?) {
+            let labels: Vec<(&str, &str)> =
+                new.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            known.remember(Key::Labels(&labels), series);
+            batch.extend(new.samples.iter().map(|sample| (series, *sample)));
+        }
+        let appended = store.append(&batch, now_ms)?;
+        store.commit(appended.ticket)?;
+        Ok(appended.taken)
     }
 }
 
@@ -153,7 +232,7 @@ fn requests(version: Version, samples_a_series: u64) -> Result<Vec<Vec<u8>>, Fai
     for series in 0..SERIES {
         let labels = Labels::new(&format!("shop_requests_{}", series / 100), labels_of(series))?;
         let sample = |index: u64| Sample {
-            at_ms: 1_795_429_693_425 + index.cast_signed() * 1_000,
+            at_ms: FIRST_MS + index.cast_signed() * 1_000,
             value: value_of(series, index),
         };
         let samples: Vec<Sample> = (0..samples_a_series).map(sample).collect();

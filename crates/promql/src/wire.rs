@@ -5,11 +5,13 @@
 
 mod error;
 mod format;
+mod known;
 pub mod remote_write;
 pub mod text;
 
 pub use error::{Fault, Malformed, PageFault, WireError};
 pub use format::{ACCEPT, Format};
+pub use known::{Key, Known, Seen};
 
 /// What a family of metrics measures (OpenMetrics 1.0, "Metric Types"). Text of version 0.0.4 calls `Unknown` `untyped`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
