@@ -129,6 +129,7 @@ async fn main() {
         at_once: 64,
         calendar: Calendar::default(),
         clock: Arc::new(now_ms),
+        look_again: Settings::LOOK_AGAIN,
         moments: Moments::default(),
     };
     let store = Store::open(folder.path()).expect("a store");

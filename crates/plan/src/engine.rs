@@ -8,6 +8,7 @@ mod deed;
 mod forgoing;
 mod journal;
 mod look;
+mod lost;
 mod progress;
 mod worker;
 
@@ -26,6 +27,7 @@ use kernel::{
         RunId, RunState, StepRecord, WindowChoice,
     },
 };
+use lost::Looks;
 use std::{
     fmt,
     path::PathBuf,
@@ -59,7 +61,14 @@ pub struct Settings {
     pub at_once: usize,
     pub calendar: Calendar,
     pub clock: Clock,
+    /// How long after a step was lost sight of it is looked for again by itself; later ones come more seldom.
+    pub look_again: Duration,
     pub moments: Moments,
+}
+
+impl Settings {
+    /// As of a program that people use.
+    pub const LOOK_AGAIN: Duration = Duration::from_secs(15);
 }
 
 /// The change engine. Clones are the same engine.
@@ -72,6 +81,7 @@ struct Inner {
     store: Store,
     performers: Vec<Arc<dyn Performer>>,
     clock: Clock,
+    look_again: Duration,
     moments: Moments,
     logs: RunLogs,
     epoch: u64,
@@ -113,6 +123,7 @@ impl Engine {
             store,
             performers,
             clock: settings.clock,
+            look_again: settings.look_again,
             moments: settings.moments,
             logs,
             epoch,
@@ -439,7 +450,7 @@ impl Inner {
 /// Lets runs begin as soon as they may, until the engine closes.
 async fn dispatch(inner: Arc<Inner>) {
     let mut closing = inner.closing.subscribe();
-    let mut workers = JoinSet::new();
+    let (mut workers, mut looks) = (JoinSet::new(), Looks::default());
     while !inner.is_closing() {
         let now_ms = inner.now();
         let decided = inner.board().choose(now_ms);
@@ -452,9 +463,12 @@ async fn dispatch(inner: Arc<Inner>) {
         while let Some(ended) = workers.try_join_next() {
             note_end(ended);
         }
+        let stuck = inner.board().stuck();
+        let until_look = looks.begin(&inner, stuck, &mut workers).unwrap_or(LOOK_EVERY);
         let until_next = decided.look_again_at_ms.map_or(LOOK_EVERY, |at_ms| {
             Duration::from_millis(u64::try_from(at_ms - now_ms).unwrap_or(0)).min(LOOK_EVERY)
         });
+        let until_next = until_next.min(until_look);
         tokio::select! {
             () = inner.nudge.notified() => {}
             () = tokio::time::sleep(until_next) => {}
@@ -510,6 +524,7 @@ impl fmt::Debug for Settings {
             .field("logs", &self.logs)
             .field("at_once", &self.at_once)
             .field("calendar", &self.calendar)
+            .field("look_again", &self.look_again)
             .field("moments", &self.moments)
             .finish_non_exhaustive()
     }

@@ -3,7 +3,7 @@
 //! A step goes this way: its conditions are asked; its intent goes to disk; a performer acts; the
 //! same one verifies; the outcome goes to disk. Whatever ends us in between, the next engine looks
 //! what became of the step, and goes on or back as the run was. It never guesses: what cannot be
-//! told is `stuck` until a person has looked.
+//! told is `stuck` until it can be told again, or a person has looked.
 //!
 //! It knows no area: what an act does is the business of whoever performs it. It reads no clock and
 //! no environment but through what the wiring gives it.

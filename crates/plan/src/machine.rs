@@ -377,6 +377,11 @@ fn stuck_step(run: &Run) -> Option<usize> {
     is_stuck.then(unknown).flatten()
 }
 
+/// The same, and whether it is its undoing.
+pub(crate) fn lost_step(run: &Run) -> Option<(usize, bool)> {
+    stuck_step(run).map(|step| (step, is_stuck_in_undo(run)))
+}
+
 fn is_stuck_in_undo(run: &Run) -> bool {
     stuck_step(run).is_some_and(|step| run.steps[step].undo_intent.is_some())
 }

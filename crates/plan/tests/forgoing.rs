@@ -58,6 +58,7 @@ async fn engine(folder: &Path, shelf: &Shelf) -> Engine {
         at_once: 4,
         calendar: Calendar::default(),
         clock: Arc::new(|| NOON),
+        look_again: Settings::LOOK_AGAIN,
         moments: Moments::default(),
     };
     let store = Store::open(folder).unwrap();

@@ -10,7 +10,7 @@ use kernel::{
     },
 };
 use plan::EngineError;
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 use store::{LedgerFilter, LedgerPaging, Store};
 
 /// Starts a plan in a world of its own and waits until it settles.
@@ -205,6 +205,33 @@ async fn a_person_decides_what_nobody_can_tell() {
     engine.retry(id, anna()).await.unwrap();
     assert_eq!(steps_of(&until(&engine, id, RunState::Failed).await), "fs");
     assert_eq!(world.effects(), ["start good1", "start good3"]);
+}
+
+#[tokio::test]
+async fn what_can_be_told_again_goes_on_by_itself() {
+    let folder = testkit::folder();
+    let mut world = World::new(folder.path());
+    world.look_again = Duration::from_millis(20);
+    let engine = engine(&world).await;
+    let id = start(&engine, plan_of("good1 dark2 good3")).await;
+    assert_eq!(settled(&engine, id).await.state, RunState::Stuck);
+    world.set("light", "");
+    // It is seen that it was not done, is done once more, and fails: that is known now, and taken back.
+    assert_eq!(steps_of(&until(&engine, id, RunState::Undone).await), "ufs");
+    assert!(world.ledger().await.contains(&"run_retried".to_owned()));
+    // Looks that tell nothing leave no trace.
+    let folder = testkit::folder();
+    let mut world = World::new(folder.path());
+    world.look_again = Duration::from_millis(20);
+    let engine = self::engine(&world).await;
+    let id = start(&engine, plan_of("dark1")).await;
+    let stuck = settled(&engine, id).await;
+    testkit::wait_until("some looks", LIMIT, async || {
+        let looks = world.looks.load(Ordering::Relaxed);
+        if looks > 2 { Ok(()) } else { Err(looks) }
+    })
+    .await;
+    assert_eq!(engine.run(id).await.unwrap().revision, stuck.revision);
 }
 
 #[tokio::test]

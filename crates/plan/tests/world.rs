@@ -40,6 +40,9 @@ pub(crate) struct World {
     pub(crate) dies_in: Option<String>,
     tries: Arc<AtomicU32>,
     pub(crate) now_ms: Arc<AtomicI64>,
+    pub(crate) look_again: Duration,
+    /// How often somebody asked what became of an act.
+    pub(crate) looks: Arc<AtomicU32>,
     pub(crate) fences: Arc<Mutex<Vec<Fence>>>,
 }
 
@@ -50,6 +53,8 @@ impl World {
             dies_in: None,
             tries: Arc::default(),
             now_ms: Arc::new(AtomicI64::new(NOON)),
+            look_again: Settings::LOOK_AGAIN,
+            looks: Arc::default(),
             fences: Arc::default(),
         }
     }
@@ -205,6 +210,7 @@ impl Performer for World {
 
     fn probe<'a>(&'a self, act: &'a Act, intent: &'a Intent) -> Pending<'a, Probe> {
         let name = act.instance().unwrap().1.as_str();
+        self.looks.fetch_add(1, Ordering::Relaxed);
         if name.starts_with("dark") && !self.is_set("light") {
             return Box::pin(std::future::ready(
                 Failed::new("no light").because("no_light", []).into(),
@@ -266,6 +272,7 @@ pub(crate) async fn open_with(world: &World, moments: Moments, calendar: Calenda
         at_once: 4,
         calendar,
         clock: Arc::new(move || now_ms.load(Ordering::Relaxed)),
+        look_again: world.look_again,
         moments,
     };
     let store = Store::open(&world.folder).unwrap();

@@ -179,6 +179,12 @@ impl Board {
         }
     }
 
+    /// Runs that nobody works on, for nobody can tell what became of a step.
+    pub(super) fn stuck(&self) -> Vec<Run> {
+        let stuck = self.entries.values().filter(|entry| entry.phase == Phase::Stuck);
+        stuck.map(|entry| entry.run.clone()).collect()
+    }
+
     /// Who holds what a plan would need.
     pub(super) fn holder(&self, claims: &[Claim]) -> Option<RunId> {
         let holds = |entry: &&Entry| matches!(entry.phase, Phase::Active | Phase::Stuck);

@@ -339,7 +339,7 @@ async fn look_after(
     }
 }
 
-async fn probe(performer: &Arc<dyn Performer>, act: &Act, intent: &Intent) -> Probe {
+pub(super) async fn probe(performer: &Arc<dyn Performer>, act: &Act, intent: &Intent) -> Probe {
     let too_slow = |_| {
         let limit_ms = u64::try_from(LOOK_LIMIT.as_millis()).unwrap_or(u64::MAX);
         let limit = words::duration(limit_ms);

@@ -183,7 +183,7 @@ export const changes: typeof english = {
       undo_failed: (title) => `${title}: ließ sich nicht zurücknehmen.`,
       stuck: (title) => `${title}: Ob ein Schritt getan ist, kann niemand sagen.`,
     },
-    stuckHint: 'Sehen Sie beim unbekannten Schritt unten nach. Sagen Sie dann: noch einmal versuchen, weitergehen oder alles zurücknehmen.',
+    stuckHint: 'Storewarden sieht zwei Stunden lang von selbst wieder nach. Sie müssen nicht warten: Sehen Sie beim unbekannten Schritt unten nach und sagen Sie: noch einmal versuchen, weitergehen oder alles zurücknehmen.',
     at: (step, total) => `Schritt ${step} von ${total}`,
     steps: 'Schritte',
     log: 'Protokoll',

@@ -184,7 +184,7 @@ export const changes = {
       undo_failed: (title: string) => `${title}: could not be taken back.`,
       stuck: (title: string) => `${title}: nobody can tell whether a step was done.`,
     } as Record<RunState, (title: string, at: string) => string>,
-    stuckHint: 'Look at the step below that is unknown. Then say whether to try again, to go on, or to take everything back.',
+    stuckHint: 'Storewarden looks again by itself for two hours. You need not wait: look at the step below that is unknown, and say whether to try again, to go on, or to take everything back.',
     at: (step: string, total: string) => `step ${step} of ${total}`,
     steps: 'Steps',
     log: 'Log',
