@@ -116,6 +116,9 @@ fn what_is_wrong_in_a_text_is_refused_with_its_place() {
     refuse_text("-a 1", 1, 1, Fault::Metric);
     refuse_text("<html>", 1, 1, Fault::Metric);
     refuse_text("a-b 1", 1, 2, Fault::NoValue);
+    refuse_text("h.5", 1, 2, Fault::NoValue);
+    refuse_text("# HELP a=x", 1, 9, Fault::Metric);
+    refuse_text("\x001", 1, 1, Fault::Metric);
     refuse_text("# TYPE #\n", 1, 8, Fault::Metric);
     refuse_text("# TYPE a\n", 1, 9, Fault::Type);
     refuse_text("# TYPE a number\n", 1, 10, Fault::Type);
