@@ -150,8 +150,16 @@ fn what_is_too_long_is_refused_before_it_is_unpacked() {
     let mut room = Receiver::new(Limits::default());
     let lie = [0x80, 0x80, 0xa8, 0x0e, 0, 0];
     let error = room.read(Version::One, &lie, |_| ()).unwrap_err();
-    assert!(matches!(error, WireError::Unpack(snap::Error::HeaderMismatch { .. })), "{error:?}");
-    assert!(matches!(read(limits(), Version::One, b"no block").unwrap_err(), WireError::Unpack(_)));
+    let (expected_len, got_len) = (30_015_488, 6 * 22);
+    let mismatch = snap::Error::HeaderMismatch { expected_len, got_len };
+    assert_eq!(error, WireError::Unpack(mismatch), "before room was made for it");
+    // The densest block there is, of which nothing is a lie, is unpacked: what it holds is no message.
+    let dense = pack(&vec![0; 30_000_000]);
+    assert!(dense.len() < 30_000_000 / 20, "{}", dense.len());
+    let error = room.read(Version::One, &dense, |_| ()).unwrap_err();
+    assert_eq!(error, WireError::Write { offset: 2, what: Malformed::Tag });
+    let error = read(limits(), Version::One, b"no block").unwrap_err();
+    assert!(matches!(error, WireError::Unpack(_)), "{error}");
 }
 
 #[test]
@@ -272,6 +280,26 @@ fn what_was_encoded_reads_the_same_bit_for_bit() {
             }
         }
     });
+}
+
+#[test]
+fn a_family_is_told_once_a_request_in_1_0_and_with_each_series_in_2_0() {
+    let metadata = Metadata { family: "up", kind: Kind::Gauge, help: "", unit: "" };
+    for (version, expect) in [(Version::One, 1), (Version::Two, 2)] {
+        let mut encoder = Encoder::new(version);
+        for _ in 0..2 {
+            for host in ["a", "b"] {
+                let labels = Labels::new("up", [("host", host)]).unwrap();
+                encoder.push(&labels, &[Sample { at_ms: 1, value: 1.0 }], Some(&metadata));
+            }
+            assert_eq!(encoder.samples(), 2);
+            let (bytes, body) = (encoder.bytes(), encoder.take().unwrap());
+            let (said, received) = read(Limits::default(), version, &body).unwrap();
+            assert_eq!((received.metadata, received.series), (expect, 2), "{said}");
+            assert_eq!(snap::raw::decompress_len(&body).unwrap(), bytes);
+            assert!(said.contains("metadata up 2  []"), "{said}");
+        }
+    }
 }
 
 #[test]
