@@ -33,7 +33,7 @@ pub use load::{LoadProgress, LoadReport, load};
 pub use manifest::{
     Column, FileEntry, KeyOrder, Kind, Manifest, Position, Reference, Sequence, Table,
 };
-pub use reader::{Reader, Row, Rows, Span};
+pub use reader::{Reader, Row, Rows, Span, key_hash};
 
 pub(crate) use postgres::MANNERS as POSTGRES_MANNERS;
 

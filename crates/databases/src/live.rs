@@ -176,6 +176,25 @@ impl Live {
         Ok(counts)
     }
 
+    /// Gives every value of a column with whole numbers between two of them, both included, to `take`: as the database
+    /// writes it, ascending. For columns with an index that knows their order.
+    ///
+    /// # Errors
+    /// When the database ends the statement for its time or refuses it.
+    pub fn each_between(
+        &mut self,
+        table: &Table,
+        column: &str,
+        range: (i64, i64),
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), DatabaseError> {
+        match &mut self.database {
+            Database::Postgres(database) => database.each_between(table, column, range, take),
+            Database::MySql(database) => database.each_between(table, column, range, take),
+            Database::Sqlite(database) => database.each_between(table, column, range, take),
+        }
+    }
+
     /// Those of these values of a column that no row has. For columns with an index.
     ///
     /// # Errors

@@ -369,6 +369,14 @@ fn a_deleted_order_is_not_hidden_by_one_that_came_beside_it() {
         let then = Reader::open(files).unwrap();
         let root = then.tables()[0].clone();
         assert!(then.spans(&root).unwrap().len() > 10, "it is one run");
+        // Nothing went, and something came: by keys alone, but for the last run.
+        connection.execute_batch(&format!("insert into orders values ({comes}, 'N', '')")).unwrap();
+        let mut live = Live::connect(&url).unwrap();
+        let before = then.bytes_read();
+        assert!(Deleted::default().of(&then, &graph, &mut live).unwrap().is_empty());
+        let (read, all) = (then.bytes_read() - before, root.rows.bytes);
+        assert!(read < all / 4, "{read} of {all} bytes were read for {ids}");
+        connection.execute_batch(&format!("delete from orders where id = {comes}")).unwrap();
         let change = format!(
             "delete from orders where id = {goes}; insert into orders values ({comes}, 'N-{comes}', '')"
         );

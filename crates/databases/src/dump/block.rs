@@ -61,6 +61,9 @@ pub(super) struct IndexWriter {
     sections: Vec<Vec<u8>>,
     blocks: Vec<Block>,
     open: Option<Block>,
+    /// Of the keys' hashes: of the block that is open, and of those before it, 8 bytes each.
+    sum: u64,
+    sums: Vec<u8>,
     fields: Vec<std::ops::Range<usize>>,
 }
 
@@ -75,6 +78,8 @@ impl IndexWriter {
             summarised,
             blocks: Vec::new(),
             open: None,
+            sum: 0,
+            sums: Vec::new(),
             fields: Vec::new(),
         }
     }
@@ -102,6 +107,7 @@ impl IndexWriter {
             first: first.clone(),
             last: Vec::new(),
         });
+        self.sum = self.sum.wrapping_add(key_hash);
         block.last = first;
         block.bytes += row.len() as u64;
         block.rows += 1;
@@ -134,12 +140,16 @@ impl IndexWriter {
             let summary = if bytes < MAX_SUMMARY_BYTES { summary } else { Summary::Anything };
             summary.push(section);
         }
+        self.sums.extend_from_slice(&std::mem::take(&mut self.sum).to_le_bytes());
         self.blocks.push(block);
     }
 
     /// The index's file.
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.close();
+        if !self.key.is_empty() {
+            self.sections.push(std::mem::take(&mut self.sums));
+        }
         let mut directory = Vec::new();
         push_varint(&mut directory, self.sections.len() as u64);
         for section in &self.sections {
@@ -226,6 +236,13 @@ impl Directory {
             self.blocks.iter().map(|_| Summary::read(&mut cursor)).collect();
         summaries.filter(|_| cursor.is_at_end())
     }
+}
+
+/// Sums of the keys' hashes, one for each of so many blocks; `None` for bytes that are none.
+pub(super) fn read_sums(bytes: &[u8], blocks: usize) -> Option<Vec<u64>> {
+    let (sums, rest) = bytes.as_chunks::<8>();
+    let is_all = rest.is_empty() && sums.len() == blocks;
+    is_all.then(|| sums.iter().map(|sum| u64::from_le_bytes(*sum)).collect())
 }
 
 /// What is no whole number is equal to all: such a block is looked into.
@@ -323,6 +340,15 @@ mod tests {
         writer.finish()
     }
 
+    /// In the section behind those of the summaries.
+    fn sums(index: &[u8], directory: &Directory) -> Option<Vec<u64>> {
+        let section = directory.sections.get(1)?;
+        let begin = usize::try_from(section.offset).ok()?;
+        let bytes = index.get(begin..begin + section.bytes)?;
+        let is_right = crc32c::crc32c(bytes) == section.checksum;
+        is_right.then(|| read_sums(bytes, directory.blocks.len()))?
+    }
+
     fn read(index: &[u8]) -> Option<(Directory, Vec<Summary>)> {
         let (length, checksum) = Directory::read_head(index.get(..HEAD_BYTES)?)?;
         let directory = index.get(HEAD_BYTES..HEAD_BYTES + length)?;
@@ -331,6 +357,7 @@ mod tests {
         let section = *directory.sections.first()?;
         let begin = usize::try_from(section.offset).ok()?;
         let summaries = directory.read_summaries(index.get(begin..begin + section.bytes)?)?;
+        sums(index, &directory)?;
         Some((directory, summaries))
     }
 
@@ -358,6 +385,17 @@ mod tests {
                     assert_eq!(crc32c::crc32c(bytes), block.checksum);
                     assert_eq!(bytes.iter().filter(|b| **b == b'\n').count() as u64, block.rows);
                     assert!(block.bytes < MAX_BYTES + 3_000);
+                }
+                let sums = sums(&write(&lines), &directory).unwrap();
+                for (block, sum) in directory.blocks.iter().zip(sums) {
+                    let rows = rows.iter().zip(&lines).scan(0, |at, (row, line)| {
+                        let begins = std::mem::replace(at, *at + line.len());
+                        Some((row.0, begins))
+                    });
+                    let own = begin(block)..begin(block) + length(block);
+                    let own = rows.filter(|(_, begins)| own.contains(begins));
+                    let hashes = own.map(|(key, _)| hash(key.to_string().as_bytes()));
+                    assert_eq!(sum, hashes.fold(0, u64::wrapping_add));
                 }
                 let mut at = 0;
                 for ((key, pointer, _), line) in rows.iter().zip(&lines) {

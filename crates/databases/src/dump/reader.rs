@@ -3,9 +3,10 @@
 
 use super::{
     Field, Files, Manifest, Table,
-    block::{Block, Directory, HEAD_BYTES},
+    block::{self, Block, Directory, HEAD_BYTES, Section},
     line,
     manifest::{self, FileEntry},
+    summary,
 };
 use crate::DatabaseError;
 use ring::digest;
@@ -54,6 +55,12 @@ impl Span {
     pub fn likeness(&self) -> (u64, u64, u32) {
         (self.0.bytes, self.0.rows, self.0.checksum)
     }
+}
+
+/// Of a key of one column, without escapes: what [`Reader::key_sums`] adds up.
+#[must_use]
+pub fn key_hash(value: &[u8]) -> u64 {
+    summary::hash(value)
 }
 
 /// A row, its fields as [`Table::columns`] has them.
@@ -156,6 +163,27 @@ impl<F: Files> Reader<F> {
         Ok(directory.blocks.iter().cloned().map(Span).collect())
     }
 
+    /// Of each of these runs the sum of its keys' hashes ([`key_hash`]), which wraps around; `None` where the dump is
+    /// older than such sums, or the table has no key.
+    ///
+    /// # Errors
+    /// As of [`Reader::open`].
+    pub fn key_sums(&self, table: &Table) -> Result<Option<Vec<u64>>, DatabaseError> {
+        let (directory, name) = (self.directory(table)?, &table.index.name);
+        let Some(section) = directory.sections.get(table.summaries.len()) else { return Ok(None) };
+        let bytes = self.section(name, section)?;
+        let sums = block::read_sums(&bytes, directory.blocks.len());
+        sums.map(Some).ok_or_else(|| no_index(name))
+    }
+
+    fn section(&self, name: &str, section: &Section) -> Result<Vec<u8>, DatabaseError> {
+        let bytes = self.range(name, section.offset, section.bytes)?;
+        match crc32c::crc32c(&bytes) == section.checksum {
+            true => Ok(bytes),
+            false => Err(no_index(name)),
+        }
+    }
+
     /// The rows of one of them.
     ///
     /// # Errors
@@ -175,10 +203,7 @@ impl<F: Files> Reader<F> {
         if let Some(number) = table.summaries.iter().position(|summary| summary == column) {
             let name = &table.index.name;
             let section = directory.sections.get(number).ok_or_else(|| no_index(name))?;
-            let bytes = self.range(name, section.offset, section.bytes)?;
-            if crc32c::crc32c(&bytes) != section.checksum {
-                return Err(no_index(name));
-            }
+            let bytes = self.section(name, section)?;
             let summaries = directory.read_summaries(&bytes).ok_or_else(|| no_index(name))?;
             let may = summaries.iter().enumerate().filter(|(_, summary)| summary.may_hold(value));
             return Ok(may.map(|(number, _)| number).collect());

@@ -165,6 +165,29 @@ impl Rows {
         counted(table, ranges, &counts)
     }
 
+    pub(super) fn each_between(
+        &mut self,
+        table: &Table,
+        column: &str,
+        (first, last): (i64, i64),
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), DatabaseError> {
+        let (name, column) = (quoted(&table.name), quoted(column));
+        let statement = format!(
+            "SELECT {column} FROM {name} WHERE {column} BETWEEN {first} AND {last} ORDER BY {column}"
+        );
+        let what = format!("read keys of `{}`", table.label());
+        self.runtime.block_on(async {
+            let mut rows = self.conn.query_iter(statement).await.map_err(failed(&what))?;
+            while let Some(row) = rows.next().await.map_err(failed(&what))? {
+                if let Some(Value::Bytes(value)) = row.unwrap().into_iter().next() {
+                    take(&value);
+                }
+            }
+            Ok(())
+        })
+    }
+
     pub(super) fn among(
         &mut self,
         table: &Table,

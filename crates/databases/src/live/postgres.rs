@@ -16,8 +16,9 @@ use crate::{
         },
     },
 };
+use futures_util::StreamExt as _;
 use kernel::config::DatabaseUrl;
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, pin::pin};
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
@@ -154,6 +155,31 @@ impl Rows {
             counts.extend(read(number).zip(read(count)));
         }
         counted(table, ranges, &counts)
+    }
+
+    pub(super) fn each_between(
+        &mut self,
+        table: &Table,
+        column: &str,
+        (first, last): (i64, i64),
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), DatabaseError> {
+        let (name, column) = (name(table), quoted(column));
+        let statement = format!(
+            "COPY (SELECT {column} FROM ONLY {name} WHERE {column} BETWEEN {first} AND {last} \
+             ORDER BY {column}) TO STDOUT"
+        );
+        let what = format!("read keys of `{}`", table.label());
+        let failed = |source| DatabaseError::DumpPostgres { what: what.clone(), source };
+        self.runtime.block_on(async {
+            let rows = self.session.client.copy_out(&statement).await.map_err(failed)?;
+            let mut rows = pin!(rows);
+            while let Some(row) = rows.next().await {
+                let row = row.map_err(failed)?;
+                take(row.strip_suffix(b"\n").unwrap_or(&row));
+            }
+            Ok(())
+        })
     }
 
     pub(super) fn among(

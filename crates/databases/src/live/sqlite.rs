@@ -111,6 +111,28 @@ impl Rows {
         counted(table, ranges, &counts)
     }
 
+    pub(super) fn each_between(
+        &self,
+        table: &Table,
+        column: &str,
+        range: (i64, i64),
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), DatabaseError> {
+        let (name, column) = (quoted(&table.name), quoted(column));
+        let statement = format!(
+            "SELECT {column} FROM main.{name} WHERE {column} BETWEEN ? AND ? ORDER BY {column}"
+        );
+        let mut each = || {
+            let mut statement = self.connection.prepare(&statement)?;
+            let mut rows = statement.query([range.0, range.1])?;
+            while let Some(row) = rows.next()? {
+                take(row.get::<_, i64>(0)?.to_string().as_bytes());
+            }
+            Ok(())
+        };
+        each().map_err(failed(format!("read keys of `{}`", table.name)))
+    }
+
     pub(super) fn among(
         &self,
         table: &Table,

@@ -1,12 +1,13 @@
 //! Orders that a backup has and the living database lacks, when nobody knows their numbers.
 //!
 //! Keys are compared, by ranges where they are whole numbers: one that had every number in it, and has
-//! as many rows, is not read. Where numbers were missing, another order may have come for one that went.
+//! as many rows, is not read. Where numbers were missing, another order may have come for one that went:
+//! there the sums of the keys' hashes are compared, which dumps have since 2026-11-23.
 //! What one backup has shown is not looked at again in the next.
 
 use super::{Found, OrderError, closure, is_order, source::table};
 use databases::{
-    dump::{Files, KeyOrder, Reader, Row, Span, Table},
+    dump::{Files, KeyOrder, Reader, Row, Span, Table, key_hash},
     live::Live,
 };
 use shops::OrderGraph;
@@ -66,7 +67,14 @@ impl Deleted {
         let wanted: Vec<&Span> = match spans.split_last() {
             // Keys that were given before the backup and kept after it lie in its last range.
             Some((last, rest)) if by_numbers => {
-                let places = differing(live, &living, &graph.key, (rest, &self.seen))?;
+                let sums = then.key_sums(root)?;
+                let comparison = Comparison {
+                    living: &living,
+                    key: &graph.key,
+                    spans: rest,
+                    sums: sums.as_deref(),
+                };
+                let places = comparison.differing(live, &self.seen)?;
                 let wanted = places.iter().map(|place| &rest[*place]);
                 let wanted = wanted.chain(std::iter::once(last)).collect();
                 // What is not among them has all its rows still.
@@ -116,54 +124,98 @@ impl Deleted {
     }
 }
 
-/// Places of the runs that may have had what the living database lacks, ascending, but for those that were
-/// seen. Those of a range are none when it had every number and has as many rows: then it has every number
-/// still.
-fn differing(
-    live: &mut Live,
-    living: &Table,
-    key: &str,
-    (spans, seen): (&[Span], &HashSet<Likeness>),
-) -> Result<Vec<usize>, OrderError> {
-    let mut found = Vec::new();
-    let is_new = |place: &usize| !seen.contains(&spans[*place].likeness());
-    let mut open = Vec::new();
-    let mut places = (0..spans.len()).filter(is_new).peekable();
-    while let Some(first) = places.next() {
-        let mut end = first + 1;
-        while places.next_if_eq(&end).is_some() {
-            end += 1;
-        }
-        split(first..end, &mut open);
-    }
-    while !open.is_empty() {
-        let mut next = Vec::new();
-        let full: Vec<_> = open.iter().map(|range| full_range(&spans[range.clone()])).collect();
-        let asked: Vec<_> = full.iter().flatten().map(|(range, _)| *range).collect();
-        let mut counts = live.count_between(living, key, &asked)?.into_iter();
-        for (range, full) in open.into_iter().zip(full) {
-            let is_whole = full.is_some_and(|(_, rows)| counts.next() == Some(rows));
-            match range.len() {
-                _ if is_whole => {}
-                1 => found.push(range.start),
-                _ => split(range, &mut next),
-            }
-        }
-        open = next;
-    }
-    found.sort_unstable();
-    Ok(found)
+/// A table then and now, by its keys.
+struct Comparison<'a> {
+    living: &'a Table,
+    key: &'a str,
+    spans: &'a [Span],
+    sums: Option<&'a [u64]>,
 }
 
-/// Parts of a range that are counted beside one another.
+impl Comparison<'_> {
+    /// Places of the runs that may have had what the living database lacks, ascending, but for those that were
+    /// seen.
+    fn differing(
+        &self,
+        live: &mut Live,
+        seen: &HashSet<Likeness>,
+    ) -> Result<Vec<usize>, OrderError> {
+        let (mut found, mut open) = (Vec::new(), Vec::new());
+        let is_new = |place: &usize| !seen.contains(&self.spans[*place].likeness());
+        let mut places = (0..self.spans.len()).filter(is_new).peekable();
+        while let Some(first) = places.next() {
+            let mut end = first + 1;
+            while places.next_if_eq(&end).is_some() {
+                end += 1;
+            }
+            split(first..end, &mut open);
+        }
+        while !open.is_empty() {
+            let mut next = Vec::new();
+            let full: Vec<_> = open.iter().map(|range| self.full(range)).collect();
+            let asked: Vec<_> = full.iter().flatten().map(|(range, _)| *range).collect();
+            let mut counts = live.count_between(self.living, self.key, &asked)?.into_iter();
+            for (range, full) in open.into_iter().zip(full) {
+                // It had every number, and has as many rows: then it has every number still.
+                let is_whole = full.is_some_and(|(_, rows)| counts.next() == Some(rows));
+                match range.len() {
+                    _ if is_whole => {}
+                    length if full.is_none() && length <= PARTS && self.sums.is_some() => {
+                        self.by_sums(live, range, &mut found)?;
+                    }
+                    1 => found.push(range.start),
+                    _ => split(range, &mut next),
+                }
+            }
+            open = next;
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// From which number to which these runs go, and how many rows that are, where they had every number of it.
+    fn full(&self, places: &Range<usize>) -> Option<((i64, i64), u64)> {
+        let spans = &self.spans[places.clone()];
+        let (first, last) = (spans.first()?.numbers()?.0, spans.last()?.numbers()?.1);
+        let rows: u64 = spans.iter().map(Span::rows).sum();
+        (rows.checked_sub(1) == Some(last.abs_diff(first))).then_some(((first, last), rows))
+    }
+
+    /// Those of these runs whose keys are others than they were.
+    fn by_sums(
+        &self,
+        live: &mut Live,
+        places: Range<usize>,
+        found: &mut Vec<usize>,
+    ) -> Result<(), OrderError> {
+        let numbers: Option<Vec<_>> = places.clone().map(|at| self.spans[at].numbers()).collect();
+        let (Some(numbers), Some(sums)) = (numbers, self.sums) else {
+            found.extend(places);
+            return Ok(());
+        };
+        let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return Ok(()) };
+        let mut now = vec![(0_u64, 0_u64); numbers.len()];
+        live.each_between(self.living, self.key, (first.0, last.1), &mut |text| {
+            let Some(key) = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok())
+            else {
+                return;
+            };
+            let at = numbers.partition_point(|(_, last)| *last < key);
+            // What lies between two runs came since, and is none of theirs.
+            if numbers.get(at).is_some_and(|(first, _)| *first <= key) {
+                let (rows, sum) = &mut now[at];
+                (*rows, *sum) = (*rows + 1, sum.wrapping_add(key_hash(text)));
+            }
+        })?;
+        let then = places.clone().map(|at| (self.spans[at].rows(), sums[at]));
+        let differs = places.zip(then.zip(now)).filter(|(_, (then, now))| then != now);
+        found.extend(differs.map(|(at, _)| at));
+        Ok(())
+    }
+}
+
+/// Parts of a range that are looked at beside one another.
 fn split(range: Range<usize>, into: &mut Vec<Range<usize>>) {
     let step = range.len().div_ceil(PARTS);
     into.extend(range.clone().step_by(step).map(|begin| begin..range.end.min(begin + step)));
-}
-
-/// From which number to which these runs go, and how many rows that are, where they had every number of it.
-fn full_range(spans: &[Span]) -> Option<((i64, i64), u64)> {
-    let (first, last) = (spans.first()?.numbers()?.0, spans.last()?.numbers()?.1);
-    let rows: u64 = spans.iter().map(Span::rows).sum();
-    (rows.checked_sub(1) == Some(last.abs_diff(first))).then_some(((first, last), rows))
 }
