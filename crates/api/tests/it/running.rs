@@ -55,7 +55,7 @@ async fn engine(store: Store, folder: &Path) -> Engine {
         at_once: 4,
         calendar: Calendar::new(vec![nightly(now_ms())], Vec::new()).unwrap(),
         clock: Arc::new(now_ms),
-        look_again: plan::Settings::LOOK_AGAIN,
+        look_again: Settings::LOOK_AGAIN,
         moments: Moments::default(),
     };
     let performer = Arc::new(Handyman { file: folder.join("done") });

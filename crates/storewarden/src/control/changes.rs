@@ -117,7 +117,7 @@ pub(super) async fn engine(
         at_once: AT_ONCE,
         calendar: Calendar::default(),
         clock: Arc::new(super::now_ms),
-        look_again: plan::Settings::LOOK_AGAIN,
+        look_again: Settings::LOOK_AGAIN,
         moments: moments(state),
     };
     Ok(Engine::open(store, performers, settings).await?)
