@@ -15,11 +15,12 @@ pub(super) struct Row {
 }
 
 /// From the pure to the wired. A row comes with its crate, not before.
-pub(super) const TABLE: [Row; 19] = [
+pub(super) const TABLE: [Row; 20] = [
     Row { name: "kernel", may_know: &[] },
     Row { name: "store", may_know: &["kernel"] },
     Row { name: "series", may_know: &["kernel"] },
     Row { name: "promql", may_know: &["kernel", "series"] },
+    Row { name: "forecast", may_know: &[] },
     Row { name: "host", may_know: &["kernel"] },
     Row { name: "outbound", may_know: &["kernel"] },
     Row { name: "databases", may_know: &["kernel", "host"] },

@@ -1,0 +1,12 @@
+//! Baselines and detectors: what this hour of this week should bring, and whether it does.
+//!
+//! Pure: no file, no clock, no thread, no configuration. The caller says which hour of its week a count belongs to and
+//! which minutes the shop is open; what cannot be told is `None` or [`Signal::Unknown`], never a comforting number.
+//! Method, figures and blind spots: `docs/detection.md`.
+
+mod baseline;
+mod detector;
+pub mod evaluation;
+
+pub use baseline::{Baseline, Expected, HOURS_OF_WEEK, HourOfWeek, LEAST_WEEKS, WEEKS_KEPT};
+pub use detector::{Detector, Settings, Signal};
