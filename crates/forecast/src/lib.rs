@@ -1,4 +1,4 @@
-//! Baselines and detectors: what this hour of this week should bring, and whether it does.
+//! Baselines, detectors and trends: what this hour of this week should bring, whether it does, and when a limit is reached.
 //!
 //! Pure: no file, no clock, no thread, no configuration. The caller says which hour of its week a count belongs to and
 //! which minutes the shop is open; what cannot be told is `None` or [`Signal::Unknown`], never a comforting number.
@@ -7,6 +7,8 @@
 mod baseline;
 mod detector;
 pub mod evaluation;
+mod trend;
 
 pub use baseline::{Baseline, Expected, HOURS_OF_WEEK, HourOfWeek, LEAST_WEEKS, WEEKS_KEPT};
 pub use detector::{Detector, Settings, Signal};
+pub use trend::{DaysUntil, days_until};

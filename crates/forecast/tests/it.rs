@@ -4,3 +4,5 @@
 mod counts;
 #[cfg(test)]
 mod figures;
+#[cfg(test)]
+mod trend;
