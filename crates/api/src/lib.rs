@@ -19,6 +19,7 @@ mod ledger;
 mod ledger_page;
 mod machine;
 mod me;
+mod metrics;
 mod names;
 mod orders;
 mod pages;

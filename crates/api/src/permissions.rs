@@ -142,6 +142,7 @@ const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/api/v1/tokens", machine(SeePeople)),
     to("POST", "/api/v1/tokens", machine(ManagePeople)),
     to("DELETE", "/api/v1/tokens/{name}", machine(ManagePeople)),
+    to("GET", "/metrics", somewhere(See)),
     to("GET", "/sign-in", ANYBODY),
 ];
 

@@ -3,7 +3,7 @@
 
 use crate::{
     ApiError, ApiState, backups, cookies, databases, guard, history, incidents, ledger_page,
-    machine, me, orders, pages, peers, people, runs, sessions, shops, sign_in, tokens,
+    machine, me, metrics, orders, pages, peers, people, runs, sessions, shops, sign_in, tokens,
 };
 use axum::{
     Json, Router,
@@ -157,6 +157,7 @@ fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(runs::log))
         .routes(routes!(runs::steer))
         .routes(routes!(machine::configuration))
+        .routes(routes!(metrics::metrics))
 }
 
 /// The whole service: API, sign-in, and the interface for every other address.

@@ -8,6 +8,7 @@ mod it {
     mod history;
     mod incidents;
     mod ledger;
+    mod metrics;
     mod openapi;
     mod pages;
     mod people;

@@ -5,12 +5,14 @@
 //! and units are in docs/formats/history.md. It judges nothing and forgets nothing: the store does.
 
 mod chart;
+mod exposition;
 mod growth;
 mod measurement;
 #[cfg(test)]
 mod tests;
 
 pub use chart::{Asked, HistoryPoints, HistorySeries, MOST_POINTS, ShopHistory};
+pub use exposition::page;
 pub use growth::Grown;
 pub use measurement::{Measured, Measurement, Unit};
 

@@ -31,7 +31,16 @@ pub(super) const TABLE: [Row; 20] = [
     Row { name: "edge", may_know: &["kernel", "shops"] },
     Row {
         name: "watch",
-        may_know: &["kernel", "store", "series", "host", "outbound", "databases", "shops"],
+        may_know: &[
+            "kernel",
+            "store",
+            "series",
+            "promql",
+            "host",
+            "outbound",
+            "databases",
+            "shops",
+        ],
     },
     Row {
         name: "api",
@@ -39,6 +48,7 @@ pub(super) const TABLE: [Row; 20] = [
             "kernel",
             "store",
             "series",
+            "promql",
             "host",
             "outbound",
             "databases",
@@ -56,6 +66,7 @@ pub(super) const TABLE: [Row; 20] = [
             "kernel",
             "store",
             "series",
+            "promql",
             "host",
             "outbound",
             "databases",

@@ -201,6 +201,12 @@ impl Measured {
         Self { part, ..Self::of_shop(shop, Measurement::TableBytes, at_ms, bytes as f64) }
     }
 
+    /// The shop that it is of; `None`: of the machine.
+    #[must_use]
+    pub fn shop(&self) -> Option<&str> {
+        (self.what.about() == Some(SHOP)).then_some(self.subject.as_str())
+    }
+
     pub(super) fn labels(&self) -> Result<Labels, SeriesError> {
         let row = self.what.row();
         let about = self.what.about().map(|label| (label, self.subject.as_str()));
