@@ -76,10 +76,12 @@ async fn look(inner: Arc<Inner>, run: Run) {
     let (id, by) = (run.id, Actor::Storewarden);
     let engine = Engine { inner };
     match engine.decide(id, "retry", Change::Retry { by: by.clone() }, by).await {
-        Ok(_) => tracing::info!(run = %id, step, "what became of a step can be told again"),
+        Ok(_) => {
+            tracing::info!(run = %id, step, "what became of a step can be told again");
+        }
         // A person was faster.
         Err(error) => {
-            tracing::debug!(run = %id, %error, "a stuck run was left to whoever took it on")
+            tracing::debug!(run = %id, %error, "a stuck run was left to whoever took it on");
         }
     }
 }

@@ -255,6 +255,10 @@ impl<'a> Opening<'a> {
     }
 }
 
+/// Whether a row is wanted, and what takes it.
+type Wants<'f> = dyn FnMut(&RowView<'_>) -> bool + 'f;
+type Take<'f> = dyn FnMut(Version) -> Result<(), VaultError> + 'f;
+
 /// A part that is open.
 #[derive(Debug)]
 pub(super) struct Part {
@@ -369,8 +373,8 @@ impl Part {
         &self,
         key: &Key,
         block: &Block,
-        wants: &mut dyn FnMut(&RowView<'_>) -> bool,
-        take: &mut dyn FnMut(Version) -> Result<(), VaultError>,
+        wants: &mut Wants<'_>,
+        take: &mut Take<'_>,
     ) -> Result<(), VaultError> {
         let odd = || damaged(&self.path, block.offset, "it has other records than a block");
         let text = piece(&self.file, key, &self.path, self.number, block.offset, block.bytes)?;
@@ -399,10 +403,7 @@ impl Part {
         key: &Key,
         block: &Block,
         outcomes: &[Outcome],
-        (wants, take): (
-            &mut dyn FnMut(&RowView<'_>) -> bool,
-            &mut dyn FnMut(Version) -> Result<(), VaultError>,
-        ),
+        (wants, take): (&mut Wants<'_>, &mut Take<'_>),
     ) -> Result<(), VaultError> {
         let odd = || damaged(&self.path, block.offset, "it has other records than a frame");
         let reading = Reading::of(&self.file, key, &self.path, self.number, self.bytes)?;
