@@ -1,0 +1,61 @@
+//! Labels while a query is evaluated: shared, and sorted by name.
+
+use promql_parser::label::Labels as Names;
+use series::METRIC;
+use std::sync::Arc;
+
+/// Labels of a series, without empty ones.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub(super) struct LabelSet(Arc<[(String, String)]>);
+
+impl LabelSet {
+    pub(super) fn of(mut pairs: Vec<(String, String)>) -> Self {
+        pairs.retain(|(_, value)| !value.is_empty());
+        pairs.sort();
+        Self(pairs.into())
+    }
+
+    pub(super) fn get(&self, name: &str) -> &str {
+        let found = self.0.binary_search_by(|(known, _)| known.as_str().cmp(name));
+        found.map_or("", |at| &self.0[at].1)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    pub(super) fn into_pairs(self, drops_name: bool) -> Vec<(String, String)> {
+        let is_kept = |(name, _): &&(String, String)| !(drops_name && name == METRIC);
+        self.0.iter().filter(is_kept).cloned().collect()
+    }
+
+    pub(super) fn keep(&self, is_kept: impl Fn(&str) -> bool) -> Self {
+        let pairs = self.0.iter().filter(|(name, _)| is_kept(name)).cloned().collect::<Vec<_>>();
+        Self(pairs.into())
+    }
+
+    /// With another value of a label; an empty one takes it away.
+    pub(super) fn with(&self, name: &str, value: &str) -> Self {
+        let others = self.0.iter().filter(|(known, _)| known != name).cloned();
+        Self::of(others.chain([(name.to_owned(), value.to_owned())]).collect())
+    }
+
+    pub(super) fn without_name(&self) -> Self {
+        self.keep(|name| name != METRIC)
+    }
+}
+
+impl std::fmt::Display for LabelSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("{")?;
+        for (at, (name, value)) in self.iter().enumerate() {
+            let comma = if at > 0 { ", " } else { "" };
+            write!(f, "{comma}{name}={value:?}")?;
+        }
+        f.write_str("}")
+    }
+}
+
+pub(super) fn has(names: &Names, name: &str) -> bool {
+    names.labels.iter().any(|known| known == name)
+}

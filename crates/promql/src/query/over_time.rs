@@ -1,0 +1,180 @@
+//! What windows of samples come to.
+
+/// A sum that loses little: Neumaier's, as Prometheus has it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sum {
+    sum: f64,
+    lost: f64,
+}
+
+impl Sum {
+    pub(super) fn add(&mut self, value: f64) {
+        let next = self.sum + value;
+        if next.is_infinite() {
+            self.lost = 0.0;
+        } else if self.sum.abs() >= value.abs() {
+            self.lost += (self.sum - next) + value;
+        } else {
+            self.lost += (value - next) + self.sum;
+        }
+        self.sum = next;
+    }
+
+    pub(super) fn total(self) -> f64 {
+        if self.sum.is_infinite() { self.sum } else { self.sum + self.lost }
+    }
+}
+
+pub(super) fn sum(values: impl Iterator<Item = f64>) -> f64 {
+    let mut sum = Sum::default();
+    values.for_each(|value| sum.add(value));
+    sum.total()
+}
+
+/// Without leaving the range of numbers where the mean is in it.
+pub(super) fn mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let count = values.clone().count() as f64;
+    let total = sum(values.clone());
+    if total.is_finite() || values.clone().any(|value| !value.is_finite()) {
+        return total / count;
+    }
+    sum(values.map(|value| value / count))
+}
+
+pub(super) fn variance(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let (mut count, mut mean, mut squares) = (0.0, Sum::default(), Sum::default());
+    for value in values {
+        count += 1.0;
+        let delta = value - mean.total();
+        mean.add(delta / count);
+        squares.add(delta * (value - mean.total()));
+    }
+    squares.total() / count
+}
+
+/// Linear between the two nearest; `None` of no values.
+pub(super) fn quantile(share: f64, mut values: Vec<f64>) -> Option<f64> {
+    if values.is_empty() {
+        return None;
+    }
+    if share.is_nan() {
+        return Some(f64::NAN);
+    }
+    if share < 0.0 {
+        return Some(f64::NEG_INFINITY);
+    }
+    if share > 1.0 {
+        return Some(f64::INFINITY);
+    }
+    // What is no number counts as less than all.
+    values.sort_by(|one, other| match (one.is_nan(), other.is_nan()) {
+        (true, true) => std::cmp::Ordering::Equal,
+        (true, false) => std::cmp::Ordering::Less,
+        (false, true) => std::cmp::Ordering::Greater,
+        (false, false) => one.total_cmp(other),
+    });
+    let rank = share * (values.len() - 1) as f64;
+    let low = (rank.floor().max(0.0) as usize).min(values.len() - 1);
+    let high = (low + 1).min(values.len() - 1);
+    let weight = rank - rank.floor();
+    Some(values[low] * (1.0 - weight) + values[high] * weight)
+}
+
+pub(super) type Samples<'s> = &'s [(i64, f64)];
+
+/// `rate`, `increase` and `delta`: extrapolated to the ends of the window, no further than a counter can have been at zero.
+pub(super) fn extrapolated(
+    samples: Samples<'_>,
+    (begin_ms, end_ms): (i64, i64),
+    is_counter: bool,
+    is_rate: bool,
+) -> Option<f64> {
+    let ([first, .., last], count) = (samples, samples.len() - 1) else { return None };
+    let seconds = |ms: i64| ms as f64 / 1000.0;
+    let mut rise = last.1 - first.1;
+    if is_counter {
+        for pair in samples.windows(2) {
+            if pair[1].1 < pair[0].1 {
+                rise += pair[0].1;
+            }
+        }
+    }
+    let sampled = seconds(last.0 - first.0);
+    let between = sampled / count as f64;
+    let most = between * 1.1;
+    let (mut before, mut after) = (seconds(first.0 - begin_ms), seconds(end_ms - last.0));
+    if before >= most {
+        before = between / 2.0;
+    }
+    if is_counter && rise > 0.0 && first.1 >= 0.0 {
+        before = before.min(sampled * (first.1 / rise));
+    }
+    if after >= most {
+        after = between / 2.0;
+    }
+    let mut factor = (sampled + before + after) / sampled;
+    if is_rate {
+        factor /= seconds(end_ms - begin_ms);
+    }
+    Some(rise * factor)
+}
+
+/// `irate` and `idelta`: of the last two.
+pub(super) fn instant_rate(samples: Samples<'_>, is_rate: bool) -> Option<f64> {
+    let [.., before, last] = samples else { return None };
+    let mut rise = last.1 - before.1;
+    if is_rate && last.1 < before.1 {
+        rise = last.1;
+    }
+    let apart = last.0 - before.0;
+    if apart == 0 {
+        return None;
+    }
+    Some(if is_rate { rise / (apart as f64 / 1000.0) } else { rise })
+}
+
+/// Slope a second, and the value at `at_ms`, of the line of least squares.
+pub(super) fn line(samples: Samples<'_>, at_ms: i64) -> Option<(f64, f64)> {
+    if samples.len() < 2 {
+        return None;
+    }
+    let first = samples[0].1;
+    let is_flat = samples.iter().all(|(_, value)| *value == first);
+    if is_flat {
+        return Some(if first.is_infinite() { (f64::NAN, f64::NAN) } else { (0.0, first) });
+    }
+    let (mut x, mut y, mut xy, mut xx) =
+        (Sum::default(), Sum::default(), Sum::default(), Sum::default());
+    for (at, value) in samples {
+        let since = (at - at_ms) as f64 / 1000.0;
+        x.add(since);
+        y.add(*value);
+        xy.add(since * value);
+        xx.add(since * since);
+    }
+    let count = samples.len() as f64;
+    let covariance = xy.total() - x.total() * y.total() / count;
+    let spread = xx.total() - x.total() * x.total() / count;
+    let slope = covariance / spread;
+    Some((slope, y.total() / count - slope * x.total() / count))
+}
+
+pub(super) fn changes(samples: Samples<'_>) -> f64 {
+    let differs = |pair: &&[(i64, f64)]| {
+        let (before, after) = (pair[0].1, pair[1].1);
+        before != after && !(before.is_nan() && after.is_nan())
+    };
+    samples.windows(2).filter(differs).count() as f64
+}
+
+pub(super) fn resets(samples: Samples<'_>) -> f64 {
+    samples.windows(2).filter(|pair| pair[1].1 < pair[0].1).count() as f64
+}
+
+/// The greatest by `is_better`; what is no number counts when there is nothing else.
+pub(super) fn best(
+    values: impl Iterator<Item = f64>,
+    is_better: impl Fn(f64, f64) -> bool,
+) -> Option<f64> {
+    values.reduce(|best, value| if best.is_nan() || is_better(value, best) { value } else { best })
+}
