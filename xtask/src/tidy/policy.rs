@@ -9,6 +9,8 @@ use anyhow::{Context, ensure};
 pub(super) struct Ban {
     pub(super) name: String,
     pub(super) reason: String,
+    /// Crates that may bring it nevertheless.
+    pub(super) wrappers: Vec<String>,
 }
 
 /// The part of deny.toml that tidy holds by itself.
@@ -55,7 +57,12 @@ fn read_ban(line: &str) -> anyhow::Result<Ban> {
         |key: &str| line.split_once(&format!("{key} = ")).and_then(|(_, rest)| quoted(rest));
     let name = field("crate").with_context(|| format!("a ban without a crate: {line}"))?;
     let reason = field("reason").with_context(|| format!("a ban without a reason: {line}"))?;
-    Ok(Ban { name: name.to_owned(), reason: reason.to_owned() })
+    let wrappers = line.split_once("wrappers = [").and_then(|(_, rest)| rest.split_once(']'));
+    let wrappers = wrappers.map_or("", |(names, _)| names).split(',');
+    let wrappers =
+        wrappers.map(|name| name.trim().trim_matches('"')).filter(|name| !name.is_empty());
+    let wrappers = wrappers.map(str::to_owned).collect();
+    Ok(Ban { name: name.to_owned(), reason: reason.to_owned(), wrappers })
 }
 
 fn quoted(text: &str) -> Option<&str> {
@@ -66,7 +73,7 @@ fn quoted(text: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "[licenses]\nallow = [\n    # ours\n    \"Apache-2.0\",\n    \"MIT\",\n]\n[bans]\nwildcards = \"deny\"\ndeny = [\n    { crate = \"openssl-sys\", reason = \"rustls\" },\n]\n";
+    const GOOD: &str = "[licenses]\nallow = [\n    # ours\n    \"Apache-2.0\",\n    \"MIT\",\n]\n[bans]\nwildcards = \"deny\"\ndeny = [\n    { crate = \"openssl-sys\", wrappers = [\"old-client\", \"older\"], reason = \"rustls\" },\n]\n";
 
     #[test]
     fn licences_and_bans_are_read() {
@@ -74,7 +81,11 @@ mod tests {
         assert_eq!(policy.licences, ["Apache-2.0", "MIT"]);
         assert_eq!(
             policy.bans,
-            [Ban { name: "openssl-sys".to_owned(), reason: "rustls".to_owned() }]
+            [Ban {
+                name: "openssl-sys".to_owned(),
+                reason: "rustls".to_owned(),
+                wrappers: vec!["old-client".to_owned(), "older".to_owned()]
+            }]
         );
     }
 
