@@ -51,9 +51,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
     if options.play == Play::Vault {
         install::ensure_buckets(workspace)?;
     }
-    let mut play =
-        cargo(&["test", "--locked", "--quiet", "--package", "e2e", "--features", "soak", "--test"]);
-    play.args(["it", "--", "--exact", "--nocapture", options.play.test()]);
+    // Of the whole workspace, as the programs were built: alone it would have everything compiled once more.
+    let mut play = cargo(&["test", "--locked", "--quiet", "--workspace", "--features", "e2e/soak"]);
+    play.args(["--test", "it", "--", "--exact", "--nocapture", options.play.test()]);
     play.env("SOAK_MINUTES", options.minutes.to_string());
     if let Some(seed) = options.seed {
         play.env("SEED", seed.to_string());
