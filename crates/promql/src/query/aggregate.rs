@@ -168,7 +168,7 @@ fn ranked(
 }
 
 /// The best first; what is no number last.
-fn rank(one: f64, other: f64, is_top: bool) -> Ordering {
+pub(super) fn rank(one: f64, other: f64, is_top: bool) -> Ordering {
     match (one.is_nan(), other.is_nan()) {
         (true, true) => Ordering::Equal,
         (true, false) => Ordering::Greater,

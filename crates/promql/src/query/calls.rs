@@ -2,6 +2,7 @@
 
 use super::{
     Evaluation,
+    aggregate::rank,
     error::EvalError,
     histogram,
     labels::LabelSet,
@@ -334,19 +335,9 @@ fn smaller(bound: f64, value: f64) -> f64 {
     if bound.is_nan() || value.is_nan() { f64::NAN } else { bound.min(value) }
 }
 
-/// What is no number last, either way.
 fn ordered(one: &Row, other: &Row, ascending: bool) -> Ordering {
     let value = |row: &Row| row.values[0].unwrap_or(f64::NAN);
-    let (one, other) = (value(one), value(other));
-    match (one.is_nan(), other.is_nan()) {
-        (true, true) => Ordering::Equal,
-        (true, false) => Ordering::Greater,
-        (false, true) => Ordering::Less,
-        (false, false) => {
-            let order = one.partial_cmp(&other).unwrap_or(Ordering::Equal);
-            if ascending { order } else { order.reverse() }
-        }
-    }
+    rank(value(one), value(other), !ascending)
 }
 
 /// A row that says that nothing is there, with the labels that a selector asks for by equality.
