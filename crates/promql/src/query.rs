@@ -28,7 +28,7 @@ pub const LOOKBACK_MS: i64 = 300_000;
 /// What one evaluation may take.
 #[derive(Debug, Clone, Copy)]
 pub struct QueryLimits {
-    /// Samples that are read, all series and subqueries together.
+    /// Samples that are read, and values that are made of them at the steps: all series and subqueries together.
     pub samples: u64,
     /// Series that one selector finds.
     pub series: u64,
@@ -42,7 +42,7 @@ pub struct QueryLimits {
 impl Default for QueryLimits {
     fn default() -> Self {
         Self {
-            samples: 50_000_000,
+            samples: 20_000_000,
             series: 200_000,
             steps: 11_000,
             subquery_steps: 100_000,

@@ -4,7 +4,10 @@
 //! faster decides.
 
 use super::{Engine, Inner, deed};
-use crate::machine::{self, Change};
+use crate::{
+    EngineError,
+    machine::{self, Change},
+};
 use kernel::{
     Actor,
     plan::{Probe, Run, RunId},
@@ -70,7 +73,13 @@ async fn look(inner: Arc<Inner>, run: Run) {
         return;
     }
     let Ok(performer) = inner.performer(act.area()) else { return };
-    if matches!(deed::probe(performer, act, intent).await, Probe::Unknown { .. }) {
+    let mut closing = inner.closing.subscribe();
+    let seen = tokio::select! {
+        seen = deed::probe(performer, act, intent) => seen,
+        // A look changes nothing: nobody waits for it.
+        _ = closing.wait_for(|closing| *closing) => return,
+    };
+    if matches!(seen, Probe::Unknown { .. }) {
         return;
     }
     let (id, by) = (run.id, Actor::Storewarden);
@@ -80,8 +89,9 @@ async fn look(inner: Arc<Inner>, run: Run) {
             tracing::info!(run = %id, step, "what became of a step can be told again");
         }
         // A person was faster.
+        Err(EngineError::NotNow { .. }) => {}
         Err(error) => {
-            tracing::debug!(run = %id, %error, "a stuck run was left to whoever took it on");
+            tracing::warn!(run = %id, %error, "a stuck run can be told of, and does not go on");
         }
     }
 }

@@ -22,6 +22,30 @@ use regex::Regex;
 use series::METRIC;
 use std::cmp::Ordering;
 
+/// What is reckoned from the samples of a window.
+const OF_WINDOWS: [&str; 20] = [
+    "avg_over_time",
+    "changes",
+    "count_over_time",
+    "delta",
+    "deriv",
+    "first_over_time",
+    "idelta",
+    "increase",
+    "irate",
+    "last_over_time",
+    "max_over_time",
+    "min_over_time",
+    "predict_linear",
+    "present_over_time",
+    "quantile_over_time",
+    "rate",
+    "resets",
+    "stddev_over_time",
+    "stdvar_over_time",
+    "sum_over_time",
+];
+
 impl Evaluation<'_> {
     pub(super) fn call(&mut self, call: &Call, grid: &Grid) -> Result<Value, EvalError> {
         let args: Vec<&Expr> = call.args.args.iter().map(AsRef::as_ref).collect();
@@ -94,6 +118,9 @@ impl Evaluation<'_> {
         args: &[&Expr],
         grid: &Grid,
     ) -> Result<Value, EvalError> {
+        if !OF_WINDOWS.contains(&name) {
+            return Err(EvalError::Refused(format!("{name}() is not known here")));
+        }
         let (range, param) = match name {
             "quantile_over_time" => (args[1], Some(args[0])),
             "predict_linear" => (args[0], Some(args[1])),
@@ -101,6 +128,7 @@ impl Evaluation<'_> {
         };
         let param = param.map(|param| self.scalar(param, grid)).transpose()?.unwrap_or_default();
         let windows = self.windows(range, grid)?;
+        self.count(windows.series.len().saturating_mul(grid.steps))?;
         let keeps_name = matches!(name, "last_over_time" | "first_over_time");
         let mut rows = Vec::new();
         for series in windows.series {
@@ -293,7 +321,7 @@ fn folded(
         "stddev_over_time" => Some(variance(values()).sqrt()),
         "stdvar_over_time" => Some(variance(values())),
         "quantile_over_time" => quantile(param, values().collect()),
-        _ => unreachable!("experimental functions were refused, and there is no other: {name}"),
+        _ => unreachable!("invariant: it is one of those of windows"),
     }
 }
 

@@ -22,7 +22,9 @@ pub enum EvalError {
     Range { start_ms: i64, end_ms: i64, step_ms: i64 },
     #[error("{steps} steps are more than {most}: take a longer step or a shorter range")]
     TooManySteps { steps: u64, most: u64 },
-    #[error("it reads more than {most} samples: name fewer series or a shorter range")]
+    #[error(
+        "it takes more than {most} samples and steps of series: name fewer series, a shorter range or a longer step"
+    )]
     TooManySamples { most: u64 },
     #[error("a selector finds more than {most} series: name fewer")]
     TooManySeries { most: u64 },

@@ -36,6 +36,7 @@ impl Evaluation<'_> {
         let times = self.times(grid, selector.at.as_ref(), selector.offset.as_ref());
         let (first, last) = bounds(&times);
         let series = self.read(selector, first.saturating_sub(LOOKBACK_MS), last)?;
+        self.count(series.len().saturating_mul(grid.steps))?;
         let row = |series: WindowSeries| {
             let values = newest(&series.samples, &times, &told);
             Row { labels: series.labels, drops_name: false, values }
