@@ -20,6 +20,7 @@ mod role;
 mod traffic;
 
 pub mod facts;
+pub mod readings;
 pub mod snapshot;
 
 pub use actor::{Actor, ActorError};

@@ -15,7 +15,7 @@ pub(super) struct Row {
 }
 
 /// From the pure to the wired. A row comes with its crate, not before.
-pub(super) const TABLE: [Row; 20] = [
+pub(super) const TABLE: [Row; 22] = [
     Row { name: "kernel", may_know: &[] },
     Row { name: "store", may_know: &["kernel"] },
     Row { name: "series", may_know: &["kernel"] },
@@ -24,6 +24,8 @@ pub(super) const TABLE: [Row; 20] = [
     Row { name: "host", may_know: &["kernel"] },
     Row { name: "outbound", may_know: &["kernel"] },
     Row { name: "databases", may_know: &["kernel", "host"] },
+    Row { name: "collect", may_know: &["kernel", "host", "outbound", "databases"] },
+    Row { name: "checks", may_know: &["kernel", "outbound"] },
     Row { name: "shops", may_know: &["kernel"] },
     Row { name: "apps", may_know: &["kernel", "host", "shops"] },
     Row { name: "plan", may_know: &["kernel", "store"] },
