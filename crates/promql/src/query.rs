@@ -10,16 +10,18 @@ mod error;
 mod histogram;
 mod labels;
 mod over_time;
+mod rolled;
 mod select;
+mod source;
 mod times;
 mod value;
 
 pub use error::{EvalError, QueryError};
+pub use source::Source;
 pub use value::{Answer, Point, ResultRow};
 
 use check::{check, guard};
 use promql_parser::parser::{self, Expr};
-use series::Series;
 use value::{Grid, Row, Value};
 
 /// How far an instant selector looks back, in milliseconds, as in Prometheus.
@@ -80,12 +82,12 @@ impl Query {
     /// [`EvalError`].
     pub fn instant(
         &self,
-        store: &Series,
+        source: &Source<'_>,
         at_ms: i64,
         limits: &QueryLimits,
     ) -> Result<Answer, EvalError> {
         let grid = Grid { start_ms: at_ms, step_ms: 1, steps: 1 };
-        let mut evaluation = Evaluation::new(store, &grid, limits);
+        let mut evaluation = Evaluation::new(source, &grid, limits);
         match value::unwrapped(&self.expr) {
             Expr::StringLiteral(literal) => Ok(Answer::Text(literal.val.clone())),
             Expr::MatrixSelector(selector) => {
@@ -104,7 +106,7 @@ impl Query {
     /// [`EvalError`]; a query for a range vector or a text has no range.
     pub fn range(
         &self,
-        store: &Series,
+        source: &Source<'_>,
         (start_ms, end_ms, step_ms): (i64, i64, i64),
         limits: &QueryLimits,
     ) -> Result<Answer, EvalError> {
@@ -112,13 +114,13 @@ impl Query {
             return Err(EvalError::Range { start_ms, end_ms, step_ms });
         }
         let grid = Grid::between((start_ms, end_ms, step_ms), limits.steps)?;
-        Evaluation::new(store, &grid, limits).value(&self.expr, &grid)?.answer_over(&grid)
+        Evaluation::new(source, &grid, limits).value(&self.expr, &grid)?.answer_over(&grid)
     }
 }
 
 /// One evaluation of a query.
 struct Evaluation<'a> {
-    store: &'a Series,
+    source: &'a Source<'a>,
     /// Of the whole query, for `@ start()` and `@ end()`.
     outer: Grid,
     limits: &'a QueryLimits,
@@ -126,14 +128,17 @@ struct Evaluation<'a> {
 }
 
 impl<'a> Evaluation<'a> {
-    fn new(store: &'a Series, grid: &Grid, limits: &'a QueryLimits) -> Self {
-        Self { store, outer: *grid, limits, read: 0 }
+    fn new(source: &'a Source<'a>, grid: &Grid, limits: &'a QueryLimits) -> Self {
+        Self { source, outer: *grid, limits, read: 0 }
     }
 
     fn count(&mut self, samples: usize) -> Result<(), EvalError> {
         self.read += samples as u64;
         let most = self.limits.samples;
-        if self.read > most { Err(EvalError::TooManySamples { most }) } else { Ok(()) }
+        if self.read > most {
+            return Err(EvalError::TooManySamples { most });
+        }
+        if self.source.is_stopped() { Err(EvalError::Stopped) } else { Ok(()) }
     }
 
     fn value(&mut self, expr: &Expr, grid: &Grid) -> Result<Value, EvalError> {

@@ -2,7 +2,7 @@
 //!
 //! They lie beside the checkout and not in it; without them the suite says that it was skipped.
 
-use promql::query::{Answer, Query, QueryLimits, ResultRow};
+use promql::query::{Answer, Query, QueryLimits, ResultRow, Source};
 use series::{Labels, Limits, Sample, Series};
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -57,6 +57,10 @@ impl World {
         }
         assert_eq!(self.store.append(&samples, 0).unwrap().refused.total(), 0, "{line}");
     }
+}
+
+fn pairs(row: &ResultRow) -> Vec<(String, String)> {
+    row.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -299,8 +303,8 @@ impl Eval {
         let answer = Query::parse(&self.query).map_err(|error| error.to_string());
         let answer = answer.and_then(|query| {
             let answer = match self.at {
-                Some(at) => query.instant(&world.store, at, &limits),
-                None => query.range(&world.store, self.range, &limits),
+                Some(at) => query.instant(&Source::of(&world.store), at, &limits),
+                None => query.range(&Source::of(&world.store), self.range, &limits),
             };
             answer.map_err(|error| error.to_string())
         });
@@ -341,7 +345,7 @@ impl Eval {
         };
         let mut found: BTreeMap<Vec<(String, String)>, &ResultRow> = BTreeMap::new();
         for row in &rows {
-            found.insert(row.labels.clone(), row);
+            found.insert(pairs(row), row);
         }
         same(found.len() == rows.len(), || "labels come twice".to_owned())?;
         let times = self.times();
@@ -350,7 +354,7 @@ impl Eval {
             labels.retain(|(_, value)| !value.is_empty());
             let row = found.remove(&labels).ok_or_else(|| format!("no {labels:?} in {rows:?}"))?;
             if self.ordered {
-                same(rows[place].labels == labels, || format!("{labels:?} is not at {place}"))?;
+                same(pairs(&rows[place]) == labels, || format!("{labels:?} is not at {place}"))?;
             }
             let values = values.into_iter().chain(std::iter::repeat(Given::Nothing));
             for (at, value) in times.iter().zip(values) {
@@ -482,7 +486,7 @@ fn what_would_hurt_or_is_experimental_is_refused_by_name() {
         let limits = QueryLimits::default();
         let answer = Query::parse(query).map_err(|error| error.to_string());
         let answer = answer.and_then(|query| {
-            query.instant(&world.store, 0, &limits).map_err(|error| error.to_string())
+            query.instant(&Source::of(&world.store), 0, &limits).map_err(|error| error.to_string())
         });
         let error = answer.expect_err(query);
         assert!(error.contains(expect), "{error}");

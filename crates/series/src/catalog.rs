@@ -83,7 +83,7 @@ impl Catalog {
     }
 
     fn decoded(&self, coded: &Coded) -> Labels {
-        let text = |word: Word| self.words.text(word).to_owned();
+        let text = |word: Word| self.words.shared(word);
         Labels::known(coded.iter().map(|(name, value)| (text(*name), text(*value))).collect())
     }
 

@@ -1,7 +1,7 @@
 //! The labels that name a series.
 
 use crate::error::SeriesError;
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// The label that holds the name of the metric.
 pub const METRIC: &str = "__name__";
@@ -15,7 +15,7 @@ const MOST_VALUE_BYTES: usize = 2_048;
 /// Names are as Prometheus has them: letters, digits and underscores, the first no digit; the metric's may hold colons (Prometheus, "Data
 /// model"). Values are any UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Labels(Vec<(String, String)>);
+pub struct Labels(Arc<[(Arc<str>, Arc<str>)]>);
 
 impl Labels {
     /// Labels of a metric. An empty value is the same as no label, as in Prometheus.
@@ -61,13 +61,13 @@ impl Labels {
                 return refuse(format!("`{}` is no name of a metric", cut(value)));
             }
         }
-        Ok(Self(pairs))
+        Ok(Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect()))
     }
 
     /// The value of a label; empty when there is none.
     #[must_use]
     pub fn get(&self, name: &str) -> &str {
-        let found = self.0.binary_search_by(|(known, _)| known.as_str().cmp(name));
+        let found = self.0.binary_search_by(|(known, _)| (**known).cmp(name));
         found.map_or("", |index| &self.0[index].1)
     }
 
@@ -79,11 +79,17 @@ impl Labels {
 
     /// All labels by name, the metric's among them.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// The labels themselves, shared with the store that they came from.
+    #[must_use]
+    pub fn shared(self) -> Arc<[(Arc<str>, Arc<str>)]> {
+        self.0
     }
 
     /// Labels that were checked when they came in.
-    pub(crate) fn known(pairs: Vec<(String, String)>) -> Self {
+    pub(crate) fn known(pairs: Arc<[(Arc<str>, Arc<str>)]>) -> Self {
         Self(pairs)
     }
 }

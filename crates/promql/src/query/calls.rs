@@ -7,8 +7,8 @@ use super::{
     histogram,
     labels::LabelSet,
     over_time::{
-        Samples, best, changes, extrapolated, instant_rate, line, mean, quantile, resets, sum,
-        variance,
+        Falls, Samples, best, changes, extrapolated, instant_rate, line, mean, quantile, resets,
+        sum, variance,
     },
     select::slide,
     times,
@@ -20,7 +20,7 @@ use promql_parser::{
 };
 use regex::Regex;
 use series::METRIC;
-use std::cmp::Ordering;
+use std::{cmp::Ordering, sync::Arc};
 
 /// What is reckoned from the samples of a window.
 const OF_WINDOWS: [&str; 20] = [
@@ -133,11 +133,20 @@ impl Evaluation<'_> {
         let mut rows = Vec::new();
         for series in windows.series {
             let mut step = 0;
-            let values = slide(&series.samples, &windows.bounds, |samples, window| {
+            let is_counted = matches!(name, "rate" | "increase") && series.rolled.is_none();
+            let mut falls = Falls::of(if is_counted { series.samples.as_slice() } else { &[] });
+            let values = slide(&series.samples, &windows.bounds, |range, window| {
                 let param = param.get(step).copied().unwrap_or_default();
                 let at_ms = grid.at(step);
                 step += 1;
-                folded(name, samples, window, (param, at_ms))
+                let samples = &series.samples[range.clone()];
+                match &series.rolled {
+                    Some(rolled) => {
+                        let asked = (param, at_ms, windows.shortened);
+                        rolled.folded(name, range, samples, window, asked)
+                    }
+                    None => folded(name, samples, window, (param, at_ms), falls.within(range)),
+                }
             });
             let drops_name = series.drops_name || !keeps_name;
             let row = Row { labels: series.labels, drops_name, values };
@@ -222,7 +231,7 @@ impl Evaluation<'_> {
         let windows = self.windows(arg, grid)?;
         let mut is_there = vec![false; grid.steps];
         for series in &windows.series {
-            let counts = slide(&series.samples, &windows.bounds, |samples, _| samples.len());
+            let counts = slide(&series.samples, &windows.bounds, |range, _| range.len());
             is_there.iter_mut().zip(counts).for_each(|(there, count)| *there |= count > 0);
         }
         let values = is_there.into_iter().map(|there| (!there).then_some(1.0)).collect();
@@ -295,15 +304,16 @@ fn folded(
     samples: Samples<'_>,
     window: (i64, i64),
     (param, at_ms): (f64, i64),
+    fallen: impl IntoIterator<Item = f64>,
 ) -> Option<f64> {
     let values = || samples.iter().map(|(_, value)| *value);
     if samples.is_empty() {
         return None;
     }
     match name {
-        "rate" => extrapolated(samples, window, true, true),
-        "increase" => extrapolated(samples, window, true, false),
-        "delta" => extrapolated(samples, window, false, false),
+        "rate" => extrapolated(samples, window, (true, true), fallen),
+        "increase" => extrapolated(samples, window, (true, false), fallen),
+        "delta" => extrapolated(samples, window, (false, false), []),
         "irate" => instant_rate(samples, true),
         "idelta" => instant_rate(samples, false),
         "deriv" => line(samples, samples[0].0).map(|(slope, _)| slope),
@@ -370,20 +380,20 @@ fn ordered(one: &Row, other: &Row, ascending: bool) -> Ordering {
 
 /// A row that says that nothing is there, with the labels that a selector asks for by equality.
 fn missing(selector: Option<&VectorSelector>, values: Vec<Option<f64>>) -> Vec<Row> {
-    let mut pairs: Vec<(String, String)> = Vec::new();
-    let mut twice: Vec<String> = Vec::new();
+    let mut pairs: Vec<(Arc<str>, Arc<str>)> = Vec::new();
+    let mut twice: Vec<&str> = Vec::new();
     for matcher in selector.iter().flat_map(|selector| &selector.matchers.matchers) {
         if matcher.name == METRIC {
             continue;
         }
-        let is_known = pairs.iter().any(|(name, _)| *name == matcher.name);
+        let is_known = pairs.iter().any(|(name, _)| **name == matcher.name);
         if matcher.op == MatchOp::Equal && !is_known {
-            pairs.push((matcher.name.clone(), matcher.value.clone()));
+            pairs.push((matcher.name.as_str().into(), matcher.value.as_str().into()));
         } else {
-            twice.push(matcher.name.clone());
+            twice.push(&matcher.name);
         }
     }
-    pairs.retain(|(name, _)| !twice.contains(name));
+    pairs.retain(|(name, _)| !twice.contains(&&**name));
     let row = Row { labels: LabelSet::of(pairs), drops_name: false, values };
     if row.is_empty() { Vec::new() } else { vec![row] }
 }

@@ -48,6 +48,10 @@ pub enum EvalError {
     Regex(String),
     #[error("{0}")]
     Refused(String),
+    #[error(
+        "it was not done in time, and stopped: name fewer series, a shorter range or a longer step"
+    )]
+    Stopped,
     #[error(transparent)]
     Store(std::sync::Arc<StoreFault>),
 }

@@ -1,5 +1,7 @@
 //! What windows of samples come to.
 
+use std::ops::Range;
+
 /// A sum that loses little: Neumaier's, as Prometheus has it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sum {
@@ -83,22 +85,18 @@ pub(super) fn quantile(share: f64, mut values: Vec<f64>) -> Option<f64> {
 pub(super) type Samples<'s> = &'s [(i64, f64)];
 
 /// `rate`, `increase` and `delta`: extrapolated to the ends of the window, no further than a counter can have been at zero.
+///
+/// `fallen` is what a counter lost within the window by beginning anew.
 pub(super) fn extrapolated(
     samples: Samples<'_>,
     (begin_ms, end_ms): (i64, i64),
-    is_counter: bool,
-    is_rate: bool,
+    (is_counter, is_rate): (bool, bool),
+    fallen: impl IntoIterator<Item = f64>,
 ) -> Option<f64> {
     let ([first, .., last], count) = (samples, samples.len() - 1) else { return None };
     let seconds = |ms: i64| ms as f64 / 1000.0;
     let mut rise = last.1 - first.1;
-    if is_counter {
-        for pair in samples.windows(2) {
-            if pair[1].1 < pair[0].1 {
-                rise += pair[0].1;
-            }
-        }
-    }
+    fallen.into_iter().for_each(|lost| rise += lost);
     let sampled = seconds(last.0 - first.0);
     let between = sampled / count as f64;
     let most = between * 1.1;
@@ -117,6 +115,32 @@ pub(super) fn extrapolated(
         factor /= seconds(end_ms - begin_ms);
     }
     Some(rise * factor)
+}
+
+/// Where a counter falls, found once for all windows of a series.
+#[derive(Debug)]
+pub(super) struct Falls {
+    /// The place of the sample before each fall, and its value.
+    all: Vec<(usize, f64)>,
+    /// Falls before the begin of the last window; windows go on.
+    passed: usize,
+}
+
+impl Falls {
+    pub(super) fn of(samples: Samples<'_>) -> Self {
+        let pairs = samples.windows(2).enumerate();
+        let falls = pairs.filter(|(_, pair)| pair[1].1 < pair[0].1);
+        Self { all: falls.map(|(at, pair)| (at, pair[0].1)).collect(), passed: 0 }
+    }
+
+    /// What was lost between the samples of a window.
+    pub(super) fn within(&mut self, range: Range<usize>) -> impl Iterator<Item = f64> {
+        while self.all.get(self.passed).is_some_and(|(at, _)| *at < range.start) {
+            self.passed += 1;
+        }
+        let rest = self.all[self.passed..].iter();
+        rest.take_while(move |(at, _)| at + 1 < range.end).map(|(_, lost)| *lost)
+    }
 }
 
 /// `irate` and `idelta`: of the last two.

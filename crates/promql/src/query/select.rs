@@ -4,14 +4,16 @@ use super::{
     Evaluation, LOOKBACK_MS,
     error::EvalError,
     labels::LabelSet,
+    rolled::{self, Rolled},
     value::{Grid, Row, Value, WindowSeries, Windows},
 };
 use promql_parser::{
     label::{MatchOp, Matcher as Asked},
     parser::{AtModifier, MatrixSelector, Offset, SubqueryExpr, VectorSelector},
 };
-use series::{METRIC, Matcher, Points, Resolution, Test};
+use series::{METRIC, Matcher, Points, Resolution, Sample, Test};
 use std::{
+    ops::Range,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -35,10 +37,15 @@ impl Evaluation<'_> {
     ) -> Result<Vec<Row>, EvalError> {
         let times = self.times(grid, selector.at.as_ref(), selector.offset.as_ref());
         let (first, last) = bounds(&times);
-        let series = self.read(selector, first.saturating_sub(LOOKBACK_MS), last)?;
+        let begin_ms = first.saturating_sub(LOOKBACK_MS);
+        let resolution = self.resolution(begin_ms, last);
+        // The last bucket that is over lies up to a whole one back.
+        let lookback_ms = LOOKBACK_MS.max(rolled::bucket_ms(resolution) * 3 / 2);
+        let read = (first.saturating_sub(lookback_ms), last, resolution);
+        let series = self.read(selector, read)?;
         self.count(series.len().saturating_mul(grid.steps))?;
         let row = |series: WindowSeries| {
-            let values = newest(&series.samples, &times, &told);
+            let values = newest(&series.samples, &times, lookback_ms, &told);
             Row { labels: series.labels, drops_name: false, values }
         };
         Ok(series.into_iter().map(row).filter(|row| !row.is_empty()).collect())
@@ -52,12 +59,23 @@ impl Evaluation<'_> {
         let range_ms = millis(selector.range);
         let times = self.times(grid, selector.vs.at.as_ref(), selector.vs.offset.as_ref());
         let (first, last) = bounds(&times);
-        let mut series = self.read(&selector.vs, first.saturating_sub(range_ms), last)?;
+        let resolution = self.resolution(first.saturating_sub(range_ms), last);
+        let taken_ms = range_ms.max(2 * rolled::bucket_ms(resolution));
+        let read = (first.saturating_sub(taken_ms), last, resolution);
+        let mut series = self.read(&selector.vs, read)?;
         // A marker says that the series ended, and is no value of it.
         series.iter_mut().for_each(|one| one.samples.retain(|(_, value)| !is_stale(*value)));
         series.retain(|one| !one.samples.is_empty());
-        let bounds = times.into_iter().map(|at| (at.saturating_sub(range_ms), at)).collect();
-        Ok(Windows { series, bounds })
+        let bounds = times.into_iter().map(|at| (at.saturating_sub(taken_ms), at)).collect();
+        Ok(Windows { series, bounds, shortened: range_ms as f64 / taken_ms as f64 })
+    }
+
+    /// The finest that is still kept at the begin of a range.
+    fn resolution(&self, from_ms: i64, until_ms: i64) -> Resolution {
+        let range = from_ms.max(0)..until_ms.max(0);
+        let resolution = self.source.store.resolution(&range, u32::MAX);
+        self.source.note(resolution);
+        resolution
     }
 
     /// What a query comes to at steps of its own, which are multiples of their length, as samples.
@@ -75,7 +93,7 @@ impl Evaluation<'_> {
         let windows: Vec<_> =
             times.into_iter().map(|at| (at.saturating_sub(range_ms), at)).collect();
         if start_ms > last {
-            return Ok(Windows { series: Vec::new(), bounds: windows });
+            return Ok(Windows { series: Vec::new(), bounds: windows, shortened: 1.0 });
         }
         let inner = Grid::between((start_ms, last, step_ms), self.limits.subquery_steps)?;
         let rows = match self.value(&subquery.expr, &inner)? {
@@ -93,10 +111,10 @@ impl Evaluation<'_> {
             self.count(samples.len())?;
             if !samples.is_empty() {
                 let (labels, drops_name) = (row.labels, row.drops_name);
-                series.push(WindowSeries { labels, drops_name, samples });
+                series.push(WindowSeries { labels, drops_name, samples, rolled: None });
             }
         }
-        Ok(Windows { series, bounds: windows })
+        Ok(Windows { series, bounds: windows, shortened: 1.0 })
     }
 
     /// The moments that are looked at for the steps of a grid.
@@ -123,36 +141,43 @@ impl Evaluation<'_> {
     fn read(
         &mut self,
         selector: &VectorSelector,
-        from_ms: i64,
-        until_ms: i64,
+        (from_ms, until_ms, resolution): (i64, i64, Resolution),
     ) -> Result<Vec<WindowSeries>, EvalError> {
         let name = selector.name.as_deref().map(Matcher::metric);
         let matchers = selector.matchers.matchers.iter().map(matcher);
-        let matchers: Vec<Matcher> = name.into_iter().chain(matchers).collect();
+        let scope = self.source.scope.iter().cloned();
+        let matchers: Vec<Matcher> = name.into_iter().chain(matchers).chain(scope).collect();
         let range = (from_ms.saturating_add(1)).max(0)..until_ms.saturating_add(1).max(0);
         let mut all: Vec<WindowSeries> = Vec::new();
-        for found in self.store.read(&matchers, range, Resolution::Raw) {
+        for found in self.source.store.read(&matchers, range, resolution) {
             let found = found?;
-            let Points::Samples(samples) = found.points else { continue };
-            self.count(samples.len())?;
+            self.count(found.points.len())?;
             if all.len() as u64 == self.limits.series {
                 return Err(EvalError::TooManySeries { most: self.limits.series });
             }
-            let samples = samples.into_iter().map(|sample| (sample.at_ms, sample.value)).collect();
-            let pairs = found.labels.iter();
-            let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
-            let labels = LabelSet::of(pairs.collect());
-            all.push(WindowSeries { labels, drops_name: false, samples });
+            let (samples, rolled) = match found.points {
+                Points::Samples(samples) => {
+                    let pair = |sample: Sample| (sample.at_ms, sample.value);
+                    (samples.into_iter().map(pair).collect(), None)
+                }
+                Points::Rollups(rollups) => {
+                    let bucket_ms = rolled::bucket_ms(resolution);
+                    let (rolled, last) = Rolled::of(rollups, bucket_ms, until_ms);
+                    (last, Some(rolled))
+                }
+            };
+            let labels = LabelSet::known(found.labels);
+            all.push(WindowSeries { labels, drops_name: false, samples, rolled });
         }
         Ok(all)
     }
 }
 
-/// The samples of a window, for each of the bounds: `take` is given them in turn. Windows go on, so each sample is passed once.
+/// Which samples each of the bounds has, in turn for `take`. Windows go on, so each sample is passed once.
 pub(super) fn slide<T>(
     samples: &[(i64, f64)],
     bounds: &[(i64, i64)],
-    mut take: impl FnMut(&[(i64, f64)], (i64, i64)) -> T,
+    mut take: impl FnMut(Range<usize>, (i64, i64)) -> T,
 ) -> Vec<T> {
     let (mut begin, mut end) = (0, 0);
     let mut answer = Vec::with_capacity(bounds.len());
@@ -163,7 +188,7 @@ pub(super) fn slide<T>(
         while begin < end && samples[begin].0 <= window.0 {
             begin += 1;
         }
-        answer.push(take(&samples[begin..end], *window));
+        answer.push(take(begin..end, *window));
     }
     answer
 }
@@ -171,11 +196,12 @@ pub(super) fn slide<T>(
 fn newest(
     samples: &[(i64, f64)],
     times: &[i64],
+    lookback_ms: i64,
     told: impl Fn(i64, f64) -> f64,
 ) -> Vec<Option<f64>> {
-    let bounds: Vec<_> = times.iter().map(|at| (at.saturating_sub(LOOKBACK_MS), *at)).collect();
+    let bounds: Vec<_> = times.iter().map(|at| (at.saturating_sub(lookback_ms), *at)).collect();
     slide(samples, &bounds, |window, _| {
-        let (at, value) = *window.last()?;
+        let (at, value) = *samples[window].last()?;
         (!is_stale(value)).then(|| told(at, value))
     })
 }

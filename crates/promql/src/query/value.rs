@@ -1,8 +1,8 @@
 //! What nodes of a query come to.
 
-use super::{error::EvalError, labels::LabelSet};
+use super::{error::EvalError, labels::LabelSet, rolled::Rolled};
 use promql_parser::parser::Expr;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// Even steps. Unix milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub(super) struct Windows {
     pub(super) series: Vec<WindowSeries>,
     /// Of each step: begin, which does not belong to it, and end, which does. Unix milliseconds.
     pub(super) bounds: Vec<(i64, i64)>,
+    /// What the window that was asked for is of those: 1 but for short ones over rollups.
+    pub(super) shortened: f64,
 }
 
 #[derive(Debug)]
@@ -74,6 +76,8 @@ pub(super) struct WindowSeries {
     pub(super) labels: LabelSet,
     pub(super) drops_name: bool,
     pub(super) samples: Vec<(i64, f64)>,
+    /// What the samples are the last values of.
+    pub(super) rolled: Option<Rolled>,
 }
 
 #[derive(Debug)]
@@ -89,8 +93,8 @@ pub type Point = (i64, f64);
 /// A series of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResultRow {
-    /// By name.
-    pub labels: Vec<(String, String)>,
+    /// Names and values, by name.
+    pub labels: Arc<[(Arc<str>, Arc<str>)]>,
     /// Of an instant vector one.
     pub points: Vec<Point>,
 }
@@ -111,7 +115,7 @@ impl Answer {
         let rows = windows.series.into_iter().map(|series| {
             let inside = series.samples.into_iter().filter(|(at, _)| *at > begin && *at <= end);
             let points: Vec<_> = inside.collect();
-            ResultRow { labels: series.labels.into_pairs(series.drops_name), points }
+            ResultRow { labels: series.labels.named(series.drops_name).into_pairs(), points }
         });
         Self::Matrix(rows.filter(|row| !row.points.is_empty()).collect())
     }
@@ -145,7 +149,7 @@ impl Value {
         Ok(match self {
             Self::Scalar(values) => {
                 let points = grid.times().zip(values).collect();
-                Answer::Matrix(vec![ResultRow { labels: Vec::new(), points }])
+                Answer::Matrix(vec![ResultRow { labels: Arc::default(), points }])
             }
             Self::Text(_) => return Err(EvalError::Type { expected: "scalar or instant vector" }),
             Self::Vector(rows) => Answer::Matrix(named(rows, grid)?),
@@ -154,14 +158,14 @@ impl Value {
 }
 
 /// Labels, and values over the steps.
-type Merged = (Vec<(String, String)>, Vec<Option<f64>>);
+type Merged = (LabelSet, Vec<Option<f64>>);
 
 /// With names gone where they stand for something else by now; series that are the same then are one, where they never meet.
 fn named(rows: Vec<Row>, grid: &Grid) -> Result<Vec<ResultRow>, EvalError> {
-    let mut known: HashMap<Vec<(String, String)>, usize> = HashMap::new();
+    let mut known: HashMap<LabelSet, usize> = HashMap::new();
     let mut merged: Vec<Merged> = Vec::new();
     for row in rows.into_iter().filter(|row| !row.is_empty()) {
-        let labels = row.labels.into_pairs(row.drops_name);
+        let labels = row.labels.named(row.drops_name);
         match known.get(&labels) {
             None => {
                 known.insert(labels.clone(), merged.len());
@@ -180,7 +184,7 @@ fn named(rows: Vec<Row>, grid: &Grid) -> Result<Vec<ResultRow>, EvalError> {
     }
     let row = |(labels, values): Merged| {
         let points = grid.times().zip(values).filter_map(|(at, value)| Some((at, value?)));
-        ResultRow { labels, points: points.collect() }
+        ResultRow { labels: labels.into_pairs(), points: points.collect() }
     };
     Ok(merged.into_iter().map(row).collect())
 }

@@ -25,6 +25,10 @@ impl Words {
         &self.texts[word.0 as usize]
     }
 
+    pub(super) fn shared(&self, word: Word) -> Arc<str> {
+        Arc::clone(&self.texts[word.0 as usize])
+    }
+
     pub(super) fn intern(&mut self, text: &str) -> Word {
         if let Some(word) = self.find(text) {
             return word;

@@ -56,6 +56,12 @@ impl Series {
         Reading { store: self, tier, range: from_ms..range.end, series }
     }
 
+    /// What a read of a range of so many points at most comes to.
+    #[must_use]
+    pub fn resolution(&self, range: &Range<i64>, points: u32) -> Resolution {
+        self.tier_for(range, Resolution::Auto { points }).resolution()
+    }
+
     fn tier_for(&self, range: &Range<i64>, resolution: Resolution) -> Tier {
         let points = match resolution {
             Resolution::Raw => return Tier::Raw,
