@@ -27,6 +27,7 @@ mod password;
 mod peers;
 mod people;
 mod permissions;
+mod prometheus;
 mod router;
 mod runs;
 mod second_factor;

@@ -18,7 +18,7 @@
 use axum::http::Method;
 use kernel::Permission::{
     self, Acknowledge, Approve, ChangeConfiguration, ManagePeople, Operate, Peer, ReadLedger, See,
-    SeePeople,
+    SeePeople, SendMetrics,
 };
 
 /// What a route wants of whoever asks.
@@ -143,6 +143,23 @@ const ENDPOINTS: &[Endpoint] = &[
     to("POST", "/api/v1/tokens", machine(ManagePeople)),
     to("DELETE", "/api/v1/tokens/{name}", machine(ManagePeople)),
     to("GET", "/metrics", somewhere(See)),
+    to("GET", "/prometheus/api/v1/alerts", somewhere(See)),
+    to("GET", "/prometheus/api/v1/label/{name}/values", somewhere(See)),
+    to("GET", "/prometheus/api/v1/labels", somewhere(See)),
+    to("POST", "/prometheus/api/v1/labels", somewhere(See)),
+    to("GET", "/prometheus/api/v1/metadata", somewhere(See)),
+    to("GET", "/prometheus/api/v1/query", somewhere(See)),
+    to("POST", "/prometheus/api/v1/query", somewhere(See)),
+    to("GET", "/prometheus/api/v1/query_exemplars", somewhere(See)),
+    to("POST", "/prometheus/api/v1/query_exemplars", somewhere(See)),
+    to("GET", "/prometheus/api/v1/query_range", somewhere(See)),
+    to("POST", "/prometheus/api/v1/query_range", somewhere(See)),
+    to("GET", "/prometheus/api/v1/rules", somewhere(See)),
+    to("GET", "/prometheus/api/v1/series", somewhere(See)),
+    to("POST", "/prometheus/api/v1/series", somewhere(See)),
+    to("GET", "/prometheus/api/v1/status/buildinfo", somewhere(See)),
+    to("GET", "/prometheus/api/v1/targets", somewhere(See)),
+    to("POST", "/prometheus/api/v1/write", machine(SendMetrics)),
     to("GET", "/sign-in", ANYBODY),
 ];
 

@@ -3,7 +3,8 @@
 
 use crate::{
     ApiError, ApiState, backups, cookies, databases, guard, history, incidents, ledger_page,
-    machine, me, metrics, orders, pages, peers, people, runs, sessions, shops, sign_in, tokens,
+    machine, me, metrics, orders, pages, peers, people, prometheus, runs, sessions, shops, sign_in,
+    tokens,
 };
 use axum::{
     Json, Router,
@@ -37,6 +38,7 @@ const BODY_BYTES: usize = 16 * 1024;
         (name = "backups", description = "What would bring a shop back"),
         (name = "databases", description = "What a shop's database suffers from"),
         (name = "orders", description = "Single orders then and now: personal data of whoever bought"),
+        (name = "metrics", description = "Prometheus' own API over what was measured: give `/prometheus` as the address of one"),
         (name = "machine", description = "What the command line looks at"),
         (name = "access", description = "Coming in and going out"),
         (name = "people", description = "Who may do what"),
@@ -158,6 +160,18 @@ fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(runs::steer))
         .routes(routes!(machine::configuration))
         .routes(routes!(metrics::metrics))
+        .routes(routes!(prometheus::query))
+        .routes(routes!(prometheus::query_range))
+        .routes(routes!(prometheus::exemplars))
+        .routes(routes!(prometheus::series))
+        .routes(routes!(prometheus::labels))
+        .routes(routes!(prometheus::label_values))
+        .routes(routes!(prometheus::metadata))
+        .routes(routes!(prometheus::alerts))
+        .routes(routes!(prometheus::rules))
+        .routes(routes!(prometheus::targets))
+        .routes(routes!(prometheus::build))
+        .routes(routes!(prometheus::write))
 }
 
 /// The whole service: API, sign-in, and the interface for every other address.

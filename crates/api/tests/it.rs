@@ -12,6 +12,7 @@ mod it {
     mod openapi;
     mod pages;
     mod people;
+    mod prometheus;
     mod running;
     mod runs;
     mod shops;

@@ -45,6 +45,8 @@ pub enum Permission {
     ManagePeople,
     /// Hear how this Storewarden is, as another one does that watches it.
     Peer,
+    /// Send what was measured elsewhere, by remote write.
+    SendMetrics,
 }
 
 /// A role, at one shop or at all.
@@ -131,7 +133,7 @@ impl Role {
 }
 
 impl Permission {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::See,
         Self::Operate,
         Self::Approve,
@@ -141,6 +143,7 @@ impl Permission {
         Self::SeePeople,
         Self::ManagePeople,
         Self::Peer,
+        Self::SendMetrics,
     ];
 
     #[must_use]
@@ -155,6 +158,7 @@ impl Permission {
             Self::SeePeople => "see_people",
             Self::ManagePeople => "manage_people",
             Self::Peer => "peer",
+            Self::SendMetrics => "send_metrics",
         }
     }
 
@@ -264,6 +268,7 @@ read_ledger          yes       yes       -         -         yes
 see_people           yes       yes       -         -         yes
 manage_people        yes       -         -         -         -
 peer                 yes       -         -         -         -
+send_metrics         yes       -         -         -         -
 ";
 
     fn shop(id: &str) -> ShopId {

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p promql --example query_weigh [SERIES] [QUERY]`
 
+#![expect(clippy::print_stdout, reason = "the figures are what it is for")]
+
 use promql::query::{Query, QueryLimits, Source};
 use series::{Labels, Limits, Sample, Series, SeriesRef};
 use std::{env, fs, time::Instant};

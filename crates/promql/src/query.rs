@@ -12,11 +12,13 @@ mod labels;
 mod over_time;
 mod rolled;
 mod select;
+mod selector;
 mod source;
 mod times;
 mod value;
 
 pub use error::{EvalError, QueryError};
+pub use selector::{Selector, duration};
 pub use source::Source;
 pub use value::{Answer, Point, ResultRow};
 

@@ -24,7 +24,7 @@ use crate::{
     tier::Tier,
 };
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::HashSet,
     fs::File,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -109,6 +109,35 @@ impl State {
         Ok(())
     }
 
+    /// Those that are not defined yet, each once.
+    fn new_of<'l>(&self, all: &'l [Labels]) -> Vec<&'l Labels> {
+        let mut seen = HashSet::new();
+        let mut new: Vec<&Labels> = Vec::new();
+        for labels in all {
+            if self.catalog.find(labels).is_none() && seen.insert(labels) {
+                new.push(labels);
+            }
+        }
+        new
+    }
+
+    /// Defines new ones, on disk before anything speaks of them.
+    fn define(&mut self, new: Vec<&Labels>) -> Result<(), SeriesError> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let limit = u32::MAX as usize;
+        let first = self.catalog.next_id();
+        let ids = u32::try_from(new.len()).ok().and_then(|count| first.checked_add(count));
+        let ids = first..ids.ok_or(SeriesError::TooManySeries { limit })?;
+        let definitions: Vec<(u32, &Labels)> = ids.zip(new).collect();
+        self.catalog_file.append(definitions.iter().copied())?;
+        for (id, labels) in definitions {
+            self.catalog.insert(id, labels);
+        }
+        Ok(())
+    }
+
     fn push(&mut self, series: SeriesRef, sample: Sample, now_ms: i64) {
         self.heads.push(series, sample, now_ms);
         if self.rolled_until_ms.is_some_and(|rolled| sample.at_ms < rolled) {
@@ -139,32 +168,38 @@ impl Series {
     /// As [`Series::series`].
     pub fn series_all(&self, all: &[Labels], now_ms: i64) -> Result<Vec<SeriesRef>, SeriesError> {
         let mut state = self.state();
-        let mut new: HashMap<&Labels, u32> = HashMap::new();
-        let mut next_id = state.catalog.next_id();
-        for labels in all {
-            if state.catalog.find(labels).is_none()
-                && let Entry::Vacant(place) = new.entry(labels)
-            {
-                place.insert(next_id);
-                next_id = next_id.saturating_add(1);
-            }
-        }
+        let new = state.new_of(all);
         let limit = self.limits.series.min(u32::MAX as usize);
-        if !new.is_empty() && (state.catalog.len() + new.len() > limit || next_id == u32::MAX) {
+        if !new.is_empty() && state.catalog.len() + new.len() > limit {
             state.counts.refused_series += new.len() as u64;
             return Err(SeriesError::TooManySeries { limit });
         }
-        if !new.is_empty() {
-            let mut definitions: Vec<_> = new.iter().map(|(labels, id)| (*id, *labels)).collect();
-            definitions.sort_by_key(|(id, _)| *id);
-            state.catalog_file.append(definitions.iter().copied())?;
-            for (id, labels) in definitions {
-                state.catalog.insert(id, labels);
-            }
-        }
+        state.define(new)?;
         let found = |labels| state.catalog.find(labels).expect("invariant: it was just defined");
         let found: Vec<SeriesRef> = all.iter().map(found).collect();
         found.iter().for_each(|series| state.heads.note_seen(*series, now_ms));
+        Ok(found)
+    }
+
+    /// As [`Series::series_all`], but as many as there is room for when room for `spared` more is to stay: the others are `None`.
+    ///
+    /// # Errors
+    /// When definitions cannot be written, and then none is made.
+    pub fn series_sparing(
+        &self,
+        all: &[Labels],
+        spared: usize,
+        now_ms: i64,
+    ) -> Result<Vec<Option<SeriesRef>>, SeriesError> {
+        let mut state = self.state();
+        let mut new = state.new_of(all);
+        let limit = self.limits.series.min(u32::MAX as usize);
+        let room = limit.saturating_sub(spared).saturating_sub(state.catalog.len());
+        state.counts.refused_series += new.len().saturating_sub(room) as u64;
+        new.truncate(room);
+        state.define(new)?;
+        let found: Vec<_> = all.iter().map(|labels| state.catalog.find(labels)).collect();
+        found.iter().flatten().for_each(|series| state.heads.note_seen(*series, now_ms));
         Ok(found)
     }
 

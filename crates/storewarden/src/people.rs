@@ -85,8 +85,8 @@ pub(crate) enum TokenCommand {
     Create {
         /// What it is called
         name: TokenName,
-        /// see, operate, approve, change_configuration, acknowledge, read_ledger or see_people. Can
-        /// be repeated
+        /// see, operate, approve, change_configuration, acknowledge, read_ledger, see_people or
+        /// send_metrics. Can be repeated
         #[arg(long = "may", value_name = "PERMISSION", required = true)]
         permissions: Vec<Permission>,
         /// At this shop alone; can be repeated [default: at all]

@@ -16,6 +16,7 @@ use crate::{
     incidents::{Action, Case, CaseMemory, Incidents, Kept, Moment, Outcome, RemedyProgress},
     notify,
     orders::now_ms,
+    rules::{Rule, Rules},
 };
 use kernel::{
     Actor, Incident, LedgerEntry, Params, RemedyWish, ShopId, Silence, TimelineEntry,
@@ -274,6 +275,12 @@ impl Desk {
     /// How many incidents are not over, and in how many of them something is broken.
     pub async fn count(&self) -> (u64, u64) {
         self.0.state.lock().await.incidents.count()
+    }
+
+    /// The rules in force, by the codes of findings that have one of their own.
+    pub async fn rules(&self) -> Vec<(String, Rule)> {
+        let rules = Rules::new(&self.0.state.lock().await.incidents.settings().rules);
+        rules.all()
     }
 
     /// Whether a person has taken on what was found by this code at this time, or called it over.

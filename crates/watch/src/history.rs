@@ -6,14 +6,18 @@
 
 mod chart;
 mod exposition;
+mod families;
 mod growth;
+mod intake;
 mod measurement;
 #[cfg(test)]
 mod tests;
 
 pub use chart::{Asked, HistoryPoints, HistorySeries, MOST_POINTS, ShopHistory};
 pub use exposition::page;
+pub use families::{FamilyFacts, MOST_FAMILIES};
 pub use growth::Grown;
+pub use intake::{IntakeError, MOST_OF_OTHERS, Taken};
 pub use measurement::{Measured, Measurement, Unit};
 
 use crate::{Watch, WatchError, orders::now_ms};
@@ -36,6 +40,8 @@ const MAINTENANCE: Duration = Duration::from_secs(10);
 const MOST_ROUNDS: usize = 16;
 /// Reads at the same time; further ones wait.
 const READS_AT_ONCE: usize = 2;
+/// Questions of others at the same time, each of which may take much memory; further ones wait.
+const QUESTIONS_AT_ONCE: usize = 2;
 
 /// Shops that there is room for whatever the configuration says: those that a reload adds, and those that
 /// were removed, whose history stays for more than a year. Room costs nothing before it is taken.
@@ -48,8 +54,10 @@ pub const MOST_TABLES: usize = 20;
 const SERIES_OF_MACHINE: usize = 64;
 /// Bytes of samples in memory for each series: half an hour of them takes less than half of it.
 const HEAD_BYTES_A_SERIES: usize = 4 << 10;
-/// Bytes that wait for a disk that is full: about an hour of a hundred shops.
-const WAITING_BYTES: usize = 4 << 20;
+/// Bytes of samples in memory for all that others send.
+const HEAD_BYTES_OF_OTHERS: usize = 128 << 20;
+/// Bytes that wait for a disk that is full: about an hour of a hundred shops, or a few requests of others.
+const WAITING_BYTES: usize = 32 << 20;
 
 /// A handle on the history: cheap to clone.
 #[derive(Debug, Clone)]
@@ -61,6 +69,11 @@ struct Inner {
     limits: Limits,
     store: Mutex<Opened>,
     reads: Semaphore,
+    questions: Semaphore,
+    /// Series that are ours: there is room for them whatever others send.
+    own: usize,
+    intake: intake::Senders,
+    families: Mutex<families::Book>,
     /// What could not be done the last time, and why.
     troubles: Mutex<BTreeMap<Deed, String>>,
 }
@@ -84,8 +97,9 @@ impl History {
     /// needed.
     #[must_use]
     pub fn new(folder: PathBuf, shops: usize) -> Self {
-        let series = SERIES_OF_MACHINE + shops.max(FEWEST_SHOPS) * SERIES_A_SHOP;
-        let head_bytes = series * HEAD_BYTES_A_SERIES;
+        let own = SERIES_OF_MACHINE + shops.max(FEWEST_SHOPS) * SERIES_A_SHOP;
+        let head_bytes = own * HEAD_BYTES_A_SERIES + HEAD_BYTES_OF_OTHERS;
+        let series = own + MOST_OF_OTHERS;
         let limits =
             Limits { series, head_bytes, waiting_bytes: WAITING_BYTES, ..Limits::default() };
         Self(Arc::new(Inner {
@@ -93,6 +107,10 @@ impl History {
             limits,
             store: Mutex::default(),
             reads: Semaphore::new(READS_AT_ONCE),
+            questions: Semaphore::new(QUESTIONS_AT_ONCE),
+            own,
+            intake: intake::Senders::default(),
+            families: Mutex::default(),
             troubles: Mutex::default(),
         }))
     }
@@ -242,6 +260,20 @@ impl History {
         let history = self.clone();
         let write = move || history.record(&measured, now_ms);
         tokio::task::spawn_blocking(write).await.map_err(WatchError::HistoryBroke)?
+    }
+
+    /// Has a question answered out of the store, on a thread that may wait for the disk. Few at a time: others wait.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Series) -> T + Send + 'static,
+    ) -> Result<T, WatchError> {
+        let _permit = self.0.questions.acquire().await.expect("invariant: it is never closed");
+        let history = self.clone();
+        let answer = move || history.series(now_ms()).map(|series| question(&series));
+        tokio::task::spawn_blocking(answer).await.map_err(WatchError::HistoryBroke)?
     }
 
     fn series(&self, now_ms: i64) -> Result<Arc<Series>, WatchError> {

@@ -43,7 +43,7 @@ export type Peer = But<Whole<Schemas['PeerStanding']>, { state: PeerState; pages
 export type Peers = But<Whole<Schemas['PeersStanding']>, { peers: Peer[] }>
 
 export type Role = 'owner' | 'operator' | 'developer' | 'client' | 'auditor'
-export type Permission = 'see' | 'operate' | 'approve' | 'change_configuration' | 'acknowledge' | 'read_ledger' | 'see_people' | 'manage_people' | 'peer'
+export type Permission = 'see' | 'operate' | 'approve' | 'change_configuration' | 'acknowledge' | 'read_ledger' | 'see_people' | 'manage_people' | 'peer' | 'send_metrics'
 /** A role at one shop; `null` is every shop and the machine. */
 export interface Grant { role: Role; shop: string | null }
 export type Me = But<Whole<Schemas['Me']>, { grants: Grant[]; permissions: Permission[]; shops: Record<string, Permission[]>; session: Schemas['SessionOf'] | null }>

@@ -128,8 +128,8 @@ async fn the_first_link_makes_the_owner() {
     let me = owner.me().await;
     assert_eq!((me["actor"].as_str(), me["id"].as_str()), (Some("person:owner"), Some("owner")));
     assert_eq!(me["grants"], json!([{ "role": "owner", "shop": null }]));
-    assert_eq!(me["permissions"].as_array().unwrap().len(), 9);
-    assert_eq!(me["shops"]["lamps"].as_array().unwrap().len(), 9);
+    assert_eq!(me["permissions"].as_array().unwrap().len(), 10);
+    assert_eq!(me["shops"]["lamps"].as_array().unwrap().len(), 10);
     assert_eq!(me["session"]["method"], "link");
     assert_eq!(
         me["second_factor"],

@@ -192,19 +192,22 @@ impl Running {
         headers: &[(&str, &str)],
         body: &serde_json::Value,
     ) -> Answer {
-        let body = body.to_string();
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let mut request = format!(
-            "{method} {path} HTTP/1.0\r\nhost: {}\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n",
-            self.address,
-            body.len()
-        );
-        for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
-        }
-        request.push_str(&format!("\r\n{body}"));
-        stream.write_all(request.as_bytes()).await.unwrap();
+        let all = [&[("content-type", "application/json")], headers].concat();
+        self.hand_in(method, path, &all, body.to_string().as_bytes()).await
+    }
+
+    /// Sends any body.
+    pub(crate) async fn hand_in(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let length = body.len().to_string();
+        let all = [&[("content-length", length.as_str())], headers].concat();
+        let mut stream = self.send(method, path, &all).await;
+        stream.write_all(body).await.unwrap();
         whole(stream).await
     }
 

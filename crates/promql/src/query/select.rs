@@ -143,10 +143,8 @@ impl Evaluation<'_> {
         selector: &VectorSelector,
         (from_ms, until_ms, resolution): (i64, i64, Resolution),
     ) -> Result<Vec<WindowSeries>, EvalError> {
-        let name = selector.name.as_deref().map(Matcher::metric);
-        let matchers = selector.matchers.matchers.iter().map(matcher);
-        let scope = self.source.scope.iter().cloned();
-        let matchers: Vec<Matcher> = name.into_iter().chain(matchers).chain(scope).collect();
+        let mut matchers = matchers(selector);
+        matchers.extend_from_slice(self.source.scope);
         let range = (from_ms.saturating_add(1)).max(0)..until_ms.saturating_add(1).max(0);
         let mut all: Vec<WindowSeries> = Vec::new();
         for found in self.source.store.read(&matchers, range, resolution) {
@@ -212,6 +210,11 @@ fn bounds(times: &[i64]) -> (i64, i64) {
 
 fn is_stale(value: f64) -> bool {
     value.to_bits() == series::STALE_BITS
+}
+
+pub(super) fn matchers(selector: &VectorSelector) -> Vec<Matcher> {
+    let name = selector.name.as_deref().map(Matcher::metric);
+    name.into_iter().chain(selector.matchers.matchers.iter().map(matcher)).collect()
 }
 
 fn matcher(asked: &Asked) -> Matcher {

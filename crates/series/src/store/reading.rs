@@ -9,9 +9,14 @@ use crate::{
     matcher::Matcher,
     rolling::roll_up,
     sample::{Resolution, Rollup, Sample},
+    stream::Stream,
     tier::Tier,
 };
-use std::{ops::Range, vec};
+use std::{
+    collections::HashSet,
+    ops::{Range, RangeInclusive},
+    vec,
+};
 
 /// How far apart raw samples are taken to be when a resolution is chosen. A store does not know: series differ.
 const ASSUMED_STEP_MS: i64 = 10_000;
@@ -54,6 +59,54 @@ impl Series {
         let tier = self.tier_for(&range, resolution);
         let from_ms = range.start - range.start.rem_euclid(tier.bucket_ms());
         Reading { store: self, tier, range: from_ms..range.end, series }
+    }
+
+    /// The labels of series that meet all conditions and may have something in a range of time, both ends included; by definition. What is
+    /// only known to lie in a block that reaches into the range counts as in it.
+    #[must_use]
+    pub fn select_within(&self, matchers: &[Matcher], range: RangeInclusive<i64>) -> Vec<Labels> {
+        let (found, parts, mut missing) = {
+            let state = self.state();
+            let found = state.catalog.select(matchers);
+            let overlaps = |stream: &Stream| {
+                stream
+                    .span()
+                    .is_some_and(|(from, until)| from <= *range.end() && until >= *range.start())
+            };
+            let is_in_memory = |series: &&SeriesRef| {
+                let frozen = state.frozen.as_ref().and_then(|frozen| frozen.stream(series.id));
+                let head = state.heads.stream(**series);
+                frozen.is_some_and(overlaps) || head.is_some_and(overlaps)
+            };
+            let missing: HashSet<u32> = found
+                .iter()
+                .filter(|series| !is_in_memory(series))
+                .map(|series| series.id)
+                .collect();
+            (found, state.parts.clone(), missing)
+        };
+        for part in Tier::ALL.into_iter().flat_map(|tier| parts.of(tier)) {
+            let footer = part.footer;
+            if missing.is_empty()
+                || footer.until_ms < *range.start()
+                || footer.from_ms > *range.end()
+            {
+                continue;
+            }
+            for page in 0..part.pages() {
+                // What cannot be read is not found here, as elsewhere.
+                let Ok(Some(entries)) = self.damage.sift(part, part.page(page)) else { continue };
+                for entry in entries {
+                    let span = entry.span;
+                    if span.from_ms <= *range.end() && span.until_ms >= *range.start() {
+                        missing.remove(&entry.id);
+                    }
+                }
+            }
+        }
+        let state = self.state();
+        let there = found.into_iter().filter(|series| !missing.contains(&series.id));
+        there.filter_map(|series| state.catalog.labels(series)).collect()
     }
 
     /// What a read of a range of so many points at most comes to.

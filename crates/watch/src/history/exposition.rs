@@ -39,7 +39,7 @@ fn percentile(what: Measurement) -> Option<&'static str> {
 }
 
 /// Name, unit as OpenMetrics has it, and what it is.
-fn told(what: Measurement) -> (&'static str, &'static str, &'static str) {
+pub(super) fn told(what: Measurement) -> (&'static str, &'static str, &'static str) {
     let (unit, help) = match what {
         Measurement::RequestsPerSecond => ("", "Requests of visitors, mean of ten seconds."),
         Measurement::ErrorsPerSecond => ("", "Answers that say 500 to 599, mean of ten seconds."),

@@ -2,7 +2,7 @@
 //! the configuration changes of them.
 
 use kernel::config::RuleSettings;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a finding comes from: while that tells nothing, a finding that is not there is not gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,6 +122,14 @@ impl Rules {
     #[must_use]
     pub fn new(settings: &[RuleSettings]) -> Self {
         Self { changed: settings.iter().map(|rule| (rule.on.clone(), rule.clone())).collect() }
+    }
+
+    /// All that alert by a rule of their own, by code.
+    #[must_use]
+    pub fn all(&self) -> Vec<(String, Rule)> {
+        let known = TABLE.iter().map(|line| line.0);
+        let codes: BTreeSet<&str> = known.chain(self.changed.keys().map(String::as_str)).collect();
+        codes.into_iter().filter_map(|code| Some((code.to_owned(), self.rule(code)?))).collect()
     }
 
     /// The rule of a code; `None` when such findings never alert.

@@ -41,7 +41,7 @@ export const people: typeof english = {
     },
     permission: {
       see: 'Sehen, wie es einem Shop geht', operate: 'Leeren, neu starten, einspielen', approve: 'Änderungen genehmigen', change_configuration: 'Die Konfiguration ändern',
-      acknowledge: 'Sich um Vorfälle kümmern', read_ledger: 'Das Ledger lesen', see_people: 'Sehen, wer was darf', manage_people: 'Leute einladen, Tokens machen', peer: 'Fragen, wie es diesem Storewarden geht, als eines, das darauf achtet',
+      acknowledge: 'Sich um Vorfälle kümmern', read_ledger: 'Das Ledger lesen', see_people: 'Sehen, wer was darf', manage_people: 'Leute einladen, Tokens machen', peer: 'Fragen, wie es diesem Storewarden geht, als eines, das darauf achtet', send_metrics: 'Messwerte schicken, wie ein Prometheus es tut',
     },
     whoMayWhat: 'Wer was darf',
     may: 'darf',

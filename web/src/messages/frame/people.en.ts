@@ -41,7 +41,7 @@ export const people = {
     } satisfies Record<Role, { name: string; does: string }>,
     permission: {
       see: 'See how a shop is', operate: 'Drain, restart, deploy', approve: 'Approve changes', change_configuration: 'Change the configuration',
-      acknowledge: 'Answer incidents', read_ledger: 'Read the ledger', see_people: 'See who may do what', manage_people: 'Invite people, make tokens', peer: 'Ask how this Storewarden is, as one that watches it',
+      acknowledge: 'Answer incidents', read_ledger: 'Read the ledger', see_people: 'See who may do what', manage_people: 'Invite people, make tokens', peer: 'Ask how this Storewarden is, as one that watches it', send_metrics: 'Send metrics, as a Prometheus does',
     } satisfies Record<Permission, string>,
     whoMayWhat: 'Who may do what',
     may: 'may',
