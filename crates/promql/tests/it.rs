@@ -8,4 +8,6 @@ mod page;
 #[cfg(test)]
 mod remote_write;
 #[cfg(test)]
+mod rolled;
+#[cfg(test)]
 mod text;

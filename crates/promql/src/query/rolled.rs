@@ -26,13 +26,14 @@ pub(super) struct Rolled {
 }
 
 impl Rolled {
-    /// With the last values as samples, each at the end of its bucket, or at `until_ms` where that comes first.
+    /// With the last values as samples, each at the end of its bucket. What is not over at `until_ms` is left out.
     pub(super) fn of(
-        rollups: Vec<Rollup>,
+        mut rollups: Vec<Rollup>,
         bucket_ms: i64,
         until_ms: i64,
     ) -> (Self, Vec<(i64, f64)>) {
-        let at = |rollup: &Rollup| rollup.from_ms.saturating_add(bucket_ms).min(until_ms);
+        let at = |rollup: &Rollup| rollup.from_ms.saturating_add(bucket_ms);
+        rollups.retain(|rollup| at(rollup) <= until_ms);
         let last: Vec<_> = rollups.iter().map(|rollup| (at(rollup), rollup.last)).collect();
         let means = rollups.iter().map(|rollup| (at(rollup), rollup.sum / f64::from(rollup.count)));
         let means = means.collect();
