@@ -2,3 +2,20 @@
 //!
 //! Each collector asks one service with a deadline and fills [`kernel::readings::Readings`]. One that does not answer leaves nothing but
 //! that it does not: what was read before is never told again. Whether a number is good is for others to say.
+//!
+//! Names are those of the exporters that people know, so that their dashboards and rules hold. All of them stand in
+//! docs/formats/service-readings.md, which is held against what the collectors tell.
+
+mod collector;
+mod error;
+mod fastcgi;
+mod field;
+mod nginx;
+mod php_fpm;
+mod place;
+mod redis;
+
+pub use collector::{Collector, Service, Target, families};
+pub use error::CollectError;
+pub use php_fpm::StatusPage;
+pub use place::{Login, Place};

@@ -1,0 +1,167 @@
+//! Asks one service and says what it said, or that it said nothing.
+
+use crate::{CollectError, Login, Place, field::gauge, nginx, php_fpm, php_fpm::StatusPage, redis};
+use kernel::readings::{Family, Readings};
+use outbound::http;
+use std::time::{Duration, Instant};
+
+const SECONDS: Family = gauge(
+    "storewarden_collector_seconds",
+    "How long a service was asked, whether it answered or not.",
+);
+
+/// A kind of program that can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Service {
+    Redis,
+    Nginx,
+    PhpFpm,
+}
+
+impl Service {
+    pub const ALL: [Self; 3] = [Self::Redis, Self::Nginx, Self::PhpFpm];
+
+    /// As in the label `service`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Nginx => "nginx",
+            Self::PhpFpm => "php-fpm",
+        }
+    }
+
+    /// 1 while it answers, else 0: told even when nothing else is.
+    #[must_use]
+    pub fn up(self) -> Family {
+        match self {
+            Self::Redis => gauge("redis_up", "Whether Redis answers."),
+            Self::Nginx => gauge("nginx_up", "Whether nginx answers."),
+            Self::PhpFpm => gauge("phpfpm_up", "Whether PHP-FPM answers."),
+        }
+    }
+
+    fn told(self) -> Vec<Family> {
+        match self {
+            Self::Redis => redis::families(),
+            Self::Nginx => nginx::families(),
+            Self::PhpFpm => php_fpm::families(),
+        }
+    }
+}
+
+/// Whom to ask, where, and as whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Redis or Valkey.
+    Redis {
+        place: Place,
+        login: Option<Login>,
+    },
+    /// The page of nginx' module `stub_status`.
+    Nginx {
+        url: String,
+    },
+    PhpFpm(StatusPage),
+}
+
+impl Target {
+    #[must_use]
+    pub fn service(&self) -> Service {
+        match self {
+            Self::Redis { .. } => Service::Redis,
+            Self::Nginx { .. } => Service::Nginx,
+            Self::PhpFpm(_) => Service::PhpFpm,
+        }
+    }
+
+    /// Where it is, without anything secret: the label `instance`.
+    #[must_use]
+    pub fn instance(&self) -> String {
+        let host = |url: &str| {
+            let place = http::place(url).unwrap_or_default();
+            place.split_once("://").map_or_else(String::new, |(_, host)| host.to_owned())
+        };
+        match self {
+            Self::Redis { place, .. } | Self::PhpFpm(StatusPage::FastCgi { place, .. }) => {
+                place.to_string()
+            }
+            Self::Nginx { url } | Self::PhpFpm(StatusPage::Http { url }) => host(url),
+        }
+    }
+}
+
+/// Asks one service, again and again.
+#[derive(Debug)]
+pub struct Collector {
+    target: Target,
+    instance: String,
+    http: http::Client,
+    /// What is being said, until it is all said.
+    heard: Readings,
+}
+
+impl Collector {
+    /// Asks nothing yet. Those that speak HTTP share the client.
+    #[must_use]
+    pub fn new(target: Target, http: http::Client) -> Self {
+        let instance = target.instance();
+        Self { target, instance, http, heard: Readings::new() }
+    }
+
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Adds what the service says of itself. Every reading has the label `instance`.
+    ///
+    /// # Errors
+    /// When it does not answer in time, whole, and in a way we understand. Then only that it is not
+    /// up was added, and how long it was asked.
+    pub async fn collect(
+        &mut self,
+        deadline: Duration,
+        readings: &mut Readings,
+    ) -> Result<(), CollectError> {
+        let began = Instant::now();
+        self.heard.clear();
+        let asked = tokio::time::timeout(deadline, self.ask(deadline)).await;
+        let outcome = asked.unwrap_or_else(|_| {
+            Err(CollectError::Deadline { place: self.instance.clone(), deadline })
+        });
+        let service = self.target.service();
+        let instance = ("instance", self.instance.as_str());
+        readings.put(service.up().name, &[instance], if outcome.is_ok() { 1.0 } else { 0.0 });
+        if outcome.is_ok() {
+            self.heard.each(|reading| {
+                let mut labels = reading.labels.to_vec();
+                labels.push(instance);
+                readings.put(reading.name, &labels, reading.value);
+            });
+        }
+        let labels = [("service", service.name()), instance];
+        readings.put(SECONDS.name, &labels, began.elapsed().as_secs_f64());
+        outcome
+    }
+
+    async fn ask(&mut self, deadline: Duration) -> Result<(), CollectError> {
+        let Self { target, http, heard, .. } = self;
+        match target {
+            Target::Redis { place, login } => redis::ask(place, login.as_ref(), heard).await,
+            Target::Nginx { url } => nginx::ask(http, url, deadline, heard).await,
+            Target::PhpFpm(page) => php_fpm::ask(http, page, deadline, heard).await,
+        }
+    }
+}
+
+/// Every metric that a collector may tell, by service.
+#[must_use]
+pub fn families() -> Vec<Family> {
+    let mut families = vec![SECONDS];
+    for service in Service::ALL {
+        families.push(service.up());
+        families.extend(service.told());
+    }
+    families
+}
