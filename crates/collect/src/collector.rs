@@ -1,6 +1,11 @@
 //! Asks one service and says what it said, or that it said nothing.
 
-use crate::{CollectError, Login, Place, field::gauge, nginx, php_fpm, php_fpm::StatusPage, redis};
+use crate::{
+    CollectError, Login, Place, field::gauge, mysql, nginx, php_fpm, php_fpm::StatusPage, postgres,
+    redis,
+};
+use databases::statistics::Statistics;
+use kernel::config::{DatabaseKind, DatabaseUrl};
 use kernel::readings::{Family, Readings};
 use outbound::http;
 use std::time::{Duration, Instant};
@@ -16,10 +21,14 @@ pub enum Service {
     Redis,
     Nginx,
     PhpFpm,
+    Postgres,
+    /// MariaDB too.
+    MySql,
 }
 
 impl Service {
-    pub const ALL: [Self; 3] = [Self::Redis, Self::Nginx, Self::PhpFpm];
+    pub const ALL: [Self; 5] =
+        [Self::Redis, Self::Nginx, Self::PhpFpm, Self::Postgres, Self::MySql];
 
     /// As in the label `service`.
     #[must_use]
@@ -28,6 +37,8 @@ impl Service {
             Self::Redis => "redis",
             Self::Nginx => "nginx",
             Self::PhpFpm => "php-fpm",
+            Self::Postgres => "postgres",
+            Self::MySql => "mysql",
         }
     }
 
@@ -38,6 +49,8 @@ impl Service {
             Self::Redis => gauge("redis_up", "Whether Redis answers."),
             Self::Nginx => gauge("nginx_up", "Whether nginx answers."),
             Self::PhpFpm => gauge("phpfpm_up", "Whether PHP-FPM answers."),
+            Self::Postgres => gauge("pg_up", "Whether PostgreSQL answers."),
+            Self::MySql => gauge("mysql_up", "Whether MariaDB or MySQL answers."),
         }
     }
 
@@ -46,6 +59,8 @@ impl Service {
             Self::Redis => redis::families(),
             Self::Nginx => nginx::families(),
             Self::PhpFpm => php_fpm::families(),
+            Self::Postgres => postgres::families(),
+            Self::MySql => mysql::families(),
         }
     }
 }
@@ -63,6 +78,9 @@ pub enum Target {
         url: String,
     },
     PhpFpm(StatusPage),
+    Postgres(DatabaseUrl),
+    /// MariaDB or MySQL.
+    MySql(DatabaseUrl),
 }
 
 impl Target {
@@ -72,6 +90,8 @@ impl Target {
             Self::Redis { .. } => Service::Redis,
             Self::Nginx { .. } => Service::Nginx,
             Self::PhpFpm(_) => Service::PhpFpm,
+            Self::Postgres(_) => Service::Postgres,
+            Self::MySql(_) => Service::MySql,
         }
     }
 
@@ -87,6 +107,7 @@ impl Target {
                 place.to_string()
             }
             Self::Nginx { url } | Self::PhpFpm(StatusPage::Http { url }) => host(url),
+            Self::Postgres(url) | Self::MySql(url) => host_of_database(&url.to_string()),
         }
     }
 }
@@ -97,6 +118,8 @@ pub struct Collector {
     target: Target,
     instance: String,
     http: http::Client,
+    /// To a database's server; gone after anything went wrong.
+    session: Option<Statistics>,
     /// What is being said, until it is all said.
     heard: Readings,
 }
@@ -106,7 +129,7 @@ impl Collector {
     #[must_use]
     pub fn new(target: Target, http: http::Client) -> Self {
         let instance = target.instance();
-        Self { target, instance, http, heard: Readings::new() }
+        Self { target, instance, http, session: None, heard: Readings::new() }
     }
 
     #[must_use]
@@ -146,13 +169,40 @@ impl Collector {
     }
 
     async fn ask(&mut self, deadline: Duration) -> Result<(), CollectError> {
-        let Self { target, http, heard, .. } = self;
+        let Self { target, http, heard, instance, session } = self;
         match target {
             Target::Redis { place, login } => redis::ask(place, login.as_ref(), heard).await,
             Target::Nginx { url } => nginx::ask(http, url, deadline, heard).await,
             Target::PhpFpm(page) => php_fpm::ask(http, page, deadline, heard).await,
+            Target::Postgres(url) | Target::MySql(url) => {
+                // Taken out, so that a session that failed us, or whose answer was not awaited, is gone.
+                let mut statistics = match session.take() {
+                    Some(statistics) => statistics,
+                    None => connect(instance, url).await?,
+                };
+                match url.kind {
+                    DatabaseKind::Postgres => {
+                        postgres::ask(instance, &mut statistics, heard).await?;
+                    }
+                    _ => mysql::ask(instance, &mut statistics, heard).await?,
+                }
+                *session = Some(statistics);
+                Ok(())
+            }
         }
     }
+}
+
+async fn connect(place: &str, url: &DatabaseUrl) -> Result<Statistics, CollectError> {
+    let connected = Statistics::connect(url).await;
+    connected.map_err(|source| CollectError::Database { place: place.to_owned(), source })
+}
+
+/// Host and port of `postgres://user@host:port/name`.
+fn host_of_database(shown: &str) -> String {
+    let rest = shown.split_once("://").map_or(shown, |(_, rest)| rest);
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default().to_owned()
 }
 
 /// Every metric that a collector may tell, by service.

@@ -1,5 +1,6 @@
 //! Why a service said nothing of itself. No message shows a password.
 
+use databases::DatabaseError;
 use outbound::OutboundError;
 use std::{io, time::Duration};
 
@@ -9,6 +10,8 @@ pub enum CollectError {
     Ask { place: String, source: io::Error },
     #[error("ask by HTTP")]
     Http(#[source] OutboundError),
+    #[error("ask the database at {place}")]
+    Database { place: String, source: DatabaseError },
     #[error("hear from {place} within {deadline:?}")]
     Deadline { place: String, deadline: Duration },
     /// Reading ended there; nothing of the answer was kept.

@@ -10,10 +10,13 @@ mod collector;
 mod error;
 mod fastcgi;
 mod field;
+mod mysql;
 mod nginx;
 mod php_fpm;
 mod place;
+mod postgres;
 mod redis;
+mod sql;
 
 pub use collector::{Collector, Service, Target, families};
 pub use error::CollectError;

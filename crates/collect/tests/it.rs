@@ -2,6 +2,8 @@
 
 // Clippy takes only what is under `cfg(test)` for a test's helper, which may unwrap.
 #[cfg(test)]
+mod databases;
+#[cfg(test)]
 mod document;
 #[cfg(test)]
 mod hostile;
