@@ -28,7 +28,7 @@ if (!options.url || !executable) {
   process.exit(2)
 }
 
-const PAGES = { overview: '/', shop: '/shop', changes: '/changes', incidents: '/incidents', backups: '/backups', orders: '/orders', people: '/people', settings: '/settings', ledger: '/ledger' }
+const PAGES = { overview: '/', shop: '/shop', changes: '/changes', incidents: '/incidents', backups: '/backups', orders: '/orders', explore: '/explore', people: '/people', settings: '/settings', ledger: '/ledger' }
 const origin = new URL(options.url).origin
 const report = new Report()
 const session = await Session.open(executable, origin)

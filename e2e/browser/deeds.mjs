@@ -29,7 +29,7 @@ export async function deeds(session, report, origin) {
     await page.keyboard.press('g')
     await page.keyboard.press('s')
     await page.waitForURL(`${origin}/shop`)
-    for (const [letter, path] of [['c', 'changes'], ['i', 'incidents'], ['b', 'backups'], ['r', 'orders'], ['p', 'people'], ['e', 'settings'], ['l', 'ledger']]) {
+    for (const [letter, path] of [['c', 'changes'], ['i', 'incidents'], ['b', 'backups'], ['r', 'orders'], ['x', 'explore'], ['p', 'people'], ['e', 'settings'], ['l', 'ledger']]) {
       await page.keyboard.press('g')
       await page.keyboard.press(letter)
       await page.waitForURL(`${origin}/${path}`)

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { explore, EXPLORED } from './explore.mjs'
 import { cuts, frame, LOOKS } from './frame.mjs'
 import { inEveryWay, isAccessible, settled } from './look.mjs'
 import { past } from './past.mjs'
@@ -30,10 +31,10 @@ async function serve(settings) {
 /** Each state of the first pages, then each of the further ones, at one size. */
 async function looks(session, report, origin, size) {
   const context = await session.fresh(size, { signedIn: false })
-  const page = await session.page(context, { tolerate: (text) => text.includes('404') })
+  const page = await session.page(context, { tolerate: (text) => text.includes('404') || text.includes('400') })
   const first = Object.entries(STATES).flatMap(([scenario, says]) => [['/', scenario, says.overview], ['/shop', scenario, says.shop]])
   let at = null
-  for (const [path, scenario, says] of [...first, ...LOOKS]) {
+  for (const [path, scenario, says] of [...first, ...LOOKS, ...EXPLORED]) {
     if (at !== scenario) await page.goto(`${origin}/sign-in?token=mock&scenario=${scenario}`)
     at = scenario
     await page.goto(origin + path)
@@ -91,6 +92,7 @@ export async function mocked(executable, report, settings = []) {
     on(executable, report, settings, 'deeds', async (session, origin) => {
       await report.check('mock: unknown is never shown as 0', () => unknownIsNotZero(session, origin))
       await past(session, report, origin)
+      await explore(session, report, origin)
       await frame(session, report, origin)
     }),
     on(executable, report, settings, 'cuts', async (session, origin) => {

@@ -12,6 +12,7 @@ import { deleted, look, past } from './orders.mjs'
 import { Frame, Refused } from './frame.mjs'
 import { frameApi, noContent } from './frame_api.mjs'
 import { history } from './history.mjs'
+import { prometheus } from './prometheus.mjs'
 import { SCENARIOS, World } from './world.mjs'
 
 const option = (name, fallback) => {
@@ -160,6 +161,10 @@ function api(request, response, url, cookie) {
   if (path.startsWith('/api/v1/invitations/')) return invitation(request, response, path)
   if (cookie.storewarden_session !== 'mock') return failure(response, 401, 'unauthenticated', 'sign in first')
   const scenario = cookie.scenario in SCENARIOS ? cookie.scenario : 'calm'
+  if (path.startsWith('/prometheus/')) {
+    const { status, body } = prometheus(url, scenario)
+    return json(response, status, body)
+  }
   const list = worldsOf(scenario)
   if (path === '/api/v1/runs/events') return runEvents(request, response, frameOf(scenario))
   if (path === '/api/v1/shops') {
@@ -210,7 +215,7 @@ const server = createServer((request, response) => {
     cutUntil = Date.now() + Number(url.searchParams.get('seconds') ?? 8) * 1000
     return json(response, 200, { cut: true })
   }
-  if (url.pathname.startsWith('/api/')) return api(request, response, url, cookie)
+  if (url.pathname.startsWith('/api/') || url.pathname.startsWith('/prometheus/')) return api(request, response, url, cookie)
   let file = join(root, normalize(url.pathname))
   if (!file.startsWith(root) || !existsSync(file) || statSync(file).isDirectory()) file = join(root, 'index.html')
   const headers = { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream', 'content-security-policy': POLICY, 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' }

@@ -13,6 +13,7 @@ import { frame as germanFrame } from '../src/messages/frame.de'
 import { frame as englishFrame } from '../src/messages/frame.en'
 import { readable, say, type Sayings } from '../src/messages/readable'
 import { includesFile, lastMinute, mistakesIn, serving, worthSaying } from '../src/summary'
+import './explore.test'
 import './words.test'
 
 const plain = (text: string) => text.replace(/[\u00a0\u202f]/g, ' ')

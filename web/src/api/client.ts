@@ -4,6 +4,7 @@ import type { ShopDatabase } from './databases'
 import type { Folder, PutAside, Sheet, Snapshots, Standing } from './backups'
 import type { Channel, ConfigurationView, Decision, Grant, Incident, Invitation, Ledger, Me, Message, Peers, Permission, Person, PlanWish, Preview, Run, SecondFactorOffer, SessionView, Silence, Token } from './frame'
 import type { Deleted, DeletedQuestion, ErasureNoted, Look, Missing, OrderHistory, OrderQuestion } from './orders'
+import type { About, Found, Measured } from './metrics'
 import type { ApiError, History, Instance, Reloaded, ShopState, ShopSummary } from './types'
 
 const BASE = '/api/v1'
@@ -63,6 +64,31 @@ export type Asked = Record<string, string | number | null | undefined>
 function query(asked: Asked): string {
   const pairs = Object.entries(asked).filter(([, value]) => value !== null && value !== undefined && value !== '')
   return pairs.length === 0 ? '' : `?${pairs.map(([key, value]) => `${key}=${part(String(value))}`).join('&')}`
+}
+
+/** As Prometheus answers: `data` with what to know of it, or why there is none. */
+async function measured<T>(path: string, asked: [string, string][]): Promise<Measured<T>> {
+  let response: Response
+  try {
+    response = await fetch(`/prometheus/api/v1/${path}?${new URLSearchParams(asked)}`, { headers: { accept: 'application/json' }, cache: 'no-store' })
+  } catch (cause) {
+    throw new Failure(0, { code: 'unreachable', message: String(cause) })
+  }
+  const answer = (await response.json().catch(() => ({}))) as { data?: T; warnings?: string[]; infos?: string[]; errorType?: string; error?: string | ApiError }
+  if (response.ok && answer.data !== undefined) return { data: answer.data, notes: [...(answer.warnings ?? []), ...(answer.infos ?? [])] }
+  const { error, errorType } = answer
+  throw new Failure(response.status, typeof error === 'object' ? error : { code: errorType ?? 'unexpected', message: error ?? `HTTP ${response.status}` })
+}
+
+const seconds = (ms: number) => (ms / 1000).toFixed(3)
+
+export const metrics = {
+  range: (query: string, from_ms: number, until_ms: number, step_ms: number) => measured<Found>('query_range', [['query', query], ['start', seconds(from_ms)], ['end', seconds(until_ms)], ['step', seconds(step_ms)]]),
+  instant: (query: string, at_ms: number) => measured<Found>('query', [['query', query], ['time', seconds(at_ms)]]),
+  names: (match: string | null = null) => measured<string[]>('label/__name__/values', match === null ? [] : [['match[]', match]]),
+  labels: (match: string | null) => measured<string[]>('labels', match === null ? [] : [['match[]', match]]),
+  values: (label: string, match: string | null) => measured<string[]>(`label/${part(label)}/values`, [['limit', '200'], ...(match === null ? [] : [['match[]', match] as [string, string]])]),
+  about: () => measured<About>('metadata', []),
 }
 
 export const api = {

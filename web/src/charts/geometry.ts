@@ -1,6 +1,9 @@
 // Where things stand on a chart: ticks, gaps, scales, places of marks. Pure; knows neither canvas nor page.
 
-export type Tone = 'accent' | 'soft' | 'faint' | 'broken'
+/** Tones of state and emphasis, and eight that only tell lines apart. */
+export type Tone = 'accent' | 'soft' | 'faint' | 'broken' | LineTone
+export const LINE_TONES = ['line1', 'line2', 'line3', 'line4', 'line5', 'line6', 'line7', 'line8'] as const
+export type LineTone = (typeof LINE_TONES)[number]
 export interface Line {
   label: string
   tone: Tone
@@ -8,6 +11,10 @@ export interface Line {
   partial?: boolean
   /** To compare with: that it is known makes nothing else known. */
   past?: boolean
+  /** Not named at its end: a legend names it. */
+  unnamed?: boolean
+  /** Where there are more lines than tones. */
+  dash?: number[]
 }
 export type Values = (number | null)[]
 
@@ -72,6 +79,19 @@ export function roundAbove(highest: number): number {
   return lead * power
 }
 
+/** Where a scale begins and ends. It begins at zero, unless values are below it, or `fits` and they lie close together far above it. */
+export function scaleOf(lowest: number, highest: number, top: number, fits: boolean): [number, number] {
+  if (lowest < 0) {
+    const end = roundAbove(Math.max(-lowest, highest, top))
+    return highest > 0 ? [-end, end] : [-end, 0]
+  }
+  const spread = highest - lowest
+  if (!fits || spread <= 0 || lowest < 2 * spread) return [0, roundAbove(Math.max(highest, top))]
+  const step = roundAbove(spread * 1.1) / 2
+  const begin = Math.floor(lowest / step) * step
+  return [begin, begin + step * Math.ceil((highest - begin) / step / 2) * 2]
+}
+
 const SPANS_MIN = [2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 90, 120, 180]
 
 /** The shortest span that holds what is known, from `least_min` to `most_min`: a young shop's chart is not an empty one. */
@@ -112,6 +132,6 @@ const LETTER_PX = 6.4
 /** Left of the plot stands the scale, right of it the names of lines, where there are several. */
 export const GUTTER = 40
 export function endsWidth(lines: Line[]): number {
-  const named = lines.filter((line) => !line.partial && !line.past)
+  const named = lines.filter((line) => !line.partial && !line.past && !line.unnamed)
   return named.length > 1 ? 8 + Math.ceil(Math.max(...named.map((line) => line.label.length)) * LETTER_PX) : 0
 }

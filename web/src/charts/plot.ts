@@ -2,7 +2,7 @@
 // Knows canvas and uPlot; does not know what the numbers mean.
 
 import uPlot from 'uplot'
-import { apart, endsWidth, GUTTER, roundAbove, timeTicks, unknownSpans, type Line, type Rows, type Tone } from './geometry'
+import { apart, endsWidth, GUTTER, scaleOf, timeTicks, unknownSpans, type Line, type Rows, type Tone } from './geometry'
 
 export interface Look {
   kind: 'bars' | 'line' | 'area'
@@ -12,6 +12,8 @@ export interface Look {
   step_ms: number
   /** The scale ends at least here. */
   top?: number | undefined
+  /** The scale begins where the values do, when that is not far from where they end. */
+  fits?: boolean
   height: number
   unknown: string
   value: (value: number) => string
@@ -22,7 +24,7 @@ export interface Look {
   onZoom: (from_ms: number, to_ms: number) => void
 }
 
-const TONES: Record<Tone, string> = { accent: '--accent', soft: '--soft', faint: '--faint', broken: '--broken' }
+const TONES: Record<Tone, string> = { accent: '--accent', soft: '--soft', faint: '--faint', broken: '--broken', line1: '--line-1', line2: '--line-2', line3: '--line-3', line4: '--line-4', line5: '--line-5', line6: '--line-6', line7: '--line-7', line8: '--line-8' }
 const FONT_PX = 11
 
 /** `light-dark()` is resolved by the browser only on a real property, so a probe wears the token. */
@@ -128,7 +130,7 @@ export class Plot {
       height: look.height,
       padding: [18, endsWidth(look.lines), 20, GUTTER],
       legend: { show: false },
-      scales: { x: { time: false }, y: { range: (_u, _min, max) => [0, roundAbove(Math.max(max ?? 0, look.top ?? 0))] } },
+      scales: { x: { time: false }, y: { range: (_u, min, max) => scaleOf(min ?? 0, max ?? 0, look.top ?? 0, look.fits ?? false) } },
       axes: [{ show: false }, { show: false }],
       cursor: {
         y: false,
@@ -159,7 +161,7 @@ export class Plot {
   #series(line: Line): uPlot.Series {
     const { look, inks } = this.parts
     const ink = inks.tone(line.tone)
-    const base: uPlot.Series = { label: line.label, stroke: ink, width: line.tone === 'faint' ? 1 : 1.5, ...(line.past ? { dash: [3, 3] } : {}), points: { show: isLone, size: 5 }, spanGaps: false }
+    const base: uPlot.Series = { label: line.label, stroke: ink, width: line.tone === 'faint' ? 1 : 1.5, ...(line.past ? { dash: [3, 3] } : line.dash ? { dash: line.dash } : {}), points: { show: isLone, size: 5 }, spanGaps: false }
     if (look.kind === 'bars') {
       base.points = { show: false }
       const fill = line.partial ? translucent(ink, 0.4) : ink
@@ -184,12 +186,15 @@ export class Plot {
     const from = (min ?? 0) * 1000
     const to = (max ?? 1) * 1000
     ctx.save()
+    // A dashed line of the drawing before must not dash the grid.
+    ctx.setLineDash([])
     ctx.font = `${FONT_PX * ratio}px ${inks.face}`
     const spans = this.#hatch(u, from, to)
     const top = u.scales['y']?.max ?? 1
-    for (const value of [0, top / 2, top]) {
+    const bottom = u.scales['y']?.min ?? 0
+    for (const value of [bottom, (bottom + top) / 2, top]) {
       const y = Math.round(u.valToPos(value, 'y', true)) + 0.5
-      ctx.strokeStyle = value === 0 ? inks.edge : inks.rule
+      ctx.strokeStyle = value === bottom ? inks.edge : inks.rule
       ctx.lineWidth = Math.max(1, Math.floor(ratio))
       ctx.beginPath()
       ctx.moveTo(0, y)
@@ -252,7 +257,7 @@ export class Plot {
     const { ctx, bbox } = u
     const ratio = devicePixelRatio
     const ends = look.lines
-      .map((line, i) => ({ line, value: line.past ? null : this.#rows.values[i]?.findLast((value) => value !== null) }))
+      .map((line, i) => ({ line, value: line.past || line.unnamed ? null : this.#rows.values[i]?.findLast((value) => value !== null) }))
       .filter((end): end is { line: Line; value: number } => typeof end.value === 'number')
       .map((end) => ({ ...end, y: u.valToPos(end.value, 'y', true) }))
       .sort((a, b) => a.y - b.y)

@@ -5,6 +5,7 @@ import { backups } from './frame/backups.de'
 import { databases } from './frame/databases.de'
 import { changes } from './frame/changes.de'
 import { everywhere } from './frame/everywhere.de'
+import { explore } from './frame/explore.de'
 import { incidents } from './frame/incidents.de'
 import { ledger } from './frame/ledger.de'
 import { orders } from './frame/orders.de'
@@ -25,4 +26,5 @@ export const frame: FrameMessages = {
   ...backups,
   ...databases,
   ...orders,
+  ...explore,
 }

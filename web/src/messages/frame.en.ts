@@ -4,6 +4,7 @@ import { backups } from './frame/backups.en'
 import { databases } from './frame/databases.en'
 import { changes } from './frame/changes.en'
 import { everywhere } from './frame/everywhere.en'
+import { explore } from './frame/explore.en'
 import { incidents } from './frame/incidents.en'
 import { ledger } from './frame/ledger.en'
 import { orders } from './frame/orders.en'
@@ -24,6 +25,7 @@ export const frame = {
   ...backups,
   ...databases,
   ...orders,
+  ...explore,
 }
 
 export type FrameMessages = typeof frame

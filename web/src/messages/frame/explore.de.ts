@@ -1,0 +1,48 @@
+// Erkunden, auf Deutsch.
+
+import type { explore as english } from './explore.en'
+
+export const explore: typeof english = {
+  explore: {
+    sentence: 'Alles, was gemessen wird, in PromQL gefragt.',
+    lede: 'Wählen Sie unten eine Messgröße, oder schreiben Sie eine Abfrage: Namen, Labels und Funktionen werden beim Tippen ergänzt.',
+    query: (letter) => `Abfrage ${letter}`,
+    placeholder: 'zum Beispiel sum by (shop) (storewarden_shop_last_minute_orders)',
+    run: 'Abfragen',
+    add: 'Abfrage hinzufügen',
+    remove: (letter) => `Abfrage ${letter} entfernen`,
+    earlier: 'Frühere Abfragen',
+    span: 'Gezeigte Zeit',
+    spans: { '15m': '15 min', '1h': '1 h', '6h': '6 h', '24h': '24 h', '7d': '7 d', '30d': '30 d', '13mo': '13 Monate' },
+    chosen: (from, until) => `${from} bis ${until}`,
+    chart: 'Diagramm',
+    table: 'Tabelle',
+    series: 'Reihe',
+    value: 'Wert',
+    answer: 'Antwort',
+    step: (step) => `Ein Punkt je ${step}`,
+    nothing: 'Davon wurde in dieser Zeit nichts gemessen.',
+    noSeries: 'So eine Reihe gibt es nicht.',
+    cut: (shown, all) => `Die ${shown} mit den größten Werten von ${all} Linien. Die Tabelle hat alle.`,
+    download: 'CSV herunterladen',
+    failed: 'Darauf gibt es keine Antwort',
+    offers: (count) => `${count} zur Auswahl: Pfeiltasten, Enter übernimmt`,
+    find: 'Finden, was gemessen wird',
+    findLabel: 'Name, oder was es ist',
+    found: (count, all) => `${count} von ${all} Messgrößen`,
+    none: 'So heißt nichts, was gemessen wird.',
+    never: 'Es wurde noch nichts gemessen. Zehn Sekunden nach dem Start gibt es etwas.',
+    show: (name) => `${name} zeigen`,
+    about: 'Was es ist',
+    metric: 'Messgröße',
+    kind: 'Art',
+    kinds: { metric: 'Messgröße', function: 'Funktion', aggregation: 'Aggregation', word: 'Wort', label: 'Label', value: 'Wert', duration: 'Zeit' },
+    types: { counter: 'Zähler', gauge: 'Messwert', histogram: 'Histogramm', summary: 'Summary', info: 'Info' },
+    says: {
+      rate: 'Wie viel ein Zähler je Sekunde steigt', irate: 'Dasselbe, aus den letzten zwei Werten', increase: 'Wie viel ein Zähler in der Zeit stieg', delta: 'Wie viel sich ein Messwert in der Zeit änderte', deriv: 'Wie schnell sich ein Messwert je Sekunde ändert',
+      predict_linear: 'Was daraus wird, wenn es so weitergeht', avg_over_time: 'Mittel über die Zeit', max_over_time: 'Höchster in der Zeit', min_over_time: 'Niedrigster in der Zeit', sum_over_time: 'Alle Werte der Zeit zusammen',
+      count_over_time: 'Wie viele Werte die Zeit hat', quantile_over_time: 'Worunter ein Anteil der Werte liegt', histogram_quantile: 'Worunter ein Anteil der Beobachtungen liegt', absent: '1, wo es keine solche Reihe gibt', changes: 'Wie oft es sich änderte', resets: 'Wie oft ein Zähler neu begann',
+      label_replace: 'Macht aus einem Label ein anderes', sum: 'Zusammen, je Gruppe', avg: 'Mittel, je Gruppe', max: 'Höchster, je Gruppe', min: 'Niedrigster, je Gruppe', count: 'Wie viele, je Gruppe', topk: 'Die größten', bottomk: 'Die kleinsten', quantile: 'Worunter ein Anteil liegt',
+    },
+  },
+}
