@@ -12,6 +12,7 @@ pub mod gentle;
 pub mod listen;
 pub mod memory;
 pub mod process;
+pub mod readings;
 pub mod sharing;
 pub mod steering;
 pub mod survey;

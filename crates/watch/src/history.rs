@@ -5,6 +5,7 @@
 //! and units are in docs/formats/history.md. It judges nothing and forgets nothing: the store does.
 
 mod chart;
+mod collected;
 mod exposition;
 mod families;
 mod growth;
@@ -21,8 +22,10 @@ pub use intake::{IntakeError, MOST_OF_OTHERS, Taken};
 pub use measurement::{Measured, Measurement, Unit};
 
 use crate::{Watch, WatchError, orders::now_ms};
+use collected::Collected;
+use host::readings::HostReadings;
 use kernel::ShopId;
-use series::{Labels, Limits, Sample, Series, Ticket};
+use series::{Labels, Limits, Refused, Sample, Series, SeriesRef, Ticket};
 use std::{
     collections::BTreeMap,
     error::Error,
@@ -52,6 +55,8 @@ const SERIES_A_SHOP: usize = 2 * Measurement::ALL.len() + MOST_TABLES;
 pub const MOST_TABLES: usize = 20;
 /// Series of the machine, a disk each for the most part.
 const SERIES_OF_MACHINE: usize = 64;
+/// Series of what collectors read of the machine; room for them is beside that of others.
+const SERIES_COLLECTED: usize = 8_000;
 /// Bytes of samples in memory for each series: half an hour of them takes less than half of it.
 const HEAD_BYTES_A_SERIES: usize = 4 << 10;
 /// Bytes of samples in memory for all that others send.
@@ -89,6 +94,7 @@ struct Opened {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Deed {
     Record,
+    Collect,
     Maintain,
 }
 
@@ -99,7 +105,7 @@ impl History {
     pub fn new(folder: PathBuf, shops: usize) -> Self {
         let own = SERIES_OF_MACHINE + shops.max(FEWEST_SHOPS) * SERIES_A_SHOP;
         let head_bytes = own * HEAD_BYTES_A_SERIES + HEAD_BYTES_OF_OTHERS;
-        let series = own + MOST_OF_OTHERS;
+        let series = own + SERIES_COLLECTED + MOST_OF_OTHERS;
         let limits =
             Limits { series, head_bytes, waiting_bytes: WAITING_BYTES, ..Limits::default() };
         Self(Arc::new(Inner {
@@ -126,6 +132,7 @@ impl History {
     }
 
     async fn record_on_time(&self, watch: &Watch) {
+        let collected = Arc::new(Mutex::new(Collected::new(HostReadings::default())));
         loop {
             let wait_ms = STEP_MS - now_ms().rem_euclid(STEP_MS);
             tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())).await;
@@ -135,6 +142,12 @@ impl History {
             let measured = watch.with(|live| live.measured(at_ms));
             let write = move |history: &Self| history.record(&measured, now_ms);
             self.carry_out(Deed::Record, watch, write).await;
+            let collected = Arc::clone(&collected);
+            let collect = move |history: &Self| {
+                let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
+                collected.round(history, at_ms, now_ms)
+            };
+            self.carry_out(Deed::Collect, watch, collect).await;
         }
     }
 
@@ -190,17 +203,23 @@ impl History {
     /// When the store cannot be opened or written. What was taken into memory is written with the
     /// next ones, if that can be.
     pub fn record(&self, measured: &[Measured], now_ms: i64) -> Result<(), WatchError> {
-        let mut opened = self.opened(now_ms)?;
-        let series = opened.series.clone().expect("invariant: it was just opened");
+        let store = self.series(now_ms)?;
         let labels: Result<Vec<Labels>, _> = measured.iter().map(Measured::labels).collect();
-        let known = series.series_all(&labels?, now_ms)?;
+        let known = store.series_all(&labels?, now_ms)?;
         let samples = known.into_iter().zip(measured);
         let samples: Vec<_> = samples
             .map(|(one, measured)| (one, Sample { at_ms: measured.at_ms, value: measured.value }))
             .collect();
+        self.append(&samples, now_ms).map(drop)
+    }
+
+    /// Appends samples; they are on disk when it returns. What was refused of them.
+    fn append(&self, samples: &[(SeriesRef, Sample)], now_ms: i64) -> Result<Refused, WatchError> {
+        let mut opened = self.opened(now_ms)?;
+        let series = opened.series.clone().expect("invariant: it was just opened");
         // First what waits: it may be what makes the store refuse more.
         let waiting = opened.unwritten.map_or(Ok(()), |ticket| series.commit(ticket));
-        let appended = match (series.append(&samples, now_ms), waiting) {
+        let appended = match (series.append(samples, now_ms), waiting) {
             (Ok(appended), _) => appended,
             (Err(_), Err(cause)) | (Err(cause), Ok(())) => return Err(cause.into()),
         };
@@ -210,7 +229,7 @@ impl History {
         opened.unwritten = Some(appended.ticket);
         series.commit(appended.ticket)?;
         opened.unwritten = None;
-        Ok(())
+        Ok(appended.refused)
     }
 
     /// Keeps the store tidy: makes its files fewer, and forgets what is too old. Waits for the disk.

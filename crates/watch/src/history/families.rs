@@ -1,6 +1,7 @@
 //! What is known of metrics by name: type, help and unit, of our own and of what others told with theirs.
 
 use super::{History, Measurement, exposition};
+use kernel::readings::FamilyKind;
 use promql::wire::Kind;
 use std::{collections::BTreeMap, sync::PoisonError};
 
@@ -31,6 +32,14 @@ impl History {
             let facts =
                 FamilyFacts { kind: Kind::Gauge, help: help.to_owned(), unit: unit.to_owned() };
             families.entry(name.to_owned()).or_insert(facts);
+        }
+        for family in host::readings::FAMILIES {
+            let kind = match family.kind {
+                FamilyKind::Counter => Kind::Counter,
+                FamilyKind::Gauge => Kind::Gauge,
+            };
+            let facts = FamilyFacts { kind, help: family.help.to_owned(), unit: String::new() };
+            families.entry(family.name.to_owned()).or_insert(facts);
         }
         families.retain(|name, _| is_wanted(name));
         let book = self.0.families.lock().unwrap_or_else(PoisonError::into_inner);

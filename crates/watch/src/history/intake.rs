@@ -3,7 +3,7 @@
 //! What is taken is on disk when the answer goes out. What can never be taken is counted, and the first of it named; what cannot be
 //! taken now has the sender come again with all of it, since the same sample twice is one.
 
-use super::{History, WAITING_BYTES};
+use super::{History, SERIES_COLLECTED, WAITING_BYTES};
 use crate::{WatchError, orders::now_ms};
 use promql::wire::{
     Key, Known, WireError,
@@ -117,7 +117,8 @@ impl History {
             let mut sender = sender.lock().unwrap_or_else(PoisonError::into_inner);
             let (mut batch, received) = self.read(&mut sender, version, body)?;
             let later = |error: SeriesError| IntakeError::Later(error.into());
-            define(&store, &mut sender.known, &mut batch, self.0.own, now_ms).map_err(later)?;
+            define(&store, &mut sender.known, &mut batch, self.0.own + SERIES_COLLECTED, now_ms)
+                .map_err(later)?;
             let appended = store.append(&batch.known, now_ms).map_err(later)?;
             if appended.refused.unknown > 0 {
                 // A series was forgotten since it was looked up: all of it once more, looked up anew.

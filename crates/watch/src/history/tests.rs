@@ -189,3 +189,70 @@ async fn a_store_that_cannot_be_written_is_told_and_tried_again() {
     history.carry_out(Deed::Maintain, &watch, |history| history.maintain(BEGIN_MS)).await;
     assert!(!has_finding(BEGIN_MS + 120_000), "{:?}", findings(BEGIN_MS + 120_000));
 }
+
+/// What a query finds at a moment, as `labels value`.
+fn found(history: &History, query: &str, at_ms: i64) -> Vec<String> {
+    use promql::query::{Answer, Query, QueryLimits, Source};
+    let store = history.series(at_ms).unwrap();
+    let query = Query::parse(query).unwrap();
+    let answer = query.instant(&Source::of(&store), at_ms, &QueryLimits::default()).unwrap();
+    let Answer::Vector(rows) = answer else { panic!("{answer:?}") };
+    let row = |row: promql::query::ResultRow| {
+        let labels: Vec<String> =
+            row.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        format!("{} {}", labels.join(","), row.points[0].1)
+    };
+    rows.into_iter().map(row).collect()
+}
+
+#[test]
+fn what_collectors_read_is_there_and_what_they_read_no_more_is_unknown_at_once() {
+    let folder = testkit::folder();
+    let proc = folder.path().join("proc");
+    std::fs::create_dir_all(&proc).unwrap();
+    std::fs::write(proc.join("loadavg"), "1.50 2.50 3.50 1/2 3\n").unwrap();
+    let history = History::new(folder.path().join("series"), 1);
+    let mut collected = Collected::new(HostReadings::at(&proc, Path::new("/nowhere")));
+    let mut round = |step: i64| {
+        let at_ms = BEGIN_MS + step * STEP_MS;
+        collected.round(&history, at_ms, at_ms).unwrap();
+        at_ms
+    };
+    let at_ms = round(0);
+    let load = found(&history, "node_load5", at_ms);
+    assert_eq!(load.len(), 1, "{load:?}");
+    assert!(load[0].contains("job=node") && load[0].ends_with(" 2.5"), "{load:?}");
+    let name = &found(&history, "node_uname_info", at_ms)[0];
+    let value = |label: &str| {
+        let found = name.split(',').find_map(|pair| pair.strip_prefix(label)).unwrap();
+        found.split(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(value("instance="), value("nodename="));
+    std::fs::write(proc.join("loadavg"), "").unwrap();
+    let at_ms = round(1);
+    assert!(found(&history, "node_load5", at_ms).is_empty(), "its last value is told again");
+    let success = found(&history, r#"node_scrape_collector_success{collector="loadavg"}"#, at_ms);
+    assert!(success[0].ends_with(" 0"), "{success:?}");
+}
+
+#[test]
+fn whatever_others_send_our_own_series_have_room() {
+    use promql::wire::remote_write::{Encoder, Version};
+    let folder = testkit::folder();
+    let history = History::new(folder.path().to_owned(), 1);
+    let mut encoder = Encoder::new(Version::Two);
+    for number in 0..=MOST_OF_OTHERS {
+        let labels = Labels::new("flood", [("number", number.to_string())]).unwrap();
+        encoder.push(&labels, &[Sample { at_ms: now_ms(), value: 1.0 }], None);
+    }
+    let body = encoder.take().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let taken = runtime.block_on(history.take_in("flooder", Version::Two, body)).unwrap();
+    assert_eq!(taken.samples, MOST_OF_OTHERS as u64);
+    let complaint = taken.complaint.unwrap();
+    assert!(complaint.starts_with("1 new series were refused"), "{complaint}");
+    history.record(&[requests(now_ms(), 7.0)], now_ms()).unwrap();
+    let mut collected = Collected::new(HostReadings::default());
+    collected.round(&history, now_ms(), now_ms()).unwrap();
+    assert_eq!(found(&history, "node_load5", now_ms()).len(), 1);
+}
