@@ -1,12 +1,14 @@
 //! Asks one service and says what it said, or that it said nothing.
 
 use crate::{
-    CollectError, Login, Place, field::gauge, mysql, nginx, php_fpm, php_fpm::StatusPage, postgres,
-    redis,
+    CollectError, Login, Place, QueueQuery, field::gauge, mysql, nginx, php_fpm,
+    php_fpm::StatusPage, postgres, queues, redis,
 };
 use databases::statistics::Statistics;
-use kernel::config::{DatabaseKind, DatabaseUrl};
-use kernel::readings::{Family, Readings};
+use kernel::{
+    config::DatabaseUrl,
+    readings::{Family, Readings},
+};
 use outbound::http;
 use std::time::{Duration, Instant};
 
@@ -24,11 +26,13 @@ pub enum Service {
     Postgres,
     /// MariaDB too.
     MySql,
+    /// Queues and cron of a shop, in its database.
+    Queues,
 }
 
 impl Service {
-    pub const ALL: [Self; 5] =
-        [Self::Redis, Self::Nginx, Self::PhpFpm, Self::Postgres, Self::MySql];
+    pub const ALL: [Self; 6] =
+        [Self::Redis, Self::Nginx, Self::PhpFpm, Self::Postgres, Self::MySql, Self::Queues];
 
     /// As in the label `service`.
     #[must_use]
@@ -39,6 +43,7 @@ impl Service {
             Self::PhpFpm => "php-fpm",
             Self::Postgres => "postgres",
             Self::MySql => "mysql",
+            Self::Queues => "queues",
         }
     }
 
@@ -51,6 +56,7 @@ impl Service {
             Self::PhpFpm => gauge("phpfpm_up", "Whether PHP-FPM answers."),
             Self::Postgres => gauge("pg_up", "Whether PostgreSQL answers."),
             Self::MySql => gauge("mysql_up", "Whether MariaDB or MySQL answers."),
+            Self::Queues => gauge("storewarden_queue_up", "Whether the shop's database answers."),
         }
     }
 
@@ -61,6 +67,7 @@ impl Service {
             Self::PhpFpm => php_fpm::families(),
             Self::Postgres => postgres::families(),
             Self::MySql => mysql::families(),
+            Self::Queues => queues::families(),
         }
     }
 }
@@ -81,6 +88,12 @@ pub enum Target {
     Postgres(DatabaseUrl),
     /// MariaDB or MySQL.
     MySql(DatabaseUrl),
+    /// Queues and cron of a shop, in its PostgreSQL, MariaDB or MySQL.
+    Queues {
+        platform: String,
+        url: DatabaseUrl,
+        queries: Vec<QueueQuery>,
+    },
 }
 
 impl Target {
@@ -92,6 +105,7 @@ impl Target {
             Self::PhpFpm(_) => Service::PhpFpm,
             Self::Postgres(_) => Service::Postgres,
             Self::MySql(_) => Service::MySql,
+            Self::Queues { .. } => Service::Queues,
         }
     }
 
@@ -108,6 +122,8 @@ impl Target {
             }
             Self::Nginx { url } | Self::PhpFpm(StatusPage::Http { url }) => host(url),
             Self::Postgres(url) | Self::MySql(url) => host_of_database(&url.to_string()),
+            // A server may hold several shops.
+            Self::Queues { url, .. } => place_of_database(&url.to_string()).to_owned(),
         }
     }
 }
@@ -174,16 +190,17 @@ impl Collector {
             Target::Redis { place, login } => redis::ask(place, login.as_ref(), heard).await,
             Target::Nginx { url } => nginx::ask(http, url, deadline, heard).await,
             Target::PhpFpm(page) => php_fpm::ask(http, page, deadline, heard).await,
-            Target::Postgres(url) | Target::MySql(url) => {
+            Target::Postgres(url) | Target::MySql(url) | Target::Queues { url, .. } => {
                 // Taken out, so that a session that failed us, or whose answer was not awaited, is gone.
                 let mut statistics = match session.take() {
                     Some(statistics) => statistics,
                     None => connect(instance, url).await?,
                 };
-                match url.kind {
-                    DatabaseKind::Postgres => {
-                        postgres::ask(instance, &mut statistics, heard).await?;
+                match target {
+                    Target::Queues { platform, queries, .. } => {
+                        queues::ask(instance, &mut statistics, platform, queries, heard).await?;
                     }
+                    Target::Postgres(_) => postgres::ask(instance, &mut statistics, heard).await?,
                     _ => mysql::ask(instance, &mut statistics, heard).await?,
                 }
                 *session = Some(statistics);
@@ -198,11 +215,14 @@ async fn connect(place: &str, url: &DatabaseUrl) -> Result<Statistics, CollectEr
     connected.map_err(|source| CollectError::Database { place: place.to_owned(), source })
 }
 
-/// Host and port of `postgres://user@host:port/name`.
-fn host_of_database(shown: &str) -> String {
+/// `host:port/name` of `postgres://user@host:port/name`.
+fn place_of_database(shown: &str) -> &str {
     let rest = shown.split_once("://").map_or(shown, |(_, rest)| rest);
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or_default().to_owned()
+    rest.rsplit_once('@').map_or(rest, |(_, rest)| rest)
+}
+
+fn host_of_database(shown: &str) -> String {
+    place_of_database(shown).split('/').next().unwrap_or_default().to_owned()
 }
 
 /// Every metric that a collector may tell, by service.

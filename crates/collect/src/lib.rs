@@ -15,6 +15,7 @@ mod nginx;
 mod php_fpm;
 mod place;
 mod postgres;
+mod queues;
 mod redis;
 mod sql;
 
@@ -22,3 +23,4 @@ pub use collector::{Collector, Service, Target, families};
 pub use error::CollectError;
 pub use php_fpm::StatusPage;
 pub use place::{Login, Place};
+pub use queues::QueueQuery;

@@ -1,6 +1,9 @@
 //! The servers of databases, real ones.
 
-use crate::server::{check, collector, told};
+use crate::{
+    queues,
+    server::{check, collector, told},
+};
 use collect::Target;
 use databases::private::{MariaDb, MySql, MySqlProgram, Options, Postgres};
 use kernel::{
@@ -9,8 +12,8 @@ use kernel::{
 };
 use std::{path::Path, time::Duration};
 
-/// The values of one metric with this label, by its value.
-fn value(readings: &Readings, name: &str, label: Option<(&str, &str)>) -> Option<f64> {
+/// The value of one metric with this label.
+pub(crate) fn value(readings: &Readings, name: &str, label: Option<(&str, &str)>) -> Option<f64> {
     let mut found = None;
     readings.each(|reading| {
         if reading.name == name && label.is_none_or(|label| reading.labels.contains(&label)) {
@@ -95,6 +98,15 @@ async fn postgres_with_a_session_that_waits_and_one_that_sees_nothing() {
     assert!(value(&readings, "pg_stat_activity_count", Some(("state", "unknown"))).unwrap() >= 2.0);
     assert_eq!(value(&readings, "storewarden_pg_sessions_blocked", None), None);
 
+    let vendure = &queues::VENDURE_ON_POSTGRES;
+    server.create_database(vendure.platform).await.unwrap();
+    server.execute(vendure.platform, &vendure.setup.join(";")).await.unwrap();
+    queues::check_shop(vendure, DatabaseKind::Postgres, server.url(vendure.platform)).await;
+    // Neither a table of another shop nor one that is not to be read is a queue of nothing.
+    queues::check_unreadable("vendure", DatabaseKind::Postgres, server.url("shop")).await;
+    let stranger = format!("postgres://nobody@127.0.0.1:{}/vendure", server.port());
+    queues::check_unreadable("vendure", DatabaseKind::Postgres, stranger).await;
+
     drop(holds);
     holding.await.unwrap().unwrap();
     blocked.await.unwrap().unwrap();
@@ -125,6 +137,15 @@ async fn mariadb_with_rights_and_without() {
         server.execute("shop", statement).await.unwrap();
     }
     with_rights_and_without(server.url("shop"), server.port()).await;
+    for shop in queues::SHOPS {
+        server.create_database(shop.platform).await.unwrap();
+        for statement in shop.setup {
+            server.execute(shop.platform, statement).await.unwrap();
+        }
+        queues::check_shop(shop, DatabaseKind::MySql, server.url(shop.platform)).await;
+    }
+    queues::check_unreadable("magento", DatabaseKind::MySql, server.url("shopware")).await;
+    queues::check_unreadable("vendure", DatabaseKind::MySql, server.url("shopware")).await;
     server.stop().await.unwrap();
 }
 
@@ -140,6 +161,15 @@ async fn mysql_with_rights_and_without() {
         server.execute("shop", statement).await.unwrap();
     }
     with_rights_and_without(server.url("shop"), server.port()).await;
+    for shop in queues::SHOPS {
+        server.create_database(shop.platform).await.unwrap();
+        for statement in shop.setup {
+            server.execute(shop.platform, statement).await.unwrap();
+        }
+        queues::check_shop(shop, DatabaseKind::MySql, server.url(shop.platform)).await;
+    }
+    queues::check_unreadable("magento", DatabaseKind::MySql, server.url("shopware")).await;
+    queues::check_unreadable("vendure", DatabaseKind::MySql, server.url("shopware")).await;
     server.stop().await.unwrap();
 }
 

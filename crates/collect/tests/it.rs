@@ -8,6 +8,8 @@ mod document;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod queues;
+#[cfg(test)]
 mod real;
 #[cfg(test)]
 mod recorded;

@@ -16,8 +16,8 @@ use tokio_postgres::{SimpleQueryMessage, error::SqlState};
 const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
 /// More rows than anybody reads as figures.
 const MOST_ROWS: usize = 10_000;
-/// Access denied: to the server's processes, to a table, to a column, to a database (MySQL's error reference).
-const DENIED: [u16; 4] = [1227, 1142, 1143, 1044];
+/// Access denied: to the server's processes, to a table, to a column, to a database. No such table (MySQL's error reference).
+const UNSEEN: [u16; 5] = [1227, 1142, 1143, 1044, 1146];
 
 /// A session at a server that is asked for figures.
 pub struct Statistics {
@@ -99,7 +99,7 @@ impl Statistics {
         self.is_mariadb
     }
 
-    /// The answer to one statement. `None`: this user may not see it.
+    /// The answer to one statement. `None`: there is no such table for this user, or it may not see it.
     ///
     /// # Errors
     /// When the server refuses it for another reason, ends it for its time, or answers with more than 10,000 rows. The
@@ -154,9 +154,10 @@ async fn ask_postgres(
     client: &tokio_postgres::Client,
     statement: &str,
 ) -> Result<Option<Answer>, DatabaseError> {
+    let unseen = [&SqlState::INSUFFICIENT_PRIVILEGE, &SqlState::UNDEFINED_TABLE];
     match rows_of_postgres(client, statement).await {
         Ok(figures) => figures.map(Some),
-        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Ok(None),
+        Err(error) if error.code().is_some_and(|code| unseen.contains(&code)) => Ok(None),
         Err(source) => Err(DatabaseError::DumpPostgres { what: "ask for figures".into(), source }),
     }
 }
@@ -187,7 +188,7 @@ async fn rows_of_postgres(
 async fn ask_mysql(conn: &mut Conn, statement: &str) -> Result<Option<Answer>, DatabaseError> {
     match rows_of_mysql(conn, statement).await {
         Ok(answer) => answer.map(Some),
-        Err(mysql_async::Error::Server(error)) if DENIED.contains(&error.code) => Ok(None),
+        Err(mysql_async::Error::Server(error)) if UNSEEN.contains(&error.code) => Ok(None),
         Err(error) => Err(mysql::failed("ask for figures")(error)),
     }
 }

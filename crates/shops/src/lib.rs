@@ -14,6 +14,6 @@ pub mod snapshot;
 
 pub use error::ShopsError;
 pub use platform::{
-    Child, Confirmed, EmailPath, Has, OrderGraph, Orders, PersonalColumns, Platform, Through,
-    Tried, known, names, platform,
+    Child, Confirmed, EmailPath, Has, OrderGraph, Orders, PersonalColumns, Platform, QueueTable,
+    Through, Tried, known, names, platform,
 };

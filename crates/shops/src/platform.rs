@@ -15,9 +15,11 @@ use std::sync::LazyLock;
 
 mod confirmed;
 mod graph;
+mod queue;
 
 pub use confirmed::Confirmed;
 pub use graph::{Child, EmailPath, Has, OrderGraph, PersonalColumns, Through, Tried};
+pub use queue::QueueTable;
 
 /// The newest version of the file format that this program reads.
 const FORMAT: u32 = 1;
@@ -70,6 +72,8 @@ pub struct Platform {
     pub graphs: Vec<OrderGraph>,
     /// Which answers say that there is an order; absent when none names it.
     pub confirmed: Option<Confirmed>,
+    /// What waits in its database to be done; none when nobody knows.
+    pub queues: Vec<QueueTable>,
 }
 
 /// How to read the orders of a platform's database, each once, by a key that grows.
@@ -138,6 +142,8 @@ struct File {
     #[serde(default, rename = "graph")]
     graphs: Vec<GraphPart>,
     confirmed: Option<Confirmed>,
+    #[serde(default, rename = "queue")]
+    queues: Vec<QueueTable>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -220,6 +226,7 @@ fn read(name: &str, text: &str, every: &str) -> Result<Platform, ShopsError> {
         orders: file.orders,
         graphs: file.graphs.into_iter().map(OrderGraph::from).collect(),
         confirmed: file.confirmed,
+        queues: file.queues,
     };
     fault(&platform).map_or(Ok(platform), |what| Err(invalid(&what)))
 }
@@ -291,7 +298,8 @@ fn fault(platform: &Platform) -> Option<String> {
     }
     let orders = platform.orders.as_ref().and_then(orders_fault);
     let graph = orders.or_else(|| platform.graphs.iter().find_map(OrderGraph::fault));
-    graph.or_else(|| platform.confirmed.as_ref().and_then(Confirmed::fault))
+    let confirmed = graph.or_else(|| platform.confirmed.as_ref().and_then(Confirmed::fault));
+    confirmed.or_else(|| platform.queues.iter().find_map(QueueTable::fault))
 }
 
 fn orders_fault(orders: &Orders) -> Option<String> {

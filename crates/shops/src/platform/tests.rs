@@ -55,6 +55,16 @@ fn faults_in_a_file_are_named() {
     let select = "select id from t where id > :after order by id limit :limit";
     check(&format!("[orders]\nkey = \"\"\nreads = [\"u\"]\nsqlite = \"{select}\""), "read `u`");
     check(&format!("[orders]\nkey = \"\"\nreads = []\nsqlite = \"{select};\""), "not one `select`");
+    let queue = "[[queue]]\nname = \"cron\"\nreads = [\"job\"]\n";
+    check(queue, "no SELECT for any database");
+    check(&format!("{queue}mysql = \"delete from job\""), "not one `select` alone");
+    check(
+        &format!("{queue}mysql = \"select 1 from jobs_of_others where 1\"")
+            .replace("[\"job\"]", "[\"j\", \"x\"]"),
+        "read `x`",
+    );
+    check(&format!("{queue}mysql = \"select 1 from {{prefix}}job\""), "is not prefixed");
+    check(&format!("{queue}prefixed = true\nmysql = \"select 1 from job\""), "read `{prefix}job`");
     let graph = "[[graph]]\ntried = \"shop\"\nroot = \"o\"\nkey = \"id\"\n";
     check(&format!("{graph}numbers = []"), "no column that people know");
     check(&format!("{graph}numbers = [\"n\"]\nbeside = [\"o\"]"), "not beside itself");
