@@ -53,7 +53,7 @@ const fn act(
     Act { id, title, what, look_at, button, undo: None, undo_button: None, fits: Fits::Every }
 }
 
-pub(super) const ACTS: [Act; 21] = [
+pub(super) const ACTS: [Act; 22] = [
     Act {
         undo: Some("start-instance"),
         undo_button: Some("Start it now"),
@@ -107,6 +107,16 @@ pub(super) const ACTS: [Act; 21] = [
             "Proposes a change of the configuration: an address for help on the page that visitors see when the shop is away.",
             "Changes: the run waits for you, with the difference it makes. Approve it; then take it back with Undo.",
             "Propose it",
+        )
+    },
+    Act {
+        fits: Fits::WithStorewarden,
+        ..act(
+            "explore",
+            "Ask for any metric",
+            "Asks Storewarden in PromQL which programs of this machine keep its processors busiest, as Grafana would, and says what it answers.",
+            "More › Explore: type sum by (groupname) (rate(nam and take what is offered; Enter draws it. Or find a metric below by what it is. Give Grafana the address of Storewarden with /prometheus behind it, and it asks the same.",
+            "Ask",
         )
     },
     Act {

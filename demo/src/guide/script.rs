@@ -89,6 +89,7 @@ pub(super) async fn perform(
             let run = storewarden(stage)?.begin_removing_replica().await?;
             format!("Run {run} removes the replica")
         }
+        "explore" => busiest(storewarden(stage)?).await?,
         "propose-change" => {
             let run = storewarden(stage)?.propose_contact().await?;
             format!("Run {run} waits for your yes, in Changes")
@@ -157,6 +158,25 @@ fn one(stage: &Stage, number: Option<u64>) -> Result<&Instance> {
 
 fn storewarden(stage: &Stage) -> Result<&crate::stage::Storewarden> {
     stage.storewarden().context("this stage has no Storewarden")
+}
+
+/// The programs that keep the machine's processors busiest, by a query of PromQL.
+async fn busiest(storewarden: &crate::stage::Storewarden) -> Result<String> {
+    const QUERY: &str =
+        "topk(3,sum%20by(groupname)(rate(namedprocess_namegroup_cpu_seconds_total%5B1m%5D)))";
+    let answer = storewarden.query(QUERY).await?;
+    let answer: Value = serde_json::from_slice(&answer.body).context("understand the answer")?;
+    let rows = answer["data"]["result"].as_array().context("the answer has no result")?;
+    let told = rows.iter().filter_map(|row| {
+        let share: f64 = row["value"][1].as_str()?.parse().ok()?;
+        Some(format!("{} {:.0} %", row["metric"]["groupname"].as_str()?, share * 100.0))
+    });
+    let told: Vec<String> = told.collect();
+    ensure!(
+        !told.is_empty(),
+        "the machine was read less than twice so far: try again in ten seconds"
+    );
+    Ok(format!("Of one processor: {}", told.join(", ")))
 }
 
 /// Starts what takes a while, one at a time: they would pull the same instances to and fro.

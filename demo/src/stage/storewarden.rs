@@ -242,13 +242,24 @@ impl Storewarden {
     /// # Errors
     /// As [`Storewarden::api`].
     pub async fn api_with(&self, method: &str, path: &str, body: Option<&str>) -> Result<Answer> {
+        self.send(method, &format!("/api/v1{path}"), body).await
+    }
+
+    /// What a query of PromQL comes to now; its text as an address has it.
+    ///
+    /// # Errors
+    /// As [`Storewarden::api`].
+    pub async fn query(&self, query: &str) -> Result<Answer> {
+        self.send("GET", &format!("/prometheus/api/v1/query?query={query}"), None).await
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Option<&str>) -> Result<Answer> {
         let file = self.state.join("api-token");
         let token =
             std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
         let mut client = Client::new(self.control, &self.control.to_string());
         client.always_send("authorization", &format!("Bearer {}", token.trim()));
-        let path = format!("/api/v1{path}");
-        Ok(client.request_once(method, &path, body).await?)
+        Ok(client.request_once(method, path, body).await?)
     }
 
     /// Has the configuration file read again.
