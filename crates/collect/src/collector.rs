@@ -1,8 +1,8 @@
 //! Asks one service and says what it said, or that it said nothing.
 
 use crate::{
-    CollectError, Login, Place, QueueQuery, field::gauge, mysql, nginx, php_fpm,
-    php_fpm::StatusPage, postgres, queues, redis,
+    CollectError, Login, Place, QueueQuery, elasticsearch, field::gauge, mysql, nginx, php_fpm,
+    php_fpm::StatusPage, postgres, queues, rabbitmq, redis,
 };
 use databases::statistics::Statistics;
 use kernel::{
@@ -26,13 +26,24 @@ pub enum Service {
     Postgres,
     /// MariaDB too.
     MySql,
+    RabbitMq,
+    /// OpenSearch too.
+    Elasticsearch,
     /// Queues and cron of a shop, in its database.
     Queues,
 }
 
 impl Service {
-    pub const ALL: [Self; 6] =
-        [Self::Redis, Self::Nginx, Self::PhpFpm, Self::Postgres, Self::MySql, Self::Queues];
+    pub const ALL: [Self; 8] = [
+        Self::Redis,
+        Self::Nginx,
+        Self::PhpFpm,
+        Self::Postgres,
+        Self::MySql,
+        Self::RabbitMq,
+        Self::Elasticsearch,
+        Self::Queues,
+    ];
 
     /// As in the label `service`.
     #[must_use]
@@ -43,6 +54,8 @@ impl Service {
             Self::PhpFpm => "php-fpm",
             Self::Postgres => "postgres",
             Self::MySql => "mysql",
+            Self::RabbitMq => "rabbitmq",
+            Self::Elasticsearch => "elasticsearch",
             Self::Queues => "queues",
         }
     }
@@ -56,6 +69,11 @@ impl Service {
             Self::PhpFpm => gauge("phpfpm_up", "Whether PHP-FPM answers."),
             Self::Postgres => gauge("pg_up", "Whether PostgreSQL answers."),
             Self::MySql => gauge("mysql_up", "Whether MariaDB or MySQL answers."),
+            Self::RabbitMq => gauge("rabbitmq_up", "Whether RabbitMQ answers."),
+            Self::Elasticsearch => gauge(
+                "elasticsearch_cluster_health_up",
+                "Whether Elasticsearch or OpenSearch answers.",
+            ),
             Self::Queues => gauge("storewarden_queue_up", "Whether the shop's database answers."),
         }
     }
@@ -67,6 +85,8 @@ impl Service {
             Self::PhpFpm => php_fpm::families(),
             Self::Postgres => postgres::families(),
             Self::MySql => mysql::families(),
+            Self::RabbitMq => rabbitmq::families(),
+            Self::Elasticsearch => elasticsearch::families(),
             Self::Queues => queues::families(),
         }
     }
@@ -88,6 +108,16 @@ pub enum Target {
     Postgres(DatabaseUrl),
     /// MariaDB or MySQL.
     MySql(DatabaseUrl),
+    /// The address of the management plugin: `http://127.0.0.1:15672`.
+    RabbitMq {
+        url: String,
+        login: Option<Login>,
+    },
+    /// Elasticsearch or OpenSearch: `http://127.0.0.1:9200`.
+    Elasticsearch {
+        url: String,
+        login: Option<Login>,
+    },
     /// Queues and cron of a shop, in its PostgreSQL, MariaDB or MySQL.
     Queues {
         platform: String,
@@ -105,6 +135,8 @@ impl Target {
             Self::PhpFpm(_) => Service::PhpFpm,
             Self::Postgres(_) => Service::Postgres,
             Self::MySql(_) => Service::MySql,
+            Self::RabbitMq { .. } => Service::RabbitMq,
+            Self::Elasticsearch { .. } => Service::Elasticsearch,
             Self::Queues { .. } => Service::Queues,
         }
     }
@@ -120,7 +152,10 @@ impl Target {
             Self::Redis { place, .. } | Self::PhpFpm(StatusPage::FastCgi { place, .. }) => {
                 place.to_string()
             }
-            Self::Nginx { url } | Self::PhpFpm(StatusPage::Http { url }) => host(url),
+            Self::Nginx { url }
+            | Self::PhpFpm(StatusPage::Http { url })
+            | Self::RabbitMq { url, .. }
+            | Self::Elasticsearch { url, .. } => host(url),
             Self::Postgres(url) | Self::MySql(url) => host_of_database(&url.to_string()),
             // A server may hold several shops.
             Self::Queues { url, .. } => place_of_database(&url.to_string()).to_owned(),
@@ -190,6 +225,12 @@ impl Collector {
             Target::Redis { place, login } => redis::ask(place, login.as_ref(), heard).await,
             Target::Nginx { url } => nginx::ask(http, url, deadline, heard).await,
             Target::PhpFpm(page) => php_fpm::ask(http, page, deadline, heard).await,
+            Target::RabbitMq { url, login } => {
+                rabbitmq::ask(http, url, login.as_ref(), deadline, heard).await
+            }
+            Target::Elasticsearch { url, login } => {
+                elasticsearch::ask(http, url, login.as_ref(), deadline, heard).await
+            }
             Target::Postgres(url) | Target::MySql(url) | Target::Queues { url, .. } => {
                 // Taken out, so that a session that failed us, or whose answer was not awaited, is gone.
                 let mut statistics = match session.take() {

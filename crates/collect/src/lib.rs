@@ -7,19 +7,24 @@
 //! docs/formats/service-readings.md, which is held against what the collectors tell.
 
 mod collector;
+mod discovery;
+mod elasticsearch;
 mod error;
 mod fastcgi;
 mod field;
+mod json;
 mod mysql;
 mod nginx;
 mod php_fpm;
 mod place;
 mod postgres;
 mod queues;
+mod rabbitmq;
 mod redis;
 mod sql;
 
 pub use collector::{Collector, Service, Target, families};
+pub use discovery::{Clue, Found, Want, discover};
 pub use error::CollectError;
 pub use php_fpm::StatusPage;
 pub use place::{Login, Place};

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod databases;
 #[cfg(test)]
+mod discovery;
+#[cfg(test)]
 mod document;
 #[cfg(test)]
 mod hostile;

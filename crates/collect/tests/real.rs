@@ -1,8 +1,9 @@
 //! Real servers, where this machine has them: their tests say so when it has not.
 
-use crate::server::{check, collector, told};
-use collect::{Login, Place, StatusPage, Target};
+use crate::server::{DEADLINE, check, collector, told};
+use collect::{Clue, Login, Place, Service, StatusPage, Target, Want, discover};
 use host::process::{Process, Signal, Spawn};
+use outbound::http::{Client, ClientOptions};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -61,9 +62,19 @@ async fn redis() {
     let folder = folder();
     let socket = folder.path().join("socket");
     let spawn = Spawn::new(program)
-        .args(["--port", "0", "--requirepass", "secret", "--maxmemory", "104857600", "--save", ""])
+        .args([
+            "--bind",
+            "127.0.0.1",
+            "--requirepass",
+            "secret",
+            "--maxmemory",
+            "104857600",
+            "--save",
+            "",
+        ])
         .args(["--dir", folder.path().to_str().unwrap(), "--unixsocket", socket.to_str().unwrap()]);
-    let _running = start(spawn, folder.path());
+    let address = testkit::free_port();
+    let running = start(spawn.args(["--port", &address.port().to_string()]), folder.path());
     let place = Place::Unix(socket);
     let login = Login { user: "default".into(), password: "secret".into() };
     let readings =
@@ -75,6 +86,13 @@ async fn redis() {
     let (outcome, _) = told(&mut collector(Target::Redis { place, login: None })).await;
     let text = outcome.unwrap_err().to_string();
     assert!(text.contains("NOAUTH"), "{text}");
+
+    let survey = host::survey::survey(Path::new("/proc"), Path::new("/etc/passwd")).unwrap();
+    let client = Client::new(&ClientOptions::default()).unwrap();
+    let found = discover(&survey, folder.path(), &[], &client, DEADLINE).await;
+    let redis = found.iter().find(|one| one.place == address.to_string()).unwrap();
+    assert_eq!((redis.service, redis.wants), (Service::Redis, Some(Want::Login)));
+    assert_eq!(redis.clue, Clue::Listens { pid: Some(running.0.pid()) });
 }
 
 #[tokio::test]

@@ -173,3 +173,94 @@ async fn php_fpm_by_fastcgi_in_pieces() {
     let expected = "404 Not Found File not found.";
     assert!(matches!(&error, CollectError::Refused { said, .. } if said == expected), "{error:?}");
 }
+
+/// Wants `guest` and their password `guest`.
+async fn rabbitmq() -> Server {
+    Server::start(|heard| {
+        let text = String::from_utf8_lossy(heard);
+        text.ends_with("\r\n\r\n").then_some(())?;
+        if !text.to_ascii_lowercase().contains("authorization: basic z3vlc3q6z3vlc3q=\r\n") {
+            return Answer::http(
+                "401 Unauthorized",
+                r#"{"error":"not_authorized","reason":"Login failed"}"#,
+            );
+        }
+        let path = text.split(' ').nth(1)?.split('?').next()?;
+        match path {
+            "/api/overview" => Answer::http("200 OK", &recorded("rabbitmq-3.10-overview.json")),
+            "/api/nodes" => Answer::http("200 OK", &recorded("rabbitmq-3.10-nodes.json")),
+            "/api/queues" => Answer::http("200 OK", &recorded("rabbitmq-3.10-queues.json")),
+            _ => Answer::http("404 Not Found", "no such page"),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn rabbitmq_with_a_password_and_without() {
+    let server = rabbitmq().await;
+    let login = Login { user: "guest".into(), password: "guest".into() };
+    let target = |login| Target::RabbitMq { url: server.url("/"), login };
+    let (outcome, readings) = told(&mut collector(target(Some(login)))).await;
+    outcome.unwrap();
+    check(
+        &readings,
+        r#"rabbitmq_up 1
+        rabbitmq_version_info{cluster="rabbit@vm",erlang="25.2.3",rabbitmq="3.10.8"} 1
+        rabbitmq_queues 1
+        rabbitmq_queue_messages_ready_global 3
+        rabbitmq_queue_messages{queue="orders",vhost="/"} 3
+        rabbitmq_queue_messages_ready{queue="orders",vhost="/"} 3
+        rabbitmq_queue_consumers{queue="orders",vhost="/"} 0
+        rabbitmq_running{node="rabbit@localhost"} 1
+        rabbitmq_node_mem_alarm{node="rabbit@localhost"} 0
+        rabbitmq_node_disk_free_limit{node="rabbit@localhost"} 50000000
+        rabbitmq_partitions{node="rabbit@localhost"} 0"#,
+    );
+    let (outcome, readings) = told(&mut collector(target(None))).await;
+    let error = outcome.unwrap_err();
+    assert!(
+        matches!(&error, CollectError::Refused { said, .. } if said.starts_with("401")),
+        "{error:?}"
+    );
+    check(&readings, "rabbitmq_up 0");
+    assert_eq!(readings.len(), 2, "{readings:?}");
+}
+
+/// Both answers have the shape that Elasticsearch's reference shows; they were not recorded.
+#[tokio::test]
+async fn elasticsearch() {
+    let server = Server::start(|heard| {
+        let text = String::from_utf8_lossy(heard);
+        text.ends_with("\r\n\r\n").then_some(())?;
+        match text.split(' ').nth(1)?.split('?').next()? {
+            "/_cluster/health" => Answer::http("200 OK", &recorded("elasticsearch-8-health.json")),
+            path if path.starts_with("/_nodes/_local/stats/") => {
+                Answer::http("200 OK", &recorded("elasticsearch-8-nodes-stats.json"))
+            }
+            _ => Answer::http("404 Not Found", "no such page"),
+        }
+    })
+    .await;
+    let target = Target::Elasticsearch { url: server.url(""), login: None };
+    let (outcome, readings) = told(&mut collector(target)).await;
+    outcome.unwrap();
+    check(
+        &readings,
+        r#"elasticsearch_cluster_health_up 1
+        elasticsearch_cluster_health_status{cluster="shop",color="green"} 0
+        elasticsearch_cluster_health_status{cluster="shop",color="yellow"} 1
+        elasticsearch_cluster_health_unassigned_shards{cluster="shop"} 3
+        elasticsearch_cluster_health_timed_out{cluster="shop"} 0
+        elasticsearch_jvm_memory_used_bytes{area="heap",cluster="shop",node="node-1"} 268435456
+        elasticsearch_jvm_gc_collection_seconds_sum{cluster="shop",gc="young",node="node-1"} 0.34
+        elasticsearch_indices_search_query_time_seconds{cluster="shop",node="node-1"} 1.5
+        elasticsearch_thread_pool_rejected_count{cluster="shop",node="node-1",type="search"} 5
+        elasticsearch_breakers_tripped{cluster="shop",node="node-1"} 4"#,
+    );
+    // Something that answers with JSON and is another service.
+    let other = Server::start(|_| Answer::http("200 OK", r#"{"status":"ok"}"#)).await;
+    let (outcome, _) =
+        told(&mut collector(Target::Elasticsearch { url: other.url(""), login: None })).await;
+    assert!(matches!(outcome, Err(CollectError::Odd { .. })), "{outcome:?}");
+}
