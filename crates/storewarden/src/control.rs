@@ -232,7 +232,7 @@ impl Control {
             names: Arc::from(Vec::new()),
             entrance: Arc::new(api::Entrance::new(configuration.control.demands_second_factor())),
         };
-        let (stop, mut servers) = serve_until_stopped(listener, api, sightings);
+        let (stop, mut servers) = serve_until_stopped(listener, api, sightings, known.clone());
         servers.spawn(peers.run(watch.clone(), known, stop.subscribe()));
         let kept = (&mut servers, stop.subscribe());
         let ledger =
@@ -668,6 +668,7 @@ fn serve_until_stopped(
     listener: TcpListener,
     api: ApiState,
     sightings: Sightings,
+    configuration: watch::Receiver<Arc<Configuration>>,
 ) -> (watch::Sender<bool>, JoinSet<()>) {
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
@@ -675,7 +676,8 @@ fn serve_until_stopped(
     let publish = move |ticks: Vec<Tick>| stream.publish(&ticks);
     servers.spawn(sightings.follow(api.watch.clone(), stopped.clone()));
     servers.spawn(api.desk.clone().run(stopped.clone()));
-    servers.spawn(api.history.clone().run(api.watch.clone(), stopped.clone()));
+    let history = api.history.clone();
+    servers.spawn(history.run(api.watch.clone(), configuration, stopped.clone()));
     servers.spawn(clock::run(api.watch.clone(), api.store.clone(), publish, stopped.clone()));
     servers.spawn(api::serve(listener, api::router(api), stopped));
     (stop, servers)

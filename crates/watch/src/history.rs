@@ -11,6 +11,7 @@ mod families;
 mod growth;
 mod intake;
 mod measurement;
+mod services;
 #[cfg(test)]
 mod tests;
 
@@ -24,8 +25,9 @@ pub use measurement::{Measured, Measurement, Unit};
 use crate::{Watch, WatchError, orders::now_ms};
 use collected::Collected;
 use host::readings::HostReadings;
-use kernel::ShopId;
+use kernel::{ShopId, config::Configuration};
 use series::{Labels, Limits, Refused, Sample, Series, SeriesRef, Ticket};
+use services::Services;
 use std::{
     collections::BTreeMap,
     error::Error,
@@ -123,29 +125,40 @@ impl History {
 
     /// Writes down what `watch` knows every ten seconds, and keeps the store tidy, until `stop` is
     /// true. What fails is told to `watch` and tried again.
-    pub async fn run(self, watch: Watch, mut stop: Receiver<bool>) {
+    pub async fn run(
+        self,
+        watch: Watch,
+        configuration: Receiver<Arc<Configuration>>,
+        mut stop: Receiver<bool>,
+    ) {
+        let services = Services::new(configuration);
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => {}
             () = self.record_on_time(&watch) => {}
+            () = self.collect_on_time(services, &watch) => {}
             () = self.maintain_now_and_then(&watch) => {}
         }
     }
 
     async fn record_on_time(&self, watch: &Watch) {
-        let collected = Arc::new(Mutex::new(Collected::new(HostReadings::default())));
         loop {
-            let wait_ms = STEP_MS - now_ms().rem_euclid(STEP_MS);
-            tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())).await;
-            let now_ms = now_ms();
-            // The nearest: a clock that is being corrected may say a little less than was waited for.
-            let at_ms = (now_ms + STEP_MS / 2).div_euclid(STEP_MS) * STEP_MS;
+            let (at_ms, now_ms) = next_step().await;
             let measured = watch.with(|live| live.measured(at_ms));
             let write = move |history: &Self| history.record(&measured, now_ms);
             self.carry_out(Deed::Record, watch, write).await;
+        }
+    }
+
+    /// Beside what `watch` knows, which waits for no service.
+    async fn collect_on_time(&self, mut services: Services, watch: &Watch) {
+        let collected = Arc::new(Mutex::new(Collected::new(HostReadings::default())));
+        loop {
+            let times = next_step().await;
+            let round = services.round(times.0 / STEP_MS).await;
             let collected = Arc::clone(&collected);
             let collect = move |history: &Self| {
                 let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
-                collected.round(history, at_ms, now_ms)
+                collected.round(history, &round, times)
             };
             self.carry_out(Deed::Collect, watch, collect).await;
         }
@@ -309,6 +322,15 @@ impl History {
         }
         Ok(opened)
     }
+}
+
+/// Waits for the next multiple of ten seconds: which it is, and what the clock says.
+async fn next_step() -> (i64, i64) {
+    let wait_ms = STEP_MS - now_ms().rem_euclid(STEP_MS);
+    tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())).await;
+    let now_ms = now_ms();
+    // The nearest: a clock that is being corrected may say a little less than was waited for.
+    ((now_ms + STEP_MS / 2).div_euclid(STEP_MS) * STEP_MS, now_ms)
 }
 
 /// An error with what caused it, in one line.

@@ -41,6 +41,7 @@ pub(super) const TABLE: [Row; 22] = [
             "host",
             "outbound",
             "databases",
+            "collect",
             "shops",
         ],
     },

@@ -33,7 +33,8 @@ impl History {
                 FamilyFacts { kind: Kind::Gauge, help: help.to_owned(), unit: unit.to_owned() };
             families.entry(name.to_owned()).or_insert(facts);
         }
-        for family in host::readings::FAMILIES {
+        let services = collect::families();
+        for family in host::readings::FAMILIES.iter().chain(&services) {
             let kind = match family.kind {
                 FamilyKind::Counter => Kind::Counter,
                 FamilyKind::Gauge => Kind::Gauge,
