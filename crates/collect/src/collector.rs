@@ -1,10 +1,11 @@
 //! Asks one service and says what it said, or that it said nothing.
 
 use crate::{
-    CollectError, Login, Place, QueueQuery, elasticsearch, field::gauge, mysql, nginx, php_fpm,
-    php_fpm::StatusPage, postgres, queues, rabbitmq, redis,
+    CollectError, Login, Place, QueueQuery, bullmq, elasticsearch, field::gauge, mysql, nginx,
+    php_fpm, php_fpm::StatusPage, postgres, queues, rabbitmq, redis,
 };
 use databases::statistics::Statistics;
+use futures_util::future::join_all;
 use kernel::{
     config::DatabaseUrl,
     readings::{Family, Readings},
@@ -74,7 +75,10 @@ impl Service {
                 "elasticsearch_cluster_health_up",
                 "Whether Elasticsearch or OpenSearch answers.",
             ),
-            Self::Queues => gauge("storewarden_queue_up", "Whether the shop's database answers."),
+            Self::Queues => gauge(
+                "storewarden_queue_up",
+                "Whether the database, or the Redis, with the queues answers.",
+            ),
         }
     }
 
@@ -124,6 +128,13 @@ pub enum Target {
         url: DatabaseUrl,
         queries: Vec<QueueQuery>,
     },
+    /// Queues of BullMQ in a Redis or Valkey, by their keys: `bull:mails`.
+    BullMq {
+        platform: String,
+        place: Place,
+        login: Option<Login>,
+        queues: Vec<String>,
+    },
 }
 
 impl Target {
@@ -137,7 +148,7 @@ impl Target {
             Self::MySql(_) => Service::MySql,
             Self::RabbitMq { .. } => Service::RabbitMq,
             Self::Elasticsearch { .. } => Service::Elasticsearch,
-            Self::Queues { .. } => Service::Queues,
+            Self::Queues { .. } | Self::BullMq { .. } => Service::Queues,
         }
     }
 
@@ -149,9 +160,9 @@ impl Target {
             place.split_once("://").map_or_else(String::new, |(_, host)| host.to_owned())
         };
         match self {
-            Self::Redis { place, .. } | Self::PhpFpm(StatusPage::FastCgi { place, .. }) => {
-                place.to_string()
-            }
+            Self::Redis { place, .. }
+            | Self::BullMq { place, .. }
+            | Self::PhpFpm(StatusPage::FastCgi { place, .. }) => place.to_string(),
             Self::Nginx { url }
             | Self::PhpFpm(StatusPage::Http { url })
             | Self::RabbitMq { url, .. }
@@ -173,6 +184,8 @@ pub struct Collector {
     session: Option<Statistics>,
     /// What is being said, until it is all said.
     heard: Readings,
+    /// So long it was asked last.
+    took: Duration,
 }
 
 impl Collector {
@@ -180,7 +193,7 @@ impl Collector {
     #[must_use]
     pub fn new(target: Target, http: http::Client) -> Self {
         let instance = target.instance();
-        Self { target, instance, http, session: None, heard: Readings::new() }
+        Self { target, instance, http, session: None, heard: Readings::new(), took: Duration::ZERO }
     }
 
     #[must_use]
@@ -198,16 +211,26 @@ impl Collector {
         deadline: Duration,
         readings: &mut Readings,
     ) -> Result<(), CollectError> {
+        let outcome = self.hear(deadline).await;
+        self.tell(outcome.is_ok(), readings);
+        outcome
+    }
+
+    async fn hear(&mut self, deadline: Duration) -> Result<(), CollectError> {
         let began = Instant::now();
         self.heard.clear();
         let asked = tokio::time::timeout(deadline, self.ask(deadline)).await;
-        let outcome = asked.unwrap_or_else(|_| {
+        self.took = began.elapsed();
+        asked.unwrap_or_else(|_| {
             Err(CollectError::Deadline { place: self.instance.clone(), deadline })
-        });
+        })
+    }
+
+    fn tell(&self, answered: bool, readings: &mut Readings) {
         let service = self.target.service();
         let instance = ("instance", self.instance.as_str());
-        readings.put(service.up().name, &[instance], if outcome.is_ok() { 1.0 } else { 0.0 });
-        if outcome.is_ok() {
+        readings.put(service.up().name, &[instance], if answered { 1.0 } else { 0.0 });
+        if answered {
             self.heard.each(|reading| {
                 let mut labels = reading.labels.to_vec();
                 labels.push(instance);
@@ -215,14 +238,16 @@ impl Collector {
             });
         }
         let labels = [("service", service.name()), instance];
-        readings.put(SECONDS.name, &labels, began.elapsed().as_secs_f64());
-        outcome
+        readings.put(SECONDS.name, &labels, self.took.as_secs_f64());
     }
 
     async fn ask(&mut self, deadline: Duration) -> Result<(), CollectError> {
-        let Self { target, http, heard, instance, session } = self;
+        let Self { target, http, heard, instance, session, took: _ } = self;
         match target {
             Target::Redis { place, login } => redis::ask(place, login.as_ref(), heard).await,
+            Target::BullMq { platform, place, login, queues } => {
+                bullmq::ask(place, login.as_ref(), platform, queues, heard).await
+            }
             Target::Nginx { url } => nginx::ask(http, url, deadline, heard).await,
             Target::PhpFpm(page) => php_fpm::ask(http, page, deadline, heard).await,
             Target::RabbitMq { url, login } => {
@@ -249,6 +274,20 @@ impl Collector {
             }
         }
     }
+}
+
+/// Asks all of them at once, so that none waits for one that does not answer, and adds what they say in their order. Each
+/// has an outcome as of [`Collector::collect`].
+pub async fn collect_all(
+    collectors: &mut [Collector],
+    deadline: Duration,
+    readings: &mut Readings,
+) -> Vec<Result<(), CollectError>> {
+    let outcomes = join_all(collectors.iter_mut().map(|collector| collector.hear(deadline))).await;
+    for (collector, outcome) in collectors.iter().zip(&outcomes) {
+        collector.tell(outcome.is_ok(), readings);
+    }
+    outcomes
 }
 
 async fn connect(place: &str, url: &DatabaseUrl) -> Result<Statistics, CollectError> {

@@ -6,6 +6,7 @@
 //! Names are those of the exporters that people know, so that their dashboards and rules hold. All of them stand in
 //! docs/formats/service-readings.md, which is held against what the collectors tell.
 
+mod bullmq;
 mod collector;
 mod discovery;
 mod elasticsearch;
@@ -21,9 +22,10 @@ mod postgres;
 mod queues;
 mod rabbitmq;
 mod redis;
+mod resp;
 mod sql;
 
-pub use collector::{Collector, Service, Target, families};
+pub use collector::{Collector, Service, Target, collect_all, families};
 pub use discovery::{Clue, Found, Want, discover};
 pub use error::CollectError;
 pub use php_fpm::StatusPage;

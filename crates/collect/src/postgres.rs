@@ -43,7 +43,7 @@ const STATEMENTS: &[Statement] = &[
     // Of others' sessions nothing is seen without rights, and none would look like nothing.
     Statement::of(
         "SELECT count(*) FILTER (WHERE backend_type = 'autovacuum worker'),
-           count(*) FILTER (WHERE cardinality(pg_blocking_pids(pid)) > 0)
+           count(*) FILTER (WHERE wait_event_type = 'Lock')
          FROM pg_stat_activity HAVING pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')",
         &[],
         &[

@@ -17,11 +17,11 @@ const PREFIX: &str = "{prefix}";
 /// A shop has a few dozen; a table may hold anything.
 const MOST_QUEUES: usize = 500;
 
-const READABLE: Family = gauge(
+pub(crate) const READABLE: Family = gauge(
     "storewarden_queue_readable",
-    "1: the tables of this kind of queue are there, and our role may read them; 0: nothing is known of it.",
+    "1: it is there, and we may read it; 0: nothing is known of it.",
 );
-const NUMBERS: [Family; 5] = [
+pub(crate) const NUMBERS: [Family; 5] = [
     gauge("storewarden_queue_waiting", "Jobs that are due, and wait."),
     gauge("storewarden_queue_running", "Jobs that run."),
     gauge("storewarden_queue_failed", "Jobs that failed, or were missed, within the last hour."),

@@ -1,19 +1,13 @@
 //! Redis and Valkey: `INFO` over a connection that is opened for it. Metrics are named as by redis_exporter.
 //!
-//! RESP is described at <https://redis.io/docs/latest/develop/reference/protocol-spec/>; the fields at
-//! <https://redis.io/docs/latest/commands/info/>.
+//! The fields are described at <https://redis.io/docs/latest/commands/info/>.
 
 use crate::{
     CollectError, Login, Place,
-    error::said,
     field::{Field, gauge, number},
-    place::Stream,
+    resp::{Connection, Reply},
 };
 use kernel::readings::{Family, Readings};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Take};
-
-/// `INFO` is a few kilobytes, and more with thousands of databases.
-const LIMIT_BYTES: usize = 1 << 20;
 
 const INFO: Family = gauge("redis_instance_info", "1, with version, mode and role of the server.");
 const DB_KEYS: Family = gauge("redis_db_keys", "Keys of a database.");
@@ -157,87 +151,14 @@ pub(crate) async fn ask(
     login: Option<&Login>,
     readings: &mut Readings,
 ) -> Result<(), CollectError> {
-    let mut connection = Connection {
-        place: place.to_string(),
-        stream: BufReader::new(place.connect().await?).take(LIMIT_BYTES as u64),
+    let mut connection = Connection::open(place, login).await?;
+    let info = match connection.say(&["INFO"]).await? {
+        Reply::Text(info) => info,
+        Reply::Number(_) | Reply::Nothing => {
+            return Err(CollectError::odd(place, "INFO says nothing"));
+        }
     };
-    if let Some(login) = login {
-        let mut words = vec!["AUTH"];
-        words.extend(Some(login.user.as_str()).filter(|user| !user.is_empty()));
-        words.push(&login.password);
-        connection.say(&words).await?;
-    }
-    let info = connection.say(&["INFO"]).await?;
     read(place, &String::from_utf8_lossy(&info), readings)
-}
-
-struct Connection {
-    place: String,
-    /// Of one reply so much is read at most.
-    stream: Take<BufReader<Box<dyn Stream>>>,
-}
-
-impl Connection {
-    /// Sends a command and waits for its reply, a simple or a bulk string.
-    async fn say(&mut self, words: &[&str]) -> Result<Vec<u8>, CollectError> {
-        let mut command = format!("*{}\r\n", words.len());
-        for word in words {
-            command.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-        }
-        let stream = self.stream.get_mut();
-        let sent = stream.write_all(command.as_bytes()).await;
-        sent.map_err(|source| CollectError::Ask { place: self.place.clone(), source })?;
-        self.stream.set_limit(LIMIT_BYTES as u64);
-        let line = self.line().await?;
-        match line.split_first() {
-            Some((b'+', text)) => Ok(text.to_vec()),
-            Some((b'-', error)) => Err(self.refused(error)),
-            Some((b'$', length)) => self.bulk(length).await,
-            _ => Err(CollectError::odd(
-                &self.place,
-                format!("`{}` is no reply of Redis", said(&line)),
-            )),
-        }
-    }
-
-    async fn line(&mut self) -> Result<Vec<u8>, CollectError> {
-        let mut line = Vec::new();
-        let read = self.stream.read_until(b'\n', &mut line).await;
-        read.map_err(|source| CollectError::Ask { place: self.place.clone(), source })?;
-        if line.ends_with(b"\r\n") {
-            line.truncate(line.len() - 2);
-            return Ok(line);
-        }
-        if self.stream.limit() == 0 {
-            return Err(self.too_long());
-        }
-        Err(CollectError::odd(&self.place, "it ends in the middle"))
-    }
-
-    async fn bulk(&mut self, length: &[u8]) -> Result<Vec<u8>, CollectError> {
-        let length = std::str::from_utf8(length).ok().and_then(|text| text.parse::<usize>().ok());
-        let length =
-            length.ok_or_else(|| CollectError::odd(&self.place, "a reply without a length"))?;
-        if length > LIMIT_BYTES {
-            return Err(self.too_long());
-        }
-        let mut bytes = Vec::new();
-        self.stream.set_limit(length as u64);
-        let read = self.stream.read_to_end(&mut bytes).await;
-        read.map_err(|source| CollectError::Ask { place: self.place.clone(), source })?;
-        if bytes.len() < length {
-            return Err(CollectError::odd(&self.place, "it ends in the middle"));
-        }
-        Ok(bytes)
-    }
-
-    fn too_long(&self) -> CollectError {
-        CollectError::TooLong { place: self.place.clone(), limit_bytes: LIMIT_BYTES }
-    }
-
-    fn refused(&self, error: &[u8]) -> CollectError {
-        CollectError::Refused { place: self.place.clone(), said: said(error) }
-    }
 }
 
 /// Lines of `name:value`. Those that are not known are left out.

@@ -39,6 +39,10 @@ async fn redis_that_means_no_good() {
     check(Answer::endless(":1"), is_long).await;
     check(Answer::of("$999999999999\r\n"), is_long).await;
     check(Answer::of("$-1\r\n"), is_odd).await;
+    check(Answer::of(":7\r\n"), is_odd).await;
+    check(Answer::of("*0\r\n"), is_odd).await;
+    check(Answer::of("*1000000000\r\n"), is_odd).await;
+    check(Answer::last("*1\r\n*1\r\n*1\r\n"), is_odd).await;
     check(Answer::of("$99999999999999999999999999\r\n"), is_odd).await;
     check(Answer::last("$100\r\nredis_version:7"), is_odd).await;
     check(Answer::last("$4\r\nabcd\r\n"), is_odd).await;
@@ -120,4 +124,23 @@ async fn where_nobody_listens() {
     let url = format!("http://{address}/nginx_status");
     refused(Target::Nginx { url }, "nginx_up", |error| matches!(error, CollectError::Http(_)))
         .await;
+}
+
+#[tokio::test]
+async fn none_waits_for_one_that_is_silent() {
+    let silent = Server::start(|_| None).await;
+    let info = recorded("redis-7.0-primary.txt");
+    let server = Server::start(move |_| Answer::of(format!("${}\r\n{info}\r\n", info.len()))).await;
+    let target = |server: &Server| Target::Redis { place: server.place(), login: None };
+    let mut collectors =
+        [collector(target(&silent)), collector(target(&server)), collector(target(&silent))];
+    let mut readings = kernel::readings::Readings::new();
+    let deadline = Duration::from_secs(2);
+    let outcomes = collect::collect_all(&mut collectors, deadline, &mut readings).await;
+    let is_up: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(is_up, [false, true, false], "{outcomes:?}");
+    for (server, expect) in [(&silent, 0.0), (&server, 1.0)] {
+        let instance = [("instance", server.address.as_str())];
+        assert_eq!(readings.value("redis_up", &instance), Some(expect));
+    }
 }

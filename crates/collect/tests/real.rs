@@ -1,6 +1,9 @@
 //! Real servers, where this machine has them: their tests say so when it has not.
 
-use crate::server::{DEADLINE, check, collector, told};
+use crate::{
+    databases::value,
+    server::{DEADLINE, check, collector, told},
+};
 use collect::{Clue, Login, Place, Service, StatusPage, Target, Want, discover};
 use host::process::{Process, Signal, Spawn};
 use outbound::http::{Client, ClientOptions};
@@ -8,9 +11,13 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+};
 
 /// It ends with its value.
 struct Running(Process);
@@ -75,7 +82,7 @@ async fn redis() {
         .args(["--dir", folder.path().to_str().unwrap(), "--unixsocket", socket.to_str().unwrap()]);
     let address = testkit::free_port();
     let running = start(spawn.args(["--port", &address.port().to_string()]), folder.path());
-    let place = Place::Unix(socket);
+    let place = Place::Unix(socket.clone());
     let login = Login { user: "default".into(), password: "secret".into() };
     let readings =
         ready(Target::Redis { place: place.clone(), login: Some(login) }, folder.path()).await;
@@ -87,12 +94,58 @@ async fn redis() {
     let text = outcome.unwrap_err().to_string();
     assert!(text.contains("NOAUTH"), "{text}");
 
+    bullmq_in(&socket).await;
+
     let survey = host::survey::survey(Path::new("/proc"), Path::new("/etc/passwd")).unwrap();
     let client = Client::new(&ClientOptions::default()).unwrap();
     let found = discover(&survey, folder.path(), &[], &client, DEADLINE).await;
     let redis = found.iter().find(|one| one.place == address.to_string()).unwrap();
     assert_eq!((redis.service, redis.wants), (Service::Redis, Some(Want::Login)));
     assert_eq!(redis.clue, Clue::Listens { pid: Some(running.0.pid()) });
+}
+
+/// Keys as BullMQ writes them.
+async fn bullmq_in(socket: &Path) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let ago = |minutes: u128| now - minutes * 60_000;
+    let mut stream = UnixStream::connect(socket).await.unwrap();
+    let commands = format!(
+        "AUTH secret\r\nHSET q:mails:meta version x\r\nLPUSH q:mails:wait 1 2\r\nHSET q:mails:1 timestamp {}\r\nHSET q:mails:2 timestamp {now}\r\n\
+         ZADD q:mails:prioritized 5 3\r\nHSET q:mails:3 timestamp {}\r\nLPUSH q:mails:active 4\r\nHSET q:mails:4 processedOn {}\r\n\
+         ZADD q:mails:failed {now} 5 {} 6\r\nHSET q:idle:meta version x\r\nPING\r\n",
+        ago(20),
+        ago(50),
+        ago(30),
+        ago(90)
+    );
+    stream.write_all(commands.as_bytes()).await.unwrap();
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"+PONG\r\n") {
+        assert!(stream.read_buf(&mut heard).await.unwrap() > 0);
+    }
+    assert!(!heard.contains(&b'-'), "{}", String::from_utf8_lossy(&heard));
+    let target = Target::BullMq {
+        platform: "medusa".into(),
+        place: Place::Unix(socket.into()),
+        login: Some(Login { user: String::new(), password: "secret".into() }),
+        queues: ["q:mails", "q:idle", "q:none"].map(str::to_owned).to_vec(),
+    };
+    let (outcome, readings) = told(&mut collector(target)).await;
+    outcome.unwrap();
+    check(
+        &readings,
+        r#"storewarden_queue_up 1
+        storewarden_queue_readable{platform="medusa",queue="mails"} 1
+        storewarden_queue_waiting{platform="medusa",queue="mails"} 3
+        storewarden_queue_running{platform="medusa",queue="mails"} 1
+        storewarden_queue_failed{platform="medusa",queue="mails"} 1
+        storewarden_queue_oldest_waiting_seconds{platform="medusa",queue="idle"} 0
+        storewarden_queue_oldest_running_seconds{platform="medusa",queue="idle"} 0
+        storewarden_queue_readable{platform="medusa",queue="none"} 0"#,
+    );
+    let age = |name| value(&readings, name, Some(("queue", "mails"))).unwrap();
+    assert!((3000.0..3900.0).contains(&age("storewarden_queue_oldest_waiting_seconds")));
+    assert!((1800.0..2700.0).contains(&age("storewarden_queue_oldest_running_seconds")));
 }
 
 #[tokio::test]

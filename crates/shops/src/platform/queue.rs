@@ -14,7 +14,11 @@ pub struct QueueTable {
     pub name: String,
     /// The tables it reads, without a prefix: a read-only role needs SELECT on these, and on nothing else. A shop
     /// without the first of them has no such queue.
+    #[serde(default)]
     pub reads: Vec<String>,
+    /// Queues of BullMQ, by their keys in Redis: `bull:mails`. These have neither tables nor SELECTs.
+    #[serde(default)]
+    pub redis: Vec<String>,
     /// The shop may have a prefix before its tables' names, for which `{prefix}` stands in the SELECT.
     #[serde(default)]
     pub prefixed: bool,
@@ -38,6 +42,16 @@ impl QueueTable {
 
     pub(super) fn fault(&self) -> Option<String> {
         let selects: Vec<&String> = [&self.postgres, &self.mysql].into_iter().flatten().collect();
+        let is_bullmq = !self.redis.is_empty();
+        if is_bullmq && (!selects.is_empty() || !self.reads.is_empty() || self.prefixed) {
+            return Some(format!("queue `{}` is in Redis, and in a database", self.name));
+        }
+        if let Some(key) = self.redis.iter().find(|key| !key.contains(':')) {
+            return Some(format!("queue `{}`: `{key}` is no key of BullMQ", self.name));
+        }
+        if is_bullmq {
+            return None;
+        }
         if selects.is_empty() || self.reads.is_empty() {
             return Some(format!(
                 "queue `{}` has no SELECT for any database, or reads nothing",

@@ -57,6 +57,8 @@ fn faults_in_a_file_are_named() {
     check(&format!("[orders]\nkey = \"\"\nreads = []\nsqlite = \"{select};\""), "not one `select`");
     let queue = "[[queue]]\nname = \"cron\"\nreads = [\"job\"]\n";
     check(queue, "no SELECT for any database");
+    check(&format!("{queue}redis = [\"bull:job\"]"), "in Redis, and in a database");
+    check("[[queue]]\nname = \"mails\"\nredis = [\"mails\"]", "no key of BullMQ");
     check(&format!("{queue}mysql = \"delete from job\""), "not one `select` alone");
     check(
         &format!("{queue}mysql = \"select 1 from jobs_of_others where 1\"")
