@@ -11,6 +11,9 @@ use std::{
 /// Groups that are told apart; what comes beyond is `other`.
 const MOST_GROUPS: usize = 60;
 const OTHER: &str = "other";
+/// The kernel's own threads, of which there are hundreds: proc_pid_stat(5), `flags`, PF_KTHREAD.
+const KERNEL: &str = "kernel";
+const IS_KERNEL: u64 = 0x0020_0000;
 /// Letters of proc_pid_stat(5), and what process-exporter calls them.
 const STATES: [(char, &str); 5] =
     [('R', "Running"), ('S', "Sleeping"), ('D', "Waiting"), ('Z', "Zombie"), ('I', "Sleeping")];
@@ -46,6 +49,7 @@ struct Group {
 struct Stat<'a> {
     name: &'a str,
     state: char,
+    flags: u64,
     ticks: [u64; 2],
     threads: u64,
     begun: u64,
@@ -89,7 +93,7 @@ impl Processes {
         let (group, used) = match before {
             Some(known) => (known.group.clone(), known.ticks),
             // What it has used before it was first seen is not known to be of the time that is looked at.
-            None => (self.group(stat.name, folder), stat.ticks),
+            None => (self.group(stat, folder), stat.ticks),
         };
         let spent = self.spent.entry(group.clone()).or_default();
         for ((spent, now), before) in spent.iter_mut().zip(stat.ticks).zip(used) {
@@ -98,9 +102,12 @@ impl Processes {
         Known { begun: stat.begun, group, ticks: stat.ticks }
     }
 
-    fn group(&self, name: &str, folder: &Path) -> String {
+    fn group(&self, stat: &Stat<'_>, folder: &Path) -> String {
+        if stat.flags & IS_KERNEL != 0 {
+            return KERNEL.to_owned();
+        }
         let cgroup = fs::read_to_string(folder.join("cgroup")).unwrap_or_default();
-        let group = unit(&cgroup).unwrap_or(name);
+        let group = unit(&cgroup).unwrap_or(stat.name);
         if self.spent.contains_key(group) || self.spent.len() < MOST_GROUPS {
             group.to_owned()
         } else {
@@ -144,6 +151,7 @@ fn stat(text: &str) -> Option<Stat<'_>> {
     Some(Stat {
         name,
         state: fields.first()?.chars().next()?,
+        flags: number(6)?,
         ticks: [number(11)?, number(12)?],
         threads: number(17)?,
         begun: number(19)?,
@@ -167,6 +175,7 @@ mod tests {
         let found = stat(line).unwrap();
         assert_eq!((found.name, found.state, found.ticks), ("a) (b", 'S', [11, 22]));
         assert_eq!((found.threads, found.begun, found.resident_pages), (3, 777, 55));
+        assert_eq!((found.flags, found.flags & IS_KERNEL), (4_194_560, 0));
         assert_eq!(stat("42 (a) S 1"), None);
     }
 }
