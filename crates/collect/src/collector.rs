@@ -11,12 +11,18 @@ use kernel::{
     readings::{Family, Readings},
 };
 use outbound::http;
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 const SECONDS: Family = gauge(
     "storewarden_collector_seconds",
     "How long a service was asked, whether it answered or not.",
 );
+
+/// A service that tells more, of thousands of databases or queues, would flood whoever keeps them.
+const MOST_READINGS: usize = 10_000;
 
 /// A kind of program that can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -221,8 +227,12 @@ impl Collector {
         self.heard.clear();
         let asked = tokio::time::timeout(deadline, self.ask(deadline)).await;
         self.took = began.elapsed();
-        asked.unwrap_or_else(|_| {
+        let outcome = asked.unwrap_or_else(|_| {
             Err(CollectError::Deadline { place: self.instance.clone(), deadline })
+        });
+        outcome.and_then(|()| match fault(&self.heard) {
+            Some(reason) => Err(CollectError::odd(&self.instance, reason)),
+            None => Ok(()),
         })
     }
 
@@ -274,6 +284,26 @@ impl Collector {
             }
         }
     }
+}
+
+/// Why what was heard is not to be believed: too much of it, or one thing said twice.
+fn fault(heard: &Readings) -> Option<String> {
+    if heard.len() > MOST_READINGS {
+        return Some(format!(
+            "it tells {} readings, and at most {MOST_READINGS} are taken",
+            heard.len()
+        ));
+    }
+    let mut known = HashSet::new();
+    let mut twice = None;
+    heard.each(|reading| {
+        let key = format!("{} {:?}", reading.name, reading.labels);
+        if twice.is_none() && known.contains(&key) {
+            twice = Some(format!("it says `{key}` twice"));
+        }
+        known.insert(key);
+    });
+    twice
 }
 
 /// Asks all of them at once, so that none waits for one that does not answer, and adds what they say in their order. Each

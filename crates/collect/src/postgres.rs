@@ -111,13 +111,13 @@ const STATEMENTS: &[Statement] = &[
     ),
     Statement::of(
         "SELECT application_name, host(client_addr), state,
-           pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn()
-             ELSE pg_current_wal_lsn() END, replay_lsn),
-           extract(epoch FROM replay_lag)
-         FROM pg_stat_replication",
+           max(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn()
+             ELSE pg_current_wal_lsn() END, replay_lsn)),
+           max(extract(epoch FROM replay_lag))
+         FROM pg_stat_replication GROUP BY 1, 2, 3",
         &["application_name", "client_addr", "state"],
         &[
-            gauge("pg_stat_replication_pg_wal_lsn_diff", "How far a replica is behind, in bytes of the log."),
+            gauge("pg_stat_replication_pg_wal_lsn_diff", "How far a replica is behind, in bytes of the log; of several with the same labels the last."),
             gauge("storewarden_pg_replica_lag_seconds", "How far a replica is behind, as it measured last."),
         ],
     ),

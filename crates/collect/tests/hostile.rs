@@ -48,6 +48,13 @@ async fn redis_that_means_no_good() {
     check(Answer::last("$4\r\nabcd\r\n"), is_odd).await;
     check(Answer::last("HTTP/1.1 400 Bad Request\r\n"), is_odd).await;
     check(Answer::last(""), is_odd).await;
+    let info = |lines: &str| {
+        let text = format!("redis_version:7\r\n{lines}");
+        Answer::of(format!("${}\r\n{text}\r\n", text.len()))
+    };
+    check(info("used_memory:1\r\nused_memory:2\r\n"), is_odd).await;
+    let databases: String = (0..20_000).map(|number| format!("db{number}:keys=1\r\n")).collect();
+    check(info(&databases), is_odd).await;
     check(Answer::of("-NOAUTH Authentication required.\r\n"), |error| {
         matches!(error, CollectError::Refused { said, .. } if said == "NOAUTH Authentication required.")
     })
