@@ -5,13 +5,14 @@
 
 mod pools;
 
-use crate::{Collector, Login, Place, Service, StatusPage, Target};
+use crate::{CollectError, Collector, Login, Place, Service, StatusPage, Target};
 use host::survey::{Listening, Survey};
 use kernel::{config::DatabaseUrl, readings::Readings};
 use outbound::http::Client;
 use pools::Pool;
 use std::{
     collections::BTreeSet,
+    io::ErrorKind,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
@@ -65,6 +66,8 @@ pub enum Want {
     Login,
     /// A page that tells its status: `stub_status`, `pm.status_path`, the management plugin.
     StatusPage,
+    /// The right to connect to its socket: membership of a group, mostly.
+    Access,
 }
 
 struct Candidate {
@@ -96,7 +99,7 @@ pub async fn discover(
 }
 
 async fn probe(candidate: Candidate, http: &Client, deadline: Duration) -> Option<Found> {
-    let Candidate { service, place, clue, tries, wants, certain } = candidate;
+    let Candidate { service, place, clue, tries, mut wants, certain } = candidate;
     let mut refused = false;
     for target in tries {
         let mut collector = Collector::new(target, http.clone());
@@ -105,13 +108,19 @@ async fn probe(candidate: Candidate, http: &Client, deadline: Duration) -> Optio
                 let target = Some(collector.target().clone());
                 return Some(Found { service, place, clue, target, wants: None });
             }
-            Err(crate::CollectError::Refused { .. }) => refused = true,
+            Err(CollectError::Refused { .. }) => refused = true,
+            Err(error) if is_closed(&error) => wants = Want::Access,
             // It is another service, or one that is not well: which, the next look says.
             Err(_) => {}
         }
     }
     let is_it = certain || refused;
     is_it.then_some(Found { service, place, clue, target: None, wants: Some(wants) })
+}
+
+/// Whether the system keeps us from its socket.
+fn is_closed(error: &CollectError) -> bool {
+    matches!(error, CollectError::Ask { source, .. } if source.kind() == ErrorKind::PermissionDenied)
 }
 
 fn candidates(survey: &Survey, root: &Path, known: &[DatabaseUrl]) -> Vec<Candidate> {
@@ -157,6 +166,7 @@ fn service_of(listening: &Listening) -> Option<(Service, bool)> {
             3306 => Service::MySql,
             15672 => Service::RabbitMq,
             9200 => Service::Elasticsearch,
+            80 | 8080 => Service::Nginx,
             _ => return None,
         };
         return Some((service, false));
@@ -302,6 +312,17 @@ fn pool_candidate(pool: Pool, survey: &Survey, root: &Path) -> Option<Candidate>
 mod tests {
     use super::*;
     use kernel::config::DatabaseKind;
+
+    #[test]
+    fn a_socket_that_is_not_for_us_is_told_from_one_that_is_dead() {
+        let check = |kind: ErrorKind, expect: bool| {
+            let error = CollectError::Ask { place: "/run/x".into(), source: kind.into() };
+            assert_eq!(is_closed(&error), expect, "{kind}");
+        };
+        check(ErrorKind::PermissionDenied, true);
+        check(ErrorKind::ConnectionRefused, false);
+        check(ErrorKind::NotFound, false);
+    }
 
     #[test]
     fn a_database_is_here_by_its_address() {
