@@ -21,6 +21,7 @@ mod pattern;
 mod peer;
 mod plan;
 mod replica;
+mod scrape;
 mod stream;
 
 pub use alerts::{
@@ -45,6 +46,7 @@ pub use pattern::fits_pattern;
 pub use peer::{PeerAddress, PeerSettings};
 pub use plan::{PlanRule, PlanSettings};
 pub use replica::{ReplicaSettings, replica_name};
+pub use scrape::ScrapeSettings;
 pub use stream::{StreamCopySettings, StreamSettings};
 
 /// Everything that was asked for, valid as a whole.
@@ -60,6 +62,7 @@ pub struct Configuration {
     pub plan: PlanSettings,
     /// Names are unique.
     pub peers: Vec<PeerSettings>,
+    pub scrapes: Vec<ScrapeSettings>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -11,6 +11,7 @@ mod families;
 mod growth;
 mod intake;
 mod measurement;
+mod scrape;
 mod services;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use families::{FamilyFacts, MOST_FAMILIES};
 pub use growth::Grown;
 pub use intake::{IntakeError, MOST_OF_OTHERS, Taken};
 pub use measurement::{Measured, Measurement, Unit};
+pub use scrape::{TargetFetch, TargetState};
 
 use crate::{Watch, WatchError, orders::now_ms};
 use collected::Collected;
@@ -81,6 +83,7 @@ struct Inner {
     own: usize,
     intake: intake::Senders,
     families: Mutex<families::Book>,
+    targets: scrape::Board,
     /// What could not be done the last time, and why.
     troubles: Mutex<BTreeMap<Deed, String>>,
 }
@@ -119,6 +122,7 @@ impl History {
             own,
             intake: intake::Senders::default(),
             families: Mutex::default(),
+            targets: scrape::Board::default(),
             troubles: Mutex::default(),
         }))
     }
@@ -131,11 +135,12 @@ impl History {
         configuration: Receiver<Arc<Configuration>>,
         mut stop: Receiver<bool>,
     ) {
-        let services = Services::new(configuration);
+        let services = Services::new(configuration.clone());
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => {}
             () = self.record_on_time(&watch) => {}
             () = self.collect_on_time(services, &watch) => {}
+            () = self.scrape(configuration) => {}
             () = self.maintain_now_and_then(&watch) => {}
         }
     }

@@ -7,6 +7,7 @@ use kernel::{FindingState, Incident, IncidentFinding, Level, Permission, Value};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use store::IncidentFilter;
+use watch::history::TargetState;
 
 /// Incidents that are looked through for what is not over.
 const MOST_INCIDENTS: u32 = 200;
@@ -103,14 +104,56 @@ pub(crate) async fn rules(
     get, path = "/prometheus/api/v1/targets", tag = "metrics",
     responses((status = 200, description = "`{status, data: {activeTargets, droppedTargets}}`"), (status = 401, body = ErrorBody))
 )]
-pub(crate) async fn targets() -> Response {
+pub(crate) async fn targets(State(state): State<ApiState>, caller: Caller) -> Response {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Targets {
-        active_targets: [(); 0],
+        active_targets: Vec<Target>,
         dropped_targets: [(); 0],
     }
-    answer::data(&Targets { active_targets: [], dropped_targets: [] })
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Target {
+        discovered_labels: BTreeMap<&'static str, String>,
+        labels: BTreeMap<&'static str, String>,
+        scrape_pool: String,
+        /// Without its path, which may be a secret.
+        scrape_url: String,
+        last_error: String,
+        last_scrape: Option<String>,
+        /// Seconds.
+        last_scrape_duration: f64,
+        health: &'static str,
+        scrape_interval: String,
+    }
+    let sees_all = caller.may_everywhere(Permission::See).is_ok();
+    let is_shown = |one: &TargetState| {
+        let shop = one.shop.as_ref().and_then(|shop| shop.parse().ok());
+        sees_all || shop.is_some_and(|shop| caller.sees(&shop))
+    };
+    let target = |one: TargetState| {
+        let mut labels = BTreeMap::from([("job", one.job.clone()), ("instance", one.instance)]);
+        labels.extend(one.shop.map(|shop| ("shop", shop)));
+        let last = one.last.as_ref();
+        let at = last.and_then(|last| jiff::Timestamp::from_millisecond(last.at_ms).ok());
+        Target {
+            discovered_labels: BTreeMap::new(),
+            labels,
+            scrape_pool: one.job,
+            scrape_url: one.place,
+            last_error: last.and_then(|last| last.error.clone()).unwrap_or_default(),
+            last_scrape: at.map(|at| at.to_string()),
+            last_scrape_duration: last.map_or(0.0, |last| last.seconds),
+            health: match last.map(|last| last.error.is_none()) {
+                None => "unknown",
+                Some(true) => "up",
+                Some(false) => "down",
+            },
+            scrape_interval: format!("{}ms", one.every_ms),
+        }
+    };
+    let targets = state.history.targets().into_iter().filter(is_shown).map(target);
+    answer::data(&Targets { active_targets: targets.collect(), dropped_targets: [] })
 }
 
 async fn firing(state: &ApiState, caller: &Caller) -> Result<Vec<Alert>, Refused> {

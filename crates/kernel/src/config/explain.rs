@@ -13,6 +13,7 @@ mod notes;
 mod peer;
 mod plan;
 mod replica;
+mod scrape;
 mod shop;
 mod stream;
 
@@ -63,6 +64,7 @@ pub fn explain(configuration: &Configuration, known: Known<'_>) -> Explanation {
     sections.extend(plan::sections(&configuration.plan));
     sections.push(ledger::section(&configuration.ledger));
     sections.extend(configuration.peers.iter().map(peer::section));
+    sections.extend(configuration.scrapes.iter().map(scrape::section));
     Explanation { sections, notes: notes::notes(configuration) }
 }
 

@@ -17,6 +17,7 @@ mod peer;
 mod plan;
 mod reader;
 mod replica;
+mod scrape;
 mod section;
 mod shop;
 mod stream;
@@ -40,6 +41,7 @@ pub(super) use ledger::CHECKPOINT_MS;
 pub(super) use peer::{EVERY_MS as PEER_EVERY_MS, SILENT_MS as PEER_SILENT_MS};
 pub(super) use plan::OPEN_MS;
 pub(super) use replica::REPLICA_BEHIND_AT_MOST_MS;
+pub(super) use scrape::EVERY_MS as SCRAPE_EVERY_MS;
 pub(super) use shop::{
     BALANCE, BALANCES, COLOUR, EJECT_AFTER, EJECT_FOR_MS, SLOW_START_MS, TIME_ZONE,
 };

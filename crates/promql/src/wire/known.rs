@@ -8,6 +8,8 @@ use std::collections::HashMap;
 #[derive(Debug, Clone, Copy)]
 pub enum Key<'a> {
     Text(SeriesText<'a>),
+    /// What [`SeriesText::raw`] said.
+    Raw(&'a str),
     Labels(&'a [(&'a str, &'a str)]),
 }
 
@@ -108,6 +110,7 @@ impl Key<'_> {
         to.clear();
         match self {
             Self::Text(series) => to.extend_from_slice(series.raw().as_bytes()),
+            Self::Raw(raw) => to.extend_from_slice(raw.as_bytes()),
             Self::Labels(labels) => {
                 for (name, value) in labels {
                     to.extend_from_slice(name.as_bytes());

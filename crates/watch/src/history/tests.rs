@@ -191,7 +191,7 @@ async fn a_store_that_cannot_be_written_is_told_and_tried_again() {
 }
 
 /// What a query finds at a moment, as `labels value`.
-fn found(history: &History, query: &str, at_ms: i64) -> Vec<String> {
+pub(super) fn found(history: &History, query: &str, at_ms: i64) -> Vec<String> {
     use promql::query::{Answer, Query, QueryLimits, Source};
     let store = history.series(at_ms).unwrap();
     let query = Query::parse(query).unwrap();

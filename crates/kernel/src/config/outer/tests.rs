@@ -17,6 +17,7 @@ mod ledger;
 mod peer_mistakes;
 mod plan;
 pub(super) mod schema;
+mod scrape_mistakes;
 mod shop_mistakes;
 
 /// Five lines: the smallest file there is.

@@ -3,6 +3,7 @@
 use super::{
     VERSION, alerts, edge, ledger, peer, plan,
     reader::{Reader, Wrong},
+    scrape,
     section::{Section, kind},
     shop::{self, Around, Shop},
     values,
@@ -45,11 +46,12 @@ pub(super) fn read(reader: &Reader<'_>, table: &Table) -> Option<Configuration> 
     let ledger = ledger::ledger(root.section("ledger"));
     let plan = plan::plan(root.section("plan"), &shops);
     let peers = peer::peers(&root);
+    let scrapes = scrape::scrapes(&root, &shops);
     // Keys of a newer version are no mistakes of the person.
     if version_is_ours {
         root.finish();
     }
-    Some(Configuration { edge, control, acme, shops, alerts, ledger, plan, peers })
+    Some(Configuration { edge, control, acme, shops, alerts, ledger, plan, peers, scrapes })
 }
 
 /// Whether no shop has the edge before it, so that nobody needs it to listen anywhere.
