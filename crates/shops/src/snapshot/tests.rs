@@ -30,6 +30,7 @@ fn configuration() -> Configuration {
         ledger: kernel::config::LedgerSettings { checkpoint_ms: 1, to: Vec::new() },
         plan: kernel::config::PlanSettings::default(),
         peers: Vec::new(),
+        scrapes: Vec::new(),
         shops: vec![ShopSettings {
             id: "lamps".parse().unwrap(),
             name: "Lamps".into(),

@@ -107,7 +107,7 @@ impl Followed {
         if trouble != self.trouble {
             match &trouble {
                 Some(error) => {
-                    tracing::warn!(service = self.key, error, "a service does not say how it is")
+                    tracing::warn!(service = self.key, error, "a service does not say how it is");
                 }
                 None => tracing::info!(service = self.key, "a service says again how it is"),
             }

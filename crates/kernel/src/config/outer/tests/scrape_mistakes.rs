@@ -37,6 +37,6 @@ fn scrapes_are_read_and_their_tokens_never_shown() {
     let [node] = scrapes.as_slice() else { panic!("{scrapes:?}") };
     assert_eq!(node.targets, ["http://127.0.0.1:9100/metrics", "https://db.example:9104/metrics"]);
     assert_eq!((node.name.as_str(), node.every_ms), ("node", 10_000));
-    assert_eq!(node.shop.as_ref().map(|shop| shop.as_str()), Some("lampenladen"));
+    assert_eq!(node.shop.as_ref().map(crate::ShopId::as_str), Some("lampenladen"));
     assert!(!format!("{scrapes:?}").contains("p@ss"));
 }
