@@ -5,10 +5,14 @@
 //! Method, figures and blind spots: `docs/detection.md`.
 
 mod baseline;
+mod change;
 mod detector;
 pub mod evaluation;
+mod risk;
 mod trend;
 
 pub use baseline::{Baseline, Expected, HOURS_OF_WEEK, HourOfWeek, LEAST_WEEKS, WEEKS_KEPT};
+pub use change::{ChangeFinder, ChangePoint};
 pub use detector::{Detector, Settings, Signal};
+pub use risk::{Estimate, lost_share, money_at_risk};
 pub use trend::{DaysUntil, days_until};

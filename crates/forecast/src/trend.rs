@@ -87,7 +87,7 @@ fn interval(slopes: &[f64], points: usize) -> Option<(f64, f64)> {
 }
 
 /// The median of what is in order; of an even number the mean of the middle two.
-fn middle(ascending: &[f64]) -> Option<f64> {
+pub(crate) fn middle(ascending: &[f64]) -> Option<f64> {
     let upper = *ascending.get(ascending.len() / 2)?;
     if ascending.len() % 2 == 1 {
         return Some(upper);
