@@ -20,14 +20,15 @@ export async function explore(session, report, origin) {
 
   await on('a query is completed by keys, drawn, and kept in the address', 'desk', 'calm', '/explore', async (page) => {
     await field(page).pressSequentially('sum(req')
-    await offered(page).first().waitFor()
+    await offered(page).filter({ hasText: 'requests_per_second' }).first().waitFor()
     await isAccessible(page)
     await page.keyboard.press('Enter')
     await field(page).pressSequentially('{sh')
-    await offered(page).first().waitFor()
+    await offered(page).filter({ hasText: /^shop/ }).waitFor()
     await page.keyboard.press('Tab')
     await field(page).pressSequentially('="tee')
-    await offered(page).first().waitFor()
+    await offered(page).filter({ hasText: 'lampenladen' }).waitFor({ state: 'detached' })
+    await offered(page).filter({ hasText: 'teehaus' }).waitFor()
     await page.keyboard.press('Enter')
     await field(page).pressSequentially('"})')
     await page.keyboard.press('Control+Enter')
