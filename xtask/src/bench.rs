@@ -13,10 +13,12 @@ mod goal;
 mod load;
 mod machine;
 mod orders;
+mod remote;
 mod report;
 mod rest;
 mod series;
 mod vault;
+mod watch;
 
 use std::path::Path;
 use std::time::Duration;
@@ -98,6 +100,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
     if arguments.first().is_some_and(|what| what == "series") {
         return series::run(workspace, arguments);
     }
+    if arguments.first().is_some_and(|what| what == "watch") {
+        return watch::run(workspace, arguments);
+    }
     if arguments.first().is_some_and(|what| what == "frame") {
         return frame::run(workspace, arguments);
     }
@@ -143,8 +148,9 @@ fn read_options(arguments: &[String]) -> Result<Options, Refusal> {
     let Some(("edge", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest))
     else {
         return Err(refuse(&format!(
-            "What is measured? There is: edge, series, frame, orders, vault\n{}\n{}\n{}\n{}",
+            "What is measured? There is: edge, series, watch, frame, orders, vault\n{}\n{}\n{}\n{}\n{}",
             series::USAGE,
+            watch::USAGE,
             frame::USAGE,
             orders::USAGE,
             vault::USAGE

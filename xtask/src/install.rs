@@ -134,6 +134,13 @@ pub(crate) const VICTORIA_METRICS: Need = Need {
     present: || find_program("victoria-metrics").is_some(),
 };
 
+pub(crate) const PROMETHEUS: Need = Need {
+    package: "prometheus",
+    purpose: "what everybody measures with, which ours is measured against",
+    service: Some("prometheus"),
+    present: || find_program("prometheus").is_some(),
+};
+
 /// Debian keeps initdb out of the `PATH`, in a folder by version.
 pub(crate) fn has_postgresql() -> bool {
     let versions = std::fs::read_dir("/usr/lib/postgresql");

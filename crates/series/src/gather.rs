@@ -3,11 +3,14 @@
 use crate::{
     block::Row,
     error::{SeriesError, Unreadable},
-    part::Part,
+    part::{Pages, Part},
 };
 use std::{
     ops::Range,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// Counts what could not be read, and says so once for each part.
@@ -73,22 +76,37 @@ impl<R: Row> Gathered<R> {
         Ok(())
     }
 
+    /// As [`Gathered::add`], of rows between these times: all of them where the range has both.
+    pub(crate) fn add_spanning(
+        &mut self,
+        rows: Vec<R>,
+        (from_ms, until_ms): (i64, i64),
+        range: &Range<i64>,
+    ) -> Result<(), SeriesError> {
+        let is_whole = range.contains(&from_ms) && range.contains(&until_ms);
+        if is_whole && self.rows.is_empty() && rows.len() <= self.limit {
+            self.rows = rows;
+            return Ok(());
+        }
+        self.add(rows, range)
+    }
+
     pub(crate) fn add_part(
         &mut self,
-        part: &Part,
-        id: u32,
+        part: &Arc<Part>,
+        (id, pages): (u32, &mut Pages),
         range: &Range<i64>,
         damage: &DamageCount,
     ) -> Result<(), SeriesError> {
         if part.footer.until_ms < range.start || part.footer.from_ms >= range.end {
             return Ok(());
         }
-        for entry in damage.sift(part, part.entries(id))?.unwrap_or_default() {
+        for entry in damage.sift(part, part.entries(id, pages))?.unwrap_or_default() {
             if entry.span.until_ms < range.start || entry.span.from_ms >= range.end {
                 continue;
             }
             if let Some(rows) = damage.sift(part, part.rows::<R>(&entry))? {
-                self.add(rows, range)?;
+                self.add_spanning(rows, (entry.span.from_ms, entry.span.until_ms), range)?;
             }
         }
         Ok(())

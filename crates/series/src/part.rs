@@ -172,15 +172,21 @@ impl Part {
         Ok(index::read_page(&bytes)?)
     }
 
-    /// The entries of one series, by time.
-    pub(crate) fn entries(&self, id: u32) -> Result<Vec<Entry>, Unreadable> {
+    /// The entries of one series, by time. Pages of the index that were read last are not read again.
+    pub(crate) fn entries(
+        self: &Arc<Self>,
+        id: u32,
+        pages: &mut Pages,
+    ) -> Result<Vec<Entry>, Unreadable> {
         let mut found = Vec::new();
         let first = self.fences.partition_point(|fence| *fence < id).saturating_sub(1);
         for page in first..self.pages() {
             if self.fences[page] > id {
                 break;
             }
-            found.extend(self.page(page)?.into_iter().filter(|entry| entry.id == id));
+            let entries = pages.page(self, page)?;
+            let begin = entries.partition_point(|entry| entry.id < id);
+            found.extend(entries[begin..].iter().take_while(|entry| entry.id == id));
         }
         Ok(found)
     }
@@ -212,6 +218,28 @@ impl Part {
     }
 }
 
+/// The page of each part's index that was read last: series are mostly asked for by their ids, and stand beside one another there.
+#[derive(Debug, Default)]
+pub(crate) struct Pages(Vec<(Arc<Part>, usize, Arc<[Entry]>)>);
+
+impl Pages {
+    fn page(&mut self, part: &Arc<Part>, page: usize) -> Result<Arc<[Entry]>, Unreadable> {
+        let place = self.0.iter().position(|(known, ..)| Arc::ptr_eq(known, part));
+        if let Some((_, known, entries)) = place.map(|at| &self.0[at])
+            && *known == page
+        {
+            return Ok(Arc::clone(entries));
+        }
+        let entries: Arc<[Entry]> = part.page(page)?.into();
+        let read = (Arc::clone(part), page, Arc::clone(&entries));
+        match place {
+            Some(at) => self.0[at] = read,
+            None => self.0.push(read),
+        }
+        Ok(entries)
+    }
+}
+
 const NEWER: Damage = Damage("a newer version wrote it");
 
 fn read_fences(file: &File, footer: &Footer, footer_at: u64) -> Result<Vec<u32>, Unreadable> {
@@ -237,13 +265,13 @@ fn read_fences(file: &File, footer: &Footer, footer_at: u64) -> Result<Vec<u32>,
 /// Parts that are there, oldest first in every tier. Replaced as a whole, so that a reader keeps what it began with.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PartSet {
-    parts: Vec<Arc<Part>>,
+    parts: Arc<[Arc<Part>]>,
 }
 
 impl PartSet {
     pub(crate) fn new(mut parts: Vec<Arc<Part>>) -> Self {
         parts.sort_by_key(|part| (part.name.tier, part.name.last));
-        Self { parts }
+        Self { parts: parts.into() }
     }
 
     pub(crate) fn all(&self) -> &[Arc<Part>] {

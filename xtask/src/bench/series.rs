@@ -3,9 +3,9 @@
 //! What counts is processor time and bytes on disk, each for the same samples, until both have merged what they have.
 
 mod ours;
-mod recording;
+pub(super) mod recording;
 mod report;
-mod victoria;
+pub(super) mod victoria;
 
 use std::path::Path;
 
@@ -24,6 +24,9 @@ Usage: cargo xtask bench series [--rounds 5] [--hours 9] [--only CASE]
   --rounds      alternating rounds of every case, 5 at least for docs/BENCHMARKS.md
   --hours       what was recorded, 9 at least for docs/BENCHMARKS.md: rollups begin after eight
   --only        a part of a case's name; writes nothing";
+
+/// How long ago a recording ended: VictoriaMetrics takes samples of the present only.
+const ENDED_MS: i64 = 3_600_000;
 
 /// How samples are jittered and how many ticks are handed over at once.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +86,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
         }
         println!("\n{}", case.name);
         let path = scratch.path().join("recording");
-        let recording = Recording::make(&path, case.jitter, options.hours)?;
+        let recording = Recording::make(&path, case.jitter, options.hours * 720, ENDED_MS)?;
         let mut rounds = Vec::new();
         for round in 0..options.rounds {
             rounds.push(measure(workspace, scratch.path(), &recording, case, &cores, round)?);

@@ -4,7 +4,7 @@ use super::{
     Evaluation,
     error::EvalError,
     labels::{LabelSet, has},
-    over_time::{best, mean, quantile, sum, variance},
+    over_time::{Sum, mean, quantile, variance},
     value::Value,
     value::{Grid, Row},
 };
@@ -47,6 +47,15 @@ impl Evaluation<'_> {
                 let groups = groups(&rows, modifier);
                 folded(&rows, groups, grid, |step, values| quantile(share[step], values))
             }
+            op if ROW_BY_ROW.contains(&op) => {
+                let groups = groups(&rows, modifier);
+                let row = |(labels, members): (LabelSet, Vec<usize>)| {
+                    let drops_name = members.iter().any(|member| rows[*member].drops_name);
+                    let values = row_by_row(op, &rows, &members, grid);
+                    Row { labels, drops_name, values }
+                };
+                groups.into_iter().map(row).filter(|row| !row.is_empty()).collect()
+            }
             op => {
                 let groups = groups(&rows, modifier);
                 folded(&rows, groups, grid, |_, values| fold(op, &values))
@@ -56,18 +65,63 @@ impl Evaluation<'_> {
     }
 }
 
+/// What needs no more of a row than its value: for these, rows are gone through one after another and not step by step, as they lie in memory.
+const ROW_BY_ROW: [TokenId; 5] = [T_SUM, T_COUNT, T_MIN, T_MAX, T_GROUP];
+
+fn row_by_row(op: TokenId, rows: &[Row], members: &[usize], grid: &Grid) -> Vec<Option<f64>> {
+    let there = || members.iter().map(|member| &rows[*member].values);
+    let mut values: Vec<Option<f64>> = vec![None; grid.steps];
+    if op == T_SUM {
+        let mut sums = vec![Sum::default(); grid.steps];
+        for row in there() {
+            for ((sum, known), value) in sums.iter_mut().zip(&mut values).zip(row) {
+                if let Some(value) = value {
+                    sum.add(*value);
+                    *known = Some(0.0);
+                }
+            }
+        }
+        let totals = values.iter_mut().zip(sums);
+        totals.for_each(|(known, sum)| *known = known.map(|_| sum.total()));
+        return values;
+    }
+    let fold = |known: Option<f64>, value: f64| match (op, known) {
+        (T_COUNT, known) => known.unwrap_or_default() + 1.0,
+        (T_GROUP, _) => 1.0,
+        (_, None) => value,
+        (_, Some(known)) if known.is_nan() => value,
+        (T_MIN, Some(known)) => {
+            if value < known {
+                value
+            } else {
+                known
+            }
+        }
+        (_, Some(known)) => {
+            if value > known {
+                value
+            } else {
+                known
+            }
+        }
+    };
+    for row in there() {
+        for (known, value) in values.iter_mut().zip(row) {
+            if let Some(value) = value {
+                *known = Some(fold(*known, *value));
+            }
+        }
+    }
+    values
+}
+
 fn fold(op: TokenId, values: &[f64]) -> Option<f64> {
     let all = || values.iter().copied();
     if values.is_empty() {
         return None;
     }
     Some(match op {
-        T_SUM => sum(all()),
         T_AVG => mean(all()),
-        T_COUNT => values.len() as f64,
-        T_MIN => return best(all(), |value, best| value < best),
-        T_MAX => return best(all(), |value, best| value > best),
-        T_GROUP => 1.0,
         T_STDDEV => variance(all()).sqrt(),
         T_STDVAR => variance(all()),
         _ => unreachable!("the parser knows no other aggregation"),

@@ -7,6 +7,7 @@ use crate::{
     gather::Gathered,
     labels::Labels,
     matcher::Matcher,
+    part::Pages,
     rolling::roll_up,
     sample::{Resolution, Rollup, Sample},
     stream::Stream,
@@ -28,6 +29,7 @@ pub struct Reading<'a> {
     tier: Tier,
     range: Range<i64>,
     series: vec::IntoIter<SeriesRef>,
+    pages: Pages,
 }
 
 /// One series with what it has in the range.
@@ -58,7 +60,8 @@ impl Series {
         let series = self.state().catalog.select(matchers).into_iter();
         let tier = self.tier_for(&range, resolution);
         let from_ms = range.start - range.start.rem_euclid(tier.bucket_ms());
-        Reading { store: self, tier, range: from_ms..range.end, series }
+        let pages = Pages::default();
+        Reading { store: self, tier, range: from_ms..range.end, series, pages }
     }
 
     /// The labels of series that meet all conditions and may have something in a range of time, both ends included; by definition. What is
@@ -145,10 +148,11 @@ impl Series {
         series: SeriesRef,
         tier: Tier,
         range: &Range<i64>,
+        pages: &mut Pages,
     ) -> Result<Points, SeriesError> {
         let limit = self.limits.read_rows;
         if tier == Tier::Raw {
-            return self.gather_raw(series, range, limit).map(Points::Samples);
+            return self.gather_raw(series, pages, range, limit).map(Points::Samples);
         }
         let (parts, rolled_ms) = {
             let state = self.state();
@@ -157,13 +161,13 @@ impl Series {
         let mut gathered = Gathered::new(limit);
         let rolled = range.start..range.end.min(rolled_ms);
         for part in parts.of(tier) {
-            gathered.add_part(part, series.id, &rolled, &self.damage)?;
+            gathered.add_part(part, (series.id, pages), &rolled, &self.damage)?;
         }
         // What was not rolled up yet is rolled up here.
         let begin_ms = range.start.max(rolled_ms);
         if begin_ms < range.end {
             let wanted = begin_ms.saturating_sub(LOOK_BACK_MS)..range.end;
-            let samples = self.gather_raw(series, &wanted, limit)?;
+            let samples = self.gather_raw(series, pages, &wanted, limit)?;
             gathered.add(roll_up(&samples, tier.bucket_ms(), begin_ms), range)?;
         }
         gathered.in_order().map(Points::Rollups)
@@ -184,7 +188,7 @@ impl Iterator for Reading<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let series = self.series.next()?;
-            let points = match self.store.points(series, self.tier, &self.range) {
+            let points = match self.store.points(series, self.tier, &self.range, &mut self.pages) {
                 Ok(points) => points,
                 Err(error) => return Some(Err(error)),
             };

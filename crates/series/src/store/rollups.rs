@@ -6,7 +6,7 @@ use crate::{
     catalog::SeriesRef,
     error::SeriesError,
     gather::Gathered,
-    part::{Closing, Part, PartName, PartSet, PartWriter},
+    part::{Closing, Pages, Part, PartName, PartSet, PartWriter},
     rolling::roll_up,
     sample::{Rollup, Sample},
     tier::Tier,
@@ -100,9 +100,10 @@ impl Series {
             let writer = PartWriter::create(&self.parts_folder, name, 0);
             writer.map(|writer| (tier, writer, TimesEncoder::default()))
         });
+        let mut pages = Pages::default();
         for series in series {
             let wanted = range.start - LOOK_BACK_MS..range.end;
-            let samples = self.gather_raw(*series, &wanted, usize::MAX)?;
+            let samples = self.gather_raw(*series, &mut pages, &wanted, usize::MAX)?;
             for tier in &mut tiers {
                 let (tier, writer, times) = tier.as_mut().map_err(|error| error.clone())?;
                 let rows = roll_up(&samples, tier.bucket_ms(), range.start);
@@ -126,6 +127,7 @@ impl Series {
     pub(super) fn gather_raw(
         &self,
         series: SeriesRef,
+        pages: &mut Pages,
         range: &Range<i64>,
         limit: usize,
     ) -> Result<Vec<Sample>, SeriesError> {
@@ -139,10 +141,12 @@ impl Series {
         };
         let mut gathered = Gathered::new(limit);
         for part in parts.of(Tier::Raw) {
-            gathered.add_part(part, series.id, range, &self.damage)?;
+            gathered.add_part(part, (series.id, pages), range, &self.damage)?;
         }
         for stream in streams.into_iter().flatten() {
-            gathered.add(stream.samples(), range)?;
+            if let Some(span) = stream.span() {
+                gathered.add_spanning(stream.samples(), span, range)?;
+            }
         }
         gathered.in_order()
     }

@@ -12,14 +12,14 @@ use anyhow::Context;
 
 const MACHINES: usize = 50;
 const SERIES_EACH: usize = 100;
-pub(super) const SERIES: usize = MACHINES * SERIES_EACH;
+pub(in super::super) const SERIES: usize = MACHINES * SERIES_EACH;
 const STEP_MS: i64 = 5_000;
 /// How late a sample is, at most.
 const JITTER_MS: u64 = 8;
 
 /// Whose clock it is that strays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Jitter {
+pub(in super::super) enum Jitter {
     /// All series of a machine are read at one moment, as scraping does it.
     Machine,
     Sample,
@@ -27,18 +27,23 @@ pub(super) enum Jitter {
 
 /// A recording in a file.
 #[derive(Debug)]
-pub(super) struct Recording {
+pub(in super::super) struct Recording {
     pub(super) path: PathBuf,
     pub(super) labels: Vec<Vec<(String, String)>>,
     pub(super) ticks: u32,
     head_bytes: u64,
 }
 
-pub(super) type Tick = Vec<(i64, f64)>;
+pub(in super::super) type Tick = Vec<(i64, f64)>;
 
 impl Recording {
-    pub(super) fn make(path: &Path, jitter: Jitter, hours: u32) -> anyhow::Result<Self> {
-        let ticks = hours * 720;
+    /// So many ticks, the last of them so long ago.
+    pub(in super::super) fn make(
+        path: &Path,
+        jitter: Jitter,
+        ticks: u32,
+        ended_ms: i64,
+    ) -> anyhow::Result<Self> {
         let labels: Vec<_> = (0..SERIES).map(labels).collect();
         let text: String = labels
             .iter()
@@ -55,9 +60,8 @@ impl Recording {
             file.write_all(&number.to_le_bytes())?;
         }
         file.write_all(text.as_bytes())?;
-        // It ends an hour ago: VictoriaMetrics takes samples of the present only.
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).context("read the clock")?;
-        let begin_ms = i64::try_from(now_ms.as_millis())? - i64::from(hours + 1) * 3_600_000;
+        let begin_ms = i64::try_from(now_ms.as_millis())? - ended_ms - i64::from(ticks) * STEP_MS;
         let mut generator = Generator::new(jitter);
         for tick in 0..ticks {
             let begin_ms = begin_ms + i64::from(tick) * STEP_MS;
