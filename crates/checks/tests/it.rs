@@ -1,0 +1,13 @@
+//! Checks against real sockets: servers that answer well, badly, for ever, or not at all.
+
+// Clippy takes only what is under `cfg(test)` for a test's helper, which may unwrap and print.
+#[cfg(test)]
+mod certificates;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod stand;
+#[cfg(test)]
+mod tcp;
