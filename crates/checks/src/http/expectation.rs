@@ -43,7 +43,7 @@ impl Expectation {
             Self::HeaderEquals { name, value } => {
                 let mut found = headers.get_all(name).iter().peekable();
                 let first = found.peek().map(|first| String::from_utf8_lossy(first.as_bytes()));
-                let first = first.map(|first| first.into_owned());
+                let first = first.map(std::borrow::Cow::into_owned);
                 if found.any(|found| found.as_bytes() == value.as_bytes()) {
                     return Ok(());
                 }
