@@ -104,8 +104,19 @@ impl Warden {
             spawn = spawn.env(name, value);
         }
         self.supervisor = Some(spawn.output_to(self.path("log")).start()?);
-        wait_until("control to answer", LONG, async || self.get("/status").await).await;
+        wait_until("control to answer", LONG, async || match self.get("/status").await {
+            Ok(status) => Ok(status),
+            Err(error) => Err(format!("{error:#}; its log ends with\n{}", self.log_end())),
+        })
+        .await;
         Ok(())
+    }
+
+    /// The last lines that it wrote, or why they cannot be read.
+    fn log_end(&self) -> String {
+        let text = fs::read_to_string(self.path("log")).unwrap_or_else(|error| error.to_string());
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
     /// Its command line, in the same setting, for it goes by the same clock.
