@@ -8,6 +8,7 @@ mod access;
 mod backups;
 mod body;
 mod caller;
+mod checks;
 mod cookies;
 mod databases;
 mod entrance;
@@ -52,6 +53,7 @@ use ::plan::Engine;
 use ::watch::{
     Watch,
     backups::{Backups, KeptAside, RecoverySheet, SnapshotFolder, Snapshots},
+    checks::Checks,
     databases::{Databases, ShopDatabase},
     desk::Desk,
     history::History,
@@ -82,6 +84,8 @@ pub struct ApiState {
     pub desk: Desk,
     /// How it stands with other Storewardens.
     pub peers: Peers,
+    /// How it stands with what is tried from outside.
+    pub checks: Checks,
     /// How it stands with backups.
     pub backups: Backups,
     /// How databases of shops stand.

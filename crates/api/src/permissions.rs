@@ -76,6 +76,7 @@ const fn to(method: &'static str, path: &'static str, need: Need) -> Endpoint {
 const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/.well-known/storewarden/peer", machine(Peer)),
     to("GET", "/api/v1/backups", somewhere(See)),
+    to("GET", "/api/v1/checks", somewhere(See)),
     to("GET", "/api/v1/configuration", machine(ChangeConfiguration)),
     to("GET", "/api/v1/health", ANYBODY),
     to("GET", "/api/v1/incidents", somewhere(See)),

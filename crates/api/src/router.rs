@@ -2,9 +2,9 @@
 //! same list.
 
 use crate::{
-    ApiError, ApiState, backups, cookies, databases, guard, history, incidents, ledger_page,
-    machine, me, metrics, orders, pages, peers, people, prometheus, runs, sessions, shops, sign_in,
-    tokens,
+    ApiError, ApiState, backups, checks, cookies, databases, guard, history, incidents,
+    ledger_page, machine, me, metrics, orders, pages, peers, people, prometheus, runs, sessions,
+    shops, sign_in, tokens,
 };
 use axum::{
     Json, Router,
@@ -105,6 +105,7 @@ fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(machine::status))
         .routes(routes!(peers::ask))
         .routes(routes!(peers::list))
+        .routes(routes!(checks::list))
         .routes(routes!(machine::reload))
         .routes(routes!(sign_in::make_link))
         .routes(routes!(sign_in::sign_out))

@@ -16,6 +16,20 @@ pub struct Outcome {
     pub seen: Seen,
 }
 
+impl Outcome {
+    /// Of a check that could not even begin: certificates that it is to believe cannot be read, and why.
+    #[must_use]
+    pub fn root_unreadable(at_ms: i64, said: String) -> Self {
+        Self {
+            at_ms,
+            conclusion: Conclusion::Unknown(Reason::new("root_unreadable").with("said", said)),
+            took_seconds: 0.0,
+            phases: Vec::new(),
+            seen: Seen::default(),
+        }
+    }
+}
+
 /// Whether it was as it should be.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Conclusion {

@@ -11,7 +11,7 @@ use rustls::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
-    pki_types::{CertificateDer, ServerName, UnixTime},
+    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
 use std::{
     fmt,
@@ -40,6 +40,23 @@ impl Trust {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         Self(Arc::new(roots))
+    }
+
+    /// Those of this machine, and those of a text in PEM.
+    ///
+    /// # Errors
+    /// What is wrong with the text; also when there is no certificate in it.
+    pub fn of_machine_and(pem: &[u8]) -> Result<Self, String> {
+        let added: Result<Vec<CertificateDer<'static>>, _> =
+            CertificateDer::pem_slice_iter(pem).collect();
+        let added = added.map_err(|error| error.to_string())?;
+        let mut roots = RootCertStore::empty();
+        let (good, _) = roots.add_parsable_certificates(added);
+        if good == 0 {
+            return Err("there is no certificate in it".to_owned());
+        }
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Ok(Self(Arc::new(roots)))
     }
 
     /// These alone; those that are no certificates are left out.

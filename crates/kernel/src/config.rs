@@ -12,6 +12,7 @@ mod alerts;
 mod backup;
 mod bundle;
 mod changes;
+mod check;
 mod edit;
 mod explain;
 mod launch;
@@ -34,6 +35,7 @@ pub use backup::{
 };
 pub use bundle::Bundle;
 pub use changes::changes;
+pub use check::{CheckSettings, CheckTarget, HttpTarget, TcpTarget};
 pub use edit::{InFront, put_in_front, put_listen, put_promoted, put_replica};
 pub use explain::{Explanation, Row, Section, explain};
 pub use launch::{CommandSettings, DeploySettings, Launch, UnitName, UnitNameError};
@@ -63,6 +65,8 @@ pub struct Configuration {
     /// Names are unique.
     pub peers: Vec<PeerSettings>,
     pub scrapes: Vec<ScrapeSettings>,
+    /// Names are unique.
+    pub checks: Vec<CheckSettings>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

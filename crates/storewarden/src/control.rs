@@ -22,6 +22,7 @@ use ::edge::link::ControlLink;
 use ::watch::{
     Watch,
     access_log::LogReaders,
+    checks::Checks,
     clock,
     desk::Desk,
     history::History,
@@ -174,6 +175,7 @@ impl Control {
         let (asked, commands) = mpsc::channel(COMMANDS);
         let (shared, known) = watch::channel(Arc::new(configuration.clone()));
         let peers = Peers::default();
+        let checks = Checks::default();
         let pools = Pools::new(known.clone(), watch.clone(), store.clone(), asked.clone());
         let sightings = pools.sightings();
         let means = changes::means(state)?;
@@ -223,6 +225,7 @@ impl Control {
             desk: desk.clone(),
             stream: Arc::new(Stream::default()),
             peers: peers.clone(),
+            checks: checks.clone(),
             backups: backups.board.clone(),
             databases: databases.board.clone(),
             engine: engine.clone(),
@@ -233,6 +236,7 @@ impl Control {
             entrance: Arc::new(api::Entrance::new(configuration.control.demands_second_factor())),
         };
         let (stop, mut servers) = serve_until_stopped(listener, api, sightings, known.clone());
+        servers.spawn(checks.run(watch.clone(), known.clone(), stop.subscribe()));
         servers.spawn(peers.run(watch.clone(), known, stop.subscribe()));
         let kept = (&mut servers, stop.subscribe());
         let ledger =
@@ -677,7 +681,8 @@ fn serve_until_stopped(
     servers.spawn(sightings.follow(api.watch.clone(), stopped.clone()));
     servers.spawn(api.desk.clone().run(stopped.clone()));
     let history = api.history.clone();
-    servers.spawn(history.run(api.watch.clone(), configuration, stopped.clone()));
+    let checks = api.checks.clone();
+    servers.spawn(history.run(api.watch.clone(), checks, configuration, stopped.clone()));
     servers.spawn(clock::run(api.watch.clone(), api.store.clone(), publish, stopped.clone()));
     servers.spawn(api::serve(listener, api::router(api), stopped));
     (stop, servers)

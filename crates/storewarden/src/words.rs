@@ -129,6 +129,11 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
         "configuration_rejected" => {
             format!("The configuration was not taken over: {}", text("error"))
         }
+        "check_failing" => format!("{} fails: {}", text("check"), text("error")),
+        "check_unknown" => format!("Whether {} works is unknown: {}", text("check"), text("error")),
+        "check_certificate_ending" => {
+            format!("The certificate at {} ends in {}", text("place"), says.age("ends_ms"))
+        }
         "nothing_reachable" => {
             let age = says.age("since_ms");
             format!("Nothing off this machine has been reached for {age}: no peer, nobody else")

@@ -23,8 +23,9 @@ pub use growth::Grown;
 pub use intake::{IntakeError, MOST_OF_OTHERS, Taken};
 pub use measurement::{Measured, Measurement, Unit};
 pub use scrape::{TargetFetch, TargetState};
+pub(crate) use services::Told;
 
-use crate::{Watch, WatchError, orders::now_ms};
+use crate::{Watch, WatchError, checks::Checks, orders::now_ms};
 use collected::Collected;
 use host::readings::HostReadings;
 use kernel::{ShopId, config::Configuration};
@@ -132,6 +133,7 @@ impl History {
     pub async fn run(
         self,
         watch: Watch,
+        checks: Checks,
         configuration: Receiver<Arc<Configuration>>,
         mut stop: Receiver<bool>,
     ) {
@@ -139,7 +141,7 @@ impl History {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => {}
             () = self.record_on_time(&watch) => {}
-            () = self.collect_on_time(services, &watch) => {}
+            () = self.collect_on_time(services, checks, &watch) => {}
             () = self.scrape(configuration) => {}
             () = self.maintain_now_and_then(&watch) => {}
         }
@@ -155,11 +157,12 @@ impl History {
     }
 
     /// Beside what `watch` knows, which waits for no service.
-    async fn collect_on_time(&self, mut services: Services, watch: &Watch) {
+    async fn collect_on_time(&self, mut services: Services, checks: Checks, watch: &Watch) {
         let collected = Arc::new(Mutex::new(Collected::new(HostReadings::default())));
         loop {
             let times = next_step().await;
-            let round = services.round(times.0 / STEP_MS).await;
+            let mut round = services.round(times.0 / STEP_MS).await;
+            round.add(checks.told());
             let collected = Arc::clone(&collected);
             let collect = move |history: &Self| {
                 let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,6 +5,7 @@
 //! judged unknown, never good.
 
 pub(crate) mod backups;
+pub(crate) mod checks;
 mod databases;
 mod evidence;
 mod machine;
@@ -117,6 +118,8 @@ pub fn judge(before: &Memory, evidence: &Evidence) -> (Memory, Judgement) {
     let mut signs = machine::signs(&evidence.machine, evidence.now_ms);
     signs.extend(trends::machine_signs(&evidence.machine, evidence.now_ms));
     signs.extend(peers::signs(&evidence.machine.peers, evidence.now_ms));
+    signs.extend(checks::signs(&evidence.machine.checks, evidence.now_ms));
+    signs.extend(checks::signs(&evidence.checks, evidence.now_ms));
     signs.extend(traffic::edge_sign(evidence));
     signs.extend(traffic::log_signs(evidence));
     if evidence.edge == EdgeEvidence::Reporting {
@@ -155,6 +158,7 @@ pub fn judge_machine(
     let mut signs = machine::signs(machine, now_ms);
     signs.extend(trends::machine_signs(machine, now_ms));
     signs.extend(peers::signs(&machine.peers, now_ms));
+    signs.extend(checks::signs(&machine.checks, now_ms));
     signs.extend(traffic::edge_away(edge));
     memory.settle(signs, now_ms);
     let findings = memory.findings();

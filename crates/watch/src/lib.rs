@@ -7,6 +7,7 @@
 
 pub mod access_log;
 pub mod backups;
+pub mod checks;
 pub mod clock;
 pub mod databases;
 pub mod desk;

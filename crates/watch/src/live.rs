@@ -29,6 +29,7 @@ pub(crate) use minutes::{KEPT_MS as MINUTES_KEPT_MS, MINUTE_MS, minute_of};
 use crate::{
     access_log::{LogPlaces, LogReading},
     backups::BackupsStanding,
+    checks::ChecksStanding,
     databases::ShopDatabase,
     judgement::{
         self, CertificateEvidence, EdgeEvidence, MachineEvidence, Memory, UpgradeEvidence,
@@ -286,6 +287,18 @@ impl Live {
         self.machine.peers = standing;
     }
 
+    /// How it stands with what is tried from outside.
+    pub fn checks(&mut self, standing: &ChecksStanding) {
+        let of = |shop: Option<&ShopId>| {
+            let own = standing.checks.iter().filter(|check| check.shop.as_ref() == shop);
+            own.cloned().collect()
+        };
+        self.machine.checks = of(None);
+        for shop in &mut self.shops {
+            shop.checks = of(Some(&shop.site.id));
+        }
+    }
+
     /// How it stands with the backups of shops.
     pub fn backups(&mut self, standing: &BackupsStanding) {
         for shop in &mut self.shops {
@@ -326,6 +339,9 @@ impl Live {
         if judgement::peers::is_blind(&self.machine.peers) {
             blind.push(Source::Peers);
         }
+        if judgement::checks::is_blind(&self.machine.checks) {
+            blind.push(Source::Checks);
+        }
         let machine = &self.machine_findings;
         let shops = self.shops.iter().map(|shop| {
             let is_own = |found: &Finding| machine.iter().all(|of_all| of_all.id != found.id);
@@ -338,6 +354,7 @@ impl Live {
             blind.extend(shop.orders_unknown().then_some(Source::Orders));
             let is_blind = judgement::backups::is_blind(shop.backups.as_ref());
             blind.extend(is_blind.then_some(Source::Backups));
+            blind.extend(judgement::checks::is_blind(&shop.checks).then_some(Source::Checks));
             let findings = shop.findings().into_iter().filter(is_own).collect();
             Seen { shop: Some(shop.site.id.clone()), findings, blind }
         });

@@ -3,7 +3,7 @@
 //! `None` is unknown: it is shown as unknown, never as zero and never as good. Times are unix
 //! milliseconds, money is minor units of the shop's currency, shares are 0..=1. Knows no HTTP.
 
-mod schema;
+pub(crate) mod schema;
 
 use kernel::{Drain, Finding, InstanceName, Params, RouteClass, ShopId, Verdict, facts::Health};
 use serde::{Deserialize, Serialize};

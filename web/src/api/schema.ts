@@ -107,6 +107,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How it stands with what is tried from outside, of every shop that the caller may see, and of the machine for who may see all. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ChecksStanding"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/configuration": {
         parameters: {
             query?: never;
@@ -5107,6 +5150,83 @@ export interface components {
             reason?: components["schemas"]["Message"] | null;
             step?: number | null;
         };
+        /** @description One phase of a try. */
+        CheckPhase: {
+            /** @description `resolve`, `connect`, `tls`, `processing` or `transfer`. */
+            phase: string;
+            /** Format: double */
+            took_ms: number;
+        };
+        /** @description One try of the past. */
+        CheckPoint: {
+            /** Format: int64 */
+            at_ms: number;
+            state: components["schemas"]["CheckState"];
+            /** Format: double */
+            took_ms: number;
+        };
+        /** @description Why a try was not as it should be: docs/checks.md lists the codes. */
+        CheckReason: {
+            code: string;
+            params: components["schemas"]["Params"];
+        };
+        /** @description One check. */
+        CheckStanding: {
+            /** @description The address that was connected to last. */
+            address?: string | null;
+            /**
+             * Format: int64
+             * @description When the first certificate of the chain ends, of the last connection over TLS.
+             */
+            certificate_ends_ms?: number | null;
+            /** Format: int64 */
+            every_ms: number;
+            /**
+             * Format: int32
+             * @description Tries that failed one after the other, and after how many people are told.
+             */
+            failures: number;
+            /** Format: int32 */
+            failures_until_told: number;
+            /**
+             * Format: int32
+             * @description Of the last answer.
+             */
+            http_status?: number | null;
+            /** @description `http` or `tcp`. */
+            kind: string;
+            name: string;
+            /** @description Of the last try, in their order; with redirects, the sum over all requests. */
+            phases: components["schemas"]["CheckPhase"][];
+            /** @description Scheme, host and port: the rest of an address may hold a secret. */
+            place: string;
+            reason?: components["schemas"]["CheckReason"] | null;
+            /** @description The last tries, the oldest first. */
+            recent: components["schemas"]["CheckPoint"][];
+            /** @description Whom it concerns; null: the machine. */
+            shop?: string | null;
+            /**
+             * Format: int64
+             * @description Since when its state is what it is.
+             */
+            since_ms: number;
+            state: components["schemas"]["CheckState"];
+            /**
+             * Format: double
+             * @description How long the last try took.
+             */
+            took_ms?: number | null;
+            /**
+             * Format: int64
+             * @description When it was last tried; null: not yet.
+             */
+            tried_ms?: number | null;
+        };
+        /**
+         * @description What is known of a check now. Unknown is no kind of ok.
+         * @enum {string}
+         */
+        CheckState: "unknown" | "ok" | "failing";
         CheckpointView: {
             /** Format: int64 */
             at_ms: number;
@@ -5117,6 +5237,10 @@ export interface components {
              * @description Of the last record that it covers.
              */
             sequence: number;
+        };
+        /** @description All of them, in the configuration's order. */
+        ChecksStanding: {
+            checks: components["schemas"]["CheckStanding"][];
         };
         Code: {
             /** @description Six digits. */

@@ -42,6 +42,7 @@ pub(super) const TABLE: [Row; 22] = [
             "outbound",
             "databases",
             "collect",
+            "checks",
             "shops",
         ],
     },

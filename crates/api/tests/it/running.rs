@@ -118,6 +118,7 @@ impl Running {
         let (desk, _) = Desk::open(watch.clone(), store.clone(), &configuration).await.unwrap();
         let state = ApiState {
             peers: ::watch::peers::Peers::default(),
+            checks: ::watch::checks::Checks::default(),
             backups: ::watch::backups::Backups::default(),
             databases: ::watch::databases::Databases::default(),
             watch,

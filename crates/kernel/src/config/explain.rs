@@ -7,6 +7,7 @@ use std::fmt;
 
 mod alerts;
 mod backup;
+mod check;
 mod edge;
 mod ledger;
 mod notes;
@@ -65,6 +66,7 @@ pub fn explain(configuration: &Configuration, known: Known<'_>) -> Explanation {
     sections.push(ledger::section(&configuration.ledger));
     sections.extend(configuration.peers.iter().map(peer::section));
     sections.extend(configuration.scrapes.iter().map(scrape::section));
+    sections.extend(configuration.checks.iter().map(check::section));
     Explanation { sections, notes: notes::notes(configuration) }
 }
 

@@ -8,6 +8,7 @@ use std::{fmt, path::PathBuf};
 
 mod alerts;
 mod backup;
+mod check;
 mod database;
 mod destinations;
 mod edge;
@@ -32,6 +33,10 @@ pub(super) use backup::{
     BACK_WITHIN_MS, BOOT_WITHIN_MS, CHECK_MS, DATABASE_EVERY_MS, DRILL_IN, DRILL_MS,
     DRILL_SHEET_MS, EVERY_MS as BACKUP_EVERY_MS, KEEP_ASIDE_MS, LOSE_AT_MOST_MS,
     MEMORY as BACKUP_MEMORY, WITHIN_MS,
+};
+pub(super) use check::{
+    EVERY_MS as CHECK_EVERY_MS, FAILURES as CHECK_FAILURES, REDIRECTS as CHECK_REDIRECTS,
+    WITHIN_MS as CHECK_WITHIN_MS,
 };
 pub(super) use edge::{
     CONTROL, LETS_ENCRYPT, RENEW_DAYS, SECOND_FACTOR, SECOND_FACTORS,

@@ -31,6 +31,7 @@ fn configuration() -> Configuration {
         plan: kernel::config::PlanSettings::default(),
         peers: Vec::new(),
         scrapes: Vec::new(),
+        checks: Vec::new(),
         shops: vec![ShopSettings {
             id: "lamps".parse().unwrap(),
             name: "Lamps".into(),

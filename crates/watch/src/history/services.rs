@@ -19,11 +19,11 @@ const QUEUES_EVERY: i64 = 6;
 
 /// What was said by one of them, or that nothing was.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(crate) struct Told {
     /// Which it is, as long as the configuration names it.
-    pub(super) key: String,
-    pub(super) labels: Vec<(&'static str, String)>,
-    pub(super) readings: Readings,
+    pub(crate) key: String,
+    pub(crate) labels: Vec<(&'static str, String)>,
+    pub(crate) readings: Readings,
 }
 
 /// A round of asking.
@@ -32,6 +32,14 @@ pub(super) struct Round {
     pub(super) told: Vec<Told>,
     /// All that there are, asked in this round or not.
     pub(super) keys: Vec<String>,
+}
+
+impl Round {
+    /// Adds what others were told in the meantime.
+    pub(super) fn add(&mut self, told: Vec<Told>) {
+        self.keys.extend(told.iter().map(|one| one.key.clone()));
+        self.told.extend(told);
+    }
 }
 
 /// All services that the configuration names.

@@ -36,7 +36,7 @@ fn explained_by(code: &str) -> &'static [&'static str] {
     match code {
         "instance_down" | "instance_hung" | "holding" | "errors_up" | "slow" | "latency_up"
         | "checkout_errors" => &["all_down"],
-        "peer_silent" | "page_unreachable" => &["nothing_reachable"],
+        "peer_silent" | "page_unreachable" | "check_failing" => &["nothing_reachable"],
         "orders_stopped" => &["all_down", "checkout_errors", "orders_unreadable"],
         _ => &[],
     }

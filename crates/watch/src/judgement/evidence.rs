@@ -1,8 +1,8 @@
 //! All that judgement looks at: plain numbers of the last seconds, made by `live`.
 
 use crate::{
-    backups::ShopBackups, databases::ShopDatabase, ledger_keeper::LedgerStanding,
-    peers::PeersStanding,
+    backups::ShopBackups, checks::CheckStanding, databases::ShopDatabase,
+    ledger_keeper::LedgerStanding, peers::PeersStanding,
 };
 use kernel::{Drain, InstanceName, ShopId, facts::Health};
 
@@ -25,6 +25,8 @@ pub struct Evidence {
     pub backups: Option<ShopBackups>,
     /// `None` when nobody has looked yet.
     pub database: Option<ShopDatabase>,
+    /// What is tried of it from outside.
+    pub checks: Vec<CheckStanding>,
     pub machine: MachineEvidence,
     /// ISO 4217.
     pub currency: String,
@@ -188,6 +190,8 @@ pub struct MachineEvidence {
     pub upgrade_taken_back: Option<UpgradeEvidence>,
     pub ledger: LedgerStanding,
     pub peers: PeersStanding,
+    /// What is tried from outside, and concerns no shop.
+    pub checks: Vec<CheckStanding>,
 }
 
 /// An upgrade whose program did not become healthy.

@@ -36,6 +36,7 @@ fn calm() -> Evidence {
         },
         reports: None,
         backups: None,
+        checks: Vec::new(),
         database: None,
         machine: MachineEvidence::default(),
         currency: "EUR".into(),

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     access_log::LogReading,
     backups::ShopBackups,
+    checks::CheckStanding,
     databases::ShopDatabase,
     judgement::{
         CheckoutEvidence, EdgeEvidence, Evidence, HoldEvidence, InstanceEvidence, Judgement,
@@ -52,6 +53,8 @@ pub(crate) struct ShopLive {
     pub(crate) log: BesideLive,
     /// How it stands with its backups; `None` when nobody has said yet.
     pub(crate) backups: Option<ShopBackups>,
+    /// What is tried of it from outside.
+    pub(crate) checks: Vec<CheckStanding>,
     /// How its database stands; `None` when nobody has looked yet.
     pub(crate) database: Option<ShopDatabase>,
     /// Differences since the last tick.
@@ -111,6 +114,7 @@ impl ShopLive {
             reports: Reports::default(),
             log: BesideLive::default(),
             backups: None,
+            checks: Vec::new(),
             database: None,
             pending: Counts::default(),
             pending_ms: BTreeMap::new(),
@@ -351,6 +355,7 @@ impl ShopLive {
                 what: newest.what.clone(),
             }),
             backups: self.backups.clone(),
+            checks: self.checks.clone(),
             database: self.database.clone(),
             machine: around.machine.clone(),
             currency: self.site.currency.clone(),

@@ -59,6 +59,14 @@ impl Says<'_> {
         share.map_or_else(|| self.unknown(), |s| format!("{} %", self.decimal(s * 100.0, 1)))
     }
 
+    /// Why a check from outside is not as it should be.
+    pub(super) fn check_reason(&self) -> String {
+        match self.params.get("reason") {
+            Some(Value::Text(code)) => crate::checks::in_words(self.language, code, self.params),
+            _ => self.unknown(),
+        }
+    }
+
     fn seconds(&self, name: &str) -> String {
         let ms = self.number(name);
         ms.map_or_else(|| self.unknown(), |ms| format!("{} s", self.decimal(ms / 1000.0, 1)))

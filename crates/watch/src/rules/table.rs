@@ -15,6 +15,8 @@ pub enum Source {
     Host,
     /// Other Storewardens, and pages as seen from here.
     Peers,
+    /// What is tried from outside.
+    Checks,
     /// What repositories of backups list.
     Backups,
     /// Ourselves: always there.
@@ -103,6 +105,10 @@ const TABLE: &[Line] = &[
     ("peer_token_ending", 0, 60, Source::Peers),
     ("page_unreachable", 0, 60, Source::Peers),
     ("nothing_reachable", 0, 60, Source::Own),
+    // So many in a row have failed then.
+    ("check_failing", 0, 10, Source::Checks),
+    ("check_unknown", 300, 10, Source::Checks),
+    ("check_certificate_ending", 0, 60, Source::Checks),
 ];
 
 /// Of a code that stands in no table.

@@ -38,7 +38,7 @@ pub(super) enum Value {
 /// Parameters of a message by name.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes kernel::Params, which is what is sent")]
-pub(super) struct Params(BTreeMap<String, Value>);
+pub(crate) struct Params(BTreeMap<String, Value>);
 
 /// The one sentence about a shop, as a code with parameters.
 #[derive(ToSchema)]

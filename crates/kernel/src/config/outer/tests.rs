@@ -10,6 +10,7 @@ use Text::{AfterHead, Whole};
 
 mod alert_mistakes;
 mod backup;
+mod check_mistakes;
 mod edge_mistakes;
 mod file_mistakes;
 mod includes;

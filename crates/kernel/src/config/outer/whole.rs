@@ -1,7 +1,7 @@
 //! The file as a whole: its version, its tables, and what they have to do with one another.
 
 use super::{
-    VERSION, alerts, edge, ledger, peer, plan,
+    VERSION, alerts, check, edge, ledger, peer, plan,
     reader::{Reader, Wrong},
     scrape,
     section::{Section, kind},
@@ -47,11 +47,12 @@ pub(super) fn read(reader: &Reader<'_>, table: &Table) -> Option<Configuration> 
     let plan = plan::plan(root.section("plan"), &shops);
     let peers = peer::peers(&root);
     let scrapes = scrape::scrapes(&root, &shops);
+    let checks = check::checks(&root, &shops);
     // Keys of a newer version are no mistakes of the person.
     if version_is_ours {
         root.finish();
     }
-    Some(Configuration { edge, control, acme, shops, alerts, ledger, plan, peers, scrapes })
+    Some(Configuration { edge, control, acme, shops, alerts, ledger, plan, peers, scrapes, checks })
 }
 
 /// Whether no shop has the edge before it, so that nobody needs it to listen anywhere.

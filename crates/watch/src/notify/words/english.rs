@@ -16,6 +16,15 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
         "checkout_errors" => {
             format!("{} of {} checkouts failed", text("failed"), text("total"))
         }
+        "check_failing" => format!("{} fails: {}", text("check"), says.check_reason()),
+        "check_unknown" => {
+            format!("Whether {} works is not known: {}", text("check"), says.check_reason())
+        }
+        "check_certificate_ending" => format!(
+            "The certificate at {} ends in {}",
+            text("place"),
+            says.until("ends_ms")
+        ),
         "clock_off" => {
             format!("The machine's clock jumped by {}", says.span("jump_ms"))
         }

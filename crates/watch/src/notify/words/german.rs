@@ -16,6 +16,15 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
         "checkout_errors" => {
             format!("{} von {} Bestellvorgängen scheiterten", text("failed"), text("total"))
         }
+        "check_failing" => format!("{} schlägt fehl: {}", text("check"), says.check_reason()),
+        "check_unknown" => {
+            format!("Ob {} geht, ist nicht bekannt: {}", text("check"), says.check_reason())
+        }
+        "check_certificate_ending" => format!(
+            "Das Zertifikat an {} endet in {}",
+            text("place"),
+            says.until("ends_ms")
+        ),
         "clock_off" => format!("Die Uhr des Rechners sprang um {}", says.span("jump_ms")),
         "configuration_rejected" => {
             format!("Die Konfiguration wurde nicht übernommen: {}", text("error"))
