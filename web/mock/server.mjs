@@ -7,6 +7,7 @@ import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { aside, backups, folder, sheet } from './backups.mjs'
+import { checks } from './checks.mjs'
 import { database } from './databases.mjs'
 import { deleted, look, past } from './orders.mjs'
 import { Frame, Refused } from './frame.mjs'
@@ -178,6 +179,7 @@ function api(request, response, url, cookie) {
     response.writeHead(204, { 'set-cookie': 'storewarden_session=; Path=/; Max-Age=0' })
     return response.end()
   }
+  if (path === '/api/v1/checks') return json(response, 200, checks(scenario, list[0].id))
   if (path === '/api/v1/backups') return json(response, 200, backups(scenario, list[0].id).standing)
   if (/^\/api\/v1\/shops\/[^/]+\/backups\/sheet$/.test(path)) return json(response, 200, sheet(list[0].id))
   if (/^\/api\/v1\/shops\/[^/]+\/backups\/kept$/.test(path)) return json(response, 200, { kept: aside(scenario) })

@@ -34,6 +34,7 @@ const TABLES: Record<Codes, { words: (m: typeof en, f: typeof frameEn) => Words;
   permissions: { words: (_, f) => f.people.permission },
   roles: { words: (_, f) => f.people.role },
   methods: { words: (_, f) => f.settings.methods },
+  checkReasons: { words: (_, f) => f.checks.reason },
   healths: { words: (m) => m.shop.healths },
 }
 

@@ -1,5 +1,6 @@
 // The only place that talks HTTP. Knows paths and the error shape; keeps nothing.
 
+import type { ChecksStanding } from './checks'
 import type { ShopDatabase } from './databases'
 import type { Folder, PutAside, Sheet, Snapshots, Standing } from './backups'
 import type { Channel, ConfigurationView, Decision, Grant, Incident, Invitation, Ledger, Me, Message, Peers, Permission, Person, PlanWish, Preview, Run, SecondFactorOffer, SessionView, Silence, Token } from './frame'
@@ -131,6 +132,7 @@ export const api = {
   silence: (silence: Pick<Silence, 'shop' | 'code' | 'until_ms' | 'comment'>) => call<Silence>('POST', '/silences', silence),
   endSilence: (id: number) => call<unknown>('DELETE', `/silences/${id}`),
   peers: () => call<Peers>('GET', '/peers'),
+  checks: () => call<ChecksStanding>('GET', '/checks'),
   channels: () => call<{ routes: Channel[] }>('GET', '/notify'),
   testChannel: (route: string) => call<unknown>('POST', '/notify/test', { route }),
 

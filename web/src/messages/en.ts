@@ -3,10 +3,13 @@
 
 import type { Params } from '../api/types'
 import type { Format } from '../format'
+import { checks } from './frame/checks.en'
 
 const plural = (count: number | null | undefined, one: string, many: string) => (count === 1 ? one : many)
 const num = (value: string | number | undefined) => (value === undefined ? undefined : Number(value))
 const text = (value: string | number | undefined) => String(value ?? '?')
+/** Why a check from outside is not as it should be; in the program's words where ours know no better. */
+const why: Say = (p, f, now) => checks.checks.reason[text(p['reason'])]?.(p, f, now) ?? text(p['error'])
 
 /** What a finding says: the fact, and what is worth knowing about it. */
 export interface FindingText { title: string; detail?: string }
@@ -28,6 +31,7 @@ export const en = {
     backups: 'Backups',
     databases: 'Databases',
     orders: 'Orders',
+    checks: 'Checks',
     explore: 'Explore',
     people: 'People',
     settings: 'Settings',
@@ -129,6 +133,9 @@ export const en = {
     notify_failing: (p) => ({ title: `${text(p['route'])} can’t be told of incidents`, detail: text(p['error']) }),
     upgrade_taken_back: (p) => ({ title: `Storewarden ${text(p['version'])} did not come up; ${text(p['runs'])} runs again`, detail: `${text(p['error'])}. Shop traffic was not affected. This goes when an upgrade succeeds or somebody takes it on.` }),
     nothing_reachable: (p, f, now) => ({ title: `Nothing can be reached from here since ${f.moment(num(p['since_ms']), now)}`, detail: 'Neither another Storewarden nor anybody else: it is this machine’s own way out that is cut.' }),
+    check_failing: (p, f, now) => ({ title: `${text(p['check'])} fails, tried from outside`, detail: `${text(p['place'])}: ${why(p, f, now)}` }),
+    check_unknown: (p, f, now) => ({ title: `Whether ${text(p['check'])} works is not known`, detail: `It cannot be tried: ${why(p, f, now)}` }),
+    check_certificate_ending: (p, f, now) => ({ title: `The certificate at ${text(p['place'])} ends ${f.moment(num(p['ends_ms']), now)}`, detail: `So ${text(p['check'])} was shown, tried from outside.` }),
     page_unreachable: (p) => ({ title: `${text(p['url'])} can’t be reached from outside`, detail: text(p['error']) }),
     peer_clock_off: (p, f) => ({ title: `The clocks here and of ${text(p['peer'])} differ by ${f.span(Math.abs(num(p['offset_ms']) ?? 0))}` }),
     backup_damaged: (p) => ({ title: `The backups at ${text(p['place'])} are damaged`, detail: 'Which files need what is damaged stands in the change that read them again. The next backup does not mend them.' }),
@@ -426,6 +433,7 @@ export const en = {
     backups: 'Backups',
     databases: 'Databases',
     orders: 'Orders',
+    checks: 'Checks',
     explore: 'Explore',
     people: 'People',
     settings: 'Settings',

@@ -2,6 +2,7 @@
 
 import type { FrameMessages } from './frame.en'
 import { backups } from './frame/backups.de'
+import { checks } from './frame/checks.de'
 import { databases } from './frame/databases.de'
 import { changes } from './frame/changes.de'
 import { everywhere } from './frame/everywhere.de'
@@ -25,6 +26,7 @@ export const frame: FrameMessages = {
   ...ledger,
   ...backups,
   ...databases,
+  ...checks,
   ...orders,
   ...explore,
 }

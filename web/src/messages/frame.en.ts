@@ -1,6 +1,7 @@
 // The texts of the further pages, in English, put together from those of each page. The shape is the contract.
 
 import { backups } from './frame/backups.en'
+import { checks } from './frame/checks.en'
 import { databases } from './frame/databases.en'
 import { changes } from './frame/changes.en'
 import { everywhere } from './frame/everywhere.en'
@@ -24,6 +25,7 @@ export const frame = {
   ...ledger,
   ...backups,
   ...databases,
+  ...checks,
   ...orders,
   ...explore,
 }

@@ -1,0 +1,13 @@
+// The API's values of checks from outside, from `schema.ts` as in `types.ts`.
+
+import type { components } from './schema'
+import type { But, Params, Whole } from './types'
+
+type Schemas = components['schemas']
+
+export type CheckState = Schemas['CheckState']
+export type CheckPoint = Whole<Schemas['CheckPoint']>
+export type CheckPhase = Whole<Schemas['CheckPhase']>
+export type CheckReason = But<Whole<Schemas['CheckReason']>, { params: Params }>
+export type CheckStanding = But<Whole<Schemas['CheckStanding']>, { reason: CheckReason | null; phases: CheckPhase[]; recent: CheckPoint[] }>
+export type ChecksStanding = But<Whole<Schemas['ChecksStanding']>, { checks: CheckStanding[] }>
