@@ -52,14 +52,7 @@ pub(crate) async fn connect(
     trace: &mut Trace,
 ) -> Result<TcpStream, Conclusion> {
     trace.enter(Phase::Resolve);
-    let found = lookup_host((host, port)).await;
-    let found = found.map_err(|error| unresolved(host, &error))?;
-    let addresses: Vec<SocketAddr> =
-        found.filter(|address| family.has(*address)).take(MOST_ADDRESSES).collect();
-    if addresses.is_empty() {
-        let reason = Reason::new("address_missing").with("host", host);
-        return Err(Conclusion::Failed(reason.with("family", family.word())));
-    }
+    let addresses = addresses(host, port, family).await?;
     trace.enter(Phase::Connect);
     let mut last = None;
     for (index, address) in addresses.iter().enumerate() {
@@ -78,6 +71,23 @@ pub(crate) async fn connect(
     let (address, error) = last.expect("invariant: at least one address was tried");
     trace.seen.address = Some(address.ip());
     Err(unconnected(address, &error))
+}
+
+/// At least one, by the machine's resolver.
+pub(crate) async fn addresses(
+    host: &str,
+    port: u16,
+    family: AddressFamily,
+) -> Result<Vec<SocketAddr>, Conclusion> {
+    let found = lookup_host((host, port)).await;
+    let found = found.map_err(|error| unresolved(host, &error))?;
+    let addresses: Vec<SocketAddr> =
+        found.filter(|address| family.has(*address)).take(MOST_ADDRESSES).collect();
+    if addresses.is_empty() {
+        let reason = Reason::new("address_missing").with("host", host);
+        return Err(Conclusion::Failed(reason.with("family", family.word())));
+    }
+    Ok(addresses)
 }
 
 async fn connect_one(address: SocketAddr, has_others: bool) -> io::Result<TcpStream> {
@@ -112,7 +122,7 @@ fn unresolved(host: &str, error: &io::Error) -> Conclusion {
     }
 }
 
-fn unconnected(address: SocketAddr, error: &io::Error) -> Conclusion {
+pub(crate) fn unconnected(address: SocketAddr, error: &io::Error) -> Conclusion {
     let reason = |code| Reason::new(code).with("address", address.to_string());
     match error.kind() {
         ErrorKind::ConnectionRefused => Conclusion::Failed(reason("connection_refused")),

@@ -8,6 +8,8 @@
 
 mod address;
 mod connection;
+mod dns;
+mod heartbeat;
 mod http;
 mod outcome;
 mod readings;
@@ -16,8 +18,12 @@ mod tls;
 mod trace;
 
 pub use connection::AddressFamily;
+pub use dns::{DnsCheck, DnsServer, ExpectedRecords, RecordType};
+pub use heartbeat::{Beat, Beats, Heartbeat, Signal};
 pub use http::{Expectation, HttpCheck, Protocol};
-pub use outcome::{CertificateSeen, Conclusion, HttpSeen, Outcome, Phase, Reason, Seen, TlsSeen};
+pub use outcome::{
+    CertificateSeen, Conclusion, DnsSeen, HttpSeen, Outcome, Phase, Reason, Seen, TlsSeen,
+};
 pub use readings::readings;
 pub use tcp::TcpCheck;
 pub use tls::Trust;
@@ -30,6 +36,7 @@ use trace::Trace;
 pub enum Check {
     Http(HttpCheck),
     Tcp(TcpCheck),
+    Dns(DnsCheck),
 }
 
 /// Tries it once. It takes no longer than the deadline, whatever the other side does; what was seen until then is told.
@@ -42,6 +49,7 @@ pub async fn run(check: &Check, at_ms: i64, deadline: Duration) -> Outcome {
         match check {
             Check::Http(check) => check.attempt(at_ms, &mut trace).await,
             Check::Tcp(check) => check.attempt(&mut trace).await,
+            Check::Dns(check) => check.attempt(&mut trace).await,
         }
     };
     let conclusion = match tokio::time::timeout(deadline, tried).await {

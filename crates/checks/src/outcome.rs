@@ -99,6 +99,24 @@ pub struct Seen {
     pub http: Option<HttpSeen>,
     /// Redirects that were followed.
     pub redirects: u64,
+    /// The last answer of a server for names.
+    pub dns: Option<DnsSeen>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsSeen {
+    /// `NOERROR`, `NXDOMAIN`, `SERVFAIL`, `REFUSED` and so on.
+    pub response_code: &'static str,
+    /// How many records it had in each section.
+    pub answers: u64,
+    pub authority: u64,
+    pub additional: u64,
+    /// Of the answers, in seconds.
+    pub shortest_ttl_seconds: Option<u32>,
+    /// Whether it did not fit into a datagram.
+    pub over_tcp: bool,
+    /// The values that were asked for, a hundred at most, each the beginning.
+    pub records: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

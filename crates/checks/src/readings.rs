@@ -38,6 +38,13 @@ pub fn readings(check: &Check, outcome: &Outcome, labels: &[(&str, &str)], into:
     if matches!(check, Check::Http(_)) {
         http_readings(outcome, labels, into);
     }
+    if let Some(dns) = &seen.dns {
+        let is_answered = matches!(dns.response_code, "NOERROR" | "NXDOMAIN");
+        into.put("probe_dns_query_succeeded", labels, f64::from(u8::from(is_answered)));
+        into.put("probe_dns_answer_rrs", labels, dns.answers as f64);
+        into.put("probe_dns_authority_rrs", labels, dns.authority as f64);
+        into.put("probe_dns_additional_rrs", labels, dns.additional as f64);
+    }
 }
 
 fn http_readings(outcome: &Outcome, labels: &[(&str, &str)], into: &mut Readings) {

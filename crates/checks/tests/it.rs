@@ -4,9 +4,13 @@
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]
+mod dns;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod name_server;
 #[cfg(test)]
 mod stand;
 #[cfg(test)]
