@@ -43,7 +43,7 @@ pub enum ExpectedRecords {
 
 impl DnsCheck {
     pub(crate) async fn attempt(&self, trace: &mut Trace) -> Result<(), Conclusion> {
-        let resolver = Resolver::choose(self.server.as_ref(), trace).await?;
+        let resolver = Resolver::choose(self.server.as_ref(), &self.name, trace).await?;
         let found = resolver.ask(&self.name, self.record_type, trace).await?;
         let word = self.record_type.word();
         let records = match found {

@@ -78,6 +78,7 @@ enum Failure {
 impl Resolver {
     pub(crate) async fn choose(
         server: Option<&DnsServer>,
+        name: &str,
         trace: &mut Trace,
     ) -> Result<Self, Conclusion> {
         trace.enter(Phase::Resolve);
@@ -92,7 +93,9 @@ impl Resolver {
         });
         let settings = settings.map_err(|error| {
             let said = format!("{OWN_SETTINGS}: {error}");
-            Conclusion::Unknown(Reason::new("resolver_failed").with("said", said))
+            Conclusion::Unknown(
+                Reason::new("resolver_failed").with("host", name).with("said", said),
+            )
         })?;
         Ok(Self { servers: own_servers(&settings), is_own: true })
     }

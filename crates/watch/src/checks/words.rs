@@ -2,6 +2,8 @@
 
 use kernel::{Params, Value, config::Language};
 
+mod names;
+
 /// One sentence without a full stop; a code that this version does not know stands for itself.
 #[must_use]
 pub fn in_words(language: Language, code: &str, params: &Params) -> String {
@@ -16,6 +18,10 @@ pub fn in_words(language: Language, code: &str, params: &Params) -> String {
 struct Says<'a>(&'a Params);
 
 impl Says<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Texts of others come as they are: without line ends.
     fn text(&self, name: &str) -> String {
         match self.0.get(name) {
@@ -101,7 +107,7 @@ fn english(code: &str, says: &Says<'_>) -> Option<String> {
         "redirect_to_plain" => "it redirects from https to http".to_owned(),
         "redirect_invalid" => "where it redirects to is no address".to_owned(),
         "banner_differs" => format!("it says “{}”, not “{}”", text("found"), text("expected")),
-        _ => return None,
+        _ => return names::english(code, says),
     })
 }
 
@@ -182,7 +188,7 @@ fn german(code: &str, says: &Says<'_>) -> Option<String> {
         "banner_differs" => {
             format!("dort heißt es „{}“, nicht „{}“", text("found"), text("expected"))
         }
-        _ => return None,
+        _ => return names::german(code, says),
     })
 }
 
