@@ -33,6 +33,7 @@ mod router;
 mod runs;
 mod second_factor;
 mod server;
+mod services;
 mod sessions;
 mod shops;
 mod sign_in;
@@ -58,6 +59,7 @@ use ::watch::{
     desk::Desk,
     history::History,
     peers::Peers,
+    services::Services,
     time_machine::{
         DeletedOrders, DeletedQuestion, ErasureNoted, ErasureRequest, MissingOrders,
         MissingQuestion, OrderHistory, OrderLook, OrderQuestion,
@@ -86,6 +88,8 @@ pub struct ApiState {
     pub peers: Peers,
     /// How it stands with what is tried from outside.
     pub checks: Checks,
+    /// How it stands with databases, caches and queues.
+    pub services: Services,
     /// How it stands with backups.
     pub backups: Backups,
     /// How databases of shops stand.

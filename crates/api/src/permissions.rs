@@ -113,6 +113,7 @@ const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/api/v1/runs/{run}", somewhere(See)),
     to("GET", "/api/v1/runs/{run}/log", somewhere(See)),
     to("POST", "/api/v1/runs/{run}/{deed}", somewhere(See)),
+    to("GET", "/api/v1/services", somewhere(See)),
     to("DELETE", "/api/v1/sessions", ONESELF),
     to("GET", "/api/v1/sessions", ONESELF),
     to("DELETE", "/api/v1/sessions/{id}", ONESELF),

@@ -3,8 +3,8 @@
 
 use crate::{
     ApiError, ApiState, backups, checks, cookies, databases, guard, history, incidents,
-    ledger_page, machine, me, metrics, orders, pages, peers, people, prometheus, runs, sessions,
-    shops, sign_in, tokens,
+    ledger_page, machine, me, metrics, orders, pages, peers, people, prometheus, runs, services,
+    sessions, shops, sign_in, tokens,
 };
 use axum::{
     Json, Router,
@@ -106,6 +106,7 @@ fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(peers::ask))
         .routes(routes!(peers::list))
         .routes(routes!(checks::list))
+        .routes(routes!(services::list))
         .routes(routes!(machine::reload))
         .routes(routes!(sign_in::make_link))
         .routes(routes!(sign_in::sign_out))

@@ -23,6 +23,7 @@ mod peer;
 mod plan;
 mod replica;
 mod scrape;
+mod service;
 mod stream;
 
 pub use alerts::{
@@ -49,6 +50,7 @@ pub use peer::{PeerAddress, PeerSettings};
 pub use plan::{PlanRule, PlanSettings};
 pub use replica::{ReplicaSettings, replica_name};
 pub use scrape::ScrapeSettings;
+pub use service::{ServiceKind, ServiceSettings};
 pub use stream::{StreamCopySettings, StreamSettings};
 
 /// Everything that was asked for, valid as a whole.
@@ -67,6 +69,7 @@ pub struct Configuration {
     pub scrapes: Vec<ScrapeSettings>,
     /// Names are unique.
     pub checks: Vec<CheckSettings>,
+    pub services: Vec<ServiceSettings>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -100,6 +103,8 @@ pub struct ControlSettings {
     /// API and user interface.
     pub listen: SocketAddr,
     pub second_factor: SecondFactorDemand,
+    /// Whether services of this machine are looked for, besides those that `[[service]]` names.
+    pub discover_services: bool,
 }
 
 /// Whether owners and operators must set up a second factor before they can do anything else.
@@ -166,6 +171,8 @@ pub struct ShopSettings {
     pub currency: Currency,
     /// An IANA name, not checked here; `UTC` when not given.
     pub time_zone: String,
+    /// A job of its queues that is due for longer is one that nobody does.
+    pub queue_waits_at_most_ms: u64,
     pub colour: String,
     pub contact: Option<String>,
     /// Folders and files of its pictures and downloads.

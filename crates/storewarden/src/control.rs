@@ -30,6 +30,7 @@ use ::watch::{
     live::{Live, Site},
     orders::{OrderReaders, usual},
     peers::Peers,
+    services::Services,
     state::{MarkKind, Tick},
 };
 use anyhow::Context;
@@ -176,6 +177,7 @@ impl Control {
         let (shared, known) = watch::channel(Arc::new(configuration.clone()));
         let peers = Peers::default();
         let checks = Checks::default();
+        let services = Services::default();
         let pools = Pools::new(known.clone(), watch.clone(), store.clone(), asked.clone());
         let sightings = pools.sightings();
         let means = changes::means(state)?;
@@ -226,6 +228,7 @@ impl Control {
             stream: Arc::new(Stream::default()),
             peers: peers.clone(),
             checks: checks.clone(),
+            services,
             backups: backups.board.clone(),
             databases: databases.board.clone(),
             engine: engine.clone(),
@@ -681,8 +684,8 @@ fn serve_until_stopped(
     servers.spawn(sightings.follow(api.watch.clone(), stopped.clone()));
     servers.spawn(api.desk.clone().run(stopped.clone()));
     let history = api.history.clone();
-    let checks = api.checks.clone();
-    servers.spawn(history.run(api.watch.clone(), checks, configuration, stopped.clone()));
+    let looks = (api.checks.clone(), api.services.clone());
+    servers.spawn(history.run(api.watch.clone(), looks, configuration, stopped.clone()));
     servers.spawn(clock::run(api.watch.clone(), api.store.clone(), publish, stopped.clone()));
     servers.spawn(api::serve(listener, api::router(api), stopped));
     (stop, servers)

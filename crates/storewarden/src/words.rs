@@ -129,6 +129,10 @@ pub(crate) fn finding(finding: &Finding, now_ms: i64) -> String {
         "configuration_rejected" => {
             format!("The configuration was not taken over: {}", text("error"))
         }
+        "queue_stuck" => {
+            let waiting = count(says.integer("waiting"), "job waits", "jobs wait");
+            format!("The queue {} hangs: {waiting}", text("queue"))
+        }
         "check_failing" => format!("{} fails: {}", text("check"), text("error")),
         "check_unknown" => format!("Whether {} works is unknown: {}", text("check"), text("error")),
         "check_certificate_ending" => {

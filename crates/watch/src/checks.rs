@@ -12,7 +12,7 @@ pub use standing::{
 };
 pub use words::in_words;
 
-use crate::{Watch, history::Told, orders::now_ms};
+use crate::{Watch, orders::now_ms, services::Told};
 use ::checks::{
     AddressFamily, Check, Conclusion, Expectation, HttpCheck, Outcome, Protocol, TcpCheck, Trust,
 };

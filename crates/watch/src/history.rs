@@ -12,7 +12,6 @@ mod growth;
 mod intake;
 mod measurement;
 mod scrape;
-mod services;
 #[cfg(test)]
 mod tests;
 
@@ -23,14 +22,17 @@ pub use growth::Grown;
 pub use intake::{IntakeError, MOST_OF_OTHERS, Taken};
 pub use measurement::{Measured, Measurement, Unit};
 pub use scrape::{TargetFetch, TargetState};
-pub(crate) use services::Told;
 
-use crate::{Watch, WatchError, checks::Checks, orders::now_ms};
+use crate::{
+    Watch, WatchError,
+    checks::Checks,
+    orders::now_ms,
+    services::{Asking, Services},
+};
 use collected::Collected;
 use host::readings::HostReadings;
 use kernel::{ShopId, config::Configuration};
 use series::{Labels, Limits, Refused, Sample, Series, SeriesRef, Ticket};
-use services::Services;
 use std::{
     collections::BTreeMap,
     error::Error,
@@ -133,11 +135,11 @@ impl History {
     pub async fn run(
         self,
         watch: Watch,
-        checks: Checks,
+        (checks, services): (Checks, Services),
         configuration: Receiver<Arc<Configuration>>,
         mut stop: Receiver<bool>,
     ) {
-        let services = Services::new(configuration.clone());
+        let services = Asking::new(configuration.clone(), services);
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => {}
             () = self.record_on_time(&watch) => {}
@@ -157,12 +159,13 @@ impl History {
     }
 
     /// Beside what `watch` knows, which waits for no service.
-    async fn collect_on_time(&self, mut services: Services, checks: Checks, watch: &Watch) {
+    async fn collect_on_time(&self, mut services: Asking, checks: Checks, watch: &Watch) {
         let collected = Arc::new(Mutex::new(Collected::new(HostReadings::default())));
         loop {
             let times = next_step().await;
             let mut round = services.round(times.0 / STEP_MS).await;
             round.add(checks.told());
+            watch.with(|live| live.queues(services.queues()));
             let collected = Arc::clone(&collected);
             let collect = move |history: &Self| {
                 let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,6 +10,7 @@ mod databases;
 mod evidence;
 mod machine;
 pub(crate) mod peers;
+mod queues;
 mod streams;
 mod traffic;
 mod trends;
@@ -120,6 +121,7 @@ pub fn judge(before: &Memory, evidence: &Evidence) -> (Memory, Judgement) {
     signs.extend(peers::signs(&evidence.machine.peers, evidence.now_ms));
     signs.extend(checks::signs(&evidence.machine.checks, evidence.now_ms));
     signs.extend(checks::signs(&evidence.checks, evidence.now_ms));
+    signs.extend(queues::signs(&evidence.queues, evidence.queue_waits_at_most_ms));
     signs.extend(traffic::edge_sign(evidence));
     signs.extend(traffic::log_signs(evidence));
     if evidence.edge == EdgeEvidence::Reporting {

@@ -24,6 +24,7 @@ pub mod peers;
 pub mod remedies;
 pub mod restore_points;
 pub mod rules;
+pub mod services;
 pub mod state;
 pub mod streams;
 pub mod time_machine;

@@ -39,6 +39,7 @@ use crate::{
     orders::{OrdersReading, usual::UsualOrders},
     peers::PeersStanding,
     rules::{Seen, Source},
+    services::ShopQueues,
     state::{
         Disk, Host, Instance, Mark, MarkKind, Minute, ShopNow, ShopState, ShopStatus, ShopSummary,
         Status, Tick,
@@ -56,7 +57,7 @@ use kernel::{
 use marks::Marks;
 use memory::MemoryTrend;
 use shop::{Around, MINUTES, ShopLive};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Host samples older than this say nothing of now.
 const HOST_STALE_MS: i64 = 10_000;
@@ -299,6 +300,13 @@ impl Live {
         }
     }
 
+    /// The queues of each shop that has any.
+    pub(crate) fn queues(&mut self, mut all: BTreeMap<ShopId, ShopQueues>) {
+        for shop in &mut self.shops {
+            shop.queues = all.remove(&shop.site.id).unwrap_or_default();
+        }
+    }
+
     /// How it stands with the backups of shops.
     pub fn backups(&mut self, standing: &BackupsStanding) {
         for shop in &mut self.shops {
@@ -354,6 +362,7 @@ impl Live {
             blind.extend(shop.orders_unknown().then_some(Source::Orders));
             let is_blind = judgement::backups::is_blind(shop.backups.as_ref());
             blind.extend(is_blind.then_some(Source::Backups));
+            blind.extend(shop.queues.unread.then_some(Source::Queues));
             blind.extend(judgement::checks::is_blind(&shop.checks).then_some(Source::Checks));
             let findings = shop.findings().into_iter().filter(is_own).collect();
             Seen { shop: Some(shop.site.id.clone()), findings, blind }

@@ -119,6 +119,7 @@ impl Running {
         let state = ApiState {
             peers: ::watch::peers::Peers::default(),
             checks: ::watch::checks::Checks::default(),
+            services: ::watch::services::Services::default(),
             backups: ::watch::backups::Backups::default(),
             databases: ::watch::databases::Databases::default(),
             watch,

@@ -15,6 +15,7 @@ mod peer;
 mod plan;
 mod replica;
 mod scrape;
+mod service;
 mod shop;
 mod stream;
 
@@ -67,6 +68,7 @@ pub fn explain(configuration: &Configuration, known: Known<'_>) -> Explanation {
     sections.extend(configuration.peers.iter().map(peer::section));
     sections.extend(configuration.scrapes.iter().map(scrape::section));
     sections.extend(configuration.checks.iter().map(check::section));
+    sections.extend(configuration.services.iter().map(service::section));
     Explanation { sections, notes: notes::notes(configuration) }
 }
 

@@ -1,9 +1,10 @@
 //! The file a person writes: TOML in, a validated [`Configuration`](super::Configuration) or every
 //! error at once out. The format is written in docs/formats/configuration.md.
 
-use super::Configuration;
-use crate::snapshot::Check;
+use super::{Configuration, ShopSettings};
+use crate::{ShopId, snapshot::Check};
 use reader::Reader;
+use section::Section;
 use std::{fmt, path::PathBuf};
 
 mod alerts;
@@ -20,6 +21,7 @@ mod reader;
 mod replica;
 mod scrape;
 mod section;
+mod service;
 mod shop;
 mod stream;
 mod syntax;
@@ -48,7 +50,7 @@ pub(super) use plan::OPEN_MS;
 pub(super) use replica::REPLICA_BEHIND_AT_MOST_MS;
 pub(super) use scrape::EVERY_MS as SCRAPE_EVERY_MS;
 pub(super) use shop::{
-    BALANCE, BALANCES, COLOUR, EJECT_AFTER, EJECT_FOR_MS, SLOW_START_MS, TIME_ZONE,
+    BALANCE, BALANCES, COLOUR, EJECT_AFTER, EJECT_FOR_MS, QUEUE_WAITS_MS, SLOW_START_MS, TIME_ZONE,
 };
 pub(super) use stream::{
     BASE_EVERY_MS, BEHIND_AT_MOST_MS, KEEP_MS as STREAM_KEEP_MS, POINTS_MS, SEND_EVERY_MS,
@@ -155,6 +157,21 @@ pub fn parse_with(
     }
     let whole = gathered.table.as_ref().and_then(|table| whole::read(&reader, table));
     reader.finish(whole).map(|(configuration, warnings)| Parsed { configuration, warnings })
+}
+
+/// The shop of that id; the mistake is told where there is none.
+fn shop_named(
+    section: &Section<'_>,
+    text: &section::Text<'_>,
+    shops: &[ShopSettings],
+) -> Option<ShopId> {
+    let found = shops.iter().find(|shop| shop.id.as_str() == text.value);
+    if found.is_none() {
+        let message = format!("`shop` is \"{}\", and there is no `[shop.{0}]`", text.value);
+        let known: Vec<String> = shops.iter().map(|shop| format!("\"{}\"", shop.id)).collect();
+        section.wrong(text.at.clone(), message, format!("write one of {}", known.join(", ")));
+    }
+    found.map(|shop| shop.id.clone())
 }
 
 #[cfg(test)]

@@ -24,7 +24,11 @@ fn configuration() -> Configuration {
             drain_ms: 1,
             access_log: None,
         },
-        control: ControlSettings { listen: address, second_factor: SecondFactorDemand::Never },
+        control: ControlSettings {
+            listen: address,
+            second_factor: SecondFactorDemand::Never,
+            discover_services: false,
+        },
         acme: None,
         alerts: kernel::config::AlertSettings::default(),
         ledger: kernel::config::LedgerSettings { checkpoint_ms: 1, to: Vec::new() },
@@ -32,6 +36,7 @@ fn configuration() -> Configuration {
         peers: Vec::new(),
         scrapes: Vec::new(),
         checks: Vec::new(),
+        services: Vec::new(),
         shops: vec![ShopSettings {
             id: "lamps".parse().unwrap(),
             name: "Lamps".into(),
@@ -53,6 +58,7 @@ fn configuration() -> Configuration {
             database: None,
             currency: Currency::EUR,
             time_zone: "UTC".into(),
+            queue_waits_at_most_ms: 900_000,
             colour: "#335577".into(),
             contact: None,
             media: Vec::new(),

@@ -3,7 +3,7 @@
 use super::{
     CheckPhase, CheckPoint, CheckReason, CheckStanding, CheckState, ChecksStanding, state_of,
 };
-use crate::history::Told;
+use crate::services::Told;
 use ::checks::{Check, Conclusion, Outcome};
 use kernel::{
     config::{CheckSettings, CheckTarget},

@@ -2,11 +2,11 @@
 //!
 //! A series that was told ten seconds before and is not any more is ended by a staleness marker, so that nothing stays at its last value.
 
-use super::{
-    History, SERIES_COLLECTED,
+use super::{History, SERIES_COLLECTED};
+use crate::{
+    WatchError,
     services::{Round, Told},
 };
-use crate::WatchError;
 use host::readings::HostReadings;
 use kernel::readings::{Reading, Readings};
 use promql::wire::{Key, Known};

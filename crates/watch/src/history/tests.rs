@@ -215,7 +215,7 @@ fn what_collectors_read_is_there_and_what_they_read_no_more_is_unknown_at_once()
     let mut collected = Collected::new(HostReadings::at(&proc, Path::new("/nowhere")));
     let mut round = |step: i64| {
         let at_ms = BEGIN_MS + step * STEP_MS;
-        collected.round(&history, &services::Round::default(), (at_ms, at_ms)).unwrap();
+        collected.round(&history, &crate::services::Round::default(), (at_ms, at_ms)).unwrap();
         at_ms
     };
     let at_ms = round(0);
@@ -254,6 +254,6 @@ fn whatever_others_send_our_own_series_have_room() {
     history.record(&[requests(now_ms(), 7.0)], now_ms()).unwrap();
     let mut collected = Collected::new(HostReadings::default());
     let times = (now_ms(), now_ms());
-    collected.round(&history, &services::Round::default(), times).unwrap();
+    collected.round(&history, &crate::services::Round::default(), times).unwrap();
     assert_eq!(found(&history, "node_load5", now_ms()).len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     backups::ShopBackups, checks::CheckStanding, databases::ShopDatabase,
-    ledger_keeper::LedgerStanding, peers::PeersStanding,
+    ledger_keeper::LedgerStanding, peers::PeersStanding, services::QueueStanding,
 };
 use kernel::{Drain, InstanceName, ShopId, facts::Health};
 
@@ -27,6 +27,9 @@ pub struct Evidence {
     pub database: Option<ShopDatabase>,
     /// What is tried of it from outside.
     pub checks: Vec<CheckStanding>,
+    pub queues: Vec<QueueStanding>,
+    /// A job that is due for longer is one that nobody does.
+    pub queue_waits_at_most_ms: i64,
     pub machine: MachineEvidence,
     /// ISO 4217.
     pub currency: String,

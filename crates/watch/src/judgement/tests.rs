@@ -37,6 +37,8 @@ fn calm() -> Evidence {
         reports: None,
         backups: None,
         checks: Vec::new(),
+        queues: Vec::new(),
+        queue_waits_at_most_ms: 900_000,
         database: None,
         machine: MachineEvidence::default(),
         currency: "EUR".into(),

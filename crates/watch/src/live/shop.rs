@@ -22,6 +22,7 @@ use crate::{
         MachineEvidence, Memory, OrdersEvidence, ReportEvidence, Streak, TrafficEvidence, judge,
     },
     orders::{OrdersReading, usual::UsualOrders},
+    services::ShopQueues,
     state::{
         Cache, Drained, Host, Instance, Mark, Minute, Orders, Point, RouteClassNow,
         ShopCertificate, ShopNow,
@@ -55,6 +56,7 @@ pub(crate) struct ShopLive {
     pub(crate) backups: Option<ShopBackups>,
     /// What is tried of it from outside.
     pub(crate) checks: Vec<CheckStanding>,
+    pub(crate) queues: ShopQueues,
     /// How its database stands; `None` when nobody has looked yet.
     pub(crate) database: Option<ShopDatabase>,
     /// Differences since the last tick.
@@ -115,6 +117,7 @@ impl ShopLive {
             log: BesideLive::default(),
             backups: None,
             checks: Vec::new(),
+            queues: ShopQueues::default(),
             database: None,
             pending: Counts::default(),
             pending_ms: BTreeMap::new(),
@@ -356,6 +359,8 @@ impl ShopLive {
             }),
             backups: self.backups.clone(),
             checks: self.checks.clone(),
+            queues: self.queues.queues.clone(),
+            queue_waits_at_most_ms: self.site.queue_waits_at_most_ms,
             database: self.database.clone(),
             machine: around.machine.clone(),
             currency: self.site.currency.clone(),

@@ -16,6 +16,7 @@ pub struct Site {
     pub(crate) platform: String,
     pub(crate) currency: String,
     pub(crate) time_zone: String,
+    pub(crate) queue_waits_at_most_ms: i64,
     pub(crate) zone: TimeZone,
     pub(crate) hosts: Vec<String>,
     pub(crate) addresses: Vec<String>,
@@ -58,6 +59,7 @@ impl Site {
             platform: shop.platform.clone(),
             currency: shop.currency.to_string(),
             time_zone: shop.time_zone.clone(),
+            queue_waits_at_most_ms: i64::try_from(shop.queue_waits_at_most_ms).unwrap_or(i64::MAX),
             zone: zone(&shop.time_zone),
             hosts: shop.hosts.clone(),
             addresses: match shop.beside {

@@ -19,6 +19,7 @@ fn site() -> Site {
         platform: "sample".into(),
         currency: "EUR".into(),
         time_zone: "UTC".into(),
+        queue_waits_at_most_ms: 900_000,
         zone: TimeZone::UTC,
         hosts: vec!["lamps.example".into()],
         addresses: vec!["http://127.0.0.1:8080/".into()],

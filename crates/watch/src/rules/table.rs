@@ -17,6 +17,8 @@ pub enum Source {
     Peers,
     /// What is tried from outside.
     Checks,
+    /// Whoever has the shop's queues.
+    Queues,
     /// What repositories of backups list.
     Backups,
     /// Ourselves: always there.
@@ -107,6 +109,8 @@ const TABLE: &[Line] = &[
     ("nothing_reachable", 0, 60, Source::Own),
     // So many in a row have failed then.
     ("check_failing", 0, 10, Source::Checks),
+    // Queues are asked once a minute.
+    ("queue_stuck", 0, 90, Source::Queues),
     ("check_unknown", 300, 10, Source::Checks),
     ("check_certificate_ending", 0, 60, Source::Checks),
 ];

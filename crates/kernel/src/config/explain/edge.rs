@@ -63,7 +63,7 @@ fn limits(limits: &Limits) -> Section {
 }
 
 fn control(configuration: &Configuration) -> Section {
-    let ControlSettings { listen, second_factor } = &configuration.control;
+    let ControlSettings { listen, second_factor, discover_services } = &configuration.control;
     let mut rows = Rows::default();
     let meaning = "user interface and API";
     rows.add("listen", listen, &outer::CONTROL, ToString::to_string, meaning);
@@ -73,6 +73,8 @@ fn control(configuration: &Configuration) -> Section {
     };
     let meaning = "owners and operators must have one";
     rows.add("second_factor", second_factor, &outer::SECOND_FACTOR, word, meaning);
+    let meaning = "databases, caches and queues of this machine are found and asked how they are";
+    rows.add("discover_services", discover_services, &true, ToString::to_string, meaning);
     rows.section("[control]", "")
 }
 

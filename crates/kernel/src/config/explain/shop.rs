@@ -107,6 +107,13 @@ fn selling(rows: &mut Rows, shop: &ShopSettings) {
     rows.add("currency", &shop.currency, &Currency::EUR, ToString::to_string, "of its revenue");
     let zone = outer::TIME_ZONE.to_owned();
     rows.add("time_zone", &shop.time_zone, &zone, Clone::clone, "in which its days begin");
+    rows.add(
+        "queue_waits_at_most",
+        &shop.queue_waits_at_most_ms,
+        &outer::QUEUE_WAITS_MS,
+        ms,
+        "a job that is due for longer is one that nobody does",
+    );
     let colour = outer::COLOUR.to_owned();
     rows.add("colour", &shop.colour, &colour, Clone::clone, "of its error page");
     let contact = shop.contact.clone().unwrap_or_else(|| "none".to_owned());

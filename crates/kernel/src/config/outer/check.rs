@@ -1,14 +1,7 @@
 //! `[[check]]`: what is tried from outside.
 
-use super::{
-    edge::absolute_path,
-    section::{Section, Text},
-    values,
-};
-use crate::{
-    ShopId,
-    config::{CheckSettings, CheckTarget, HttpTarget, ShopSettings, TcpTarget},
-};
+use super::{edge::absolute_path, section::Section, shop_named, values};
+use crate::config::{CheckSettings, CheckTarget, HttpTarget, ShopSettings, TcpTarget};
 use std::{net::Ipv6Addr, ops::RangeInclusive};
 
 pub(in crate::config) const EVERY_MS: u64 = MINUTE;
@@ -54,7 +47,7 @@ fn check(section: Section<'_>, shops: &[ShopSettings]) -> Option<CheckSettings> 
         section.wrong(section.place_of("within"), message, mend);
     }
     let target = target(&section);
-    let shop = section.text("shop").and_then(|text| shop_of(&section, &text, shops));
+    let shop = section.text("shop").and_then(|text| shop_named(&section, &text, shops));
     let failures = section.number("failures", FAILURES, 1..=100);
     let root = section.parsed("root", absolute_path);
     section.finish();
@@ -194,16 +187,6 @@ fn place(text: &str) -> Option<(String, u16)> {
     let is_name = !host.is_empty()
         && host.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':'));
     is_name.then_some((host, port))
-}
-
-fn shop_of(section: &Section<'_>, text: &Text<'_>, shops: &[ShopSettings]) -> Option<ShopId> {
-    let found = shops.iter().find(|shop| shop.id.as_str() == text.value);
-    if found.is_none() {
-        let message = format!("`shop` is \"{}\", and there is no `[shop.{0}]`", text.value);
-        let known: Vec<String> = shops.iter().map(|shop| format!("\"{}\"", shop.id)).collect();
-        section.wrong(text.at.clone(), message, format!("write one of {}", known.join(", ")));
-    }
-    found.map(|shop| shop.id.clone())
 }
 
 #[cfg(test)]

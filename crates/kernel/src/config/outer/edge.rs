@@ -112,8 +112,9 @@ pub(super) fn control(section: Section<'_>) -> (ControlSettings, Option<Range<us
     let at = text.as_ref().map(|text| text.at.clone());
     let listen = text.and_then(|text| section.checked("listen", &text, values::address));
     let second_factor = section.choice("second_factor", SECOND_FACTOR, &SECOND_FACTORS);
+    let discover_services = section.boolean("discover_services").unwrap_or(true);
     section.finish();
-    (ControlSettings { listen: listen.unwrap_or(CONTROL), second_factor }, at)
+    (ControlSettings { listen: listen.unwrap_or(CONTROL), second_factor, discover_services }, at)
 }
 
 pub(super) fn acme(section: Section<'_>) -> Option<AcmeSettings> {

@@ -5,11 +5,9 @@ use super::{
     edge::absolute_path,
     reader::Wrong,
     section::{Section, Text},
+    shop_named,
 };
-use crate::{
-    ShopId,
-    config::{ScrapeSettings, Secret, ShopSettings},
-};
+use crate::config::{ScrapeSettings, Secret, ShopSettings};
 
 pub(in crate::config) const EVERY_MS: u64 = 10 * SECOND;
 
@@ -39,7 +37,7 @@ fn scrape(section: Section<'_>, shops: &[ShopSettings]) -> Option<ScrapeSettings
         name: name.clone().unwrap_or_default(),
         targets: targets(&section),
         every_ms: section.duration("every", EVERY_MS, SECOND..=HOUR),
-        shop: section.text("shop").and_then(|text| shop_of(&section, &text, shops)),
+        shop: section.text("shop").and_then(|text| shop_named(&section, &text, shops)),
         token: section.text("token").and_then(|text| token(&section, &text)),
         root: section.parsed("root", absolute_path),
     };
@@ -100,16 +98,6 @@ fn url(text: &str) -> Option<String> {
     let is_whole = !host.is_empty() && !place.contains('?') && is_fit(place) && is_fit(path);
     let path = if path.is_empty() || path == "/" { PATH } else { "" };
     is_whole.then(|| format!("{}{path}", whole.trim_end_matches('/')))
-}
-
-fn shop_of(section: &Section<'_>, text: &Text<'_>, shops: &[ShopSettings]) -> Option<ShopId> {
-    let found = shops.iter().find(|shop| shop.id.as_str() == text.value);
-    if found.is_none() {
-        let message = format!("`shop` is \"{}\", and there is no `[shop.{0}]`", text.value);
-        let known: Vec<String> = shops.iter().map(|shop| format!("\"{}\"", shop.id)).collect();
-        section.wrong(text.at.clone(), message, format!("write one of {}", known.join(", ")));
-    }
-    found.map(|shop| shop.id.clone())
 }
 
 fn token(section: &Section<'_>, text: &Text<'_>) -> Option<Secret> {

@@ -34,6 +34,7 @@ pub(in crate::config) const BALANCES: [(&str, Balance); 3] = [
     ("session", Balance::Session),
 ];
 pub(in crate::config) const BALANCE: Balance = Balance::LeastRequests;
+pub(in crate::config) const QUEUE_WAITS_MS: u64 = 15 * 60_000;
 pub(in crate::config) const SLOW_START_MS: u64 = 10_000;
 /// Checks find out too, but only after some time; this many customers need not wait for them.
 pub(in crate::config) const EJECT_AFTER: u32 = 3;
@@ -102,6 +103,7 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         database,
         currency: section.parsed("currency", currency).unwrap_or(Currency::EUR),
         time_zone: time_zone(&section),
+        queue_waits_ms: section.duration("queue_waits_at_most", QUEUE_WAITS_MS, 5_000..=HOUR * 24),
         colour: section.parsed("colour", values::colour).unwrap_or_else(|| COLOUR.to_owned()),
         contact: section.parsed("contact", contact),
         media: backup::media(&section),
@@ -134,6 +136,7 @@ pub(super) fn read(section: Section<'_>, id: &ShopId, around: &Around) -> Option
         database: rest.database,
         currency: rest.currency,
         time_zone: rest.time_zone,
+        queue_waits_at_most_ms: rest.queue_waits_ms,
         colour: rest.colour,
         contact: rest.contact,
         media: rest.media.0,
@@ -158,6 +161,7 @@ struct Rest {
     database: Option<DatabaseUrl>,
     currency: Currency,
     time_zone: String,
+    queue_waits_ms: u64,
     colour: String,
     contact: Option<String>,
     media: (Vec<PathBuf>, Vec<S3Settings>),

@@ -19,6 +19,7 @@ mod peer_mistakes;
 mod plan;
 pub(super) mod schema;
 mod scrape_mistakes;
+mod service_mistakes;
 mod shop_mistakes;
 
 /// Five lines: the smallest file there is.

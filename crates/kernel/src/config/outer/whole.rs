@@ -5,6 +5,7 @@ use super::{
     reader::{Reader, Wrong},
     scrape,
     section::{Section, kind},
+    service,
     shop::{self, Around, Shop},
     values,
 };
@@ -48,11 +49,24 @@ pub(super) fn read(reader: &Reader<'_>, table: &Table) -> Option<Configuration> 
     let peers = peer::peers(&root);
     let scrapes = scrape::scrapes(&root, &shops);
     let checks = check::checks(&root, &shops);
+    let services = service::services(&root, &shops);
     // Keys of a newer version are no mistakes of the person.
     if version_is_ours {
         root.finish();
     }
-    Some(Configuration { edge, control, acme, shops, alerts, ledger, plan, peers, scrapes, checks })
+    Some(Configuration {
+        edge,
+        control,
+        acme,
+        shops,
+        alerts,
+        ledger,
+        plan,
+        peers,
+        scrapes,
+        checks,
+        services,
+    })
 }
 
 /// Whether no shop has the edge before it, so that nobody needs it to listen anywhere.

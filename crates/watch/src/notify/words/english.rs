@@ -16,6 +16,12 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
         "checkout_errors" => {
             format!("{} of {} checkouts failed", text("failed"), text("total"))
         }
+        "queue_stuck" => format!(
+            "The queue {} hangs: {} jobs wait, the oldest for {}",
+            text("queue"),
+            text("waiting"),
+            says.span("waits_ms")
+        ),
         "check_failing" => format!("{} fails: {}", text("check"), says.check_reason()),
         "check_unknown" => {
             format!("Whether {} works is not known: {}", text("check"), says.check_reason())

@@ -16,6 +16,12 @@ pub(super) fn finding(code: &str, says: &Says<'_>) -> Option<String> {
         "checkout_errors" => {
             format!("{} von {} Bestellvorgängen scheiterten", text("failed"), text("total"))
         }
+        "queue_stuck" => format!(
+            "Die Warteschlange {} hängt: {} Aufträge warten, der älteste seit {}",
+            text("queue"),
+            text("waiting"),
+            says.span("waits_ms")
+        ),
         "check_failing" => format!("{} schlägt fehl: {}", text("check"), says.check_reason()),
         "check_unknown" => {
             format!("Ob {} geht, ist nicht bekannt: {}", text("check"), says.check_reason())

@@ -138,7 +138,9 @@ listen = "[::]:80"
 port = 7780
 ",
         ),
-        &["7:1: [control] has no key `port`; there are `listen` and `second_factor`"],
+        &[
+            "7:1: [control] has no key `port`; there are `listen`, `second_factor` and `discover_services`",
+        ],
     ),
     (
         AfterHead(

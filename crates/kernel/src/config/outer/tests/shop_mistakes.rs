@@ -68,7 +68,7 @@ app = "127.0.0.1:3001"
 ",
         ),
         &[
-            "6:1: [shop.lamps] has no key `price`; there are `platform`, `name`, `hosts`, `front`, `logs`, `log_format`, `app`, `deploy`, `certificate`, `force_https`, `eject`, `database`, `stream`, `backup`, `balance`, `check`, `hold`, `timeouts`, `slow_start`, `cache`, `replica`, `currency`, `time_zone`, `colour`, `contact`, `media` and `code`",
+            "6:1: [shop.lamps] has no key `price`; there are `platform`, `name`, `hosts`, `front`, `logs`, `log_format`, `app`, `deploy`, `certificate`, `force_https`, `eject`, `database`, `stream`, `backup`, `balance`, `check`, `hold`, `timeouts`, `slow_start`, `cache`, `replica`, `currency`, `time_zone`, `queue_waits_at_most`, `colour`, `contact`, `media` and `code`",
         ],
     ),
     (
