@@ -4,13 +4,13 @@ use crate::{
     outcome::{Conclusion, Reason},
     trace::Trace,
 };
-use message::Data;
 use resolver::{Found, Resolver};
 use std::net::IpAddr;
 
 mod message;
 pub(crate) mod resolver;
 
+pub(crate) use message::Data;
 pub use message::RecordType;
 pub use resolver::DnsServer;
 

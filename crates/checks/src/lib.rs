@@ -11,6 +11,7 @@ mod connection;
 mod dns;
 mod heartbeat;
 mod http;
+mod mail_setup;
 mod outcome;
 mod readings;
 mod tcp;
@@ -21,6 +22,7 @@ pub use connection::AddressFamily;
 pub use dns::{DnsCheck, DnsServer, ExpectedRecords, RecordType};
 pub use heartbeat::{Beat, Beats, Heartbeat, Signal};
 pub use http::{Expectation, HttpCheck, Protocol};
+pub use mail_setup::{MailQuestion, MailSetupCheck};
 pub use outcome::{
     CertificateSeen, Conclusion, DnsSeen, HttpSeen, Outcome, Phase, Reason, Seen, TlsSeen,
 };
@@ -37,6 +39,7 @@ pub enum Check {
     Http(HttpCheck),
     Tcp(TcpCheck),
     Dns(DnsCheck),
+    MailSetup(MailSetupCheck),
 }
 
 /// Tries it once. It takes no longer than the deadline, whatever the other side does; what was seen until then is told.
@@ -50,6 +53,7 @@ pub async fn run(check: &Check, at_ms: i64, deadline: Duration) -> Outcome {
             Check::Http(check) => check.attempt(at_ms, &mut trace).await,
             Check::Tcp(check) => check.attempt(&mut trace).await,
             Check::Dns(check) => check.attempt(&mut trace).await,
+            Check::MailSetup(check) => check.attempt(&mut trace).await,
         }
     };
     let conclusion = match tokio::time::timeout(deadline, tried).await {

@@ -10,6 +10,8 @@ mod hostile;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod mail_setup;
+#[cfg(test)]
 mod name_server;
 #[cfg(test)]
 mod stand;

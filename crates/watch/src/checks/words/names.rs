@@ -1,4 +1,4 @@
-//! The reasons of checks of names and of heartbeats, in sentences.
+//! The reasons of checks of names, of what they say of mail, and of heartbeats, in sentences.
 
 use super::Says;
 
@@ -51,6 +51,50 @@ pub(super) fn english(code: &str, says: &Says<'_>) -> Option<String> {
             true => format!("it reported a failure, exit code {}", text("exit_code")),
             false => "it reported a failure".to_owned(),
         },
+        "spf_missing" => format!("{} does not say who may send its mail (SPF)", text("name")),
+        "spf_several" => format!("{} has several SPF records, so none counts", text("name")),
+        "spf_malformed" => {
+            format!("the SPF record of {} is wrong at “{}”", text("name"), text("found"))
+        }
+        "spf_too_many_lookups" => format!(
+            "the SPF record of {} asks for more than {} others, so it does not count",
+            text("name"),
+            text("limit")
+        ),
+        "spf_lets_everybody" => {
+            format!("the SPF record of {} lets everybody send", text("name"))
+        }
+        "spf_include_missing" => format!(
+            "the SPF record of {} rests on that of {}, which has none",
+            text("name"),
+            text("other")
+        ),
+        "dkim_missing" => format!("there is no key to sign mail with at {} (DKIM)", text("name")),
+        "dkim_several" => format!("there are several DKIM records at {}", text("name")),
+        "dkim_malformed" => {
+            format!("the DKIM record at {} is wrong: {}", text("name"), text("found"))
+        }
+        "dkim_revoked" => format!("the DKIM key at {} was revoked", text("name")),
+        "dkim_key_short" => {
+            format!("the DKIM key at {} has only {} bits", text("name"), text("bits"))
+        }
+        "dmarc_missing" => {
+            format!("there is no rule for forged mail at {} (DMARC)", text("name"))
+        }
+        "dmarc_several" => {
+            format!("there are several DMARC records at {}, so none counts", text("name"))
+        }
+        "dmarc_malformed" => {
+            format!("the DMARC record at {} is wrong: {}", text("name"), text("found"))
+        }
+        "dmarc_none" => format!("the DMARC record at {} lets forged mail pass", text("name")),
+        "listed" => format!("{} is on the block list {}", text("address"), text("name")),
+        "block_list_refuses" => {
+            format!("the block list {} does not answer this machine", text("name"))
+        }
+        "block_list_dead" => {
+            format!("the block list {} does not know even its own test entry", text("name"))
+        }
         _ => return None,
     })
 }
@@ -106,6 +150,58 @@ pub(super) fn german(code: &str, says: &Says<'_>) -> Option<String> {
             true => format!("es hat einen Fehler gemeldet, Exit-Code {}", text("exit_code")),
             false => "es hat einen Fehler gemeldet".to_owned(),
         },
+        "spf_missing" => {
+            format!("{} sagt nicht, wer seine Mail senden darf (SPF)", text("name"))
+        }
+        "spf_several" => {
+            format!("{} hat mehrere SPF-Einträge, also gilt keiner", text("name"))
+        }
+        "spf_malformed" => {
+            format!("der SPF-Eintrag von {} ist falsch bei „{}“", text("name"), text("found"))
+        }
+        "spf_too_many_lookups" => format!(
+            "der SPF-Eintrag von {} fragt nach mehr als {} anderen, also gilt er nicht",
+            text("name"),
+            text("limit")
+        ),
+        "spf_lets_everybody" => format!("der SPF-Eintrag von {} lässt alle senden", text("name")),
+        "spf_include_missing" => format!(
+            "der SPF-Eintrag von {} stützt sich auf {}, und dort ist keiner",
+            text("name"),
+            text("other")
+        ),
+        "dkim_missing" => {
+            format!("unter {} steht kein Schlüssel für Unterschriften (DKIM)", text("name"))
+        }
+        "dkim_several" => format!("unter {} stehen mehrere DKIM-Einträge", text("name")),
+        "dkim_malformed" => {
+            format!("der DKIM-Eintrag unter {} ist falsch: {}", text("name"), text("found"))
+        }
+        "dkim_revoked" => {
+            format!("der DKIM-Schlüssel unter {} wurde widerrufen", text("name"))
+        }
+        "dkim_key_short" => {
+            format!("der DKIM-Schlüssel unter {} hat nur {} Bits", text("name"), text("bits"))
+        }
+        "dmarc_missing" => {
+            format!("unter {} steht keine Regel für gefälschte Mail (DMARC)", text("name"))
+        }
+        "dmarc_several" => {
+            format!("unter {} stehen mehrere DMARC-Einträge, also gilt keiner", text("name"))
+        }
+        "dmarc_malformed" => {
+            format!("der DMARC-Eintrag unter {} ist falsch: {}", text("name"), text("found"))
+        }
+        "dmarc_none" => {
+            format!("der DMARC-Eintrag unter {} lässt gefälschte Mail durch", text("name"))
+        }
+        "listed" => format!("{} steht auf der Sperrliste {}", text("address"), text("name")),
+        "block_list_refuses" => {
+            format!("die Sperrliste {} antwortet dieser Maschine nicht", text("name"))
+        }
+        "block_list_dead" => {
+            format!("die Sperrliste {} kennt nicht einmal ihren Prüfeintrag", text("name"))
+        }
         _ => return None,
     })
 }
