@@ -14,6 +14,7 @@ import { Frame, Refused } from './frame.mjs'
 import { frameApi, noContent } from './frame_api.mjs'
 import { history } from './history.mjs'
 import { prometheus } from './prometheus.mjs'
+import { services } from './services.mjs'
 import { SCENARIOS, World } from './world.mjs'
 
 const option = (name, fallback) => {
@@ -180,6 +181,7 @@ function api(request, response, url, cookie) {
     return response.end()
   }
   if (path === '/api/v1/checks') return json(response, 200, checks(scenario, list[0].id))
+  if (path === '/api/v1/services') return json(response, 200, services(scenario, list[0].id))
   if (path === '/api/v1/backups') return json(response, 200, backups(scenario, list[0].id).standing)
   if (/^\/api\/v1\/shops\/[^/]+\/backups\/sheet$/.test(path)) return json(response, 200, sheet(list[0].id))
   if (/^\/api\/v1\/shops\/[^/]+\/backups\/kept$/.test(path)) return json(response, 200, { kept: aside(scenario) })

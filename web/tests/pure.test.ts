@@ -122,7 +122,7 @@ test('the Shop page says unknown before it says good', () => {
 })
 
 test('every code has its sentence in both languages, and an unknown code is shown as itself', () => {
-  const params = { orders_last_hour: 1, minutes_since_order: 2, since_ms: NOON, failed: 3, lost_minor: 4, currency: 'EUR', share: 0.1, held: 5, down: 1, total: 2, reason: 'x', instance: 'app-1', error: 'e', p95_ms: 6, queued: 7, path: '/', free_bytes: 8, host: 'h', ends_ms: NOON, count: 9, reference: 'r', what: 'w', usual_ms: 2, expected: 3, full_in_ms: 4, jump_ms: 5, to: 't', sequence: 6, route: 'x', shops: 7, url: 'u', peer: 'p', version: '2', runs: '1', offset_ms: 8, lines: 9, place: 'p', newest_ms: NOON, lose_at_most_ms: 5, run: '7', took_ms: 6, lost_ms: 7, back_within_ms: 8, check: 'files', replica: 'r', waiting: 1, idle: 2, longest_ms: 61_000, used: 9, most: 10 }
+  const params = { orders_last_hour: 1, minutes_since_order: 2, since_ms: NOON, failed: 3, lost_minor: 4, currency: 'EUR', share: 0.1, held: 5, down: 1, total: 2, reason: 'x', instance: 'app-1', error: 'e', p95_ms: 6, queued: 7, path: '/', free_bytes: 8, host: 'h', ends_ms: NOON, count: 9, reference: 'r', what: 'w', usual_ms: 2, expected: 3, full_in_ms: 4, jump_ms: 5, to: 't', sequence: 6, route: 'x', shops: 7, url: 'u', peer: 'p', version: '2', runs: '1', offset_ms: 8, lines: 9, place: 'p', newest_ms: NOON, lose_at_most_ms: 5, run: '7', took_ms: 6, lost_ms: 7, back_within_ms: 8, check: 'files', replica: 'r', waiting: 1, queue: 'q', waits_ms: 61_000, at_most_ms: 60_000, idle: 2, longest_ms: 61_000, used: 9, most: 10 }
   for (const [language, m] of Object.entries(LANGUAGES)) {
     const format = language === 'de' ? de : en
     for (const code of Object.keys(m.verdict)) {

@@ -2,6 +2,7 @@
 
 import type { ChecksStanding } from './checks'
 import type { ShopDatabase } from './databases'
+import type { ServicesStanding } from './services'
 import type { Folder, PutAside, Sheet, Snapshots, Standing } from './backups'
 import type { Channel, ConfigurationView, Decision, Grant, Incident, Invitation, Ledger, Me, Message, Peers, Permission, Person, PlanWish, Preview, Run, SecondFactorOffer, SessionView, Silence, Token } from './frame'
 import type { Deleted, DeletedQuestion, ErasureNoted, Look, Missing, OrderHistory, OrderQuestion } from './orders'
@@ -133,6 +134,7 @@ export const api = {
   endSilence: (id: number) => call<unknown>('DELETE', `/silences/${id}`),
   peers: () => call<Peers>('GET', '/peers'),
   checks: () => call<ChecksStanding>('GET', '/checks'),
+  services: () => call<ServicesStanding>('GET', '/services'),
   channels: () => call<{ routes: Channel[] }>('GET', '/notify'),
   testChannel: (route: string) => call<unknown>('POST', '/notify/test', { route }),
 

@@ -2233,6 +2233,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How it stands with databases, caches and queues, of every shop that the caller may see, and of the machine for who may see all. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ServicesStanding"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions": {
         parameters: {
             query?: never;
@@ -6489,6 +6532,29 @@ export interface components {
             /** @description The windows that it could wait for. */
             windows: components["schemas"]["WindowView"][];
         };
+        /** @description A queue of a shop, or one of its cron's jobs. */
+        QueueStanding: {
+            /**
+             * Format: double
+             * @description Within the last hour.
+             */
+            failed?: number | null;
+            /** Format: int64 */
+            oldest_running_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Since the oldest of those that wait was due; 0 without one.
+             */
+            oldest_waiting_ms?: number | null;
+            queue: string;
+            /** Format: double */
+            running?: number | null;
+            /**
+             * Format: double
+             * @description Due, and not begun.
+             */
+            waiting?: number | null;
+        };
         /** @description Why somebody does something to a run. */
         ReasonBody: {
             reason?: string | null;
@@ -6618,6 +6684,56 @@ export interface components {
             at_ms?: number | null;
             error?: string | null;
             to: string;
+        };
+        /** @description A metric of a service, the sum of its series: docs/formats/service-readings.md. */
+        ServiceNumber: {
+            metric: string;
+            /** Format: double */
+            value: number;
+        };
+        /** @description One service. */
+        ServiceStanding: {
+            /**
+             * Format: int64
+             * @description When it was last asked; null: never.
+             */
+            asked_ms?: number | null;
+            /** @description Why it did not answer. */
+            error?: string | null;
+            /** @description Found on the machine, and not named by the configuration. */
+            found: boolean;
+            /** @description What says most of how it is; all is in the history. */
+            numbers: components["schemas"]["ServiceNumber"][];
+            /** @description Host and port, or the path of a socket. */
+            place: string;
+            /** @description Of `queues`. */
+            queues: components["schemas"]["QueueStanding"][];
+            /** @description `redis`, `nginx`, `php-fpm`, `postgres`, `mysql`, `rabbitmq`, `elasticsearch` or `queues`. */
+            service: string;
+            /** @description Whose it is; null: the machine's. */
+            shop?: string | null;
+            /** Format: int64 */
+            since_ms: number;
+            state: components["schemas"]["ServiceState"];
+            /** Format: double */
+            took_ms?: number | null;
+            wants?: components["schemas"]["ServiceWant"] | null;
+        };
+        /** @enum {string} */
+        ServiceState: "unknown" | "up" | "down";
+        /**
+         * @description What is missing to ask a service that was found.
+         * @enum {string}
+         */
+        ServiceWant: "login" | "status_page" | "access";
+        /** @description All of them. */
+        ServicesStanding: {
+            /**
+             * Format: int64
+             * @description When the machine was last looked through for services; null: it was not yet, or is not to be.
+             */
+            looked_ms?: number | null;
+            services: components["schemas"]["ServiceStanding"][];
         };
         SessionOf: {
             /** Format: int64 */

@@ -11,6 +11,7 @@ import { incidents } from './frame/incidents.de'
 import { ledger } from './frame/ledger.de'
 import { orders } from './frame/orders.de'
 import { people } from './frame/people.de'
+import { services } from './frame/services.de'
 import { settings } from './frame/settings.de'
 import { shop } from './frame/shop.de'
 import { refusals } from './refusals.de'
@@ -27,6 +28,7 @@ export const frame: FrameMessages = {
   ...backups,
   ...databases,
   ...checks,
+  ...services,
   ...orders,
   ...explore,
 }

@@ -10,6 +10,7 @@ import { incidents } from './frame/incidents.en'
 import { ledger } from './frame/ledger.en'
 import { orders } from './frame/orders.en'
 import { people } from './frame/people.en'
+import { services } from './frame/services.en'
 import { settings } from './frame/settings.en'
 import { shop } from './frame/shop.en'
 import { refusals } from './refusals.en'
@@ -26,6 +27,7 @@ export const frame = {
   ...backups,
   ...databases,
   ...checks,
+  ...services,
   ...orders,
   ...explore,
 }

@@ -1,8 +1,8 @@
 // Which addresses there are, and what each names. Pure.
 
-export type Page = 'overview' | 'shop' | 'changes' | 'incidents' | 'backups' | 'databases' | 'orders' | 'checks' | 'explore' | 'people' | 'settings' | 'ledger' | 'invitation' | 'nowhere'
+export type Page = 'overview' | 'shop' | 'changes' | 'incidents' | 'backups' | 'databases' | 'orders' | 'checks' | 'services' | 'explore' | 'people' | 'settings' | 'ledger' | 'invitation' | 'nowhere'
 /** Those that one goes to; an invitation is opened by its link only. */
-export const PAGES: Exclude<Page, 'invitation' | 'nowhere'>[] = ['overview', 'shop', 'changes', 'incidents', 'backups', 'databases', 'orders', 'checks', 'explore', 'people', 'settings', 'ledger']
+export const PAGES: Exclude<Page, 'invitation' | 'nowhere'>[] = ['overview', 'shop', 'changes', 'incidents', 'backups', 'databases', 'orders', 'checks', 'services', 'explore', 'people', 'settings', 'ledger']
 /** Those that show one thing by its id as well. */
 const WITH_ID: Page[] = ['changes', 'incidents', 'backups', 'orders', 'people']
 

@@ -85,6 +85,7 @@ export const incidents: typeof english = {
       check_failing: 'Eine Prüfung von außen schlägt fehl',
       check_unknown: 'Ob etwas von außen geht, ist unbekannt',
       check_certificate_ending: 'Ein von außen gesehenes Zertifikat endet',
+      queue_stuck: 'Eine Warteschlange hängt',
       page_unreachable: 'Eine Seite ist von außen nicht zu erreichen',
       peer_clock_off: 'Die Uhr eines anderen Storewarden weicht ab',
       peer_refuses: 'Ein anderes Storewarden lässt uns nicht fragen',

@@ -84,6 +84,7 @@ export const incidents = {
       check_failing: 'A check from outside fails',
       check_unknown: 'Whether something works from outside is unknown',
       check_certificate_ending: 'A certificate seen from outside ends',
+      queue_stuck: 'A queue hangs',
       page_unreachable: 'A page can’t be reached from outside',
       peer_clock_off: 'Another Storewarden’s clock differs',
       peer_refuses: 'Another Storewarden does not let us ask',
