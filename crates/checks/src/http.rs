@@ -77,10 +77,10 @@ impl fmt::Debug for HttpCheck {
 }
 
 /// An answer, read as far as the limit.
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What is asked for next.
@@ -93,6 +93,12 @@ struct Ask {
 
 impl HttpCheck {
     pub(crate) async fn attempt(&self, at_ms: i64, trace: &mut Trace) -> Result<(), Conclusion> {
+        let answer = self.fetch(at_ms, trace).await?;
+        self.judge(&answer)
+    }
+
+    /// The last answer, whatever it is, redirects followed.
+    pub(crate) async fn fetch(&self, at_ms: i64, trace: &mut Trace) -> Result<Answer, Conclusion> {
         let mut ask = Ask {
             address: Address::parse(&self.url)?,
             method: self.method.clone(),
@@ -105,7 +111,7 @@ impl HttpCheck {
             let answer = self.exchange(&ask, at_ms, trace).await?;
             trace.leave();
             let location = location(&answer).filter(|_| allowed > 0);
-            let Some(location) = location else { return self.judge(&answer) };
+            let Some(location) = location else { return Ok(answer) };
             let place = ask.address.place();
             if been.len() > allowed {
                 let reason = Reason::new("too_many_redirects").with("limit", allowed as u64);

@@ -9,6 +9,7 @@
 mod address;
 mod connection;
 mod dns;
+mod domain;
 mod heartbeat;
 mod http;
 mod mail_setup;
@@ -20,6 +21,7 @@ mod trace;
 
 pub use connection::AddressFamily;
 pub use dns::{DnsCheck, DnsServer, ExpectedRecords, RecordType};
+pub use domain::{BOOTSTRAP, DomainCheck};
 pub use heartbeat::{Beat, Beats, Heartbeat, Signal};
 pub use http::{Expectation, HttpCheck, Protocol};
 pub use mail_setup::{MailQuestion, MailSetupCheck};
@@ -40,6 +42,7 @@ pub enum Check {
     Tcp(TcpCheck),
     Dns(DnsCheck),
     MailSetup(MailSetupCheck),
+    Domain(DomainCheck),
 }
 
 /// Tries it once. It takes no longer than the deadline, whatever the other side does; what was seen until then is told.
@@ -54,6 +57,7 @@ pub async fn run(check: &Check, at_ms: i64, deadline: Duration) -> Outcome {
             Check::Tcp(check) => check.attempt(&mut trace).await,
             Check::Dns(check) => check.attempt(&mut trace).await,
             Check::MailSetup(check) => check.attempt(&mut trace).await,
+            Check::Domain(check) => check.attempt(at_ms, &mut trace).await,
         }
     };
     let conclusion = match tokio::time::timeout(deadline, tried).await {

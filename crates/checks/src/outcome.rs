@@ -101,6 +101,8 @@ pub struct Seen {
     pub redirects: u64,
     /// The last answer of a server for names.
     pub dns: Option<DnsSeen>,
+    /// Until when a domain is registered, unix milliseconds.
+    pub domain_expiry_ms: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -35,6 +35,10 @@ pub fn readings(check: &Check, outcome: &Outcome, labels: &[(&str, &str)], into:
             into.put("probe_tls_version_info", &with(labels, ("version", &version)), 1.0);
         }
     }
+    if let Some(expiry_ms) = seen.domain_expiry_ms {
+        let seconds = expiry_ms as f64 / 1000.0;
+        into.put("probe_domain_expiry_timestamp_seconds", labels, seconds);
+    }
     if matches!(check, Check::Http(_)) {
         http_readings(outcome, labels, into);
     }

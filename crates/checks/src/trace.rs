@@ -10,6 +10,8 @@ pub(crate) struct Trace {
     /// By phase, with whether it was begun at all.
     spent: [Option<Duration>; Phase::ALL.len()],
     pub(crate) seen: Seen,
+    /// Whether somebody else is asked about what is checked, whose silence says nothing of it.
+    pub(crate) asks_others: bool,
 }
 
 impl Trace {
@@ -19,6 +21,7 @@ impl Trace {
             current: None,
             spent: [None; Phase::ALL.len()],
             seen: Seen::default(),
+            asks_others: false,
         }
     }
 
@@ -42,6 +45,9 @@ impl Trace {
             // Whether our resolver is dead or theirs looks the same from here.
             None | Some((Phase::Resolve, _)) => {
                 Conclusion::Unknown(reason.with("phase", Phase::Resolve.word()))
+            }
+            Some((phase, _)) if self.asks_others => {
+                Conclusion::Unknown(reason.with("phase", phase.word()))
             }
             Some((phase, _)) => Conclusion::Failed(reason.with("phase", phase.word())),
         }

@@ -6,6 +6,8 @@ mod certificates;
 #[cfg(test)]
 mod dns;
 #[cfg(test)]
+mod domain;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod http;

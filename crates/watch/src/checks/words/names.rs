@@ -95,6 +95,22 @@ pub(super) fn english(code: &str, says: &Says<'_>) -> Option<String> {
         "block_list_dead" => {
             format!("the block list {} does not know even its own test entry", text("name"))
         }
+        "domain_not_registered" => format!("the domain {} is not registered", text("name")),
+        "domain_on_hold" => {
+            format!("the domain {} is taken out of service ({})", text("name"), text("state"))
+        }
+        "domain_expired" => format!("the registration of {} has ended", text("name")),
+        "domain_expires" => {
+            format!("the registration of {} ends in {} days", text("name"), text("days_left"))
+        }
+        "domain_end_not_told" => {
+            format!("the registry does not tell when the registration of {} ends", text("name"))
+        }
+        "registry_refuses" => format!("the registry answers {}", text("status")),
+        "registry_malformed" => {
+            format!("what the registry tells cannot be read: {}", text("said"))
+        }
+        "registry_without_rdap" => format!("no registry that can be asked has {}", text("name")),
         _ => return None,
     })
 }
@@ -201,6 +217,29 @@ pub(super) fn german(code: &str, says: &Says<'_>) -> Option<String> {
         }
         "block_list_dead" => {
             format!("die Sperrliste {} kennt nicht einmal ihren Prüfeintrag", text("name"))
+        }
+        "domain_not_registered" => {
+            format!("die Domain {} ist nicht registriert", text("name"))
+        }
+        "domain_on_hold" => {
+            format!("die Domain {} ist stillgelegt ({})", text("name"), text("state"))
+        }
+        "domain_expired" => format!("die Registrierung von {} ist abgelaufen", text("name")),
+        "domain_expires" => format!(
+            "die Registrierung von {} läuft in {} Tagen ab",
+            text("name"),
+            text("days_left")
+        ),
+        "domain_end_not_told" => format!(
+            "die Registrierungsstelle sagt nicht, wann die Registrierung von {} abläuft",
+            text("name")
+        ),
+        "registry_refuses" => format!("die Registrierungsstelle antwortet {}", text("status")),
+        "registry_malformed" => {
+            format!("was die Registrierungsstelle sagt, ist nicht zu lesen: {}", text("said"))
+        }
+        "registry_without_rdap" => {
+            format!("keine Registrierungsstelle, die sich fragen lässt, hat {}", text("name"))
         }
         _ => return None,
     })
