@@ -84,11 +84,11 @@ pub(crate) struct Answer {
 }
 
 /// What is asked for next.
-struct Ask {
-    address: Address,
-    method: Method,
-    headers: HeaderMap,
-    body: Bytes,
+pub(crate) struct Ask {
+    pub(crate) address: Address,
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl HttpCheck {
@@ -128,7 +128,8 @@ impl HttpCheck {
         }
     }
 
-    async fn exchange(
+    /// One request of this check's means, followed nowhere.
+    pub(crate) async fn exchange(
         &self,
         ask: &Ask,
         at_ms: i64,
@@ -266,7 +267,11 @@ impl Ask {
     }
 
     /// As browsers do it (fetch.spec.whatwg.org, HTTP-redirect fetch): secrets stay with the place they were meant for.
-    fn redirected(mut self, status: StatusCode, location: &str) -> Result<Self, Conclusion> {
+    pub(crate) fn redirected(
+        mut self,
+        status: StatusCode,
+        location: &str,
+    ) -> Result<Self, Conclusion> {
         let address = self.address.follow(location)?;
         if self.address.is_https && !address.is_https {
             let reason = Reason::new("redirect_to_plain").with("place", self.address.place());
@@ -298,7 +303,7 @@ impl Ask {
     }
 }
 
-fn location(answer: &Answer) -> Option<&str> {
+pub(crate) fn location(answer: &Answer) -> Option<&str> {
     let is_redirect = matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308);
     let location = answer.headers.get(LOCATION).filter(|_| is_redirect)?;
     location.to_str().ok()

@@ -12,6 +12,7 @@ mod dns;
 mod domain;
 mod heartbeat;
 mod http;
+pub mod journey;
 mod mail_setup;
 mod outcome;
 mod readings;

@@ -12,6 +12,8 @@ mod hostile;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod journey;
+#[cfg(test)]
 mod mail_setup;
 #[cfg(test)]
 mod name_server;
