@@ -15,6 +15,7 @@ mod http;
 pub mod journey;
 mod mail_setup;
 mod outcome;
+mod ping;
 mod readings;
 mod tcp;
 mod tls;
@@ -27,8 +28,9 @@ pub use heartbeat::{Beat, Beats, Heartbeat, Signal};
 pub use http::{Expectation, HttpCheck, Protocol};
 pub use mail_setup::{MailQuestion, MailSetupCheck};
 pub use outcome::{
-    CertificateSeen, Conclusion, DnsSeen, HttpSeen, Outcome, Phase, Reason, Seen, TlsSeen,
+    CertificateSeen, Conclusion, DnsSeen, HttpSeen, Outcome, Phase, PingSeen, Reason, Seen, TlsSeen,
 };
+pub use ping::PingCheck;
 pub use readings::readings;
 pub use tcp::TcpCheck;
 pub use tls::Trust;
@@ -44,6 +46,7 @@ pub enum Check {
     Dns(DnsCheck),
     MailSetup(MailSetupCheck),
     Domain(DomainCheck),
+    Ping(PingCheck),
 }
 
 /// Tries it once. It takes no longer than the deadline, whatever the other side does; what was seen until then is told.
@@ -59,6 +62,7 @@ pub async fn run(check: &Check, at_ms: i64, deadline: Duration) -> Outcome {
             Check::Dns(check) => check.attempt(&mut trace).await,
             Check::MailSetup(check) => check.attempt(&mut trace).await,
             Check::Domain(check) => check.attempt(at_ms, &mut trace).await,
+            Check::Ping(check) => check.attempt(&mut trace).await,
         }
     };
     let conclusion = match tokio::time::timeout(deadline, tried).await {

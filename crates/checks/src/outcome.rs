@@ -103,6 +103,24 @@ pub struct Seen {
     pub dns: Option<DnsSeen>,
     /// Until when a domain is registered, unix milliseconds.
     pub domain_expiry_ms: Option<i64>,
+    pub ping: Option<PingSeen>,
+}
+
+/// Echoes that were sent, and those that came back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PingSeen {
+    pub sent: u64,
+    /// Of each that came back, in seconds.
+    pub round_trips_seconds: Vec<f64>,
+}
+
+impl PingSeen {
+    /// `None`: none came back.
+    #[must_use]
+    pub fn mean_seconds(&self) -> Option<f64> {
+        let count = self.round_trips_seconds.len();
+        (count > 0).then(|| self.round_trips_seconds.iter().sum::<f64>() / count as f64)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

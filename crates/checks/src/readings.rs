@@ -39,6 +39,13 @@ pub fn readings(check: &Check, outcome: &Outcome, labels: &[(&str, &str)], into:
         let seconds = expiry_ms as f64 / 1000.0;
         into.put("probe_domain_expiry_timestamp_seconds", labels, seconds);
     }
+    if let Some(ping) = &seen.ping {
+        if let Some(mean) = ping.mean_seconds() {
+            into.put("probe_icmp_duration_seconds", &with(labels, ("phase", "rtt")), mean);
+        }
+        let received = ping.round_trips_seconds.len() as f64;
+        into.put("probe_icmp_loss_ratio", labels, 1.0 - received / ping.sent as f64);
+    }
     if matches!(check, Check::Http(_)) {
         http_readings(outcome, labels, into);
     }

@@ -18,6 +18,8 @@ mod mail_setup;
 #[cfg(test)]
 mod name_server;
 #[cfg(test)]
+mod ping;
+#[cfg(test)]
 mod stand;
 #[cfg(test)]
 mod tcp;

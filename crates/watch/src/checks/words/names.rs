@@ -1,4 +1,4 @@
-//! The reasons of checks of names, of what they say of mail, and of heartbeats, in sentences.
+//! The reasons of checks of names, of what they say of mail, of pings and of heartbeats, in sentences.
 
 use super::Says;
 
@@ -111,6 +111,18 @@ pub(super) fn english(code: &str, says: &Says<'_>) -> Option<String> {
             format!("what the registry tells cannot be read: {}", text("said"))
         }
         "registry_without_rdap" => format!("no registry that can be asked has {}", text("name")),
+        "ping_forbidden" => "this machine’s kernel does not let it ping".to_owned(),
+        "ping_unanswered" => format!("{} answers no ping", text("address")),
+        "ping_lossy" => {
+            format!("{} answers {} of {} pings", text("address"), text("received"), text("sent"))
+        }
+        "ping_slow" => {
+            format!(
+                "{} takes longer than {} s for a ping",
+                text("address"),
+                says.seconds("limit_ms")
+            )
+        }
         _ => return None,
     })
 }
@@ -241,6 +253,19 @@ pub(super) fn german(code: &str, says: &Says<'_>) -> Option<String> {
         "registry_without_rdap" => {
             format!("keine Registrierungsstelle, die sich fragen lässt, hat {}", text("name"))
         }
+        "ping_forbidden" => "der Kernel dieser Maschine lässt sie nicht pingen".to_owned(),
+        "ping_unanswered" => format!("{} antwortet auf keinen Ping", text("address")),
+        "ping_lossy" => format!(
+            "{} antwortet auf {} von {} Pings",
+            text("address"),
+            text("received"),
+            text("sent")
+        ),
+        "ping_slow" => format!(
+            "{} braucht für einen Ping länger als {} s",
+            text("address"),
+            says.seconds("limit_ms")
+        ),
         _ => return None,
     })
 }
