@@ -23,6 +23,22 @@ use tokio::{
 const RESTART_AFTER: Duration = Duration::from_secs(15);
 
 /// What Storewarden may do without asking: an instance that hangs is restarted.
+/// What is tried of the shop from outside; it is told who the shop is, and where.
+const CHECKS: &str = r#"
+[[check]]
+name = "front page"
+shop = "SHOP"
+http = "http://EDGE/"
+lacks = ["Internal Server Error"]
+every = "10s"
+within = "3s"
+
+[[check]]
+name = "edge"
+tcp = "EDGE"
+every = "10s"
+"#;
+
 const REMEDY: &str = r#"
 [[rule]]
 on = "instance_hung"
@@ -79,6 +95,9 @@ struct ShopArguments {
     /// Show the pictures of this folder; all of them must be there.
     #[arg(long, value_name = "FOLDER")]
     pictures: Option<PathBuf>,
+    /// Confirm orders by a queue in the database, and work on it.
+    #[arg(long)]
+    jobs: bool,
     /// Stop when this process has gone: nobody is there any more who wants a shop.
     #[arg(long, value_name = "PID")]
     stop_with: Option<u32>,
@@ -209,7 +228,9 @@ async fn run(arguments: RunArguments) -> Result<()> {
         per_minute: arguments.customers,
         restart_after: Some(RESTART_AFTER),
         backs_up: true,
-        more_settings: REMEDY.to_owned(),
+        does_jobs: true,
+        shop_settings: "queue_waits_at_most = \"30s\"".to_owned(),
+        more_settings: format!("{REMEDY}{CHECKS}"),
         ..StageOptions::new(program)
     })
     .await
@@ -258,6 +279,7 @@ async fn serve_shop(arguments: ShopArguments) -> Result<()> {
         capacity: arguments.capacity,
         work: Duration::from_millis(arguments.work_ms),
         pictures: arguments.pictures,
+        does_jobs: arguments.jobs,
     };
     demo::shop::serve(listener, options, stop).await
 }

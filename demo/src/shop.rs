@@ -10,6 +10,7 @@ mod catalogue;
 mod checkout;
 mod database;
 mod faults;
+mod jobs;
 mod lamp;
 mod orders;
 mod payment;
@@ -63,6 +64,8 @@ pub struct Options {
     pub work: Duration,
     /// Where its pictures lie, `NAME.svg` each; `None`: it draws them itself.
     pub pictures: Option<PathBuf>,
+    /// Confirms orders by a queue in its database, and works on that.
+    pub does_jobs: bool,
 }
 
 #[derive(Debug)]
@@ -73,6 +76,7 @@ struct Shop {
     work: Duration,
     faults: Faults,
     pictures: BTreeMap<&'static str, String>,
+    does_jobs: bool,
 }
 
 type Shared = State<Arc<Shop>>;
@@ -103,11 +107,13 @@ pub async fn serve(
         work: options.work,
         faults: Faults::default(),
         pictures: lamp::pictures_in(options.pictures.as_deref())?,
+        does_jobs: options.does_jobs,
     });
     shop.database.seed().await.context("fill the shop's database")?;
 
     let stopping = Arc::new(Notify::new());
     let stopped = Arc::clone(&stopping);
+    let worker = Arc::clone(&shop);
     let service = router(shop).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         stop.await;
@@ -115,6 +121,7 @@ pub async fn serve(
     });
     tokio::select! {
         result = async { server.await } => result.context("serve the shop"),
+        () = jobs::work(&worker), if worker.does_jobs => Ok(()),
         () = async { stopped.notified().await; sleep(STOP_WAIT).await } => Ok(()),
     }
 }

@@ -74,6 +74,8 @@ pub struct StageOptions {
     pub instances: usize,
     /// Most dynamic pages that one instance of the sample shop works on at once.
     pub capacity: usize,
+    /// The sample shop confirms orders by a queue in its database.
+    pub does_jobs: bool,
     /// Lines of TOML added to the edge's table.
     pub edge_settings: String,
     /// Lines of TOML added to the shop's table.
@@ -82,7 +84,7 @@ pub struct StageOptions {
     pub backs_up: bool,
     /// How, as the keys of a table of TOML.
     pub backup_settings: String,
-    /// Tables of TOML added at the end.
+    /// Tables of TOML added at the end; `SHOP` and `EDGE` in them stand for the shop's id and where the edge listens.
     pub more_settings: String,
     /// Customers a minute; 0 for none until somebody turns them up.
     pub per_minute: u64,
@@ -105,6 +107,7 @@ impl StageOptions {
             database: DatabaseKind::Best,
             instances: 2,
             capacity: 64,
+            does_jobs: false,
             edge_settings: String::new(),
             shop_settings: String::new(),
             backs_up: false,

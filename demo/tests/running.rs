@@ -26,6 +26,7 @@ impl Running {
             name: name.into(),
             database: database.into(),
             capacity: 64,
+            does_jobs: false,
             work: Duration::from_millis(1),
             pictures: None,
         };

@@ -53,7 +53,7 @@ const fn act(
     Act { id, title, what, look_at, button, undo: None, undo_button: None, fits: Fits::Every }
 }
 
-pub(super) const ACTS: [Act; 22] = [
+pub(super) const ACTS: [Act; 24] = [
     Act {
         undo: Some("start-instance"),
         undo_button: Some("Start it now"),
@@ -213,6 +213,30 @@ pub(super) const ACTS: [Act; 22] = [
             "The payment provider answers nothing but errors. Pages are as fast as ever; only the money stops.",
             "Overview: the sentence at the top says that the checkout fails, since when, and about how much is lost. No chart of the servers would have told you.",
             "Break the checkout",
+        )
+    },
+    Act {
+        undo: Some("mend-slow-checkout"),
+        undo_button: Some("Make it quick again"),
+        fits: Fits::SampleShop,
+        ..act(
+            "slow-checkout",
+            "Slow the checkout",
+            "Placing an order takes five seconds longer; every other page is as quick as ever, and nothing fails.",
+            "Shop › Route classes: Checkout alone has become slow. Explore, with storewarden_shop_orders_per_minute: fewer orders a minute, and not one error.",
+            "Slow it down",
+        )
+    },
+    Act {
+        undo: Some("mend-queue"),
+        undo_button: Some("Let it work again"),
+        fits: Fits::SampleWithStorewarden,
+        ..act(
+            "hang-queue",
+            "Let a queue of the shop hang",
+            "The workers that confirm orders by mail do nothing any more. The shop sells on, and no page says that nobody gets a confirmation. On PostgreSQL only.",
+            "Services: the queue mails, how many jobs wait and since when. Within two minutes Incidents has one that names it. It ends by itself when the queue is worked on again.",
+            "Let it hang",
         )
     },
     Act {

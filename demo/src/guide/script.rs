@@ -17,6 +17,8 @@ const PAUSES: usize = 6;
 const SLOW_QUERY_MS: u64 = 600;
 const LEAK_MB: usize = 5;
 const ERROR_RATE: f64 = 0.2;
+/// Longer than a customer waits, and no error.
+const SLOW_CHECKOUT_MS: u64 = 5_000;
 
 /// Does `act`, or begins it when it takes a while; says what was done.
 ///
@@ -122,6 +124,15 @@ fn changed(fault: Fault, act: &str) -> Result<(Fault, &'static str)> {
     Ok(match act {
         "break-checkout" => (Fault { payment_down: true, ..fault }, "The payment provider is down"),
         "mend-checkout" => (Fault { payment_down: false, ..fault }, "The payment provider is back"),
+        "slow-checkout" => (
+            Fault { slow_checkout_ms: SLOW_CHECKOUT_MS, ..fault },
+            "Every checkout takes five seconds longer",
+        ),
+        "mend-slow-checkout" => {
+            (Fault { slow_checkout_ms: 0, ..fault }, "The checkout is quick again")
+        }
+        "hang-queue" => (Fault { jobs_hang: true, ..fault }, "Nobody works on the queue any more"),
+        "mend-queue" => (Fault { jobs_hang: false, ..fault }, "The queue is worked on again"),
         "slow-queries" => {
             (Fault { slow_query_ms: SLOW_QUERY_MS, ..fault }, "Every query takes 600 ms longer")
         }

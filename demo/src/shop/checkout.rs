@@ -11,11 +11,13 @@ use axum::{
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::time::sleep;
 
 use super::{
     Shared, Shop,
     cart::{self, Line},
     database::Lease,
+    jobs,
     payment::{self, Receipt, Unavailable},
     reply::{Failure, no_store_with, private_page, see_other, wants_json},
     view,
@@ -101,7 +103,10 @@ pub(super) async fn place(
         return Ok(refuse(&headers, StatusCode::CONFLICT, "empty_cart", "Your cart is empty."));
     };
     Ok(match order(&shop, &cart, &details).await? {
-        Outcome::Placed(placed) => confirm(&headers, &cart, &placed),
+        Outcome::Placed(placed) => {
+            jobs::put(&shop, &placed.number).await?;
+            confirm(&headers, &cart, &placed)
+        }
         Outcome::EmptyCart => {
             refuse(&headers, StatusCode::CONFLICT, "empty_cart", "Your cart is empty.")
         }
@@ -134,6 +139,7 @@ async fn order(shop: &Shop, cart: &str, details: &Details) -> Result<Outcome> {
     // No connection is held while the provider takes its time.
     let is_down = shop.faults.payment_is_down();
     let paid_minor = cart::total(&lines);
+    sleep(shop.faults.slow_checkout()).await;
     match payment::charge(&details.method, cart, paid_minor, is_down).await {
         Ok(receipt) => record(shop, cart, details, &receipt, paid_minor).await,
         Err(Unavailable) => Ok(Outcome::PaymentUnavailable),

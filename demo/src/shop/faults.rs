@@ -31,6 +31,10 @@ pub struct Fault {
     pub leak_mb_per_request: usize,
     /// Whether the payment provider answers nothing but errors.
     pub payment_down: bool,
+    /// Added to every order that is placed.
+    pub slow_checkout_ms: u64,
+    /// Whether nobody works on the queue.
+    pub jobs_hang: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -40,6 +44,8 @@ pub(super) struct Change {
     error_rate: Option<f64>,
     leak_mb_per_request: Option<usize>,
     payment_down: Option<bool>,
+    slow_checkout_ms: Option<u64>,
+    jobs_hang: Option<bool>,
     /// Ends the process at once, as an abort would.
     crash: Option<bool>,
 }
@@ -57,6 +63,14 @@ impl Faults {
 
     pub(super) fn slow_query(&self) -> Duration {
         Duration::from_millis(self.current().slow_query_ms)
+    }
+
+    pub(super) fn slow_checkout(&self) -> Duration {
+        Duration::from_millis(self.current().slow_checkout_ms)
+    }
+
+    pub(super) fn jobs_hang(&self) -> bool {
+        self.current().jobs_hang
     }
 
     pub(super) fn payment_is_down(&self) -> bool {
@@ -87,6 +101,8 @@ impl Faults {
         fault.error_rate = change.error_rate.unwrap_or(fault.error_rate);
         fault.leak_mb_per_request = change.leak_mb_per_request.unwrap_or(fault.leak_mb_per_request);
         fault.payment_down = change.payment_down.unwrap_or(fault.payment_down);
+        fault.slow_checkout_ms = change.slow_checkout_ms.unwrap_or(fault.slow_checkout_ms);
+        fault.jobs_hang = change.jobs_hang.unwrap_or(fault.jobs_hang);
         *fault
     }
 }

@@ -166,7 +166,7 @@ impl Play {
                 Software::Oscar(oscar) => return oscar.instance(name, port, &keeping),
             }
             let program = options.demo.to_str().context("the demo's path is text")?.to_owned();
-            let command = vec![
+            let mut command = vec![
                 program,
                 "shop".to_owned(),
                 format!("--stop-with={}", std::process::id()),
@@ -175,6 +175,7 @@ impl Play {
                 format!("--database={}", self.url),
                 format!("--capacity={}", options.capacity),
             ];
+            command.extend(options.does_jobs.then(|| "--jobs".to_owned()));
             let settings = CommandSettings {
                 command,
                 directory: None,

@@ -477,6 +477,7 @@ fn write(
         more_settings,
         ..
     } = configuration;
+    let more_settings = more_settings.replace("SHOP", SHOP).replace("EDGE", &edge.to_string());
     format!(
         "# Written by the demonstration, which takes it away again.\n\
          version = 1\n\n\
