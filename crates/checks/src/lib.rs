@@ -13,6 +13,7 @@ mod domain;
 mod heartbeat;
 mod http;
 pub mod journey;
+mod mail;
 mod mail_setup;
 mod outcome;
 mod ping;
@@ -26,6 +27,7 @@ pub use dns::{DnsCheck, DnsServer, ExpectedRecords, RecordType};
 pub use domain::{BOOTSTRAP, DomainCheck};
 pub use heartbeat::{Beat, Beats, Heartbeat, Signal};
 pub use http::{Expectation, HttpCheck, Protocol};
+pub use mail::{MailAccount, MailCheck, MailSecurity, MailServer};
 pub use mail_setup::{MailQuestion, MailSetupCheck};
 pub use outcome::{
     CertificateSeen, Conclusion, DnsSeen, HttpSeen, Outcome, Phase, PingSeen, Reason, Seen, TlsSeen,
@@ -47,6 +49,7 @@ pub enum Check {
     MailSetup(MailSetupCheck),
     Domain(DomainCheck),
     Ping(PingCheck),
+    Mail(MailCheck),
 }
 
 /// Tries it once. It takes no longer than the deadline, whatever the other side does; what was seen until then is told.
@@ -63,6 +66,7 @@ pub async fn run(check: &Check, at_ms: i64, deadline: Duration) -> Outcome {
             Check::MailSetup(check) => check.attempt(&mut trace).await,
             Check::Domain(check) => check.attempt(at_ms, &mut trace).await,
             Check::Ping(check) => check.attempt(&mut trace).await,
+            Check::Mail(check) => check.attempt(at_ms, &mut trace).await,
         }
     };
     let conclusion = match tokio::time::timeout(deadline, tried).await {

@@ -104,6 +104,8 @@ pub struct Seen {
     /// Until when a domain is registered, unix milliseconds.
     pub domain_expiry_ms: Option<i64>,
     pub ping: Option<PingSeen>,
+    /// From a mail's being taken to its being found, seconds.
+    pub mail_arrived_after_seconds: Option<f64>,
 }
 
 /// Echoes that were sent, and those that came back.

@@ -46,6 +46,9 @@ pub fn readings(check: &Check, outcome: &Outcome, labels: &[(&str, &str)], into:
         let received = ping.round_trips_seconds.len() as f64;
         into.put("probe_icmp_loss_ratio", labels, 1.0 - received / ping.sent as f64);
     }
+    if let Some(seconds) = seen.mail_arrived_after_seconds {
+        into.put("probe_mail_delivery_seconds", labels, seconds);
+    }
     if matches!(check, Check::Http(_)) {
         http_readings(outcome, labels, into);
     }

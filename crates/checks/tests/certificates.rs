@@ -30,7 +30,7 @@ fn authority_of(name: &str) -> Authority {
     Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
 }
 
-struct Identity {
+pub(crate) struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: KeyPair,
 }
@@ -41,7 +41,7 @@ impl Authority {
     }
 
     /// Holds through December 2025 and January 2026.
-    fn identity(&self, name: &str) -> Identity {
+    pub(crate) fn identity(&self, name: &str) -> Identity {
         let key = KeyPair::generate().unwrap();
         let leaf = params(name).signed_by(&key, &self.0).unwrap();
         Identity { chain: vec![leaf.der().clone()], key }
@@ -55,7 +55,7 @@ fn params(name: &str) -> CertificateParams {
     params
 }
 
-fn acceptor(identity: &Identity, protocols: &[&[u8]]) -> TlsAcceptor {
+pub(crate) fn acceptor(identity: &Identity, protocols: &[&[u8]]) -> TlsAcceptor {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let key = identity.key.serialize_der().try_into().unwrap();
     let mut tls = rustls::ServerConfig::builder_with_provider(provider)

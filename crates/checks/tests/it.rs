@@ -14,11 +14,15 @@ mod http;
 #[cfg(test)]
 mod journey;
 #[cfg(test)]
+mod mail;
+#[cfg(test)]
 mod mail_setup;
 #[cfg(test)]
 mod name_server;
 #[cfg(test)]
 mod ping;
+#[cfg(test)]
+mod post_office;
 #[cfg(test)]
 mod stand;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The reasons of checks of names, of what they say of mail, of pings and of heartbeats, in sentences.
+//! The reasons of checks of names, of mail and what names say of it, of pings and of heartbeats, in sentences.
 
 use super::Says;
 
@@ -123,6 +123,23 @@ pub(super) fn english(code: &str, says: &Says<'_>) -> Option<String> {
                 says.seconds("limit_ms")
             )
         }
+        "mail_address_invalid" => format!("{} is no address to write to", text("address")),
+        "mail_not_arrived" => {
+            format!("the mail did not arrive within {} s", says.seconds("within_ms"))
+        }
+        "smtp_refused" => {
+            format!("the mail server refuses at {}: {}", text("step"), text("said"))
+        }
+        "imap_refused" => {
+            format!("the mailbox’s server refuses at {}: {}", text("step"), text("said"))
+        }
+        "smtp_malformed" => {
+            format!("what the mail server says cannot be read: {}", text("said"))
+        }
+        "imap_malformed" => {
+            format!("what the mailbox’s server says cannot be read: {}", text("said"))
+        }
+        "starttls_missing" => format!("{} offers no TLS", text("server")),
         _ => return None,
     })
 }
@@ -266,6 +283,23 @@ pub(super) fn german(code: &str, says: &Says<'_>) -> Option<String> {
             text("address"),
             says.seconds("limit_ms")
         ),
+        "mail_address_invalid" => format!("an {} lässt sich nicht schreiben", text("address")),
+        "mail_not_arrived" => {
+            format!("die Mail kam binnen {} s nicht an", says.seconds("within_ms"))
+        }
+        "smtp_refused" => {
+            format!("der Mailserver lehnt ab bei {}: {}", text("step"), text("said"))
+        }
+        "imap_refused" => {
+            format!("der Server des Postfachs lehnt ab bei {}: {}", text("step"), text("said"))
+        }
+        "smtp_malformed" => {
+            format!("was der Mailserver sagt, ist nicht zu lesen: {}", text("said"))
+        }
+        "imap_malformed" => {
+            format!("was der Server des Postfachs sagt, ist nicht zu lesen: {}", text("said"))
+        }
+        "starttls_missing" => format!("{} bietet kein TLS an", text("server")),
         _ => return None,
     })
 }
