@@ -231,4 +231,14 @@ mod tests {
         check("* 7 FETCH (FLAGS ())", false);
         check("* 7 FETCH (UID", false);
     }
+
+    #[test]
+    fn no_line_makes_it_panic() {
+        bolero::check!().with_type::<(String, u32)>().for_each(|(line, number)| {
+            assert!(!has_uid(line, *number) || line.contains(&number.to_string()));
+            let told = literal(&format!("{line}{{{number}}}"));
+            assert_eq!(told, Some(*number as usize), "{line}");
+            assert!(literal(line).is_none() || line.ends_with('}'));
+        });
+    }
 }

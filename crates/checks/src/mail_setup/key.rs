@@ -114,4 +114,15 @@ mod tests {
         check(&format!("v=DKIM2; p={long}"), Some("dkim_malformed"));
         check("hello", Some("dkim_malformed"));
     }
+
+    #[test]
+    fn no_record_and_no_key_make_it_panic() {
+        bolero::check!().with_type::<(String, Vec<u8>)>().for_each(|(text, key)| {
+            let judged = judge_record(text, "k");
+            assert!(judged.is_err() || text.contains("p="), "{text}");
+            let framed = format!("p={}", STANDARD.encode(key));
+            // By chance there is no key of a thousand bits.
+            assert!(judge_record(&framed, "k").is_err(), "{framed}");
+        });
+    }
 }

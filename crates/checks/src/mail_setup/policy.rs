@@ -99,4 +99,15 @@ mod tests {
         assert!(!is_record("v=DMARC10; p=none"));
         assert!(!is_record("p=none; v=DMARC1"));
     }
+
+    #[test]
+    fn no_text_and_no_name_make_it_panic() {
+        bolero::check!().with_type::<String>().for_each(|text| {
+            let is_good = judge_record(&format!("v=DMARC1;{text}"), "n", false).is_ok();
+            assert!(!is_good || text.to_ascii_lowercase().contains('p'), "{text}");
+            let domains = above(text);
+            assert!(!domains.is_empty() && domains.len() <= MOST_DOMAINS);
+            assert!(domains.iter().all(|domain| text.contains(domain)));
+        });
+    }
 }
