@@ -22,6 +22,8 @@ mod front;
 #[cfg(test)]
 mod init;
 #[cfg(test)]
+mod journeys;
+#[cfg(test)]
 mod keeping;
 #[cfg(test)]
 mod moments;
