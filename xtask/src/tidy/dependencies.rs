@@ -85,7 +85,7 @@ pub(super) const TABLE: [Row; 22] = [
     },
     Row { name: "testkit", may_know: &["kernel", "host", "databases"] },
     Row { name: "demo", may_know: &["kernel", "host", "databases", "shops", "apps"] },
-    Row { name: "e2e", may_know: &["kernel", "databases", "vault", "demo"] },
+    Row { name: "e2e", may_know: &["kernel", "checks", "databases", "vault", "demo"] },
     Row { name: "xtask", may_know: &[] },
 ];
 
