@@ -125,4 +125,18 @@ mod tests {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         assert_eq!(after(&lines, false).split("; ").count(), MOST);
     }
+
+    #[test]
+    fn no_line_makes_it_panic_and_each_fits_into_a_header() {
+        bolero::check!().with_type::<Vec<String>>().for_each(|lines| {
+            let mut headers = HeaderMap::new();
+            for line in lines.iter().filter_map(|line| HeaderValue::try_from(line).ok()) {
+                headers.append(SET_COOKIE, line);
+            }
+            let mut cookies = Cookies::default();
+            cookies.take(&headers);
+            assert!(cookies.values().count() <= MOST);
+            assert_eq!(cookies.header(true).is_some(), cookies.values().count() > 0);
+        });
+    }
 }

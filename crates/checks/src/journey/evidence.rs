@@ -132,4 +132,15 @@ mod tests {
         let shown = super::shown(body.as_bytes(), &["lampenlicht".to_owned()]);
         assert!(!shown.contains("lamp"), "{shown}");
     }
+
+    #[test]
+    fn no_text_around_a_secret_brings_it_out() {
+        bolero::check!().with_type::<(String, String)>().for_each(|(before, after)| {
+            let secret = "lampenlicht";
+            for text in [format!("{before}{secret}{after}"), format!("{before}anna@shop.example")] {
+                let struck = strike(&text, &[secret.to_owned()]);
+                assert!(!struck.contains(secret) && !struck.contains("anna@shop"), "{text:?}");
+            }
+        });
+    }
 }
