@@ -34,6 +34,13 @@ every = "10s"
 within = "3s"
 
 [[check]]
+name = "checkout"
+shop = "SHOP"
+journey = "http://EDGE"
+every = "20s"
+within = "8s"
+
+[[check]]
 name = "edge"
 tcp = "EDGE"
 every = "10s"

@@ -36,7 +36,7 @@ const SOURCES = {
   permissions: [{ files: /kernel\/src\/role\.rs$/, codes: variants('Permission'), least: 8 }],
   methods: [{ files: /store\/src\/[\w/]+\.rs$/, codes: variants('SignInMethod'), least: 4 }],
   healths: [{ files: /kernel\/src\/facts\.rs$/, codes: variants('Health'), least: 4 }],
-  checkReasons: [{ files: /watch\/src\/checks\/words\.rs$/, codes: /fn english\(([\s\S]*?)\n\}/g, least: 30 }],
+  checkReasons: [{ files: /watch\/src\/checks\/words(\/\w+)?\.rs$/, codes: /fn english\(([\s\S]*?)\n\}/g, least: 80 }],
   roles: [{ files: /kernel\/src\/role\.rs$/, codes: variants('Role'), least: 5 }],
 } satisfies Record<string, Source[]>
 

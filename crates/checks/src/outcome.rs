@@ -17,12 +17,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Of a check that could not even begin: certificates that it is to believe cannot be read, and why.
+    /// Of a check that could not even begin: certificates or a script that it needs cannot be read (`code`), and why (`said`).
     #[must_use]
-    pub fn root_unreadable(at_ms: i64, said: String) -> Self {
+    pub fn untried(at_ms: i64, code: &'static str, said: String) -> Self {
         Self {
             at_ms,
-            conclusion: Conclusion::Unknown(Reason::new("root_unreadable").with("said", said)),
+            conclusion: Conclusion::Unknown(Reason::new(code).with("said", said)),
             took_seconds: 0.0,
             phases: Vec::new(),
             seen: Seen::default(),

@@ -36,7 +36,10 @@ pub use backup::{
 };
 pub use bundle::Bundle;
 pub use changes::changes;
-pub use check::{CheckSettings, CheckTarget, HttpTarget, TcpTarget};
+pub use check::{
+    CheckSettings, CheckTarget, DnsRecord, DnsTarget, HttpTarget, JourneyTarget, MailTarget,
+    TcpTarget,
+};
 pub use edit::{InFront, put_in_front, put_listen, put_promoted, put_replica};
 pub use explain::{Explanation, Row, Section, explain};
 pub use launch::{CommandSettings, DeploySettings, Launch, UnitName, UnitNameError};

@@ -5,21 +5,20 @@
 
 mod book;
 mod standing;
+mod trial;
 mod words;
 
 pub use standing::{
-    CheckPhase, CheckPoint, CheckReason, CheckStanding, CheckState, ChecksStanding,
+    CheckEvidence, CheckPhase, CheckPlaced, CheckPoint, CheckReason, CheckStanding, CheckState,
+    CheckStep, ChecksStanding,
 };
 pub use words::in_words;
 
 use crate::{Watch, orders::now_ms, services::Told};
-use ::checks::{
-    AddressFamily, Check, Conclusion, Expectation, HttpCheck, Outcome, Protocol, TcpCheck, Trust,
-};
+use ::checks::Outcome;
 use book::Book;
-use kernel::config::{CheckSettings, CheckTarget, Configuration, HttpTarget};
+use kernel::config::{CheckSettings, Configuration};
 use std::{
-    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -28,11 +27,10 @@ use tokio::{
     task::JoinSet,
     time::{MissedTickBehavior, interval},
 };
+use trial::{Trial, Tried};
 
-/// Outcomes that were not noted yet.
+/// Tries that were not noted yet.
 const HEARD: usize = 64;
-/// What is read of a page.
-const BODY_BYTES: u64 = 4 << 20;
 /// Between the first tries of two checks, so that not all begin at once.
 const APART: Duration = Duration::from_millis(200);
 
@@ -48,7 +46,7 @@ struct Shared {
 }
 
 /// What a task tells: of which check, and what came of it.
-type Heard = (Arc<CheckSettings>, Check, Outcome);
+type Heard = (Arc<CheckSettings>, Tried);
 
 impl Default for Checks {
     fn default() -> Self {
@@ -78,15 +76,15 @@ impl Checks {
         let (tell, mut told) = mpsc::channel(HEARD);
         let wanted = Arc::clone(&configuration.borrow_and_update());
         self.book().configure(&wanted.checks, self.steady_ms(), now_ms());
-        let mut trying = keep_trying(&wanted.checks, &tell);
+        let mut trying = keep_trying(&wanted, &tell);
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = seconds.tick() => {}
                 // We hold a sender ourselves.
-                Some((settings, check, outcome)) = told.recv() => {
-                    self.book().hear(&settings, check, outcome, self.steady_ms());
+                Some((settings, tried)) = told.recv() => {
+                    self.book().hear(&settings, tried, self.steady_ms());
                 }
                 changed = configuration.changed() => {
                     if changed.is_err() {
@@ -94,7 +92,7 @@ impl Checks {
                     }
                     let wanted = Arc::clone(&configuration.borrow_and_update());
                     if self.book().configure(&wanted.checks, self.steady_ms(), now_ms()) {
-                        trying = keep_trying(&wanted.checks, &tell);
+                        trying = keep_trying(&wanted, &tell);
                     }
                 }
                 _ = stop.wait_for(|stop| *stop) => break,
@@ -115,95 +113,62 @@ impl Checks {
 }
 
 /// A task for each; they end with the set.
-fn keep_trying(all: &[CheckSettings], tell: &mpsc::Sender<Heard>) -> JoinSet<()> {
+fn keep_trying(configuration: &Configuration, tell: &mpsc::Sender<Heard>) -> JoinSet<()> {
     let mut trying = JoinSet::new();
-    for (number, settings) in (0..).zip(all) {
-        trying.spawn(keep_to(Arc::new(settings.clone()), APART * number, tell.clone()));
+    for (number, settings) in (0..).zip(&configuration.checks) {
+        let shop = configuration.shops.iter().find(|shop| Some(&shop.id) == settings.shop.as_ref());
+        let platform = shop.map(|shop| shop.platform.clone());
+        let settings = Arc::new(settings.clone());
+        trying.spawn(keep_to(settings, platform, APART * number, tell.clone()));
     }
     trying
 }
 
-async fn keep_to(settings: Arc<CheckSettings>, first: Duration, tell: mpsc::Sender<Heard>) {
+async fn keep_to(
+    settings: Arc<CheckSettings>,
+    platform: Option<String>,
+    first: Duration,
+    tell: mpsc::Sender<Heard>,
+) {
     let every = Duration::from_millis(settings.every_ms);
     let begin = tokio::time::Instant::now() + first.min(every);
     let mut moments = tokio::time::interval_at(begin, every);
     moments.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let within = Duration::from_millis(settings.within_ms);
-    let mut ready: Option<Check> = None;
+    let mut ready: Option<Trial> = None;
     loop {
         moments.tick().await;
-        let (check, outcome) = match ready.take() {
-            Some(check) => try_it(check, within).await,
-            None => match prepared(Arc::clone(&settings)).await {
-                Ok(check) => try_it(check, within).await,
-                // Certificates that cannot be read now may be there the next time.
-                Err(outcome) => (None, outcome),
-            },
-        };
-        ready.clone_from(&check);
-        let check = check.unwrap_or_else(|| checked(&settings, Trust::of(Vec::new())));
-        if tell.send((Arc::clone(&settings), check, outcome)).await.is_err() {
+        if ready.is_none() {
+            match prepared(&settings, platform.clone()).await {
+                Ok(trial) => ready = Some(trial),
+                // Files that cannot be read now may be there the next time.
+                Err(tried) => {
+                    if tell.send((Arc::clone(&settings), *tried)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+        let Some(trial) = &ready else { continue };
+        if tell.send((Arc::clone(&settings), trial.run(within).await)).await.is_err() {
             return;
         }
     }
 }
 
-async fn try_it(check: Check, within: Duration) -> (Option<Check>, Outcome) {
-    let outcome = ::checks::run(&check, now_ms(), within).await;
-    (Some(check), outcome)
-}
-
-/// The check, with the certificates that it believes: reading them may wait for the disk.
-async fn prepared(settings: Arc<CheckSettings>) -> Result<Check, Outcome> {
-    let root = settings.root.clone();
-    let trust = tokio::task::spawn_blocking(move || trust(root.as_deref())).await;
-    let trust = trust.map_err(|error| error.to_string()).and_then(|trust| trust);
-    let trust = trust.map_err(|said| Outcome::root_unreadable(now_ms(), said))?;
-    Ok(checked(&settings, trust))
-}
-
-fn trust(root: Option<&Path>) -> Result<Trust, String> {
-    let Some(path) = root else { return Ok(Trust::of_machine()) };
-    let said = |error: String| format!("{}: {error}", path.display());
-    let pem = std::fs::read(path).map_err(|error| said(error.to_string()))?;
-    Trust::of_machine_and(&pem).map_err(said)
-}
-
-fn checked(settings: &CheckSettings, trust: Trust) -> Check {
-    match &settings.target {
-        CheckTarget::Http(target) => Check::Http(http(target, trust)),
-        CheckTarget::Tcp(target) => Check::Tcp(TcpCheck {
-            host: target.host.clone(),
-            port: target.port,
-            family: AddressFamily::Any,
-            banner: target.banner.clone(),
-        }),
-    }
-}
-
-fn http(target: &HttpTarget, trust: Trust) -> HttpCheck {
-    let contains = target.contains.iter().cloned().map(Expectation::BodyContains);
-    let lacks = target.lacks.iter().cloned().map(Expectation::BodyLacks);
-    HttpCheck {
-        method: http::Method::GET,
-        url: target.url.clone(),
-        headers: http::HeaderMap::new(),
-        body: Default::default(),
-        expected_status: target.status.clone(),
-        expectations: contains.chain(lacks).collect(),
-        body_limit_bytes: BODY_BYTES,
-        redirects: target.redirects as usize,
-        family: AddressFamily::Any,
-        protocol: Protocol::Any,
-        trust,
-    }
-}
-
-/// Whether it is as it should be.
-fn state_of(conclusion: &Conclusion) -> CheckState {
-    match conclusion {
-        Conclusion::Passed => CheckState::Ok,
-        Conclusion::Failed(_) => CheckState::Failing,
-        Conclusion::Unknown(_) => CheckState::Unknown,
+/// Made ready on a thread that may wait for the disk.
+async fn prepared(
+    settings: &Arc<CheckSettings>,
+    platform: Option<String>,
+) -> Result<Trial, Box<Tried>> {
+    let settings = Arc::clone(settings);
+    let work = move || Trial::prepare(&settings, platform.as_deref()).map_err(Box::new);
+    match tokio::task::spawn_blocking(work).await {
+        Ok(prepared) => prepared,
+        // A panic there is our own bug, and says nothing of what is tried.
+        Err(error) => {
+            let outcome = Outcome::untried(now_ms(), "request_impossible", error.to_string());
+            Err(Box::new(Tried::of_outcome(None, outcome)))
+        }
     }
 }

@@ -5193,12 +5193,26 @@ export interface components {
             reason?: components["schemas"]["Message"] | null;
             step?: number | null;
         };
+        /** @description What a step saw, with passwords, tokens, cookies and addresses struck out. */
+        CheckEvidence: {
+            /** @description The first KiB. */
+            body: string;
+            /** Format: int32 */
+            http_status?: number | null;
+            step: string;
+        };
         /** @description One phase of a try. */
         CheckPhase: {
             /** @description `resolve`, `connect`, `tls`, `processing` or `transfer`. */
             phase: string;
             /** Format: double */
             took_ms: number;
+        };
+        /** @description An order that is none of a customer's. */
+        CheckPlaced: {
+            is_cancelled: boolean;
+            /** @description As the shop calls it; null: it did not say, and whether there is one is not known. */
+            order?: string | null;
         };
         /** @description One try of the past. */
         CheckPoint: {
@@ -5224,6 +5238,7 @@ export interface components {
             certificate_ends_ms?: number | null;
             /** Format: int64 */
             every_ms: number;
+            evidence?: components["schemas"]["CheckEvidence"] | null;
             /**
              * Format: int32
              * @description Tries that failed one after the other, and after how many people are told.
@@ -5236,13 +5251,14 @@ export interface components {
              * @description Of the last answer.
              */
             http_status?: number | null;
-            /** @description `http` or `tcp`. */
+            /** @description `http`, `tcp`, `ping`, `dns`, `domain`, `spf`, `dkim`, `dmarc`, `unlisted` or `journey`. */
             kind: string;
             name: string;
             /** @description Of the last try, in their order; with redirects, the sum over all requests. */
             phases: components["schemas"]["CheckPhase"][];
-            /** @description Scheme, host and port: the rest of an address may hold a secret. */
+            /** @description What is tried, such as scheme, host and port: the rest of an address may hold a secret. */
             place: string;
+            placed?: components["schemas"]["CheckPlaced"] | null;
             reason?: components["schemas"]["CheckReason"] | null;
             /** @description The last tries, the oldest first. */
             recent: components["schemas"]["CheckPoint"][];
@@ -5254,6 +5270,8 @@ export interface components {
              */
             since_ms: number;
             state: components["schemas"]["CheckState"];
+            /** @description Of a journey: the steps that were taken last, in their order. */
+            steps: components["schemas"]["CheckStep"][];
             /**
              * Format: double
              * @description How long the last try took.
@@ -5270,6 +5288,21 @@ export interface components {
          * @enum {string}
          */
         CheckState: "unknown" | "ok" | "failing";
+        /** @description One step of a journey, as it went. */
+        CheckStep: {
+            /**
+             * Format: int32
+             * @description Of its last answer.
+             */
+            http_status?: number | null;
+            state: components["schemas"]["CheckState"];
+            step: string;
+            /**
+             * Format: double
+             * @description With all its redirects.
+             */
+            took_ms: number;
+        };
         CheckpointView: {
             /** Format: int64 */
             at_ms: number;

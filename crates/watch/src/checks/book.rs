@@ -1,14 +1,8 @@
 //! What is known of every check. Pure: outcomes and the moment in, how it stands out.
 
-use super::{
-    CheckPhase, CheckPoint, CheckReason, CheckStanding, CheckState, ChecksStanding, state_of,
-};
+use super::{CheckPoint, CheckStanding, CheckState, ChecksStanding, trial::Tried};
 use crate::services::Told;
-use ::checks::{Check, Conclusion, Outcome};
-use kernel::{
-    config::{CheckSettings, CheckTarget},
-    readings::Readings,
-};
+use kernel::{config::CheckSettings, readings::Readings};
 use std::{collections::VecDeque, sync::Arc};
 
 /// Tries of each that are remembered.
@@ -35,8 +29,7 @@ struct Entry {
 
 #[derive(Debug)]
 struct Last {
-    check: Check,
-    outcome: Outcome,
+    tried: Tried,
     heard_ms: i64,
 }
 
@@ -86,17 +79,11 @@ impl Book {
     }
 
     /// Notes what came of a try.
-    pub(super) fn hear(
-        &mut self,
-        settings: &CheckSettings,
-        check: Check,
-        outcome: Outcome,
-        steady_ms: i64,
-    ) {
+    pub(super) fn hear(&mut self, settings: &CheckSettings, tried: Tried, steady_ms: i64) {
         // One that was taken out of the configuration, or changed, meanwhile.
         let found = self.entries.iter_mut().find(|entry| *entry.settings == *settings);
         let Some(entry) = found else { return };
-        let state = state_of(&outcome.conclusion);
+        let Tried { at_ms, state, took_ms, .. } = tried;
         match state {
             CheckState::Ok => entry.failures = 0,
             CheckState::Failing => entry.failures = entry.failures.saturating_add(1),
@@ -104,14 +91,13 @@ impl Book {
             CheckState::Unknown => {}
         }
         if state != entry.state {
-            (entry.state, entry.since_wall_ms) = (state, outcome.at_ms);
+            (entry.state, entry.since_wall_ms) = (state, at_ms);
         }
         if entry.recent.len() == RECENT {
             entry.recent.pop_front();
         }
-        let took_ms = milliseconds(outcome.took_seconds);
-        entry.recent.push_back(CheckPoint { at_ms: outcome.at_ms, state, took_ms });
-        entry.last = Some(Last { check, outcome, heard_ms: steady_ms });
+        entry.recent.push_back(CheckPoint { at_ms, state, took_ms });
+        entry.last = Some(Last { tried, heard_ms: steady_ms });
     }
 
     pub(super) fn standing(&self, steady_ms: i64, wall_ms: i64) -> ChecksStanding {
@@ -126,10 +112,8 @@ impl Book {
             let mut labels = vec![("job", "check".to_owned()), ("check", name.clone())];
             let shop = entry.settings.shop.as_ref().map(ToString::to_string);
             labels.extend(shop.map(|shop| ("shop", shop)));
-            let mut readings = Readings::new();
-            if let Some(Last { check, outcome, .. }) = entry.fresh(steady_ms) {
-                ::checks::readings(check, outcome, &[], &mut readings);
-            }
+            let fresh = entry.fresh(steady_ms);
+            let readings = fresh.map_or_else(Readings::new, |last| last.tried.readings.clone());
             Told { key: format!("check {name}"), labels, readings }
         };
         self.entries.iter().map(told).collect()
@@ -138,7 +122,7 @@ impl Book {
 
 fn standing(entry: &Entry, steady_ms: i64, wall_ms: i64) -> CheckStanding {
     let Entry { settings, last, .. } = entry;
-    let outcome = last.as_ref().map(|last| &last.outcome);
+    let tried = last.as_ref().map(|last| &last.tried);
     let is_fresh = entry.fresh(steady_ms).is_some();
     // Since it should have been tried again.
     let overdue_ms = last.as_ref().map_or(0, |last| steady_ms - last.heard_ms);
@@ -146,57 +130,28 @@ fn standing(entry: &Entry, steady_ms: i64, wall_ms: i64) -> CheckStanding {
         (false, Some(_)) => (CheckState::Unknown, wall_ms - overdue_ms),
         _ => (entry.state, entry.since_wall_ms),
     };
-    let seen = outcome.map(|outcome| &outcome.seen);
     CheckStanding {
         name: settings.name.clone(),
         shop: settings.shop.clone(),
         kind: settings.target.kind().to_owned(),
-        place: place(&settings.target),
+        place: settings.target.place(),
         every_ms: settings.every_ms,
         state,
         since_ms,
-        tried_ms: outcome.map(|outcome| outcome.at_ms),
-        took_ms: outcome.map(|outcome| milliseconds(outcome.took_seconds)),
-        phases: outcome.map(phases).unwrap_or_default(),
-        reason: outcome.and_then(reason),
+        tried_ms: tried.map(|tried| tried.at_ms),
+        took_ms: tried.map(|tried| tried.took_ms),
+        phases: tried.map(|tried| tried.phases.clone()).unwrap_or_default(),
+        reason: tried.and_then(|tried| tried.reason.clone()),
         failures: entry.failures,
         failures_until_told: settings.failures,
-        http_status: seen.and_then(|seen| Some(seen.http.as_ref()?.status)),
-        address: seen.and_then(|seen| Some(seen.address?.to_string())),
-        certificate_ends_ms: seen.and_then(|seen| seen.tls.as_ref()?.earliest_expiry_ms()),
+        http_status: tried.and_then(|tried| tried.http_status),
+        address: tried.and_then(|tried| tried.address.clone()),
+        certificate_ends_ms: tried.and_then(|tried| tried.certificate_ends_ms),
+        steps: tried.map(|tried| tried.steps.clone()).unwrap_or_default(),
+        evidence: tried.and_then(|tried| tried.evidence.clone()),
+        placed: tried.and_then(|tried| tried.placed.clone()),
         recent: entry.recent.iter().copied().collect(),
     }
-}
-
-fn phases(outcome: &Outcome) -> Vec<CheckPhase> {
-    let phase = |(phase, seconds): &(::checks::Phase, f64)| CheckPhase {
-        phase: phase.word().to_owned(),
-        took_ms: milliseconds(*seconds),
-    };
-    outcome.phases.iter().map(phase).collect()
-}
-
-fn reason(outcome: &Outcome) -> Option<CheckReason> {
-    match &outcome.conclusion {
-        Conclusion::Passed => None,
-        Conclusion::Failed(reason) | Conclusion::Unknown(reason) => {
-            Some(CheckReason { code: reason.code.to_owned(), params: reason.params.clone() })
-        }
-    }
-}
-
-fn place(target: &CheckTarget) -> String {
-    match target {
-        CheckTarget::Http(page) => outbound::http::place(&page.url).unwrap_or_default(),
-        CheckTarget::Tcp(port) if port.host.contains(':') => {
-            format!("[{}]:{}", port.host, port.port)
-        }
-        CheckTarget::Tcp(port) => format!("{}:{}", port.host, port.port),
-    }
-}
-
-fn milliseconds(seconds: f64) -> f64 {
-    (seconds * 10_000.0).round() / 10.0
 }
 
 #[cfg(test)]

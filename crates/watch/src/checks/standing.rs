@@ -18,9 +18,9 @@ pub struct CheckStanding {
     /// Whom it concerns; null: the machine.
     #[schema(value_type = Option<String>)]
     pub shop: Option<ShopId>,
-    /// `http` or `tcp`.
+    /// `http`, `tcp`, `ping`, `dns`, `domain`, `spf`, `dkim`, `dmarc`, `unlisted` or `journey`.
     pub kind: String,
-    /// Scheme, host and port: the rest of an address may hold a secret.
+    /// What is tried, such as scheme, host and port: the rest of an address may hold a secret.
     pub place: String,
     pub every_ms: u64,
     pub state: CheckState,
@@ -43,6 +43,12 @@ pub struct CheckStanding {
     pub address: Option<String>,
     /// When the first certificate of the chain ends, of the last connection over TLS.
     pub certificate_ends_ms: Option<i64>,
+    /// Of a journey: the steps that were taken last, in their order.
+    pub steps: Vec<CheckStep>,
+    /// Of a journey: what the first step saw that did not pass.
+    pub evidence: Option<CheckEvidence>,
+    /// Of a journey: the order that it placed last; null: nothing was sent that places.
+    pub placed: Option<CheckPlaced>,
     /// The last tries, the oldest first.
     pub recent: Vec<CheckPoint>,
 }
@@ -78,4 +84,32 @@ pub struct CheckPoint {
     pub at_ms: i64,
     pub state: CheckState,
     pub took_ms: f64,
+}
+
+/// One step of a journey, as it went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CheckStep {
+    pub step: String,
+    /// With all its redirects.
+    pub took_ms: f64,
+    /// Of its last answer.
+    pub http_status: Option<u16>,
+    pub state: CheckState,
+}
+
+/// What a step saw, with passwords, tokens, cookies and addresses struck out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CheckEvidence {
+    pub step: String,
+    pub http_status: Option<u16>,
+    /// The first KiB.
+    pub body: String,
+}
+
+/// An order that is none of a customer's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CheckPlaced {
+    /// As the shop calls it; null: it did not say, and whether there is one is not known.
+    pub order: Option<String>,
+    pub is_cancelled: bool,
 }

@@ -56,6 +56,7 @@ fn english(code: &str, says: &Says<'_>) -> Option<String> {
         "root_unreadable" => {
             format!("the certificates to believe cannot be read: {}", text("said"))
         }
+        "script_unreadable" => format!("its script cannot be followed: {}", text("said")),
         "no_authorities" => "this machine believes no certificate authority".to_owned(),
         "body_packed" => format!("its answer came packed ({})", text("encoding")),
         "timed_out" => {
@@ -128,6 +129,7 @@ fn german(code: &str, says: &Says<'_>) -> Option<String> {
         "root_unreadable" => {
             format!("die Zertifikate, denen zu glauben wäre, sind nicht zu lesen: {}", text("said"))
         }
+        "script_unreadable" => format!("dem Skript lässt sich nicht folgen: {}", text("said")),
         "no_authorities" => "diese Maschine glaubt keiner Zertifizierungsstelle".to_owned(),
         "body_packed" => format!("die Antwort kam gepackt ({})", text("encoding")),
         "timed_out" => {

@@ -16,7 +16,7 @@ pub(super) fn signs(checks: &[CheckStanding], now_ms: i64) -> Vec<Sign> {
 
 fn state_sign(check: &CheckStanding) -> Option<Sign> {
     // A page that visitors do not get is worse than a service that may be doing without.
-    let is_page = check.kind == "http" && check.shop.is_some();
+    let is_page = matches!(check.kind.as_str(), "http" | "journey") && check.shop.is_some();
     let level = if is_page { Level::Broken } else { Level::Attention };
     let (code, level) = match check.state {
         CheckState::Ok => return None,
@@ -83,6 +83,9 @@ mod tests {
             http_status: None,
             address: None,
             certificate_ends_ms: Some(20 * DAY_MS),
+            steps: Vec::new(),
+            evidence: None,
+            placed: None,
             recent: Vec::new(),
         }
     }

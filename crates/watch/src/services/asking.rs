@@ -109,7 +109,8 @@ impl Asking {
         self.look();
         self.configure();
         let is_due = |one: &&mut Followed| {
-            one.collector.target().service() != Service::Queues || number % QUEUES_EVERY == 0
+            let is_queue = one.collector.target().service() == Service::Queues;
+            !is_queue || number % QUEUES_EVERY == 0 || one.standing.asked_ms.is_none()
         };
         let told = join_all(self.all.iter_mut().filter(is_due).map(Followed::ask)).await;
         let seen = self.all.iter().map(|one| one.standing.clone());

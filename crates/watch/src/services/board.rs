@@ -175,6 +175,10 @@ pub(super) fn queues(readings: &Readings) -> Vec<QueueStanding> {
         let Some(number) = reading.name.strip_prefix("storewarden_queue_") else { return };
         let name = reading.labels.iter().find(|(label, _)| *label == "queue");
         let Some((_, name)) = name else { return };
+        // That there is one says nothing of how it is: its jobs do.
+        if number == "readable" && reading.value > 0.0 {
+            return;
+        }
         let place = queues.iter().position(|queue| queue.queue == *name).unwrap_or_else(|| {
             queues.push(QueueStanding::unread(name));
             queues.len() - 1
@@ -221,6 +225,7 @@ mod tests {
         put(&mut readings, "storewarden_queue_waiting", "mails", 3.0);
         put(&mut readings, "storewarden_queue_oldest_waiting_seconds", "mails", 61.5);
         put(&mut readings, "storewarden_queue_readable", "cron", 0.0);
+        put(&mut readings, "storewarden_queue_readable", "job", 1.0);
         readings.put("storewarden_queue_up", &[], 1.0);
         let [cron, mails] = queues(&readings).try_into().expect("two queues");
         assert_eq!(cron, QueueStanding::unread("cron"));

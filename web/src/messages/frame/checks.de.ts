@@ -2,6 +2,7 @@
 
 import { num, text } from '../readable'
 import type { checks as english } from './checks.en'
+import { reasons } from './reasons.de'
 
 const count = (number: number, one: string, many: string) => (number === 1 ? one : many)
 
@@ -30,8 +31,17 @@ export const checks: typeof english = {
     past: (tries) => `Die letzten ${tries} Versuche`,
     pastPoint: (state, moment, took) => `${moment}: ${state}, ${took}`,
     phase: { resolve: 'Name', connect: 'Verbindung', tls: 'TLS', processing: 'erstes Byte', transfer: 'ganze Antwort' },
+    journeys: 'Wege',
+    journeysLede: 'Der Weg eines Kunden durch den Shop, Schritt für Schritt, bis zur Bestellung.',
+    steps: 'Der letzte Gang',
+    failedAt: (step, status) => `Was „${step}“ sah${status}`,
+    withStatus: (status) => `, Antwort ${status}`,
+    ordered: (order) => `${order} wurde bestellt und storniert.`,
+    orderStands: (order) => `Bestellung ${order} wurde aufgegeben und nicht storniert: Jemand muss nachsehen.`,
+    orderUnknown: 'Eine Bestellung wurde geschickt, und nichts kam zurück: Es kann sie geben.',
     explore: 'In Erkunden',
     reason: {
+      ...reasons,
       address_invalid: () => 'Die Adresse ist nicht zu gebrauchen.',
       request_impossible: (p) => `So lässt sich nicht fragen: ${text(p['said'])}`,
       resolver_failed: (p) => `Die Namensauflösung dieser Maschine sagt nicht, wo ${text(p['host'])} ist: ${text(p['said'])}`,

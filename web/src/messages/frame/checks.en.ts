@@ -2,6 +2,7 @@
 
 import type { CheckState } from '../../api/checks'
 import { num, text, type Sayings } from '../readable'
+import { reasons } from './reasons.en'
 
 const count = (number: number, one: string, many: string) => (number === 1 ? one : many)
 
@@ -30,8 +31,17 @@ export const checks = {
     past: (tries: string) => `The last ${tries} tries`,
     pastPoint: (state: string, moment: string, took: string) => `${moment}: ${state}, ${took}`,
     phase: { resolve: 'name', connect: 'connection', tls: 'TLS', processing: 'first byte', transfer: 'whole answer' } as Record<string, string>,
+    journeys: 'Journeys',
+    journeysLede: 'A customer’s way through the shop, step by step, up to the order.',
+    steps: 'The last walk',
+    failedAt: (step: string, status: string) => `What “${step}” saw${status}`,
+    withStatus: (status: string) => `, answered ${status}`,
+    ordered: (order: string) => `Ordered ${order}, and cancelled it.`,
+    orderStands: (order: string) => `Order ${order} was placed and not cancelled: somebody has to look.`,
+    orderUnknown: 'An order was sent and nothing was heard of it: there may be one.',
     explore: 'On Explore',
     reason: {
+      ...reasons,
       address_invalid: () => 'Its address cannot be used.',
       request_impossible: (p) => `It cannot be asked like this: ${text(p['said'])}`,
       resolver_failed: (p) => `This machine’s resolver does not tell where ${text(p['host'])} is: ${text(p['said'])}`,

@@ -1,8 +1,8 @@
 //! By tables of tries, without a clock.
 
 use super::*;
-use ::checks::{AddressFamily, Outcome, TcpCheck};
-use kernel::config::TcpTarget;
+use ::checks::{AddressFamily, Check, Conclusion, Outcome, TcpCheck};
+use kernel::config::{CheckTarget, TcpTarget};
 
 fn settings(name: &str) -> CheckSettings {
     CheckSettings {
@@ -25,13 +25,14 @@ fn check() -> Check {
     })
 }
 
-fn outcome(at_ms: i64, conclusion: Conclusion) -> Outcome {
-    let conclusion_of = Outcome::root_unreadable(at_ms, "not there".to_owned());
-    Outcome { conclusion, took_seconds: 0.25, ..conclusion_of }
+fn tried(at_ms: i64, conclusion: Conclusion) -> Tried {
+    let untried = Outcome::untried(at_ms, "root_unreadable", "not there".to_owned());
+    let outcome = Outcome { conclusion, took_seconds: 0.25, ..untried };
+    Tried::of_outcome(Some(&check()), outcome)
 }
 
 fn unknown() -> Conclusion {
-    Outcome::root_unreadable(0, "not there".to_owned()).conclusion
+    Outcome::untried(0, "root_unreadable", "not there".to_owned()).conclusion
 }
 
 fn failed() -> Conclusion {
@@ -44,7 +45,7 @@ fn after(tries: &[Conclusion]) -> (Book, CheckStanding) {
     let mut book = Book::default();
     assert!(book.configure(&[settings("mail")], 0, 1_000));
     for (at_ms, conclusion) in (1..).map(|minute| minute * 60_000).zip(tries) {
-        book.hear(&settings("mail"), check(), outcome(at_ms, conclusion.clone()), at_ms);
+        book.hear(&settings("mail"), tried(at_ms, conclusion.clone()), at_ms);
     }
     let last_ms = 60_000 * i64::try_from(tries.len()).unwrap();
     let standing = book.standing(last_ms, last_ms).checks.remove(0);
@@ -109,6 +110,6 @@ fn what_stays_in_the_configuration_keeps_what_is_known() {
     assert!(book.configure(&[changed], 62_000, 62_000));
     let standing = book.standing(62_000, 62_000);
     assert_eq!(standing.checks[0].state, CheckState::Unknown, "it is another one now");
-    book.hear(&settings("mail"), check(), outcome(63_000, Conclusion::Passed), 63_000);
+    book.hear(&settings("mail"), tried(63_000, Conclusion::Passed), 63_000);
     assert_eq!(book.standing(63_000, 63_000), standing, "one that is gone is not heard");
 }
