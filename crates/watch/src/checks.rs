@@ -162,13 +162,13 @@ async fn prepared(
     platform: Option<String>,
 ) -> Result<Trial, Box<Tried>> {
     let settings = Arc::clone(settings);
-    let work = move || Trial::prepare(&settings, platform.as_deref()).map_err(Box::new);
+    let work = move || Trial::prepare(&settings, platform.as_deref());
     match tokio::task::spawn_blocking(work).await {
         Ok(prepared) => prepared,
         // A panic there is our own bug, and says nothing of what is tried.
         Err(error) => {
             let outcome = Outcome::untried(now_ms(), "request_impossible", error.to_string());
-            Err(Box::new(Tried::of_outcome(None, outcome)))
+            Err(Box::new(Tried::of_outcome(None, &outcome)))
         }
     }
 }

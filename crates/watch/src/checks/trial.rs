@@ -52,8 +52,12 @@ impl Trial {
     ///
     /// # Errors
     /// What came of it: it could not even begin.
-    pub(super) fn prepare(settings: &CheckSettings, platform: Option<&str>) -> Result<Self, Tried> {
-        let untried = |code, said| Tried::of_outcome(None, Outcome::untried(now_ms(), code, said));
+    pub(super) fn prepare(
+        settings: &CheckSettings,
+        platform: Option<&str>,
+    ) -> Result<Self, Box<Tried>> {
+        let untried =
+            |code, said| Box::new(Tried::of_outcome(None, &Outcome::untried(now_ms(), code, said)));
         let trust = trust(settings.root.as_deref());
         let trust = trust.map_err(|said| untried("root_unreadable", said))?;
         Ok(match &settings.target {
@@ -71,7 +75,7 @@ impl Trial {
         let at_ms = now_ms();
         match self {
             Self::Check(check) => {
-                Tried::of_outcome(Some(check), ::checks::run(check, at_ms, within).await)
+                Tried::of_outcome(Some(check), &::checks::run(check, at_ms, within).await)
             }
             Self::Journey(journey) => Tried::of_walk(journey::walk(journey, at_ms, within).await),
         }
@@ -80,10 +84,10 @@ impl Trial {
 
 impl Tried {
     /// `check` is none of what could not begin.
-    pub(super) fn of_outcome(check: Option<&Check>, outcome: Outcome) -> Self {
+    pub(super) fn of_outcome(check: Option<&Check>, outcome: &Outcome) -> Self {
         let mut readings = Readings::new();
         if let Some(check) = check {
-            ::checks::readings(check, &outcome, &[], &mut readings);
+            ::checks::readings(check, outcome, &[], &mut readings);
         }
         let phase = |(phase, seconds): &(Phase, f64)| CheckPhase {
             phase: phase.word().to_owned(),

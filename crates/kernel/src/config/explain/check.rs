@@ -88,7 +88,7 @@ fn dns_rows(rows: &mut Rows, dns: &DnsTarget) {
 fn mail_rows(rows: &mut Rows, mail: &MailTarget) {
     match mail {
         MailTarget::Spf { domain } => {
-            rows.put("spf", domain.clone(), false, "must say who may send its mail")
+            rows.put("spf", domain.clone(), false, "must say who may send its mail");
         }
         MailTarget::Dmarc { domain } => {
             rows.put("dmarc", domain.clone(), false, "must say what becomes of others' mail");

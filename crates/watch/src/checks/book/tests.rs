@@ -28,7 +28,7 @@ fn check() -> Check {
 fn tried(at_ms: i64, conclusion: Conclusion) -> Tried {
     let untried = Outcome::untried(at_ms, "root_unreadable", "not there".to_owned());
     let outcome = Outcome { conclusion, took_seconds: 0.25, ..untried };
-    Tried::of_outcome(Some(&check()), outcome)
+    Tried::of_outcome(Some(&check()), &outcome)
 }
 
 fn unknown() -> Conclusion {
