@@ -182,6 +182,11 @@ export class World {
       sequence: this.sequence,
       verdict: this.#verdict(bend, { at_ms, orders_hour, failed, lost_minor }),
       findings: this.#findings(bend, { at_ms, failed }),
+      usual: known && this.id === 'lampenladen' ? [...Array(4).keys()].map((at) => {
+        const from_ms = (Math.floor(at_ms / 3_600_000) - 3 + at) * 3_600_000
+        const mean = 2.6 + 0.3 * at
+        return { from_ms, until_ms: from_ms + 3_600_000, orders_a_minute: mean, orders_a_minute_low: Math.max(0, mean - 3.1), orders_a_minute_high: mean + 3.3, revenue_minor_a_minute: mean * 4_980 }
+      }) : [],
       orders: {
         last_minute: known ? this.minutes.at(-1).orders : null,
         last_hour: orders_hour,
@@ -259,7 +264,7 @@ export class World {
     for (const name of bend.down ?? []) {
       if (!bend.holding) add('attention', 'instance_down', { instance: name, error: 'connection refused' }, this.begun_ms - 95_000)
     }
-    if (bend.checkoutFails) add('broken', 'checkout_errors', { failed, total: failed + 2 }, this.begun_ms - 240_000)
+    if (bend.checkoutFails) add('broken', 'checkout_errors', { failed, total: failed + 2, at_risk_minor: 13_000, currency: 'EUR' }, this.begun_ms - 240_000)
     if (bend.away) add('unknown', 'edge_away', {}, this.begun_ms - 45_000)
     if (bend.disk) {
       add('attention', 'disk_nearly_full', { path: '/', free_bytes: 1_900_000_000 }, this.begun_ms - 900_000)

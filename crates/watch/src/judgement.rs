@@ -11,6 +11,7 @@ mod evidence;
 mod machine;
 pub(crate) mod peers;
 mod queues;
+mod risk;
 mod streams;
 mod traffic;
 mod trends;
@@ -143,7 +144,8 @@ pub fn judge(before: &Memory, evidence: &Evidence) -> (Memory, Judgement) {
     signs.extend(evidence.database.iter().flat_map(databases::signs));
     signs.extend(evidence.backups.iter().flat_map(vanished::signs));
     memory.settle(signs, evidence.now_ms);
-    let findings = memory.findings();
+    let mut findings = memory.findings();
+    risk::tell(&mut findings, evidence);
     let verdict = verdict::verdict(evidence, &findings, memory.checkouts_failed);
     (memory, Judgement { findings, verdict })
 }

@@ -33,6 +33,8 @@ pub struct ShopNow {
     #[schema(value_type = Vec<schema::Finding>)]
     pub findings: Vec<Finding>,
     pub orders: Orders,
+    /// What the last three hours and the one under way usually bring, the oldest first; hours of which too little is known are left out.
+    pub usual: Vec<UsualHour>,
     /// What happened, the oldest first.
     pub marks: Vec<Mark>,
     pub instances: Vec<Instance>,
@@ -49,6 +51,18 @@ pub struct ShopNow {
     pub beside: Option<Beside>,
     /// What visitors by https are shown; null for one of our own making, for trying out.
     pub certificate: Option<ShopCertificate>,
+}
+
+/// What a part of an hour usually brings, by the same hours of past weeks.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UsualHour {
+    pub from_ms: i64,
+    pub until_ms: i64,
+    /// Of 95 of 100 minutes: at least so many, at most so many.
+    pub orders_a_minute: f64,
+    pub orders_a_minute_low: f64,
+    pub orders_a_minute_high: f64,
+    pub revenue_minor_a_minute: f64,
 }
 
 /// A shop's certificate.

@@ -6981,6 +6981,8 @@ export interface components {
             sequence: number;
             /** @description An IANA name. */
             time_zone: string;
+            /** @description What the last three hours and the one under way usually bring, the oldest first; hours of which too little is known are left out. */
+            usual: components["schemas"]["UsualHour"][];
             verdict: components["schemas"]["Verdict"];
         };
         /** @description A shop whole, with its history. */
@@ -7354,6 +7356,24 @@ export interface components {
          * @enum {string}
          */
         Unit: "per_second" | "ms" | "share" | "count" | "minor" | "bytes";
+        /** @description What a part of an hour usually brings, by the same hours of past weeks. */
+        UsualHour: {
+            /** Format: int64 */
+            from_ms: number;
+            /**
+             * Format: double
+             * @description Of 95 of 100 minutes: at least so many, at most so many.
+             */
+            orders_a_minute: number;
+            /** Format: double */
+            orders_a_minute_high: number;
+            /** Format: double */
+            orders_a_minute_low: number;
+            /** Format: double */
+            revenue_minor_a_minute: number;
+            /** Format: int64 */
+            until_ms: number;
+        };
         /** @description Orders that vanished at about one time. Which ones says the page of orders, to whoever may see it. */
         VanishedOrders: {
             /** Format: int64 */

@@ -99,6 +99,7 @@ export const de: Messages = {
   },
 
   needs: {
+    atRisk: (money) => `Etwa ${money} in der Minute stehen auf dem Spiel.`,
     title: 'Was Sie braucht',
     since: (time) => `seit ${time}`,
     nothing: 'Sie müssen nichts tun.',
@@ -191,6 +192,7 @@ export const de: Messages = {
     p95: 'Erstes Byte, p95',
     cache: 'Aus dem Cache',
     lastMinute: (count) => `${count} in der letzten Minute`,
+    usually: (count) => `sonst ${count}`,
     revenueToday: (money) => `${money} heute`,
     visitorsNow: 'in fünf Minuten',
     errorsOf: (count) => `von ${count} Anfragen/min`,
@@ -203,6 +205,7 @@ export const de: Messages = {
   range: { label: 'Gezeigte Zeit', names: { live: 'Live', '24h': '24 h', '7d': '7 Tage', '30d': '30 Tage' } },
   chart: {
     orders: 'Bestellungen je Minute',
+    usual: 'Sonst',
     revenue: (currency) => `Umsatz je Minute, ${currency}`,
     visitors: 'Besucher',
     requests: 'Anfragen je Sekunde',

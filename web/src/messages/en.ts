@@ -106,6 +106,7 @@ export const en = {
   },
 
   needs: {
+    atRisk: (money: string) => `About ${money} a minute at risk.`,
     title: 'What needs you',
     since: (time: string) => `since ${time}`,
     nothing: 'Nothing needs you.',
@@ -198,6 +199,7 @@ export const en = {
     p95: 'First byte, p95',
     cache: 'From cache',
     lastMinute: (count: string) => `${count} in the last minute`,
+    usually: (count: string) => `usually ${count}`,
     revenueToday: (money: string) => `${money} today`,
     visitorsNow: 'in five minutes',
     errorsOf: (count: string) => `of ${count} requests/min`,
@@ -210,6 +212,7 @@ export const en = {
   range: { label: 'Time shown', names: { live: 'Live', '24h': '24 h', '7d': '7 d', '30d': '30 d' } },
   chart: {
     orders: 'Orders a minute',
+    usual: 'Usually',
     revenue: (currency: string) => `Revenue a minute, ${currency}`,
     visitors: 'Visitors',
     requests: 'Requests a second',

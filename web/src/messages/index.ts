@@ -28,6 +28,12 @@ export function findingText(m: Messages, finding: Pick<Finding, 'code' | 'params
   return say?.(finding.params, format, now_ms) ?? m.findingOther(finding.code)
 }
 
+/** What a trouble costs a minute while it lasts; null: it costs nothing that is known. */
+export function atRisk(params: Finding['params'], format: Format): string | null {
+  const minor = params['at_risk_minor']
+  return minor === undefined ? null : format.money(Number(minor), params['currency'] === undefined ? undefined : String(params['currency']))
+}
+
 export function markText(m: Messages, mark: Mark): string {
   const say = (m.mark.kind as Record<string, ((params: Mark['params']) => string) | undefined>)[mark.kind]
   return say?.(mark.params) ?? mark.kind

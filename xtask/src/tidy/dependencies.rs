@@ -43,6 +43,7 @@ pub(super) const TABLE: [Row; 22] = [
             "databases",
             "collect",
             "checks",
+            "forecast",
             "shops",
         ],
     },

@@ -160,6 +160,8 @@ pub struct OrdersEvidence {
     pub expected_by_traffic: Option<f64>,
     /// The same by the hours of past weeks; `None` without enough of them.
     pub expected_by_history: Option<f64>,
+    /// Revenue that this hour usually brings a minute, in minor units: by past weeks, else by the last day.
+    pub usual_minor_a_minute: Option<f64>,
 }
 
 /// The newest report of a visitor, and how many came. Free text from outside.

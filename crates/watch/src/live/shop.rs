@@ -350,6 +350,11 @@ impl ShopLive {
                 expected_by_traffic: last_order_ms
                     .and_then(|last_ms| self.minutes.expected_orders(last_ms, now_ms)),
                 expected_by_history: usual.and_then(|usual| usual.between(last_order_ms?, now_ms)),
+                usual_minor_a_minute: usual
+                    .and_then(|usual| usual.revenue_a_minute(now_ms))
+                    .or_else(|| {
+                        mean.map(|(value, gap_ms)| value as f64 * 60_000.0 / gap_ms as f64)
+                    }),
             },
             reports: self.reports.recent(now_ms).map(|(count, newest)| ReportEvidence {
                 count,
@@ -410,6 +415,7 @@ impl ShopLive {
             verdict: self.judgement.verdict.clone(),
             findings: self.judgement.findings.clone(),
             orders: self.orders,
+            usual: self.usual_orders.as_ref().map(|usual| usual.hours(now_ms)).unwrap_or_default(),
             marks,
             instances: self.site.instances.iter().map(|i| self.instance(i, around)).collect(),
             hold: in_front.then(|| crate::state::Hold {
