@@ -259,7 +259,7 @@ pub(super) const ACTS: [Act; 24] = [
             "errors",
             "Let every fifth page fail",
             "Both instances answer a fifth of their pages with an error.",
-            "Overview: Errors, and the sentence at the top. Shop: both instances have them, and Route classes says where.",
+            "Overview: Errors, and the sentence at the top. Shop: both instances have them, and Route classes says where. More › Checks: the journey to the checkout fails now and then, with the step at which it stopped and what that saw.",
             "Start the errors",
         )
     },
