@@ -11,6 +11,7 @@ mod bring_back;
 mod care;
 #[cfg(test)]
 mod changes;
+mod checks;
 #[cfg(test)]
 mod comes_back;
 #[cfg(test)]

@@ -79,6 +79,8 @@ const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/api/v1/checks", somewhere(See)),
     to("GET", "/api/v1/configuration", machine(ChangeConfiguration)),
     to("GET", "/api/v1/health", ANYBODY),
+    to("POST", "/api/v1/heartbeats/{name}", somewhere(SendMetrics)),
+    to("POST", "/api/v1/heartbeats/{name}/{signal}", somewhere(SendMetrics)),
     to("GET", "/api/v1/incidents", somewhere(See)),
     to("GET", "/api/v1/incidents/{id}", somewhere(See)),
     to("POST", "/api/v1/incidents/{id}/acknowledge", somewhere(Acknowledge)),

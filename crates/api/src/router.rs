@@ -106,6 +106,8 @@ fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(peers::ask))
         .routes(routes!(peers::list))
         .routes(routes!(checks::list))
+        .routes(routes!(checks::report))
+        .routes(routes!(checks::report_signal))
         .routes(routes!(services::list))
         .routes(routes!(machine::reload))
         .routes(routes!(sign_in::make_link))

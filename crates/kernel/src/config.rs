@@ -37,8 +37,8 @@ pub use backup::{
 pub use bundle::Bundle;
 pub use changes::changes;
 pub use check::{
-    CheckSettings, CheckTarget, DnsRecord, DnsTarget, HttpTarget, JourneyTarget, MailTarget,
-    TcpTarget,
+    CheckSettings, CheckTarget, DnsRecord, DnsTarget, HeartbeatTarget, HttpTarget, JourneyTarget,
+    MailTarget, TcpTarget,
 };
 pub use edit::{InFront, put_in_front, put_listen, put_promoted, put_replica};
 pub use explain::{Explanation, Row, Section, explain};

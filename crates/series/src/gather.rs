@@ -76,19 +76,19 @@ impl<R: Row> Gathered<R> {
         Ok(())
     }
 
-    /// As [`Gathered::add`], of rows between these times: all of them where the range has both.
-    pub(crate) fn add_spanning(
+    /// As [`Gathered::add`]; the first rows are taken as they are, cut to the range, where they are in order of time.
+    pub(crate) fn add_all(
         &mut self,
-        rows: Vec<R>,
-        (from_ms, until_ms): (i64, i64),
+        mut rows: Vec<R>,
         range: &Range<i64>,
     ) -> Result<(), SeriesError> {
-        let is_whole = range.contains(&from_ms) && range.contains(&until_ms);
-        if is_whole && self.rows.is_empty() && rows.len() <= self.limit {
-            self.rows = rows;
-            return Ok(());
+        if !self.rows.is_empty() || !is_in_order(&rows) {
+            return self.add(rows, range);
         }
-        self.add(rows, range)
+        rows.truncate(rows.partition_point(|row| row.at_ms() < range.end));
+        rows.drain(..rows.partition_point(|row| row.at_ms() < range.start));
+        self.rows = rows;
+        Ok(())
     }
 
     pub(crate) fn add_part(
@@ -106,7 +106,7 @@ impl<R: Row> Gathered<R> {
                 continue;
             }
             if let Some(rows) = damage.sift(part, part.rows::<R>(&entry))? {
-                self.add_spanning(rows, (entry.span.from_ms, entry.span.until_ms), range)?;
+                self.add_all(rows, range)?;
             }
         }
         Ok(())
@@ -122,9 +122,14 @@ impl<R: Row> Gathered<R> {
     }
 }
 
+/// Whether each row is later than the one before.
+fn is_in_order<R: Row>(rows: &[R]) -> bool {
+    rows.is_sorted_by(|one, next| one.at_ms() < next.at_ms())
+}
+
 /// Sorts rows by time; of several at one time, the last one stays.
 pub(crate) fn in_order<R: Row>(mut rows: Vec<R>) -> Vec<R> {
-    if rows.is_sorted_by(|one, next| one.at_ms() < next.at_ms()) {
+    if is_in_order(&rows) {
         return rows;
     }
     rows.sort_by_key(Row::at_ms);

@@ -14,6 +14,7 @@ mod damage;
 mod drills;
 mod erasures;
 mod error;
+mod heartbeats;
 mod incidents;
 mod kept;
 mod ledger;
@@ -38,6 +39,7 @@ pub use credentials::Credentials;
 pub use drills::DrillRecord;
 pub use erasures::ErasureRecord;
 pub use error::StoreError;
+pub use heartbeats::HeartbeatRecord;
 pub use incidents::{IncidentChanges, IncidentFilter, IncidentRecord, NoticeOutcome, NoticeRecord};
 pub use kept::{TakenBack, format_of, take_back};
 pub use ledger::{

@@ -4,7 +4,7 @@
 use crate::{StoreError, kept};
 use rusqlite::Connection;
 
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_runs.sql"),
     include_str!("migrations/0003_ledger.sql"),
@@ -15,6 +15,7 @@ const STEPS: [&str; 10] = [
     include_str!("migrations/0008_secrets.sql"),
     include_str!("migrations/0009_drills.sql"),
     include_str!("migrations/0010_erasures.sql"),
+    include_str!("migrations/0011_heartbeats.sql"),
 ];
 
 /// The format that this program writes, and the newest that it understands.

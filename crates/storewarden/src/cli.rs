@@ -130,6 +130,19 @@ pub(crate) enum Command {
         #[command(flatten)]
         json: Json,
     },
+    /// Report that a job succeeded, to the check that awaits it
+    Heartbeat {
+        /// The check's name
+        name: String,
+        /// It begins now
+        #[arg(long, conflicts_with = "ended")]
+        start: bool,
+        /// It ended with this exit code; 0 is a success
+        #[arg(long, value_name = "CODE")]
+        ended: Option<u8>,
+        #[command(flatten)]
+        state: State,
+    },
     /// Send an instance no new requests; those it is answering may end
     Drain {
         /// The shop's id

@@ -177,6 +177,7 @@ impl Control {
         let (shared, known) = watch::channel(Arc::new(configuration.clone()));
         let peers = Peers::default();
         let checks = Checks::default();
+        checks.remember(&store).await.context("read what jobs reported")?;
         let services = Services::default();
         let pools = Pools::new(known.clone(), watch.clone(), store.clone(), asked.clone());
         let sightings = pools.sightings();

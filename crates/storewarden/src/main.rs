@@ -99,6 +99,9 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Undrain { shop, instance, state, json } => {
             remote::drain(&state.directory, &shop, &instance, "undrain", json.json)
         }
+        Command::Heartbeat { name, start, ended, state } => {
+            remote::heartbeat(&state.directory, &name, start, ended)
+        }
         Command::SignIn { state, json } => remote::sign_in(&state.directory, json.json),
         Command::Restart { shop, instance, forced, options } => {
             let wish = match instance {

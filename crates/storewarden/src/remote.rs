@@ -92,6 +92,27 @@ pub(crate) fn reload(state: &Path, json: bool) -> anyhow::Result<Exit> {
 }
 
 /// Has an instance get no new requests, or get them again.
+/// Reports how a job goes; says nothing when that is known.
+pub(crate) fn heartbeat(
+    state: &Path,
+    name: &str,
+    start: bool,
+    ended: Option<u8>,
+) -> anyhow::Result<Exit> {
+    let signal = match (start, ended) {
+        (true, _) => "/start".to_owned(),
+        (false, Some(code)) => format!("/{code}"),
+        (false, None) => String::new(),
+    };
+    let answer = ask(state, "POST", &format!("/api/v1/heartbeats/{}{signal}", escape(name)))?;
+    if answer.status == 404 {
+        bail!(
+            "no check with `heartbeat` is called \"{name}\": see `[[check]]` in the configuration"
+        );
+    }
+    good(answer).map(|_| Exit::Fine)
+}
+
 pub(crate) fn drain(
     state: &Path,
     shop: &str,

@@ -4,6 +4,7 @@
 //! judged; one whose task says nothing any more is unknown, never as it was.
 
 mod book;
+mod heard;
 mod standing;
 mod trial;
 mod words;
@@ -14,14 +15,17 @@ pub use standing::{
 };
 pub use words::in_words;
 
-use crate::{Watch, orders::now_ms, services::Told};
+use crate::{Watch, WatchError, orders::now_ms, services::Told};
 use ::checks::Outcome;
+use ::checks::Signal;
 use book::Book;
+use heard::Heard;
 use kernel::config::{CheckSettings, Configuration};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+use store::Store;
 use tokio::{
     sync::{mpsc, watch::Receiver},
     task::JoinSet,
@@ -41,16 +45,21 @@ pub struct Checks(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     book: Mutex<Book>,
+    heard: Heard,
     /// Steady time counts from here.
     began: Instant,
 }
 
 /// What a task tells: of which check, and what came of it.
-type Heard = (Arc<CheckSettings>, Tried);
+type Came = (Arc<CheckSettings>, Tried);
 
 impl Default for Checks {
     fn default() -> Self {
-        Self(Arc::new(Shared { book: Mutex::default(), began: Instant::now() }))
+        Self(Arc::new(Shared {
+            book: Mutex::default(),
+            heard: Heard::default(),
+            began: Instant::now(),
+        }))
     }
 }
 
@@ -59,6 +68,30 @@ impl Checks {
     #[must_use]
     pub fn standing(&self) -> ChecksStanding {
         self.book().standing(self.steady_ms(), now_ms())
+    }
+
+    /// Takes over what the process before had heard of jobs that report.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn remember(&self, store: &Store) -> Result<(), WatchError> {
+        self.0.heard.remember(store.heartbeats().await?);
+        Ok(())
+    }
+
+    /// Takes what a job reports, by the end of the path at which it did: empty for a success, `start`, `fail`, or an exit code. It is on
+    /// disk when this returns. `None`: there is no such end of a path.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn report(
+        &self,
+        store: &Store,
+        (name, path): (&str, &str),
+        at_ms: i64,
+    ) -> Result<Option<()>, WatchError> {
+        let Some(signal) = Signal::of_path(path) else { return Ok(None) };
+        self.0.heard.take(store, name, signal, at_ms).await.map(Some)
     }
 
     /// The last outcomes as metrics, of those that are not too old.
@@ -76,7 +109,7 @@ impl Checks {
         let (tell, mut told) = mpsc::channel(HEARD);
         let wanted = Arc::clone(&configuration.borrow_and_update());
         self.book().configure(&wanted.checks, self.steady_ms(), now_ms());
-        let mut trying = keep_trying(&wanted, &tell);
+        let mut trying = keep_trying(&wanted, &self.0.heard, &tell);
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -92,7 +125,7 @@ impl Checks {
                     }
                     let wanted = Arc::clone(&configuration.borrow_and_update());
                     if self.book().configure(&wanted.checks, self.steady_ms(), now_ms()) {
-                        trying = keep_trying(&wanted, &tell);
+                        trying = keep_trying(&wanted, &self.0.heard, &tell);
                     }
                 }
                 _ = stop.wait_for(|stop| *stop) => break,
@@ -113,22 +146,27 @@ impl Checks {
 }
 
 /// A task for each; they end with the set.
-fn keep_trying(configuration: &Configuration, tell: &mpsc::Sender<Heard>) -> JoinSet<()> {
+fn keep_trying(
+    configuration: &Configuration,
+    heard: &Heard,
+    tell: &mpsc::Sender<Came>,
+) -> JoinSet<()> {
     let mut trying = JoinSet::new();
     for (number, settings) in (0..).zip(&configuration.checks) {
         let shop = configuration.shops.iter().find(|shop| Some(&shop.id) == settings.shop.as_ref());
         let platform = shop.map(|shop| shop.platform.clone());
         let settings = Arc::new(settings.clone());
-        trying.spawn(keep_to(settings, platform, APART * number, tell.clone()));
+        let around = (platform, heard.clone());
+        trying.spawn(keep_to(settings, around, APART * number, tell.clone()));
     }
     trying
 }
 
 async fn keep_to(
     settings: Arc<CheckSettings>,
-    platform: Option<String>,
+    around: (Option<String>, Heard),
     first: Duration,
-    tell: mpsc::Sender<Heard>,
+    tell: mpsc::Sender<Came>,
 ) {
     let every = Duration::from_millis(settings.every_ms);
     let begin = tokio::time::Instant::now() + first.min(every);
@@ -139,7 +177,7 @@ async fn keep_to(
     loop {
         moments.tick().await;
         if ready.is_none() {
-            match prepared(&settings, platform.clone()).await {
+            match prepared(&settings, around.clone()).await {
                 Ok(trial) => ready = Some(trial),
                 // Files that cannot be read now may be there the next time.
                 Err(tried) => {
@@ -159,10 +197,10 @@ async fn keep_to(
 /// Made ready on a thread that may wait for the disk.
 async fn prepared(
     settings: &Arc<CheckSettings>,
-    platform: Option<String>,
+    (platform, heard): (Option<String>, Heard),
 ) -> Result<Trial, Box<Tried>> {
     let settings = Arc::clone(settings);
-    let work = move || Trial::prepare(&settings, platform.as_deref());
+    let work = move || Trial::prepare(&settings, platform.as_deref(), &heard);
     match tokio::task::spawn_blocking(work).await {
         Ok(prepared) => prepared,
         // A panic there is our own bug, and says nothing of what is tried.

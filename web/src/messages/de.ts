@@ -1,13 +1,10 @@
 // Alle Texte der Oberfläche auf Deutsch. Fehlt hier einer, schlägt `npm run check` fehl.
 
-import { checks } from './frame/checks.de'
-import type { Messages, Say } from './en'
+import type { Messages } from './en'
 
 const plural = (count: number | null | undefined, one: string, many: string) => (count === 1 ? one : many)
 const num = (value: string | number | undefined) => (value === undefined ? undefined : Number(value))
 const text = (value: string | number | undefined) => String(value ?? '?')
-/** Why a check from outside is not as it should be; in the program's words where ours know no better. */
-const why: Say = (p, f, now) => checks.checks.reason[text(p['reason'])]?.(p, f, now) ?? text(p['error'])
 
 export const de: Messages = {
   locale: 'de-DE',
@@ -128,8 +125,8 @@ export const de: Messages = {
     notify_failing: (p) => ({ title: `${text(p['route'])} erfährt nichts von Vorfällen`, detail: text(p['error']) }),
     upgrade_taken_back: (p) => ({ title: `Storewarden ${text(p['version'])} ist nicht angelaufen; ${text(p['runs'])} läuft wieder`, detail: `${text(p['error'])}. Besucher haben davon nichts bemerkt. Die Meldung geht, wenn ein Update gelingt oder jemand sie übernimmt.` }),
     nothing_reachable: (p, f, now) => ({ title: `Seit ${f.moment(num(p['since_ms']), now)} ist von hier nichts zu erreichen`, detail: 'Weder ein anderes Storewarden noch sonst wer: Der Weg dieser Maschine nach draußen ist unterbrochen.' }),
-    check_failing: (p, f, now) => ({ title: `${text(p['check'])} schlägt fehl, von außen versucht`, detail: `${text(p['place'])}: ${why(p, f, now)}` }),
-    check_unknown: (p, f, now) => ({ title: `Ob ${text(p['check'])} geht, ist nicht bekannt`, detail: `Es lässt sich nicht versuchen: ${why(p, f, now)}` }),
+    check_failing: (p) => ({ title: `${text(p['check'])} schlägt fehl, von außen versucht`, detail: `${text(p['place'])}: ${text(p['error'])}` }),
+    check_unknown: (p) => ({ title: `Ob ${text(p['check'])} geht, ist nicht bekannt`, detail: `Es lässt sich nicht versuchen: ${text(p['error'])}` }),
     check_certificate_ending: (p, f, now) => ({ title: `Das Zertifikat an ${text(p['place'])} endet ${f.moment(num(p['ends_ms']), now)}`, detail: `So wurde es ${text(p['check'])} gezeigt, von außen versucht.` }),
     queue_stuck: (p, f) => ({ title: `Die Warteschlange ${text(p['queue'])} hängt`, detail: `${f.count(num(p['waiting']))} ${plural(num(p['waiting']), 'Auftrag wartet', 'Aufträge warten')}, der älteste seit ${f.span(num(p['waits_ms']))}; erlaubt sind ${f.span(num(p['at_most_ms']))}. Niemand erledigt sie: Nachzusehen ist, ob ihr Worker läuft, oder Cron.` }),
     page_unreachable: (p) => ({ title: `${text(p['url'])} ist von außen nicht zu erreichen`, detail: text(p['error']) }),

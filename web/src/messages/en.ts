@@ -3,13 +3,10 @@
 
 import type { Params } from '../api/types'
 import type { Format } from '../format'
-import { checks } from './frame/checks.en'
 
 const plural = (count: number | null | undefined, one: string, many: string) => (count === 1 ? one : many)
 const num = (value: string | number | undefined) => (value === undefined ? undefined : Number(value))
 const text = (value: string | number | undefined) => String(value ?? '?')
-/** Why a check from outside is not as it should be; in the program's words where ours know no better. */
-const why: Say = (p, f, now) => checks.checks.reason[text(p['reason'])]?.(p, f, now) ?? text(p['error'])
 
 /** What a finding says: the fact, and what is worth knowing about it. */
 export interface FindingText { title: string; detail?: string }
@@ -135,8 +132,8 @@ export const en = {
     notify_failing: (p) => ({ title: `${text(p['route'])} can’t be told of incidents`, detail: text(p['error']) }),
     upgrade_taken_back: (p) => ({ title: `Storewarden ${text(p['version'])} did not come up; ${text(p['runs'])} runs again`, detail: `${text(p['error'])}. Shop traffic was not affected. This goes when an upgrade succeeds or somebody takes it on.` }),
     nothing_reachable: (p, f, now) => ({ title: `Nothing can be reached from here since ${f.moment(num(p['since_ms']), now)}`, detail: 'Neither another Storewarden nor anybody else: it is this machine’s own way out that is cut.' }),
-    check_failing: (p, f, now) => ({ title: `${text(p['check'])} fails, tried from outside`, detail: `${text(p['place'])}: ${why(p, f, now)}` }),
-    check_unknown: (p, f, now) => ({ title: `Whether ${text(p['check'])} works is not known`, detail: `It cannot be tried: ${why(p, f, now)}` }),
+    check_failing: (p) => ({ title: `${text(p['check'])} fails, tried from outside`, detail: `${text(p['place'])}: ${text(p['error'])}` }),
+    check_unknown: (p) => ({ title: `Whether ${text(p['check'])} works is not known`, detail: `It cannot be tried: ${text(p['error'])}` }),
     check_certificate_ending: (p, f, now) => ({ title: `The certificate at ${text(p['place'])} ends ${f.moment(num(p['ends_ms']), now)}`, detail: `So ${text(p['check'])} was shown, tried from outside.` }),
     queue_stuck: (p, f) => ({ title: `The queue ${text(p['queue'])} hangs`, detail: `${f.count(num(p['waiting']))} ${plural(num(p['waiting']), 'job waits', 'jobs wait')}, the oldest for ${f.span(num(p['waits_ms']))}; ${f.span(num(p['at_most_ms']))} is allowed. Nobody does them: see whether its worker, or cron, runs.` }),
     page_unreachable: (p) => ({ title: `${text(p['url'])} can’t be reached from outside`, detail: text(p['error']) }),

@@ -39,6 +39,8 @@ pub enum CheckTarget {
     },
     Mail(MailTarget),
     Journey(JourneyTarget),
+    /// Nothing is tried: a job has to report.
+    Heartbeat(HeartbeatTarget),
 }
 
 /// An address that must answer in a certain way.
@@ -130,6 +132,15 @@ pub struct JourneyTarget {
     pub place_with: Option<Vec<(String, Secret)>>,
 }
 
+/// A job that has to report that all is well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeartbeatTarget {
+    /// From one success to the next.
+    pub every_ms: u64,
+    /// What it may be late, and how long a run may take that said that it began.
+    pub grace_ms: u64,
+}
+
 impl CheckTarget {
     /// As in the file: the key that says what is tried.
     #[must_use]
@@ -145,6 +156,7 @@ impl CheckTarget {
             Self::Mail(MailTarget::Dmarc { .. }) => "dmarc",
             Self::Mail(MailTarget::Unlisted { .. }) => "unlisted",
             Self::Journey(_) => "journey",
+            Self::Heartbeat(_) => "heartbeat",
         }
     }
 
@@ -166,6 +178,7 @@ impl CheckTarget {
             Self::Mail(MailTarget::Spf { domain } | MailTarget::Dmarc { domain }) => domain.clone(),
             Self::Mail(MailTarget::Dkim { domain, selector }) => format!("{selector}@{domain}"),
             Self::Mail(MailTarget::Unlisted { address, list }) => format!("{address} {list}"),
+            Self::Heartbeat(_) => String::new(),
         }
     }
 }

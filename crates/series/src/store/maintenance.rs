@@ -76,7 +76,8 @@ impl Series {
     pub fn condense(&self, now_ms: i64) -> Result<(), SeriesError> {
         while self.maintain(now_ms)?.is_worth_another() {}
         let _one_at_a_time = self.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
-        while self.flush()? {}
+        // In columns, as a merge would write it: there may be nothing to merge it with.
+        while self.flush_as(Young::Columns)? {}
         for tier in Tier::ALL {
             let may_grow = |part: &&Arc<Part>| tier.fan_in(part.level).is_some();
             let parts: Vec<Arc<Part>> =
@@ -114,11 +115,11 @@ impl Series {
                 || state.heads.bytes() > self.limits.head_bytes / 2
                 || now_ms - since_ms >= self.limits.head_ms
         };
-        if is_due { self.flush() } else { Ok(false) }
+        if is_due { self.flush_as(Young::Streams) } else { Ok(false) }
     }
 
     /// Makes a part of what is in memory; of what was left over by a try that failed, first.
-    fn flush(&self) -> Result<bool, SeriesError> {
+    fn flush_as(&self, young: Young) -> Result<bool, SeriesError> {
         let left_over = self.state().frozen.clone();
         let frozen = match left_over {
             Some(frozen) => frozen,
@@ -132,7 +133,7 @@ impl Series {
         let mut writer = PartWriter::create(&self.parts_folder, name, 0)?;
         let mut times = TimesEncoder::default();
         for (id, stream) in &frozen.streams {
-            add_stream(&mut writer, *id, stream, &mut times)?;
+            add_stream(&mut writer, (*id, stream), young, &mut times)?;
         }
         let (log_from, late_from_ms) = (frozen.log_from, frozen.late_from_ms);
         let part = writer.finish(Closing { log_from, late_from_ms, ..Closing::default() })?;
@@ -266,14 +267,22 @@ impl Series {
 }
 
 /// A stream as it is, where its samples came in order; else in columns.
+/// How samples are written that leave memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Young {
+    /// As they came: quickly, since they are written anew soon.
+    Streams,
+    Columns,
+}
+
 fn add_stream(
     writer: &mut PartWriter,
-    id: u32,
-    stream: &Stream,
+    (id, stream): (u32, &Stream),
+    young: Young,
     times: &mut TimesEncoder,
 ) -> Result<(), SeriesError> {
     let Some((from_ms, until_ms)) = stream.span() else { return Ok(()) };
-    if stream.is_sorted() && stream.rows() <= MOST_STREAM_ROWS {
+    if young == Young::Streams && stream.is_sorted() && stream.rows() <= MOST_STREAM_ROWS {
         let span = Span { rows: stream.rows(), from_ms, until_ms };
         return writer.add(id, span, &Block::Stream(stream.bytes().to_vec()));
     }

@@ -144,9 +144,7 @@ impl Series {
             gathered.add_part(part, (series.id, pages), range, &self.damage)?;
         }
         for stream in streams.into_iter().flatten() {
-            if let Some(span) = stream.span() {
-                gathered.add_spanning(stream.samples(), span, range)?;
-            }
+            gathered.add_all(stream.samples(), range)?;
         }
         gathered.in_order()
     }

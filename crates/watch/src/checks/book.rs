@@ -2,7 +2,10 @@
 
 use super::{CheckPoint, CheckStanding, CheckState, ChecksStanding, trial::Tried};
 use crate::services::Told;
-use kernel::{config::CheckSettings, readings::Readings};
+use kernel::{
+    config::{CheckSettings, CheckTarget},
+    readings::Readings,
+};
 use std::{collections::VecDeque, sync::Arc};
 
 /// Tries of each that are remembered.
@@ -135,7 +138,10 @@ fn standing(entry: &Entry, steady_ms: i64, wall_ms: i64) -> CheckStanding {
         shop: settings.shop.clone(),
         kind: settings.target.kind().to_owned(),
         place: settings.target.place(),
-        every_ms: settings.every_ms,
+        every_ms: match &settings.target {
+            CheckTarget::Heartbeat(beat) => beat.every_ms,
+            _ => settings.every_ms,
+        },
         state,
         since_ms,
         tried_ms: tried.map(|tried| tried.at_ms),

@@ -18,10 +18,11 @@ pub struct CheckStanding {
     /// Whom it concerns; null: the machine.
     #[schema(value_type = Option<String>)]
     pub shop: Option<ShopId>,
-    /// `http`, `tcp`, `ping`, `dns`, `domain`, `spf`, `dkim`, `dmarc`, `unlisted` or `journey`.
+    /// `http`, `tcp`, `ping`, `dns`, `domain`, `spf`, `dkim`, `dmarc`, `unlisted`, `journey` or `heartbeat`.
     pub kind: String,
     /// What is tried, such as scheme, host and port: the rest of an address may hold a secret.
     pub place: String,
+    /// How often it is tried, or a job has to report.
     pub every_ms: u64,
     pub state: CheckState,
     /// Since when its state is what it is.

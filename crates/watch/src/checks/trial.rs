@@ -1,16 +1,19 @@
 //! One check as the configuration says it, made ready, and what comes of trying it once.
 
-use super::{CheckEvidence, CheckPhase, CheckPlaced, CheckReason, CheckState, CheckStep};
+use super::{
+    CheckEvidence, CheckPhase, CheckPlaced, CheckReason, CheckState, CheckStep, heard::Heard,
+};
 use crate::orders::now_ms;
 use ::checks::{
-    AddressFamily, BOOTSTRAP, Check, Conclusion, DnsCheck, DnsServer, DomainCheck, Expectation,
-    ExpectedRecords, HttpCheck, MailQuestion, MailSetupCheck, Outcome, Phase, PingCheck, Protocol,
-    RecordType, TcpCheck, Trust,
+    AddressFamily, BOOTSTRAP, Beats, Check, Conclusion, DnsCheck, DnsServer, DomainCheck,
+    Expectation, ExpectedRecords, Heartbeat, HttpCheck, MailQuestion, MailSetupCheck, Outcome,
+    Phase, PingCheck, Protocol, RecordType, TcpCheck, Trust,
     journey::{self, Journey, Placing, Script, StepSeen, Walk},
 };
 use kernel::{
     config::{
-        CheckSettings, CheckTarget, DnsRecord, DnsTarget, HttpTarget, JourneyTarget, MailTarget,
+        CheckSettings, CheckTarget, DnsRecord, DnsTarget, HeartbeatTarget, HttpTarget,
+        JourneyTarget, MailTarget,
     },
     readings::Readings,
 };
@@ -27,6 +30,12 @@ const LOST_ALLOWED: u16 = 1;
 pub(super) enum Trial {
     Check(Box<Check>),
     Journey(Box<Journey>),
+    /// By what was heard of it.
+    Heartbeat {
+        heartbeat: Heartbeat,
+        name: String,
+        heard: Heard,
+    },
 }
 
 /// What came of a try.
@@ -55,7 +64,13 @@ impl Trial {
     pub(super) fn prepare(
         settings: &CheckSettings,
         platform: Option<&str>,
+        heard: &Heard,
     ) -> Result<Self, Box<Tried>> {
+        if let CheckTarget::Heartbeat(HeartbeatTarget { every_ms, grace_ms }) = settings.target {
+            let heartbeat = Heartbeat { every_ms, grace_ms };
+            let (name, heard) = (settings.name.clone(), heard.clone());
+            return Ok(Self::Heartbeat { heartbeat, name, heard });
+        }
         let untried =
             |code, said| Box::new(Tried::of_outcome(None, &Outcome::untried(now_ms(), code, said)));
         let trust = trust(settings.root.as_deref());
@@ -78,6 +93,9 @@ impl Trial {
                 Tried::of_outcome(Some(check), &::checks::run(check, at_ms, within).await)
             }
             Self::Journey(journey) => Tried::of_walk(journey::walk(journey, at_ms, within).await),
+            Self::Heartbeat { heartbeat, name, heard } => {
+                Tried::of_beats(heartbeat, &heard.of(name), at_ms)
+            }
         }
     }
 }
@@ -108,6 +126,19 @@ impl Tried {
             placed: None,
             readings,
         }
+    }
+
+    fn of_beats(heartbeat: &Heartbeat, beats: &Beats, at_ms: i64) -> Self {
+        let conclusion = heartbeat.judge(beats, at_ms);
+        let mut readings = Readings::new();
+        if let Some(succeeded_ms) = beats.succeeded_ms {
+            let seconds = succeeded_ms as f64 / 1_000.0;
+            readings.put("storewarden_heartbeat_last_success_timestamp_seconds", &[], seconds);
+        }
+        let untried = Outcome::untried(at_ms, "heartbeat_never_seen", String::new());
+        let mut tried = Self::of_outcome(None, &Outcome { conclusion, ..untried });
+        tried.readings = readings;
+        tried
     }
 
     fn of_walk(walk: Walk) -> Self {
@@ -224,7 +255,9 @@ fn check_of(target: &CheckTarget, trust: Trust) -> Check {
         CheckTarget::Mail(mail) => {
             Check::MailSetup(MailSetupCheck { question: question(mail), server: None })
         }
-        CheckTarget::Journey(_) => unreachable!("invariant: a journey is walked"),
+        CheckTarget::Journey(_) | CheckTarget::Heartbeat(_) => {
+            unreachable!("invariant: a journey is walked, and a heartbeat awaited")
+        }
     }
 }
 

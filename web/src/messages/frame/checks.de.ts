@@ -22,6 +22,7 @@ export const checks: typeof english = {
     since: (state, age) => `${state} seit ${age}`,
     untried: 'noch nicht versucht',
     tried: (age, every) => `versucht vor ${age}, alle ${every}`,
+    awaited: (every) => `muss sich alle ${every} melden`,
     inRow: (failures, needed) => `${failures} in Folge fehlgeschlagen; gemeldet wird nach ${needed}`,
     answered: (status) => `Antwort ${status}`,
     certificate: (left) => `Zertifikat noch ${left} gültig`,

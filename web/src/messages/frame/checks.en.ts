@@ -22,6 +22,7 @@ export const checks = {
     since: (state: string, age: string) => `${state} for ${age}`,
     untried: 'not tried yet',
     tried: (age: string, every: string) => `tried ${age} ago, every ${every}`,
+    awaited: (every: string) => `has to report every ${every}`,
     inRow: (failures: string, needed: string) => `${failures} in a row failed; people are told after ${needed}`,
     answered: (status: string) => `answered ${status}`,
     certificate: (left: string) => `certificate good for ${left}`,

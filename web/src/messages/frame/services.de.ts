@@ -52,7 +52,6 @@ export const services: typeof english = {
     queue: 'Warteschlange',
     waiting: 'Wartend',
     oldest: 'Am längsten fällig',
-    running: 'Laufend',
     failed: 'Gescheitert (1 h)',
     none: 'keine',
     explore: 'In Erkunden',

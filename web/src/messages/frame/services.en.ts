@@ -52,7 +52,6 @@ export const services = {
     queue: 'Queue',
     waiting: 'Waiting',
     oldest: 'Oldest due',
-    running: 'Running',
     failed: 'Failed this hour',
     none: 'none',
     explore: 'On Explore',

@@ -19,6 +19,16 @@ pub(super) fn section(check: &CheckSettings) -> Section {
         }
         CheckTarget::Mail(mail) => mail_rows(&mut rows, mail),
         CheckTarget::Journey(journey) => journey_rows(&mut rows, journey),
+        CheckTarget::Heartbeat(beat) => {
+            rows.put("heartbeat", ms(&beat.every_ms), false, "a job has to report so often");
+            rows.add(
+                "grace",
+                &beat.grace_ms,
+                &outer::CHECK_GRACE_MS,
+                ms,
+                "it may be late by so much",
+            );
+        }
     }
     rows.add("every", &check.every_ms, &outer::CHECK_EVERY_MS, ms, "between two tries");
     rows.add(

@@ -10,6 +10,7 @@ pub(in crate::config) const WITHIN_MS: u64 = 10 * SECOND;
 pub(in crate::config) const FAILURES: u32 = 2;
 pub(in crate::config) const REDIRECTS: u32 = 5;
 pub(in crate::config) const DAYS_LEFT: u32 = 30;
+pub(in crate::config) const GRACE_MS: u64 = 10 * MINUTE;
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;

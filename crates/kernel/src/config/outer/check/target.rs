@@ -1,12 +1,13 @@
 //! What one `[[check]]` tries: each kind has a key of its own, and keys that say more of it.
 
-use super::{DAYS_LEFT, REDIRECTS};
+use super::{DAYS_LEFT, GRACE_MS, HOUR, MINUTE, REDIRECTS};
 use crate::config::{
-    CheckTarget, DnsRecord, DnsTarget, HttpTarget, JourneyTarget, MailTarget, Secret, TcpTarget,
+    CheckTarget, DnsRecord, DnsTarget, HeartbeatTarget, HttpTarget, JourneyTarget, MailTarget,
+    Secret, TcpTarget,
     outer::{
         database,
         section::{Section, Text},
-        values::listed,
+        values::{self, listed},
     },
 };
 use std::{
@@ -15,7 +16,7 @@ use std::{
 };
 
 /// The kinds, each by its key, with an example and the keys that say more of it.
-const KINDS: [(&str, &str, &[&str]); 10] = [
+const KINDS: [(&str, &str, &[&str]); 11] = [
     ("http", "\"https://shop.example/\"", &["status", "contains", "lacks", "redirects"]),
     ("tcp", "\"mail.example:25\"", &["banner"]),
     ("ping", "\"db.example\"", &[]),
@@ -26,12 +27,14 @@ const KINDS: [(&str, &str, &[&str]); 10] = [
     ("dmarc", "\"shop.example\"", &[]),
     ("unlisted", "\"203.0.113.9\"", &["list"]),
     ("journey", "\"https://shop.example\"", &["script", "with", "place", "place_with"]),
+    ("heartbeat", "\"1d\"", &["grace"]),
 ];
 const STATUS: &str = "[\"200\", \"300-399\"]";
 const TEXTS: &str = "[\"Add to cart\"]";
 const PAIRS: &str = "[\"product=/product/lamp\"]";
 const LIST: &str = "zen.spamhaus.org";
 const SERVER: &str = "9.9.9.9:53";
+const DAY: u64 = 24 * HOUR;
 
 /// All keys that there are, whichever kind it is: each is asked for, so that each is known.
 struct Given<'a> {
@@ -46,6 +49,7 @@ struct Given<'a> {
     script: Option<String>,
     with: Vec<(String, String)>,
     place_with: Option<Vec<(String, Secret)>>,
+    grace_ms: u64,
 }
 
 /// The one thing that it tries; the mistake is told where it is none, or several.
@@ -107,6 +111,7 @@ fn given<'a>(section: &Section<'a>) -> Given<'a> {
     let places = section.boolean("place").unwrap_or(false);
     let told = pairs(section, "place_with");
     let place_with = places.then(|| secrets(section, told));
+    let grace_ms = section.duration("grace", GRACE_MS, 1_000..=7 * DAY);
     Given {
         page,
         banner,
@@ -119,6 +124,7 @@ fn given<'a>(section: &Section<'a>) -> Given<'a> {
         script,
         with,
         place_with,
+        grace_ms,
     }
 }
 
@@ -159,6 +165,12 @@ fn target(
         "unlisted" => {
             let address: IpAddr = value.parse().ok()?;
             CheckTarget::Mail(MailTarget::Unlisted { address, list: given.list })
+        }
+        "heartbeat" => {
+            let every_ms = values::duration(value)?;
+            let is_fit = (MINUTE..=40 * DAY).contains(&every_ms);
+            let target = HeartbeatTarget { every_ms, grace_ms: given.grace_ms };
+            is_fit.then_some(CheckTarget::Heartbeat(target))?
         }
         _ => {
             let base = url(value)?.trim_end_matches('/').to_owned();

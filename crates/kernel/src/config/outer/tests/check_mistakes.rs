@@ -8,7 +8,7 @@ const CASES: Cases = &[
         AfterHead("[[check]]\nevery = \"1ms\"\n"),
         &[
             "6:1: [[check]] has no `name`; write `name = \"front page\"`",
-            "6:1: [[check]] has no `http`; write what is tried: `http = \"https://shop.example/\"`; there are `http`, `tcp`, `ping`, `dns`, `domain`, `spf`, `dkim`, `dmarc`, `unlisted` and `journey`",
+            "6:1: [[check]] has no `http`; write what is tried: `http = \"https://shop.example/\"`; there are `http`, `tcp`, `ping`, `dns`, `domain`, `spf`, `dkim`, `dmarc`, `unlisted`, `journey` and `heartbeat`",
             "7:9: `every` is 1ms, but must be 5s to 1h; the default is \"1m\"",
         ],
     ),
@@ -35,7 +35,7 @@ const CASES: Cases = &[
             "11:10: `within` is 8s, longer than the 5s until the next try; write \"5s\" or less",
             "12:1: there are two `[[check]]` of the name \"a\"; give each a name of its own",
             "15:12: `failures` is 0, but must be 1 to 100; write a whole number from 1 to 100, such as `failures = 2`",
-            "16:1: [[check]] has no key `nonsense`; there are `name`, `every`, `within`, `http`, `tcp`, `ping`, `dns`, `domain`, `spf`, `dkim`, `dmarc`, `unlisted`, `journey`, `status`, `contains`, `lacks`, `redirects`, `banner`, `record`, `expects`, `server`, `days_left`, `selector`, `list`, `script`, `with`, `place`, `place_with`, `shop`, `failures` and `root`",
+            "16:1: [[check]] has no key `nonsense`; there are `name`, `every`, `within`, `http`, `tcp`, `ping`, `dns`, `domain`, `spf`, `dkim`, `dmarc`, `unlisted`, `journey`, `heartbeat`, `status`, `contains`, `lacks`, `redirects`, `banner`, `record`, `expects`, `server`, `days_left`, `selector`, `list`, `script`, `with`, `place`, `place_with`, `grace`, `shop`, `failures` and `root`",
         ],
     ),
     (
@@ -63,7 +63,7 @@ fn every_mistake_about_checks_is_pointed_at() {
 fn checks_are_read() {
     let text = include_str!("../../../../../../docs/configuration.example.toml");
     let checks = read(text).unwrap_or_else(|errors| panic!("{:#?}", errors.0)).checks;
-    let [page, mail, .., journey] = checks.as_slice() else { panic!("{checks:?}") };
+    let [page, mail, .., journey, _] = checks.as_slice() else { panic!("{checks:?}") };
     let CheckTarget::Http(http) = &page.target else { panic!("{page:?}") };
     assert_eq!(http.url, "https://lampen.example/");
     assert_eq!(http.status, [200..=200, 300..=399]);
@@ -77,7 +77,19 @@ fn checks_are_read() {
     let kinds: Vec<&str> = checks.iter().map(|check| check.target.kind()).collect();
     assert_eq!(
         kinds,
-        ["http", "tcp", "ping", "dns", "domain", "spf", "dkim", "dmarc", "unlisted", "journey"]
+        [
+            "http",
+            "tcp",
+            "ping",
+            "dns",
+            "domain",
+            "spf",
+            "dkim",
+            "dmarc",
+            "unlisted",
+            "journey",
+            "heartbeat"
+        ]
     );
     let CheckTarget::Journey(walk) = &journey.target else { panic!("{journey:?}") };
     assert_eq!(
