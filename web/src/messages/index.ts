@@ -29,10 +29,7 @@ export function findingText(m: Messages, finding: Pick<Finding, 'code' | 'params
 }
 
 /** What a trouble costs a minute while it lasts; null: it costs nothing that is known. */
-export function atRisk(params: Finding['params'], format: Format): string | null {
-  const minor = params['at_risk_minor']
-  return minor === undefined ? null : format.money(Number(minor), params['currency'] === undefined ? undefined : String(params['currency']))
-}
+export const atRisk = ({ at_risk_minor: minor, currency }: Finding['params'], format: Format): string | null => (minor === undefined ? null : format.money(Number(minor), currency as string))
 
 export function markText(m: Messages, mark: Mark): string {
   const say = (m.mark.kind as Record<string, ((params: Mark['params']) => string) | undefined>)[mark.kind]

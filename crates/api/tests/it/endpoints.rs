@@ -306,7 +306,7 @@ async fn ask(running: &Running, who: &Who, line: &Line<'_>, number: usize) -> Ou
     let path = line.path.replace("{shop}", HERE).replace("{instance}", "app-9");
     let path = path.replace("{id}", "4711").replace("{name}", "nothing");
     let path = path.replace("{run}", "4711").replace("{deed}", "approve");
-    let path = path.replace("{snapshot}", "latest");
+    let path = path.replace("{snapshot}", "latest").replace("{signal}", "start");
     assert!(!path.contains('{'), "say here what stands for the rest of {path}");
     let headers = who.headers(running, number).await;
     let headers: Vec<(&str, &str)> =
