@@ -204,6 +204,12 @@ async fn found_on_machine(configuration: Arc<Configuration>, client: Client) -> 
     let survey =
         survey.inspect_err(|error| tracing::warn!(%error, "services cannot be looked for"));
     let mut survey = survey.ok()?;
+    // Our own doors are none of them, also where it may not be seen whose they are.
+    let is_own = |port: u16| {
+        let edge = configuration.edge.listen.iter().map(|listen| listen.address.port());
+        edge.chain([configuration.control.listen.port()]).any(|own| own == port)
+    };
+    survey.listening.retain(|listening| !is_own(listening.address.port()));
     // The question for its page would stand in the logs by which such a shop is watched.
     if configuration.shops.iter().any(|shop| shop.beside.is_some()) {
         let is_nginx = |name: &str| name == "nginx";
