@@ -7,7 +7,7 @@ use super::{
     histogram,
     labels::LabelSet,
     over_time::{
-        Falls, Samples, best, changes, extrapolated, instant_rate, line, mean, quantile, resets,
+        Extreme, Falls, Samples, changes, extrapolated, instant_rate, line, mean, quantile, resets,
         sum, variance,
     },
     select::slide,
@@ -132,6 +132,12 @@ impl Evaluation<'_> {
         let keeps_name = matches!(name, "last_over_time" | "first_over_time");
         let mut rows = Vec::new();
         for series in windows.series {
+            if let (Some(extreme), None) = (Extreme::of(name), &series.rolled) {
+                let values = extreme.over(&series.samples, &windows.bounds);
+                let row = Row { labels: series.labels, drops_name: true, values };
+                rows.extend((!row.is_empty()).then_some(row));
+                continue;
+            }
             let mut step = 0;
             let is_counted = matches!(name, "rate" | "increase") && series.rolled.is_none();
             let mut falls = Falls::of(if is_counted { series.samples.as_slice() } else { &[] });
@@ -326,8 +332,6 @@ fn folded(
         "present_over_time" => Some(1.0),
         "last_over_time" => samples.last().map(|(_, value)| *value),
         "first_over_time" => samples.first().map(|(_, value)| *value),
-        "min_over_time" => best(values(), |value, best| value < best),
-        "max_over_time" => best(values(), |value, best| value > best),
         "stddev_over_time" => Some(variance(values()).sqrt()),
         "stdvar_over_time" => Some(variance(values())),
         "quantile_over_time" => quantile(param, values().collect()),

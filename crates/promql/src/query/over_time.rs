@@ -1,6 +1,7 @@
 //! What windows of samples come to.
 
-use std::ops::Range;
+use super::select::slide;
+use std::{collections::VecDeque, ops::Range};
 
 /// A sum that loses little: Neumaier's, as Prometheus has it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -143,6 +144,56 @@ impl Falls {
     }
 }
 
+/// `min_over_time` and `max_over_time` of windows that go on: each sample is compared with few others, however long the windows are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extreme {
+    Least,
+    Greatest,
+}
+
+impl Extreme {
+    pub(super) fn of(name: &str) -> Option<Self> {
+        match name {
+            "min_over_time" => Some(Self::Least),
+            "max_over_time" => Some(Self::Greatest),
+            _ => None,
+        }
+    }
+
+    /// What is no number counts when a window has nothing else.
+    pub(super) fn over(self, samples: Samples<'_>, bounds: &[(i64, i64)]) -> Vec<Option<f64>> {
+        // Places of samples that none after them is better than: the first is the best.
+        let (mut best, mut seen) = (VecDeque::new(), 0);
+        slide(samples, bounds, |range, _| {
+            for at in seen.max(range.start)..range.end {
+                let value = samples[at].1;
+                if value.is_nan() {
+                    continue;
+                }
+                while best
+                    .back()
+                    .is_some_and(|known: &usize| self.is_better(value, samples[*known].1))
+                {
+                    best.pop_back();
+                }
+                best.push_back(at);
+            }
+            seen = seen.max(range.end);
+            while best.front().is_some_and(|known| *known < range.start) {
+                best.pop_front();
+            }
+            (!range.is_empty()).then(|| best.front().map_or(f64::NAN, |at| samples[*at].1))
+        })
+    }
+
+    fn is_better(self, value: f64, than: f64) -> bool {
+        match self {
+            Self::Least => value < than,
+            Self::Greatest => value > than,
+        }
+    }
+}
+
 /// `irate` and `idelta`: of the last two.
 pub(super) fn instant_rate(samples: Samples<'_>, is_rate: bool) -> Option<f64> {
     let [.., before, last] = samples else { return None };
@@ -195,10 +246,56 @@ pub(super) fn resets(samples: Samples<'_>) -> f64 {
     samples.windows(2).filter(|pair| pair[1].1 < pair[0].1).count() as f64
 }
 
-/// The greatest by `is_better`; what is no number counts when there is nothing else.
-pub(super) fn best(
-    values: impl Iterator<Item = f64>,
-    is_better: impl Fn(f64, f64) -> bool,
-) -> Option<f64> {
-    values.reduce(|best, value| if best.is_nan() || is_better(value, best) { value } else { best })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of each window by itself, value by value.
+    fn one_by_one(samples: Samples<'_>, bounds: &[(i64, i64)], is_max: bool) -> Vec<Option<f64>> {
+        slide(samples, bounds, |range, _| {
+            samples[range].iter().map(|(_, value)| *value).reduce(|best, value| {
+                let is_better = if is_max { value > best } else { value < best };
+                if best.is_nan() || is_better { value } else { best }
+            })
+        })
+    }
+
+    #[test]
+    fn extremes_are_those_of_each_window_by_itself() {
+        let mut seed = 7_u64;
+        let mut random = move |most: u64| {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) % most
+        };
+        for _ in 0..300 {
+            let mut at_ms = 0;
+            let samples: Vec<(i64, f64)> = (0..random(40))
+                .map(|_| {
+                    at_ms += 1 + i64::try_from(random(30)).unwrap();
+                    let value = match random(9) {
+                        0 => f64::NAN,
+                        1 => f64::INFINITY,
+                        2 => -0.0,
+                        other => other as f64 - 5.0,
+                    };
+                    (at_ms, value)
+                })
+                .collect();
+            let (range, step) = (1 + random(100), 1 + random(60));
+            let bounds: Vec<(i64, i64)> = (0..30)
+                .map(|at| i64::try_from(at * step).unwrap())
+                .map(|end| (end - i64::try_from(range).unwrap(), end))
+                .collect();
+            for (extreme, is_max) in [(Extreme::Least, false), (Extreme::Greatest, true)] {
+                let bits = |values: Vec<Option<f64>>| -> Vec<Option<u64>> {
+                    let bits = |value: f64| if value.is_nan() { 1 } else { value.to_bits() };
+                    values.into_iter().map(|value| value.map(bits)).collect()
+                };
+                let expect = bits(one_by_one(&samples, &bounds, is_max));
+                assert_eq!(bits(extreme.over(&samples, &bounds)), expect, "{samples:?} {bounds:?}");
+            }
+        }
+    }
 }
