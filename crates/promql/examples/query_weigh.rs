@@ -1,6 +1,6 @@
 //! What queries cost: processor seconds over a million samples, from memory and from files.
 //!
-//! `cargo run --release -p promql --example query_weigh [SERIES] [QUERY]`
+//! `cargo run --release -p promql --example query_weigh [SERIES [SAMPLES [QUERY]]]`
 
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
@@ -10,14 +10,14 @@ use std::{env, fs, time::Instant};
 
 const BEGIN_MS: i64 = 1_700_000_000_000;
 const STEP_MS: i64 = 5_000;
-const SAMPLES: i64 = 200;
-const ROUNDS: u32 = 5;
+const ROUNDS: u32 = 20;
 
-const QUERIES: [&str; 8] = [
+const QUERIES: [&str; 9] = [
     "sum(rate(requests_total[1m]))",
     "sum by (shop) (rate(requests_total[5m]))",
     "requests_total",
     "count(requests_total)",
+    "count by (instance) (requests_total)",
     "max_over_time(requests_total[5m])",
     "avg_over_time(requests_total[5m])",
     "topk(5, rate(requests_total[1m]))",
@@ -26,7 +26,9 @@ const QUERIES: [&str; 8] = [
 
 fn main() {
     let mut args = env::args().skip(1);
-    let series: i64 = args.next().map_or(5_000, |text| text.parse().expect("a number of series"));
+    let mut number =
+        |usual: i64| args.next().map_or(usual, |text| text.parse().expect("a whole number"));
+    let (series, samples) = (number(1_400), number(720));
     let queries: Vec<String> = match args.next() {
         Some(query) => vec![query],
         None => QUERIES.map(str::to_owned).to_vec(),
@@ -38,10 +40,10 @@ fn main() {
         waiting_bytes: 1 << 30,
         ..Limits::default()
     };
-    let now_ms = BEGIN_MS + SAMPLES * STEP_MS;
+    let now_ms = BEGIN_MS + samples * STEP_MS;
     let store = Series::open(folder.path(), limits, now_ms).expect("a store");
-    fill(&store, series, now_ms);
-    println!("{} samples of {series} series", series * SAMPLES);
+    fill(&store, (series, samples), now_ms);
+    println!("{} samples of {series} series", series * samples);
     for place in ["memory", "files"] {
         if place == "files" {
             let later_ms = now_ms + 3_600_000;
@@ -53,10 +55,10 @@ fn main() {
     }
 }
 
-fn fill(store: &Series, series: i64, now_ms: i64) {
+fn fill(store: &Series, (series, samples): (i64, i64), now_ms: i64) {
     let labels: Vec<Labels> = (0..series).map(labels).collect();
     let known: Vec<SeriesRef> = store.series_all(&labels, now_ms).expect("series");
-    for tick in 0..SAMPLES {
+    for tick in 0..samples {
         let batch: Vec<(SeriesRef, Sample)> = (0_i64..)
             .zip(&known)
             .map(|(one, series)| {

@@ -55,12 +55,14 @@ impl DamageCount {
 #[derive(Debug)]
 pub(crate) struct Gathered<R> {
     rows: Vec<R>,
+    /// Whether each is later than the one before.
+    is_in_order: bool,
     limit: usize,
 }
 
 impl<R: Row> Gathered<R> {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { rows: Vec::new(), limit }
+        Self { rows: Vec::new(), is_in_order: true, limit }
     }
 
     pub(crate) fn add(
@@ -68,7 +70,12 @@ impl<R: Row> Gathered<R> {
         rows: impl IntoIterator<Item = R>,
         range: &Range<i64>,
     ) -> Result<(), SeriesError> {
-        self.rows.extend(rows.into_iter().filter(|row| range.contains(&row.at_ms())));
+        let mut last_ms = self.rows.last().map(Row::at_ms);
+        for row in rows.into_iter().filter(|row| range.contains(&row.at_ms())) {
+            self.is_in_order &= last_ms.is_none_or(|last_ms| last_ms < row.at_ms());
+            last_ms = Some(row.at_ms());
+            self.rows.push(row);
+        }
         // A row may come several times before they are put in order, but not often.
         if self.rows.len() > self.limit.saturating_mul(2) {
             return Err(SeriesError::ReadTooLarge { limit: self.limit });
@@ -114,7 +121,7 @@ impl<R: Row> Gathered<R> {
 
     /// In order of time; of several rows at one time, the one that came last.
     pub(crate) fn in_order(self) -> Result<Vec<R>, SeriesError> {
-        let rows = in_order(self.rows);
+        let rows = if self.is_in_order { self.rows } else { in_order(self.rows) };
         if rows.len() > self.limit {
             return Err(SeriesError::ReadTooLarge { limit: self.limit });
         }

@@ -12,7 +12,7 @@ use super::{
     },
     select::slide,
     times,
-    value::{Grid, Row, Value, Windows, unwrapped},
+    value::{Frame, Grid, Row, Value, WindowSeries, Windows, unwrapped},
 };
 use promql_parser::{
     label::MatchOp,
@@ -127,37 +127,19 @@ impl Evaluation<'_> {
             _ => (args[0], None),
         };
         let param = param.map(|param| self.scalar(param, grid)).transpose()?.unwrap_or_default();
-        let windows = self.windows(range, grid)?;
-        self.count(windows.series.len().saturating_mul(grid.steps))?;
-        let keeps_name = matches!(name, "last_over_time" | "first_over_time");
         let mut rows = Vec::new();
-        for series in windows.series {
-            if let (Some(extreme), None) = (Extreme::of(name), &series.rolled) {
-                let values = extreme.over(&series.samples, &windows.bounds);
-                let row = Row { labels: series.labels, drops_name: true, values };
-                rows.extend((!row.is_empty()).then_some(row));
-                continue;
+        let mut fold = |frame: &Frame, series: WindowSeries| {
+            let row = of_series(name, series, (frame, grid), &param);
+            rows.extend((!row.is_empty()).then_some(row));
+        };
+        match unwrapped(range) {
+            Expr::MatrixSelector(selector) => {
+                self.each_of_matrix(selector, grid, fold)?;
             }
-            let mut step = 0;
-            let is_counted = matches!(name, "rate" | "increase") && series.rolled.is_none();
-            let mut falls = Falls::of(if is_counted { series.samples.as_slice() } else { &[] });
-            let values = slide(&series.samples, &windows.bounds, |range, window| {
-                let param = param.get(step).copied().unwrap_or_default();
-                let at_ms = grid.at(step);
-                step += 1;
-                let samples = &series.samples[range.clone()];
-                match &series.rolled {
-                    Some(rolled) => {
-                        let asked = (param, at_ms, windows.shortened);
-                        rolled.folded(name, range, samples, window, asked)
-                    }
-                    None => folded(name, samples, window, (param, at_ms), falls.within(range)),
-                }
-            });
-            let drops_name = series.drops_name || !keeps_name;
-            let row = Row { labels: series.labels, drops_name, values };
-            if !row.is_empty() {
-                rows.push(row);
+            _ => {
+                let Windows { series, frame } = self.windows(range, grid)?;
+                self.count(series.len().saturating_mul(grid.steps))?;
+                series.into_iter().for_each(|one| fold(&frame, one));
             }
         }
         Ok(Value::Vector(rows))
@@ -237,7 +219,7 @@ impl Evaluation<'_> {
         let windows = self.windows(arg, grid)?;
         let mut is_there = vec![false; grid.steps];
         for series in &windows.series {
-            let counts = slide(&series.samples, &windows.bounds, |range, _| range.len());
+            let counts = slide(&series.samples, &windows.frame.bounds, |range, _| range.len());
             is_there.iter_mut().zip(counts).for_each(|(there, count)| *there |= count > 0);
         }
         let values = is_there.into_iter().map(|there| (!there).then_some(1.0)).collect();
@@ -303,6 +285,38 @@ impl Evaluation<'_> {
             rows
         })
     }
+}
+
+/// What a function of windows says of a series over the steps; `param` of each step where there is one.
+fn of_series(
+    name: &str,
+    series: WindowSeries,
+    (frame, grid): (&Frame, &Grid),
+    param: &[f64],
+) -> Row {
+    let values = match (Extreme::of(name), &series.rolled) {
+        (Some(extreme), None) => extreme.over(&series.samples, &frame.bounds),
+        (_, rolled) => {
+            let mut step = 0;
+            let is_counted = matches!(name, "rate" | "increase") && rolled.is_none();
+            let mut falls = Falls::of(if is_counted { series.samples.as_slice() } else { &[] });
+            slide(&series.samples, &frame.bounds, |range, window| {
+                let param = param.get(step).copied().unwrap_or_default();
+                let at_ms = grid.at(step);
+                step += 1;
+                let samples = &series.samples[range.clone()];
+                match rolled {
+                    Some(rolled) => {
+                        let asked = (param, at_ms, frame.shortened);
+                        rolled.folded(name, range, samples, window, asked)
+                    }
+                    None => folded(name, samples, window, (param, at_ms), falls.within(range)),
+                }
+            })
+        }
+    };
+    let keeps_name = matches!(name, "last_over_time" | "first_over_time");
+    Row { labels: series.labels, drops_name: series.drops_name || !keeps_name, values }
 }
 
 fn folded(

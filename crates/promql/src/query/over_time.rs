@@ -1,7 +1,7 @@
 //! What windows of samples come to.
 
 use super::select::slide;
-use std::{collections::VecDeque, ops::Range};
+use std::ops::Range;
 
 /// A sum that loses little: Neumaier's, as Prometheus has it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -129,8 +129,13 @@ pub(super) struct Falls {
 
 impl Falls {
     pub(super) fn of(samples: Samples<'_>) -> Self {
+        let is_fall = |pair: &[(i64, f64)]| pair[1].1 < pair[0].1;
+        // Most counters never fall; counted without leaving early, it is a few instructions for several samples.
+        if samples.windows(2).map(|pair| u32::from(is_fall(pair))).sum::<u32>() == 0 {
+            return Self { all: Vec::new(), passed: 0 };
+        }
         let pairs = samples.windows(2).enumerate();
-        let falls = pairs.filter(|(_, pair)| pair[1].1 < pair[0].1);
+        let falls = pairs.filter(|(_, pair)| is_fall(pair));
         Self { all: falls.map(|(at, pair)| (at, pair[0].1)).collect(), passed: 0 }
     }
 
@@ -162,27 +167,25 @@ impl Extreme {
 
     /// What is no number counts when a window has nothing else.
     pub(super) fn over(self, samples: Samples<'_>, bounds: &[(i64, i64)]) -> Vec<Option<f64>> {
-        // Places of samples that none after them is better than: the first is the best.
-        let (mut best, mut seen) = (VecDeque::new(), 0);
+        // Samples that none after them is better than, by their places, and the first of them that lies in the window: it is the best.
+        let mut best: Vec<(usize, f64)> = Vec::with_capacity(samples.len());
+        let (mut first, mut seen) = (0, 0);
         slide(samples, bounds, |range, _| {
-            for at in seen.max(range.start)..range.end {
-                let value = samples[at].1;
-                if value.is_nan() {
-                    continue;
-                }
-                while best
-                    .back()
-                    .is_some_and(|known: &usize| self.is_better(value, samples[*known].1))
+            let from = seen.max(range.start);
+            let fresh = samples.get(from..range.end).unwrap_or_default();
+            for (at, (_, value)) in (from..).zip(fresh).filter(|(_, (_, value))| !value.is_nan()) {
+                while best.len() > first
+                    && best.last().is_some_and(|(_, known)| self.is_better(*value, *known))
                 {
-                    best.pop_back();
+                    best.pop();
                 }
-                best.push_back(at);
+                best.push((at, *value));
             }
             seen = seen.max(range.end);
-            while best.front().is_some_and(|known| *known < range.start) {
-                best.pop_front();
+            while best.get(first).is_some_and(|(at, _)| *at < range.start) {
+                first += 1;
             }
-            (!range.is_empty()).then(|| best.front().map_or(f64::NAN, |at| samples[*at].1))
+            (!range.is_empty()).then(|| best.get(first).map_or(f64::NAN, |(_, value)| *value))
         })
     }
 

@@ -5,7 +5,7 @@ use super::{
     error::EvalError,
     labels::LabelSet,
     rolled::{self, Rolled},
-    value::{Grid, Row, Value, WindowSeries, Windows},
+    value::{Frame, Grid, Row, Value, WindowSeries, Windows},
 };
 use promql_parser::{
     label::{MatchOp, Matcher as Asked},
@@ -41,14 +41,19 @@ impl Evaluation<'_> {
         let resolution = self.resolution(begin_ms, last);
         // The last bucket that is over lies up to a whole one back.
         let lookback_ms = LOOKBACK_MS.max(rolled::bucket_ms(resolution) * 3 / 2);
-        let read = (first.saturating_sub(lookback_ms), last, resolution);
-        let series = self.read(selector, read)?;
-        self.count(series.len().saturating_mul(grid.steps))?;
-        let row = |series: WindowSeries| {
-            let values = newest(&series.samples, &times, lookback_ms, &told);
-            Row { labels: series.labels, drops_name: false, values }
+        let wanted = Wanted {
+            from_ms: first.saturating_sub(lookback_ms),
+            until_ms: last,
+            resolution,
+            steps: grid.steps,
         };
-        Ok(series.into_iter().map(row).filter(|row| !row.is_empty()).collect())
+        let mut rows = Vec::new();
+        self.read(selector, &wanted, |series| {
+            let values = newest(&series.samples, &times, lookback_ms, &told);
+            let row = Row { labels: series.labels, drops_name: false, values };
+            rows.extend((!row.is_empty()).then_some(row));
+        })?;
+        Ok(rows)
     }
 
     pub(super) fn matrix(
@@ -56,18 +61,43 @@ impl Evaluation<'_> {
         selector: &MatrixSelector,
         grid: &Grid,
     ) -> Result<Windows, EvalError> {
+        let mut series = Vec::new();
+        let frame = self.each_of_matrix(selector, grid, |_, one| series.push(one))?;
+        Ok(Windows { series, frame })
+    }
+
+    /// One series after another, so that the samples of one only are in memory.
+    pub(super) fn each_of_matrix(
+        &mut self,
+        selector: &MatrixSelector,
+        grid: &Grid,
+        mut each: impl FnMut(&Frame, WindowSeries),
+    ) -> Result<Frame, EvalError> {
         let range_ms = millis(selector.range);
         let times = self.times(grid, selector.vs.at.as_ref(), selector.vs.offset.as_ref());
         let (first, last) = bounds(&times);
         let resolution = self.resolution(first.saturating_sub(range_ms), last);
         let taken_ms = range_ms.max(2 * rolled::bucket_ms(resolution));
-        let read = (first.saturating_sub(taken_ms), last, resolution);
-        let mut series = self.read(&selector.vs, read)?;
-        // A marker says that the series ended, and is no value of it.
-        series.iter_mut().for_each(|one| one.samples.retain(|(_, value)| !is_stale(*value)));
-        series.retain(|one| !one.samples.is_empty());
-        let bounds = times.into_iter().map(|at| (at.saturating_sub(taken_ms), at)).collect();
-        Ok(Windows { series, bounds, shortened: range_ms as f64 / taken_ms as f64 })
+        let wanted = Wanted {
+            from_ms: first.saturating_sub(taken_ms),
+            until_ms: last,
+            resolution,
+            steps: grid.steps,
+        };
+        let frame = Frame {
+            bounds: times.into_iter().map(|at| (at.saturating_sub(taken_ms), at)).collect(),
+            shortened: range_ms as f64 / taken_ms as f64,
+        };
+        self.read(&selector.vs, &wanted, |mut series| {
+            // A marker says that the series ended, and is no value of it.
+            if series.samples.iter().any(|(_, value)| is_stale(*value)) {
+                series.samples.retain(|(_, value)| !is_stale(*value));
+            }
+            if !series.samples.is_empty() {
+                each(&frame, series);
+            }
+        })?;
+        Ok(frame)
     }
 
     /// The finest that is still kept at the begin of a range.
@@ -92,8 +122,9 @@ impl Evaluation<'_> {
         let start_ms = ((first.saturating_sub(range_ms)).div_euclid(step_ms) + 1) * step_ms;
         let windows: Vec<_> =
             times.into_iter().map(|at| (at.saturating_sub(range_ms), at)).collect();
+        let frame = Frame { bounds: windows, shortened: 1.0 };
         if start_ms > last {
-            return Ok(Windows { series: Vec::new(), bounds: windows, shortened: 1.0 });
+            return Ok(Windows { series: Vec::new(), frame });
         }
         let inner = Grid::between((start_ms, last, step_ms), self.limits.subquery_steps)?;
         let rows = match self.value(&subquery.expr, &inner)? {
@@ -114,7 +145,7 @@ impl Evaluation<'_> {
                 series.push(WindowSeries { labels, drops_name, samples, rolled: None });
             }
         }
-        Ok(Windows { series, bounds: windows, shortened: 1.0 })
+        Ok(Windows { series, frame })
     }
 
     /// The moments that are looked at for the steps of a grid.
@@ -137,20 +168,22 @@ impl Evaluation<'_> {
         grid.times().map(|at| fixed.unwrap_or(at).saturating_sub(offset_ms)).collect()
     }
 
-    /// Samples after `from_ms` and up to `until_ms`, with the markers of their ends.
+    /// Each series with its samples and the markers of their ends.
     fn read(
         &mut self,
         selector: &VectorSelector,
-        (from_ms, until_ms, resolution): (i64, i64, Resolution),
-    ) -> Result<Vec<WindowSeries>, EvalError> {
+        wanted: &Wanted,
+        mut each: impl FnMut(WindowSeries),
+    ) -> Result<(), EvalError> {
         let mut matchers = matchers(selector);
         matchers.extend_from_slice(self.source.scope);
-        let range = (from_ms.saturating_add(1)).max(0)..until_ms.saturating_add(1).max(0);
-        let mut all: Vec<WindowSeries> = Vec::new();
-        for found in self.source.store.read(&matchers, range, resolution) {
+        let range =
+            (wanted.from_ms.saturating_add(1)).max(0)..wanted.until_ms.saturating_add(1).max(0);
+        let found = self.source.store.read(&matchers, range, wanted.resolution);
+        for (before, found) in (0..).zip(found) {
             let found = found?;
-            self.count(found.points.len())?;
-            if all.len() as u64 == self.limits.series {
+            self.count(found.points.len().saturating_add(wanted.steps))?;
+            if before == self.limits.series {
                 return Err(EvalError::TooManySeries { most: self.limits.series });
             }
             let (samples, rolled) = match found.points {
@@ -159,16 +192,28 @@ impl Evaluation<'_> {
                     (samples.into_iter().map(pair).collect(), None)
                 }
                 Points::Rollups(rollups) => {
-                    let bucket_ms = rolled::bucket_ms(resolution);
-                    let (rolled, last) = Rolled::of(rollups, bucket_ms, until_ms);
+                    let bucket_ms = rolled::bucket_ms(wanted.resolution);
+                    let (rolled, last) = Rolled::of(rollups, bucket_ms, wanted.until_ms);
                     (last, Some(rolled))
                 }
             };
             let labels = LabelSet::known(found.labels);
-            all.push(WindowSeries { labels, drops_name: false, samples, rolled });
+            each(WindowSeries { labels, drops_name: false, samples, rolled });
         }
-        Ok(all)
+        Ok(())
     }
+}
+
+/// What of series is read.
+#[derive(Debug)]
+struct Wanted {
+    /// After this; Unix milliseconds.
+    from_ms: i64,
+    /// Up to this, and at it.
+    until_ms: i64,
+    resolution: Resolution,
+    /// What each series comes to in the answer.
+    steps: usize,
 }
 
 /// Which samples each of the bounds has, in turn for `take`. Windows go on, so each sample is passed once.

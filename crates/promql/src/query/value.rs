@@ -61,11 +61,17 @@ impl Row {
     }
 }
 
-/// What a selector or subquery of a range has: samples by time, and for each step of the grid the bounds of its window.
+/// What a selector or subquery of a range has: samples by time.
 #[derive(Debug)]
 pub(super) struct Windows {
     pub(super) series: Vec<WindowSeries>,
-    /// Of each step: begin, which does not belong to it, and end, which does. Unix milliseconds.
+    pub(super) frame: Frame,
+}
+
+/// The windows of a range, one for each step of the grid.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// Begin, which does not belong to it, and end, which does. Unix milliseconds.
     pub(super) bounds: Vec<(i64, i64)>,
     /// What the window that was asked for is of those: 1 but for short ones over rollups.
     pub(super) shortened: f64,
@@ -111,7 +117,7 @@ pub enum Answer {
 
 impl Answer {
     pub(super) fn of_windows(windows: Windows) -> Self {
-        let (begin, end) = windows.bounds[0];
+        let (begin, end) = windows.frame.bounds[0];
         let rows = windows.series.into_iter().map(|series| {
             let inside = series.samples.into_iter().filter(|(at, _)| *at > begin && *at <= end);
             let points: Vec<_> = inside.collect();
