@@ -24,10 +24,9 @@ use std::{
     time::Instant,
 };
 
-/// Reads the machine again and again; remembers what counts on between readings.
+/// Reads what changes from second to second: processors, memory, disks, network. A few files that stay open: a fraction of a millisecond.
 #[derive(Debug)]
-pub struct HostReadings {
-    proc: PathBuf,
+pub struct HostPulse {
     sys: PathBuf,
     stat: Held,
     load: Held,
@@ -39,19 +38,27 @@ pub struct HostReadings {
     sockets: Held,
     protocols: [Held; 2],
     handles: Held,
+}
+
+/// Reads what changes slowly or costs more to read: processes, file systems, hardware, control groups. Remembers what counts on between
+/// readings.
+#[derive(Debug)]
+pub struct HostReadings {
+    proc: PathBuf,
+    sys: PathBuf,
     mounts: Held,
     arrays: Held,
     filesystems: Filesystems,
     processes: Processes,
 }
 
-impl Default for HostReadings {
+impl Default for HostPulse {
     fn default() -> Self {
         Self::at(Path::new("/proc"), Path::new("/sys"))
     }
 }
 
-impl HostReadings {
+impl HostPulse {
     /// A machine whose `/proc` and `/sys` are there.
     #[must_use]
     pub fn at(proc: &Path, sys: &Path) -> Self {
@@ -67,6 +74,44 @@ impl HostReadings {
             sockets: held("net/sockstat"),
             protocols: [held("net/snmp"), held("net/netstat")],
             handles: held("sys/fs/file-nr"),
+            sys: sys.to_owned(),
+        }
+    }
+
+    /// Adds what is known now.
+    pub fn read(&mut self, into: &mut Readings) {
+        let sys = &self.sys;
+        timed(into, "cpu", |into| system::processors(self.stat.read()?, into));
+        timed(into, "loadavg", |into| system::load(self.load.read()?, into));
+        timed(into, "meminfo", |into| system::memory(self.memory.read()?, into));
+        timed(into, "vmstat", |into| system::paging(self.paging.read()?, into));
+        timed(into, "pressure", |into| {
+            let mut all = self.pressure.iter_mut();
+            all.try_for_each(|(held, of)| system::pressure(held.read()?, of, into))
+        });
+        timed(into, "filefd", |into| system::handles(self.handles.read()?, into));
+        timed(into, "diskstats", |into| system::disks(self.disks.read()?, into));
+        timed(into, "netdev", |into| network::interfaces(self.interfaces.read()?, sys, into));
+        timed(into, "sockstat", |into| network::sockets(self.sockets.read()?, into));
+        timed(into, "netstat", |into| {
+            let mut all = self.protocols.iter_mut();
+            all.try_for_each(|held| network::protocols(held.read()?, into))
+        });
+    }
+}
+
+impl Default for HostReadings {
+    fn default() -> Self {
+        Self::at(Path::new("/proc"), Path::new("/sys"))
+    }
+}
+
+impl HostReadings {
+    /// A machine whose `/proc` and `/sys` are there.
+    #[must_use]
+    pub fn at(proc: &Path, sys: &Path) -> Self {
+        let held = |name: &str| Held::new(proc.join(name));
+        Self {
             mounts: held("self/mounts"),
             arrays: held("mdstat"),
             filesystems: Filesystems::default(),
@@ -78,35 +123,24 @@ impl HostReadings {
 
     /// Adds what is known now. Waits for file systems that do not answer, a second at most.
     pub fn read(&mut self, into: &mut Readings) {
-        let (proc, sys) = (self.proc.clone(), self.sys.clone());
-        timed(into, "cpu", |into| system::processors(self.stat.read()?, into));
-        timed(into, "loadavg", |into| system::load(self.load.read()?, into));
-        timed(into, "meminfo", |into| system::memory(self.memory.read()?, into));
-        timed(into, "vmstat", |into| system::paging(self.paging.read()?, into));
-        timed(into, "pressure", |into| {
-            let mut all = self.pressure.iter_mut();
-            all.try_for_each(|(held, of)| system::pressure(held.read()?, of, into))
-        });
-        timed(into, "filefd", |into| system::handles(self.handles.read()?, into));
-        timed(into, "diskstats", |into| system::disks(self.disks.read()?, into));
-        timed(into, "netdev", |into| network::interfaces(self.interfaces.read()?, &sys, into));
-        timed(into, "sockstat", |into| network::sockets(self.sockets.read()?, into));
-        timed(into, "netstat", |into| {
-            let mut all = self.protocols.iter_mut();
-            all.try_for_each(|held| network::protocols(held.read()?, into))
-        });
         timed(into, "filesystem", |into| self.filesystems.read(self.mounts.read()?, into));
-        timed(into, "processes", |into| self.processes.read(&proc, into));
+        timed(into, "processes", |into| self.processes.read(&self.proc, into));
         system::kernel(into);
         // What many machines do not have at all, and then has nothing to say.
-        network::connections(&proc, into);
+        network::connections(&self.proc, into);
         if let Some(arrays) = self.arrays.read() {
             hardware::arrays(arrays, into);
         }
-        hardware::temperatures(&sys, into);
-        hardware::supplies(&sys, into);
-        cgroups::services(&sys, into);
+        hardware::temperatures(&self.sys, into);
+        hardware::supplies(&self.sys, into);
+        cgroups::services(&self.sys, into);
     }
+}
+
+/// What the machine calls itself.
+#[must_use]
+pub fn machine_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Whether a collector could read what it is for, and how long it took.

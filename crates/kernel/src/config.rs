@@ -108,6 +108,8 @@ pub struct ControlSettings {
     pub second_factor: SecondFactorDemand,
     /// Whether services of this machine are looked for, besides those that `[[service]]` names.
     pub discover_services: bool,
+    /// How often processors, memory, disks and network of the machine are read: a whole second, or two, five or ten.
+    pub pulse_ms: u64,
 }
 
 /// Whether owners and operators must set up a second factor before they can do anything else.

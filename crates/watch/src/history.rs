@@ -29,8 +29,8 @@ use crate::{
     orders::now_ms,
     services::{Asking, Services},
 };
-use collected::Collected;
-use host::readings::HostReadings;
+use collected::{Collected, Pulse};
+use host::readings::{HostPulse, HostReadings};
 use kernel::{ShopId, config::Configuration};
 use series::{Labels, Limits, Refused, Sample, Series, SeriesRef, Ticket};
 use std::{
@@ -103,6 +103,7 @@ struct Opened {
 enum Deed {
     Record,
     Collect,
+    Pulse,
     Maintain,
 }
 
@@ -140,10 +141,12 @@ impl History {
         mut stop: Receiver<bool>,
     ) {
         let services = Asking::new(configuration.clone(), services);
+        let pulse = self.feel_pulse(configuration.clone(), &watch);
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => {}
             () = self.record_on_time(&watch) => {}
             () = self.collect_on_time(services, checks, &watch) => {}
+            () = pulse => {}
             () = self.scrape(configuration) => {}
             () = self.maintain_now_and_then(&watch) => {}
         }
@@ -151,7 +154,7 @@ impl History {
 
     async fn record_on_time(&self, watch: &Watch) {
         loop {
-            let (at_ms, now_ms) = next_step().await;
+            let (at_ms, now_ms) = next_step(STEP_MS).await;
             let measured = watch.with(|live| live.measured(at_ms));
             let write = move |history: &Self| history.record(&measured, now_ms);
             self.carry_out(Deed::Record, watch, write).await;
@@ -162,7 +165,7 @@ impl History {
     async fn collect_on_time(&self, mut services: Asking, checks: Checks, watch: &Watch) {
         let collected = Arc::new(Mutex::new(Collected::new(HostReadings::default())));
         loop {
-            let times = next_step().await;
+            let times = next_step(STEP_MS).await;
             let mut round = services.round(times.0 / STEP_MS).await;
             round.add(checks.told());
             watch.with(|live| live.queues(services.queues()));
@@ -172,6 +175,20 @@ impl History {
                 collected.round(history, &round, times)
             };
             self.carry_out(Deed::Collect, watch, collect).await;
+        }
+    }
+
+    /// What changes from second to second, as often as the configuration says.
+    async fn feel_pulse(&self, configuration: Receiver<Arc<Configuration>>, watch: &Watch) {
+        let pulse = Arc::new(Mutex::new(Pulse::new(HostPulse::default())));
+        loop {
+            let step_ms = configuration.borrow().control.pulse_ms;
+            let times = next_step(step_ms.cast_signed()).await;
+            let pulse = Arc::clone(&pulse);
+            let beat = move |history: &Self| {
+                pulse.lock().unwrap_or_else(PoisonError::into_inner).beat(history, times)
+            };
+            self.carry_out(Deed::Pulse, watch, beat).await;
         }
     }
 
@@ -335,13 +352,13 @@ impl History {
     }
 }
 
-/// Waits for the next multiple of ten seconds: which it is, and what the clock says.
-async fn next_step() -> (i64, i64) {
-    let wait_ms = STEP_MS - now_ms().rem_euclid(STEP_MS);
+/// Waits for the next multiple of `step_ms`: which it is, and what the clock says.
+async fn next_step(step_ms: i64) -> (i64, i64) {
+    let wait_ms = step_ms - now_ms().rem_euclid(step_ms);
     tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())).await;
     let now_ms = now_ms();
     // The nearest: a clock that is being corrected may say a little less than was waited for.
-    ((now_ms + STEP_MS / 2).div_euclid(STEP_MS) * STEP_MS, now_ms)
+    ((now_ms + step_ms / 2).div_euclid(step_ms) * step_ms, now_ms)
 }
 
 /// An error with what caused it, in one line.

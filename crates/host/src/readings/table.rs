@@ -10,7 +10,7 @@ const fn counter(name: &'static str, help: &'static str) -> Family {
     Family { name, kind: FamilyKind::Counter, help }
 }
 
-/// All that [`super::HostReadings`] may tell.
+/// All that [`super::HostPulse`] and [`super::HostReadings`] may tell.
 pub const FAMILIES: &[Family] = &[
     counter("node_cpu_seconds_total", "Seconds that each processor has spent, by what on."),
     counter(

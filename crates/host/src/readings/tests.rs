@@ -29,13 +29,14 @@ fn lines(readings: &Readings) -> Vec<String> {
 
 #[test]
 fn this_machine_is_read_and_every_name_is_told_of() {
-    let mut host = HostReadings::default();
+    let mut host = (HostPulse::default(), HostReadings::default());
     let known: BTreeMap<&str, _> =
         FAMILIES.iter().map(|family| (family.name, family.kind)).collect();
     assert_eq!(known.len(), FAMILIES.len(), "a name comes twice");
-    let read = |host: &mut HostReadings| {
+    let read = |(pulse, slow): &mut (HostPulse, HostReadings)| {
         let mut readings = Readings::new();
-        host.read(&mut readings);
+        pulse.read(&mut readings);
+        slow.read(&mut readings);
         let mut values = BTreeMap::new();
         readings.each(|one| {
             assert!(known.contains_key(one.name), "{} is not told of", one.name);
@@ -143,6 +144,7 @@ fn a_tree_of_files_is_told_as_its_exporters_would() {
         ("fs/cgroup/system.slice/nginx.service/memory.events", "low 0\noom 1\noom_kill 1\n"),
     ]);
     let mut readings = Readings::new();
+    HostPulse::at(proc.path(), sys.path()).read(&mut readings);
     HostReadings::at(proc.path(), sys.path()).read(&mut readings);
     let told = lines(&readings);
     for line in [
@@ -192,8 +194,8 @@ fn a_tree_of_files_is_told_as_its_exporters_would() {
 #[test]
 fn nonsense_is_unknown_and_a_file_that_comes_back_is_read_again() {
     let proc = tree(&[("stat", "cpu0 many\n"), ("meminfo", "no colon\n"), ("loadavg", "")]);
-    let mut host = HostReadings::at(proc.path(), Path::new("/nowhere"));
-    let success = |host: &mut HostReadings, collector: &str| {
+    let mut host = HostPulse::at(proc.path(), Path::new("/nowhere"));
+    let success = |host: &mut HostPulse, collector: &str| {
         let mut readings = Readings::new();
         host.read(&mut readings);
         readings.value("node_scrape_collector_success", &[("collector", collector)])

@@ -41,7 +41,7 @@ pub(super) use check::{
     GRACE_MS as CHECK_GRACE_MS, REDIRECTS as CHECK_REDIRECTS, WITHIN_MS as CHECK_WITHIN_MS,
 };
 pub(super) use edge::{
-    CONTROL, LETS_ENCRYPT, RENEW_DAYS, SECOND_FACTOR, SECOND_FACTORS,
+    CONTROL, LETS_ENCRYPT, PULSE_MS, RENEW_DAYS, SECOND_FACTOR, SECOND_FACTORS,
     default_settings as default_edge,
 };
 pub(super) use ledger::CHECKPOINT_MS;

@@ -28,6 +28,7 @@ fn configuration() -> Configuration {
             listen: address,
             second_factor: SecondFactorDemand::Never,
             discover_services: false,
+            pulse_ms: 10_000,
         },
         acme: None,
         alerts: kernel::config::AlertSettings::default(),

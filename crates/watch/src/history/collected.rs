@@ -1,13 +1,14 @@
-//! What collectors read of the machine and its services, every ten seconds, into the store.
+//! What collectors read of the machine and its services into the store: what changes from second to second as often as the configuration
+//! says, the rest every ten seconds.
 //!
-//! A series that was told ten seconds before and is not any more is ended by a staleness marker, so that nothing stays at its last value.
+//! A series that was told the time before and is not any more is ended by a staleness marker, so that nothing stays at its last value.
 
 use super::{History, SERIES_COLLECTED};
 use crate::{
     WatchError,
     services::{Round, Told},
 };
-use host::readings::HostReadings;
+use host::readings::{HostPulse, HostReadings, machine_name};
 use kernel::readings::{Reading, Readings};
 use promql::wire::{Key, Known};
 use series::{Labels, METRIC, Sample, Series, SeriesError, SeriesRef};
@@ -15,17 +16,23 @@ use std::collections::HashMap;
 
 /// As a Prometheus that fetched the same from node_exporter would call it.
 const JOB: &str = "node";
-/// The metric whose label names the machine.
-const NAMED_BY: &str = "node_uname_info";
-const NAME: &str = "nodename";
 
-/// The collectors, and what was looked up for the series of each.
+/// What is read every ten seconds, and what was looked up for the series of each collector.
 #[derive(Debug)]
 pub(super) struct Collected {
     host: HostReadings,
     machine: Source,
     services: HashMap<String, Source>,
     /// Of the last round: what there was no room for.
+    left_out: usize,
+}
+
+/// What is read of the machine between the rounds, and what was looked up for its series.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    host: HostPulse,
+    machine: Source,
+    /// Of the last time: what there was no room for.
     left_out: usize,
 }
 
@@ -62,14 +69,9 @@ impl Collected {
         round: &Round,
         (at_ms, now_ms): (i64, i64),
     ) -> Result<(), WatchError> {
-        let mut readings = Readings::new();
-        self.host.read(&mut readings);
-        let labels = vec![("instance", instance(&readings)), ("job", JOB.to_owned())];
-        let machine = Told { key: String::new(), labels, readings };
         let store = history.series(now_ms)?;
-        let (spared, samples) = (history.0.own, Vec::new());
-        let mut writing = Writing { store: &store, spared, at_ms, now_ms, samples, left_out: 0 };
-        self.machine.write(&machine, &mut writing)?;
+        let mut writing = Writing::new(&store, history, (at_ms, now_ms));
+        self.machine.write(&of_machine(|into| self.host.read(into)), &mut writing)?;
         for told in &round.told {
             let source = self.services.entry(told.key.clone()).or_insert_with(Source::new);
             source.write(told, &mut writing)?;
@@ -81,23 +83,66 @@ impl Collected {
             }
             is_there
         });
-        let Writing { mut samples, left_out, .. } = writing;
-        if left_out > 0 && self.left_out == 0 {
-            tracing::warn!(
-                left_out,
-                "there is no room for all that is read of machine and services"
-            );
-        }
-        self.left_out = left_out;
-        samples.sort_by_key(|(series, _)| *series);
-        let refused = history.append(&samples, now_ms)?;
-        if refused.unknown > 0 {
-            // A series was forgotten since it was looked up: in ten seconds it is another.
+        if writing.finish(history, &mut self.left_out)? {
             self.machine.known.clear();
             self.services.values_mut().for_each(|source| source.known.clear());
         }
         Ok(())
     }
+}
+
+impl Pulse {
+    pub(super) fn new(host: HostPulse) -> Self {
+        Self { host, machine: Source::new(), left_out: 0 }
+    }
+
+    /// Reads the machine and writes that down as of `at_ms`. Waits for the disk.
+    ///
+    /// # Errors
+    /// When the store cannot be opened or written.
+    pub(super) fn beat(
+        &mut self,
+        history: &History,
+        (at_ms, now_ms): (i64, i64),
+    ) -> Result<(), WatchError> {
+        let store = history.series(now_ms)?;
+        let mut writing = Writing::new(&store, history, (at_ms, now_ms));
+        self.machine.write(&of_machine(|into| self.host.read(into)), &mut writing)?;
+        if writing.finish(history, &mut self.left_out)? {
+            self.machine.known.clear();
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Writing<'a> {
+    fn new(store: &'a Series, history: &History, (at_ms, now_ms): (i64, i64)) -> Self {
+        let (spared, samples) = (history.0.own, Vec::new());
+        Self { store, spared, at_ms, now_ms, samples, left_out: 0 }
+    }
+
+    /// Writes down what was put. True: a series was forgotten since it was looked up, the next time it is another. `left_out` is what there
+    /// was no room for the time before, and becomes what there was none for now.
+    fn finish(self, history: &History, left_out: &mut usize) -> Result<bool, WatchError> {
+        let Self { mut samples, now_ms, .. } = self;
+        if self.left_out > 0 && *left_out == 0 {
+            tracing::warn!(
+                left_out = self.left_out,
+                "there is no room for all that is read of machine and services"
+            );
+        }
+        *left_out = self.left_out;
+        samples.sort_by_key(|(series, _)| *series);
+        Ok(history.append(&samples, now_ms)?.unknown > 0)
+    }
+}
+
+/// What the machine tells, under its name.
+fn of_machine(read: impl FnOnce(&mut Readings)) -> Told {
+    let mut readings = Readings::new();
+    read(&mut readings);
+    let labels = vec![("instance", machine_name()), ("job", JOB.to_owned())];
+    Told { key: String::new(), labels, readings }
 }
 
 impl Source {
@@ -147,18 +192,6 @@ impl Source {
             self.known.end_round(|series| writing.samples.push((series, Sample::stale(at_ms))));
         }
     }
-}
-
-/// What the machine calls itself.
-fn instance(readings: &Readings) -> String {
-    let mut name = String::new();
-    readings.each(|reading| {
-        let found = reading.labels.iter().find(|(label, _)| *label == NAME);
-        if let (NAMED_BY, Some((_, value))) = (reading.name, found) {
-            name = (*value).to_owned();
-        }
-    });
-    name
 }
 
 /// The name as the first label.

@@ -212,27 +212,32 @@ fn what_collectors_read_is_there_and_what_they_read_no_more_is_unknown_at_once()
     std::fs::create_dir_all(&proc).unwrap();
     std::fs::write(proc.join("loadavg"), "1.50 2.50 3.50 1/2 3\n").unwrap();
     let history = History::new(folder.path().join("series"), 1);
-    let mut collected = Collected::new(HostReadings::at(&proc, Path::new("/nowhere")));
-    let mut round = |step: i64| {
-        let at_ms = BEGIN_MS + step * STEP_MS;
-        collected.round(&history, &crate::services::Round::default(), (at_ms, at_ms)).unwrap();
+    let mut pulse = Pulse::new(HostPulse::at(&proc, Path::new("/nowhere")));
+    // Every second, beside what is read every ten.
+    let mut beat = |second: i64| {
+        let at_ms = BEGIN_MS + second * 1_000;
+        pulse.beat(&history, (at_ms, at_ms)).unwrap();
         at_ms
     };
-    let at_ms = round(0);
+    let at_ms = beat(0);
+    let mut collected = Collected::new(HostReadings::at(&proc, Path::new("/nowhere")));
+    collected.round(&history, &crate::services::Round::default(), (at_ms, at_ms)).unwrap();
     let load = found(&history, "node_load5", at_ms);
     assert_eq!(load.len(), 1, "{load:?}");
     assert!(load[0].contains("job=node") && load[0].ends_with(" 2.5"), "{load:?}");
     let name = &found(&history, "node_uname_info", at_ms)[0];
-    let value = |label: &str| {
-        let found = name.split(',').find_map(|pair| pair.strip_prefix(label)).unwrap();
+    let value = |label: &str, of: &str| {
+        let found = of.split(',').find_map(|pair| pair.strip_prefix(label)).unwrap();
         found.split(' ').next().unwrap().to_owned()
     };
-    assert_eq!(value("instance="), value("nodename="));
+    assert_eq!(value("instance=", name), value("nodename=", name));
+    assert!(load[0].contains(&format!("instance={}", value("nodename=", name))), "{load:?}");
     std::fs::write(proc.join("loadavg"), "").unwrap();
-    let at_ms = round(1);
+    let at_ms = beat(1);
     assert!(found(&history, "node_load5", at_ms).is_empty(), "its last value is told again");
     let success = found(&history, r#"node_scrape_collector_success{collector="loadavg"}"#, at_ms);
     assert!(success[0].ends_with(" 0"), "{success:?}");
+    assert_eq!(found(&history, "node_uname_info", at_ms).len(), 1, "a pulse ends what is no pulse");
 }
 
 #[test]
@@ -252,8 +257,10 @@ fn whatever_others_send_our_own_series_have_room() {
     let complaint = taken.complaint.unwrap();
     assert!(complaint.starts_with("1 new series were refused"), "{complaint}");
     history.record(&[requests(now_ms(), 7.0)], now_ms()).unwrap();
-    let mut collected = Collected::new(HostReadings::default());
     let times = (now_ms(), now_ms());
+    let mut collected = Collected::new(HostReadings::default());
     collected.round(&history, &crate::services::Round::default(), times).unwrap();
+    Pulse::new(HostPulse::default()).beat(&history, times).unwrap();
+    assert_eq!(found(&history, "node_uname_info", now_ms()).len(), 1);
     assert_eq!(found(&history, "node_load5", now_ms()).len(), 1);
 }

@@ -63,7 +63,8 @@ fn limits(limits: &Limits) -> Section {
 }
 
 fn control(configuration: &Configuration) -> Section {
-    let ControlSettings { listen, second_factor, discover_services } = &configuration.control;
+    let ControlSettings { listen, second_factor, discover_services, pulse_ms } =
+        &configuration.control;
     let mut rows = Rows::default();
     let meaning = "user interface and API";
     rows.add("listen", listen, &outer::CONTROL, ToString::to_string, meaning);
@@ -75,6 +76,8 @@ fn control(configuration: &Configuration) -> Section {
     rows.add("second_factor", second_factor, &outer::SECOND_FACTOR, word, meaning);
     let meaning = "databases, caches and queues of this machine are found and asked how they are";
     rows.add("discover_services", discover_services, &true, ToString::to_string, meaning);
+    let meaning = "processors, memory, disks and network of this machine are read";
+    rows.add("pulse", pulse_ms, &outer::PULSE_MS, ms, meaning);
     rows.section("[control]", "")
 }
 

@@ -20,6 +20,9 @@ pub(in crate::config) const RENEW_DAYS: u32 = 30;
 pub(in crate::config) const CONTROL: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7780);
 pub(in crate::config) const SECOND_FACTOR: SecondFactorDemand = SecondFactorDemand::WhenExposed;
+pub(in crate::config) const PULSE_MS: u64 = 10_000;
+const PULSES: [(&str, u64); 4] = [("1s", 1_000), ("2s", 2_000), ("5s", 5_000), ("10s", PULSE_MS)];
+
 pub(in crate::config) const SECOND_FACTORS: [(&str, SecondFactorDemand); 3] = [
     ("always", SecondFactorDemand::Always),
     ("when-exposed", SecondFactorDemand::WhenExposed),
@@ -113,8 +116,10 @@ pub(super) fn control(section: Section<'_>) -> (ControlSettings, Option<Range<us
     let listen = text.and_then(|text| section.checked("listen", &text, values::address));
     let second_factor = section.choice("second_factor", SECOND_FACTOR, &SECOND_FACTORS);
     let discover_services = section.boolean("discover_services").unwrap_or(true);
+    let pulse_ms = section.choice("pulse", PULSE_MS, &PULSES);
     section.finish();
-    (ControlSettings { listen: listen.unwrap_or(CONTROL), second_factor, discover_services }, at)
+    let listen = listen.unwrap_or(CONTROL);
+    (ControlSettings { listen, second_factor, discover_services, pulse_ms }, at)
 }
 
 pub(super) fn acme(section: Section<'_>) -> Option<AcmeSettings> {

@@ -139,7 +139,7 @@ port = 7780
 ",
         ),
         &[
-            "7:1: [control] has no key `port`; there are `listen`, `second_factor` and `discover_services`",
+            "7:1: [control] has no key `port`; there are `listen`, `second_factor`, `discover_services` and `pulse`",
         ],
     ),
     (
