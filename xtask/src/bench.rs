@@ -6,6 +6,7 @@
 //! What counts is processor time for the same number of requests: unlike throughput, it hardly depends on how busy the
 //! machine is otherwise.
 
+mod agent;
 mod contender;
 mod cost;
 mod frame;
@@ -103,6 +104,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
     if arguments.first().is_some_and(|what| what == "watch") {
         return watch::run(workspace, arguments);
     }
+    if arguments.first().is_some_and(|what| what == "agent") {
+        return agent::run(workspace, arguments);
+    }
     if arguments.first().is_some_and(|what| what == "frame") {
         return frame::run(workspace, arguments);
     }
@@ -148,9 +152,10 @@ fn read_options(arguments: &[String]) -> Result<Options, Refusal> {
     let Some(("edge", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest))
     else {
         return Err(refuse(&format!(
-            "What is measured? There is: edge, series, watch, frame, orders, vault\n{}\n{}\n{}\n{}\n{}",
+            "What is measured? There is: edge, series, watch, agent, frame, orders, vault\n{}\n{}\n{}\n{}\n{}\n{}",
             series::USAGE,
             watch::USAGE,
+            agent::USAGE,
             frame::USAGE,
             orders::USAGE,
             vault::USAGE

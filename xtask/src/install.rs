@@ -141,6 +141,20 @@ pub(crate) const PROMETHEUS: Need = Need {
     present: || find_program("prometheus").is_some(),
 };
 
+pub(crate) const NODE_EXPORTER: Need = Need {
+    package: "prometheus-node-exporter",
+    purpose: "what everybody reads a machine with, which ours is measured against",
+    service: Some("prometheus-node-exporter"),
+    present: || find_program("prometheus-node-exporter").is_some(),
+};
+
+pub(crate) const NETDATA: Need = Need {
+    package: "netdata-core",
+    purpose: "what watches a machine every second, which ours is measured against",
+    service: Some("netdata"),
+    present: || find_program("netdata").is_some(),
+};
+
 /// Debian keeps initdb out of the `PATH`, in a folder by version.
 pub(crate) fn has_postgresql() -> bool {
     let versions = std::fs::read_dir("/usr/lib/postgresql");

@@ -37,6 +37,7 @@ The workshop of Storewarden.
   cargo xtask bench series [--rounds 5] [--hours 9] [--only CASE]
                                                    the metrics store beside VictoriaMetrics; writes docs/BENCHMARKS.md
   cargo xtask bench watch [--rounds 5] [--minutes 90] [--as-built]
+  cargo xtask bench agent [--rounds 3] [--as-built]
                                                    remote write and PromQL beside VictoriaMetrics and Prometheus; writes docs/BENCHMARKS.md
   cargo xtask bench frame [--only CASE] [--as-built]
                                                    plans, incidents and memory against their goals; writes docs/BENCHMARKS.md
