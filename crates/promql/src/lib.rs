@@ -4,4 +4,5 @@
 //! given.
 
 pub mod query;
+pub mod rules;
 pub mod wire;
